@@ -1,0 +1,126 @@
+"""The errors that nextlabel raises, drawn as a tree.
+
+::
+
+    NextlabelError              something the user can mend; the command line exits with 1
+    ├── ConfigurationError      a setting, option or name is wrong, or a run was made with another one
+    │   └── UnknownNameError    no such strategy, data set, option ...; offers the nearest name
+    ├── DataError               the pool, an array or a file cannot be used as given
+    │   └── LabelsError         labels that cannot be accepted or learnt from
+    ├── ContractError           a plugged-in part (strategy, learner, oracle) broke its contract
+    ├── LedgerError             the ledger cannot be read or written
+    │   ├── SchemaError         the ledger was written by a newer nextlabel
+    │   └── BusyError           another process holds the run or the ledger
+    └── MissingExtraError       an optional package is not installed; names the extra
+
+Every message is one sentence: what was expected, what came, and how to mend it.
+This module knows nothing of the rest of the package.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BusyError",
+    "ConfigurationError",
+    "ContractError",
+    "DataError",
+    "LabelsError",
+    "LedgerError",
+    "MissingExtraError",
+    "NextlabelError",
+    "SchemaError",
+    "UnknownNameError",
+    "listed",
+    "nearest",
+]
+
+
+class NextlabelError(Exception):
+    """Anything that the user of nextlabel can mend."""
+
+
+class ConfigurationError(NextlabelError):
+    """A setting is wrong, or a run was made with another one."""
+
+
+class UnknownNameError(ConfigurationError):
+    """A name that is not among the known ones.
+
+    Args:
+        kind: What the name should name, e.g. ``"strategy"``.
+        name: The name that was given.
+        known: The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        hint = nearest(name, names)
+        guess = f"; did you mean '{hint}'?" if hint else ""
+        super().__init__(f"there is no {kind} '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")
+        self.kind, self.name, self.known = kind, name, tuple(names)
+
+
+class DataError(NextlabelError):
+    """The pool, an array or a file cannot be used as given."""
+
+
+class LabelsError(DataError):
+    """Labels that cannot be accepted or learnt from."""
+
+
+class ContractError(NextlabelError):
+    """A plugged-in part broke its contract; the message names the part."""
+
+
+class LedgerError(NextlabelError):
+    """The ledger cannot be read or written."""
+
+
+class SchemaError(LedgerError):
+    """The ledger was written by a newer nextlabel."""
+
+
+class BusyError(LedgerError):
+    """Another process holds the run or the ledger."""
+
+
+class MissingExtraError(NextlabelError):
+    """An optional package is not installed.
+
+    Args:
+        package: The package that could not be imported.
+        extra: The extra of nextlabel that brings it.
+        purpose: What it was wanted for, as a phrase: ``"writing Parquet"``.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed; "
+            f"install it with: pip install 'nextlabel[{extra}]'"
+        )
+        self.package, self.extra = package, extra
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like ``name``, or None where none is near.
+
+    >>> nearest("margn", ["cod", "margin", "random"])
+    'margin'
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def listed(names: Iterable[str], *, limit: int = 5) -> str:
+    """Join names for a message; after ``limit`` of them only their count follows.
+
+    >>> listed(["a", "b", "c"], limit=2)
+    "'a', 'b' and 1 more"
+    """
+    quoted = [f"'{name}'" for name in names]
+    if len(quoted) <= limit:
+        return ", ".join(quoted)
+    return f"{', '.join(quoted[:limit])} and {len(quoted) - limit} more"

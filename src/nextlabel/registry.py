@@ -1,0 +1,149 @@
+"""One class for every shelf of named parts: strategies, objectives, models, data sets.
+
+A shelf holds cards; a card says what a part needs, costs and is good for, and where its code lies. The code
+is imported only when the part is created, so a table of all strategies costs no import of torch.
+Knows no particular part.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Generic, TypeVar
+
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
+
+__all__ = ["Card", "Registry"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a part before its code is imported.
+
+    Attributes:
+        name: Its name in configurations, snake_case of the paper's name.
+        target: ``"module:attribute"`` of the class or function that makes it.
+        needs: What it asks for, in words of its shelf.
+        cost: Its cost for N items, e.g. ``"O(N C)"``.
+        when: When to use it, in one clause.
+        citation: Authors, title, venue, year; empty where there is none.
+    """
+
+    name: str
+    target: str
+    needs: tuple[str, ...] = ()
+    cost: str = ""
+    when: str = ""
+    citation: str = ""
+
+
+class Registry(Generic[T]):
+    """A shelf of named parts, to which other packages add by an entry point.
+
+    Args:
+        kind: What the parts are, in the singular, for messages: ``"strategy"``.
+        group: The entry-point group whose members join the shelf, e.g. ``"nextlabel.strategies"``.
+        cards: The parts that are there from the start.
+    """
+
+    def __init__(self, kind: str, group: str, cards: tuple[Card, ...] = ()) -> None:
+        self.kind, self.group = kind, group
+        self._cards: dict[str, Card] = {}
+        self._entry_points_read = False
+        for card in cards:
+            self.register(card)
+
+    def register(self, card: Card) -> Card:
+        """Add a card.
+
+        Raises:
+            ConfigurationError: The name is taken.
+        """
+        if card.name in self._cards:
+            there = self._cards[card.name].target
+            raise ConfigurationError(
+                f"expected a new {self.kind} name, but '{card.name}' is already registered ({there}); "
+                f"choose another name for {card.target}"
+            )
+        self._cards[card.name] = card
+        return card
+
+    def card(self, name: str) -> Card:
+        """Return the card of this name.
+
+        Raises:
+            UnknownNameError: There is none; the message offers the nearest.
+        """
+        self._read_entry_points()
+        if name not in self._cards:
+            raise UnknownNameError(self.kind, name, self._cards)
+        return self._cards[name]
+
+    def __iter__(self) -> Iterator[Card]:
+        self._read_entry_points()
+        return iter(self._cards.values())
+
+    def __contains__(self, name: object) -> bool:
+        self._read_entry_points()
+        return name in self._cards
+
+    def factory(self, name: str) -> Callable[..., T]:
+        """Import and return what makes the part of this name.
+
+        Raises:
+            UnknownNameError: There is no such name.
+            ContractError: Its code cannot be imported.
+        """
+        target = self.card(name).target
+        module, _, attribute = target.partition(":")
+        try:
+            made: Any = importlib.import_module(module)  # Any: a plug-in may be anything callable
+            for part in attribute.split("."):
+                made = getattr(made, part)
+        except (ImportError, AttributeError) as error:
+            raise ContractError(f"the {self.kind} '{name}' cannot be loaded from '{target}': {error}") from error
+        if not callable(made):
+            raise ContractError(f"the {self.kind} '{name}' at '{target}' must be callable, but is {made!r}")
+        return made  # type: ignore[no-any-return]  # what it returns is checked by whoever uses it
+
+    def create(self, name: str, **options: object) -> T:
+        """Create the part of this name with these options.
+
+        Raises:
+            UnknownNameError: There is no such name.
+            ConfigurationError: An option is unknown or its value cannot be used.
+        """
+        factory = self.factory(name)
+        self.check_options(name, options)
+        return factory(**options)
+
+    def check_options(self, name: str, options: dict[str, object]) -> None:
+        """Refuse options that the part of this name does not have.
+
+        Raises:
+            ConfigurationError: An option is unknown; the message offers the nearest.
+        """
+        parameters = inspect.signature(self.factory(name)).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return
+        for option in options:
+            if option not in parameters:
+                hint = nearest(option, parameters)
+                guess = f"; did you mean '{hint}'?" if hint else ";"
+                raise ConfigurationError(
+                    f"the {self.kind} '{name}' has no option '{option}'{guess} "
+                    f"it has: {listed(parameters, limit=20) or 'none'}"
+                )
+
+    def _read_entry_points(self) -> None:
+        if self._entry_points_read:
+            return
+        self._entry_points_read = True
+        for point in metadata.entry_points(group=self.group):
+            package = point.dist.name if point.dist else "another package"
+            self.register(Card(point.name, point.value, when=f"from {package}"))

@@ -1,0 +1,108 @@
+"""Rows of results: one a cell and cycle; what reports are made of.
+
+A *cell* is one campaign of a benchmark: a data set, a strategy, an objective and a seed. Knows neither
+torch nor how the numbers came about.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from nextlabel.errors import DataError
+
+__all__ = ["COLUMNS", "Row", "read_csv", "to_csv"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured at the end of one cycle of one cell.
+
+    Attributes:
+        dataset: Name of the data set.
+        strategy: Name of the strategy.
+        objective: Name of the training objective.
+        seed: The cell's seed.
+        cycle: The cycle, from 1.
+        n_labelled: Labels that the model was trained on.
+        accuracy: Share of the test items classified rightly, in [0, 1].
+        loss: Mean cross-entropy on the test items, in nats.
+        fit_seconds: Time of training.
+        scan_seconds: Time of the model's passes over the pool.
+        select_seconds: Time of the choice.
+        rows_forwarded: Pool rows that went through the model in order to choose; 0 where nothing was chosen.
+        n_chosen: Items chosen at the end of the cycle; 0 in the last.
+        loss_correlation: Spearman's rank correlation of the score with the true loss on the candidates, or
+            None where the strategy has no score or nothing was chosen.
+        top_share: Share of the candidates with the truly largest losses that is among the chosen, k = n_chosen.
+        top_chance: What chance would give: n_chosen / candidates.
+    """
+
+    dataset: str
+    strategy: str
+    objective: str
+    seed: int
+    cycle: int
+    n_labelled: int
+    accuracy: float
+    loss: float
+    fit_seconds: float
+    scan_seconds: float
+    select_seconds: float
+    rows_forwarded: int
+    n_chosen: int = 0
+    loss_correlation: float | None = None
+    top_share: float | None = None
+    top_chance: float | None = None
+
+    def as_dict(self) -> dict[str, str | int | float | None]:
+        """Return the row as a mapping in column order."""
+        return dataclasses.asdict(self)
+
+
+COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Row))
+
+
+def to_csv(rows: Iterable[Row]) -> str:
+    """Return the rows as CSV text with a header line; None is an empty cell, numbers lose no digit."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.as_dict() for row in rows)
+    return text.getvalue()
+
+
+def read_csv(path: Path) -> list[Row]:
+    """Read the rows that :func:`to_csv` wrote.
+
+    Raises:
+        DataError: The file is missing, or lacks a column, or holds a value of the wrong type.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [_row(record, path) for record in csv.DictReader(file)]
+    except FileNotFoundError as error:
+        raise DataError(f"there are no results at {path}; run the experiment first") from error
+
+
+def _row(record: Mapping[str, str], path: Path) -> Row:
+    values: dict[str, object] = {}
+    for column in fields(Row):
+        text = record.get(column.name)
+        if text is None:
+            raise DataError(f"expected the column '{column.name}' in {path}, but it has {sorted(record)}")
+        try:
+            values[column.name] = _value(text, str(column.type))
+        except ValueError as error:
+            raise DataError(f"expected {column.type} in column '{column.name}' of {path}, but got '{text}'") from error
+    return Row(**values)  # type: ignore[arg-type]  # each value was converted by its column's type
+
+
+def _value(text: str, kind: str) -> object:
+    if not text and "None" in kind:
+        return None
+    return {"str": str, "int": int}.get(kind, float)(text)

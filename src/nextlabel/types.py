@@ -1,0 +1,243 @@
+"""The vocabulary of the house: what the rooms hand to each other.
+
+Axes, in names and shapes: N items, L labelled, S snapshots, K draws (dropout passes, ensemble members),
+C classes, D features, B batch. Strategies see *rows* of a view; everything outside sees *ids*.
+Knows no algorithm, no training and no storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from nextlabel.pool import Pool
+
+__all__ = [
+    "NEEDS",
+    "Forward",
+    "ItemId",
+    "Label",
+    "Learner",
+    "Losses",
+    "Network",
+    "Objective",
+    "Oracle",
+    "Outputs",
+    "PoolView",
+    "Restorable",
+    "Scorer",
+    "Strategy",
+]
+
+ItemId: TypeAlias = str
+"""The stable name of an item, from the data (file name, key), never a position."""
+
+Label: TypeAlias = "int | float"
+"""A class index, or the value of a regression target."""
+
+Oracle: TypeAlias = Callable[[Sequence[ItemId]], Mapping[ItemId, Label]]
+"""Answers a query with labels; it may answer a part of it."""
+
+NEEDS: Mapping[str, str] = {
+    "log_probs": "class log-probabilities of the candidates",
+    "values": "regression outputs of the candidates",
+    "embeddings": "embeddings of the candidates",
+    "labelled_log_probs": "class log-probabilities of the labelled items",
+    "labelled_embeddings": "embeddings of the labelled items",
+    "labels": "the labels of the labelled items",
+    "snapshot:previous": "outputs at the end of the previous cycle",
+    "snapshot:initial": "outputs under the run's initial weights, in the first cycle",
+    "snapshot:epoch": "outputs one epoch before the end of training, in the first cycle",
+}
+"""All that a strategy may declare in ``needs``, with its meaning; ``extra:NAME`` asks for an extra field."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model says of some items: row i of every field is item i.
+
+    Attributes:
+        log_probs: (N, K, C) log-probabilities in nats; each row's probabilities sum to 1 over C.
+        values: (N, K, O) regression outputs, in the unit of the target.
+        embeddings: (N, D) features of the layer before the head.
+        extra: Further per-item tensors by name, each (N, ...).
+    """
+
+    log_probs: Float[Tensor, "items draws classes"] | None = None
+    values: Float[Tensor, "items draws outputs"] | None = None
+    embeddings: Float[Tensor, "items features"] | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Tensor]:
+        """Return the fields that are present, by name; extra fields as ``extra:NAME``."""
+        own = {"log_probs": self.log_probs, "values": self.values, "embeddings": self.embeddings}
+        present = {name: tensor for name, tensor in own.items() if tensor is not None}
+        return present | {f"extra:{name}": tensor for name, tensor in self.extra.items()}
+
+    @staticmethod
+    def from_fields(fields: Mapping[str, Tensor]) -> Outputs:
+        """Build outputs from what :meth:`fields` returned."""
+        own = {name: tensor for name, tensor in fields.items() if not name.startswith("extra:")}
+        extra = {name.removeprefix("extra:"): t for name, t in fields.items() if name.startswith("extra:")}
+        return Outputs(**own, extra=extra)
+
+    def rows(self, rows: Int[Tensor, "rows"]) -> Outputs:
+        """Return the outputs of these rows, in this order."""
+        return Outputs.from_fields({name: tensor[rows] for name, tensor in self.fields().items()})
+
+    def __len__(self) -> int:
+        sizes = {len(tensor) for tensor in self.fields().values()}
+        if len(sizes) > 1:
+            shapes = {name: tuple(t.shape) for name, t in self.fields().items()}
+            raise ValueError(f"every field of Outputs must have as many rows, but the shapes are {shapes}")
+        return sizes.pop() if sizes else 0
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """All that a strategy may see of a campaign, in rows.
+
+    Attributes:
+        size: N, the number of unlabelled candidates.
+        pool: The present model's outputs on the candidates.
+        snapshots: Outputs of earlier states of the model on the same rows, newest first.
+        labelled: The present model's outputs on the labelled items.
+        labels: (L,) labels of the labelled items.
+    """
+
+    size: int
+    pool: Outputs
+    snapshots: Sequence[Outputs] = ()
+    labelled: Outputs = field(default_factory=Outputs)
+    labels: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Values every candidate by itself; the batch is its top scores, ties broken by row."""
+
+    @property
+    def name(self) -> str:
+        """The name in the registry, snake_case of the paper's name."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the view must hold: keys of :data:`NEEDS`, or ``extra:NAME``."""
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, "items"]:
+        """Return (N,) finite scores; higher = query first."""
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Chooses a batch as a whole; pure: it never trains, loads, prints or falls back."""
+
+    @property
+    def name(self) -> str:
+        """The name in the registry, snake_case of the paper's name."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the view must hold: keys of :data:`NEEDS`, or ``extra:NAME``."""
+
+    def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, "batch"]:
+        """Return ``batch_size`` distinct rows, best first."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A model that can be trained and asked; these two methods are all that one's own model needs."""
+
+    def fit(
+        self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path
+    ) -> Mapping[str, float]:
+        """Train on the labelled pool ``x`` with labels ``y`` (L,) and return metrics by name.
+
+        The same arguments must give the same model. ``workdir`` exists and is this cycle's own folder: what
+        is kept there survives a kill, and a learner that finds its own unfinished work there continues it.
+        """
+
+    def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
+        """Return the outputs of the pool's items, in the pool's order, with every field in ``needs``.
+
+        ``needs`` holds names of :class:`Outputs` fields: ``log_probs``, ``values``, ``embeddings``,
+        ``extra:NAME``.
+        """
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """A learner that can become again what an earlier ``fit`` left in a folder.
+
+    With it, a killed campaign does not train again, warm starts survive a restart, and snapshots of earlier
+    moments can be scanned.
+    """
+
+    def load(self, workdir: Path, *, moment: str = "end") -> None:
+        """Become the model that ``fit`` left in ``workdir``.
+
+        Args:
+            workdir: The folder that was given to ``fit``.
+            moment: ``"end"`` of that training, its ``"initial"`` weights, or one ``"epoch"`` before the end.
+
+        Raises:
+            DataError: The folder holds no such state.
+        """
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One forward pass: (B, C) raw outputs and, where the model can give them, (B, D) embeddings."""
+
+    outputs: Tensor
+    embeddings: Tensor | None = None
+
+
+Network: TypeAlias = nn.Module
+"""A module whose call returns a :class:`Forward`; learners wrap the user's module into one."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The parts of a training loss by name, each a scalar tensor, weights already applied."""
+
+    parts: Mapping[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """The scalar to differentiate: the sum of the parts."""
+        return torch.stack([part.float() for part in self.parts.values()]).sum()
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """The training loss. One instance serves one training; what it must remember lives in a module.
+
+    An objective is an ``nn.Module``: its parameters (a second head) train with the model's, its buffers and
+    frozen sub-modules (an EMA teacher) travel in the checkpoint, and a warm start carries them on.
+    """
+
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Whether it wants an unlabelled batch at every step."""
+
+    def bind(self, model: Network, example: Forward) -> None:
+        """Build what depends on the model; called once, before the first step."""
+
+    def __call__(
+        self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
+    ) -> Losses:
+        """Return the losses of one step; forward passes are made here."""
+
+    def after_step(self, model: Network) -> None:
+        """Follow the model after an optimiser step (an EMA teacher does)."""
+
+    def state_dict(self) -> dict[str, Any]:  # Any: torch's own signature
+        """Return the tensors to keep."""
