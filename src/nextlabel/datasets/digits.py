@@ -1,0 +1,88 @@
+"""Digits: 1,797 handwritten digits, 8 x 8 grey, as scikit-learn ships them.
+
+They are the test part of a larger set, written by 13 people; no two are equal. The split into pool and test
+is ours, and the same people wrote both parts. Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+
+import numpy as np
+
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.errors import DataError
+
+__all__ = ["digit_id", "load"]
+
+FINGERPRINT = (
+    "e2102c00628f9c7e"  # of pictures and classes; the stored split names positions in just these data
+)
+
+
+# Measured with plain PyTorch on one CPU thread, random labels, cold start, 4 seeds: test accuracy 0.914 with
+# 144
+# labels (0.1 s a fit) and 0.967 with 574 (0.3 s). Without the second layer 0.908 and 0.962.
+RECIPE: dict[str, object] = {
+    "model": "mlp",
+    "model_options": {"hidden": [256, 128]},
+    "epochs": 60,
+    "batch_size": 32,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "schedule": "cosine",
+    "augment": [],
+}
+
+
+def digit_id(position: int) -> str:
+    """Return the id of the picture at this position of scikit-learn's 1,797.
+
+    >>> digit_id(17)
+    'digits-0017'
+    """
+    return f"digits-{position:04d}"
+
+
+def load() -> LabelledData:
+    """Load the digits: 1,437 to label and 360 to test, every class with its share in the test split.
+
+    Raises:
+        DataError: scikit-learn ships other digits than those that were split.
+    """
+    from sklearn.datasets import load_digits
+
+    ink, labels = load_digits(return_X_y=True)  # 0 to 16 dots of ink a pixel
+    pictures = np.rint(ink * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    labels = labels.astype(np.int64)
+    found = hashlib.blake2b(pictures.tobytes() + labels.astype(np.uint8).tobytes(), digest_size=8).hexdigest()
+    if found != FINGERPRINT:
+        raise DataError(
+            f"the stored test split needs the digits with fingerprint {FINGERPRINT}, but scikit-learn ships "
+            f"{found}; install a scikit-learn release that nextlabel names"
+        )
+    ids = np.array([digit_id(position) for position in range(len(labels))], dtype=object)
+    test = np.isin(ids, stored_test_ids())
+    return LabelledData(
+        name="digits",
+        x=pictures[~test],
+        y=labels[~test],
+        ids=tuple(ids[~test]),
+        test_x=pictures[test],
+        test_y=labels[test],
+        test_ids=tuple(ids[test]),
+        classes=tuple("0123456789"),
+        licence="CC BY 4.0",
+        source="UCI Machine Learning Repository, Optical Recognition of Handwritten Digits, test part, "
+        "as shipped by scikit-learn",
+        recipe=RECIPE,
+    )
+
+
+def stored_test_ids() -> list[str]:
+    """Return the ids of the test split, one a line of ``data/digits_test.txt``."""
+    stored = resources.files("nextlabel.datasets") / "data" / "digits_test.txt"
+    return stored.read_text(encoding="utf-8").split()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nextlabel.datasets import animals, digits
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.errors import DataError, UnknownNameError
+
+
+@pytest.fixture(scope="module", params=["digits", "animals"])
+def data(request: pytest.FixtureRequest) -> LabelledData:
+    return DATASETS.create(request.param)
+
+
+def test_every_data_set_carries_its_registered_name_and_its_papers(data: LabelledData) -> None:
+    assert DATASETS.card(data.name).name == data.name
+    assert data.licence
+    assert data.source
+
+
+def test_the_card_states_the_sizes_that_are_loaded(data: LabelledData) -> None:
+    channels, height, width = data.input_shape
+    assert DATASETS.card(data.name).cost == (
+        f"{len(data):,} to label, {len(data.test_ids):,} to test; "
+        f"{channels} x {height} x {width} grey, {len(data.classes)} classes"
+    )
+
+
+def test_no_picture_is_in_a_data_set_twice_and_none_crosses_the_split(data: LabelledData) -> None:
+    pictures = [picture.tobytes() for part in (data.x, data.test_x) for picture in part]
+    assert len(set(pictures)) == len(pictures)
+
+
+def test_pictures_use_the_whole_range_of_a_byte_and_none_is_blank(data: LabelledData) -> None:
+    assert data.x.dtype == np.uint8
+    assert (data.x.min(), data.x.max()) == (0, 255)
+    assert all(np.ptp(part.reshape(len(part), -1), axis=1).all() for part in (data.x, data.test_x))
+
+
+def test_every_class_has_its_share_in_the_test_split(data: LabelledData) -> None:
+    pool, test = np.bincount(data.y), np.bincount(data.test_y)
+    assert len(pool) == len(test) == len(data.classes)
+    fair = (pool + test) * test.sum() / (pool + test).sum()
+    assert (np.abs(test - fair) < 1).all()
+
+
+def test_the_digits_are_those_of_scikit_learn() -> None:
+    from sklearn.datasets import load_digits
+
+    ink, labels = load_digits(return_X_y=True)
+    data = DATASETS.create("digits")
+    x, y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
+    for picture, label, item in zip(x, y, data.ids + data.test_ids, strict=True):
+        position = int(item.removeprefix("digits-"))
+        assert label == labels[position]
+        assert (np.abs(picture.ravel() * (16 / 255) - ink[position]) < 0.04).all()
+
+
+def test_the_stored_test_digits_are_those_that_the_rule_draws() -> None:
+    from sklearn.datasets import load_digits
+
+    from nextlabel.datasets.split import stratified_test_rows
+
+    labels = load_digits(return_X_y=True)[1]
+    ids = [digits.digit_id(position) for position in range(len(labels))]
+    assert digits.stored_test_ids() == [ids[row] for row in stratified_test_rows(labels, ids, 360)]
+
+
+def test_the_stored_test_animals_are_those_that_the_rule_draws() -> None:
+    from nextlabel.datasets.split import stratified_test_rows
+
+    data = DATASETS.create("animals")
+    label_of = dict(zip(data.ids + data.test_ids, [*data.y, *data.test_y], strict=True))
+    ids = sorted(label_of)
+    y = np.array([label_of[item] for item in ids])
+    assert data.test_ids == tuple(ids[row] for row in stratified_test_rows(y, ids, 2000))
+
+
+def test_other_digits_than_those_that_were_split_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "FINGERPRINT", "0123456789abcdef")
+    with pytest.raises(DataError, match="fingerprint 0123456789abcdef, but scikit-learn ships"):
+        digits.load()
+
+
+def test_the_animals_keep_the_first_of_equal_pictures_and_their_original_positions() -> None:
+    data = DATASETS.create("animals")
+    counts = np.bincount(data.y) + np.bincount(data.test_y)
+    assert counts.tolist() == [937, 812, 992, 996, 997, 1000, 1000, 997, 985, 1000]
+    positions = [int(item.removeprefix("animals-")) for item in data.ids + data.test_ids]
+    assert max(positions) < 10_000
+    assert animals.animal_id(0) in data.ids + data.test_ids
+
+
+def test_the_animals_come_with_their_licence() -> None:
+    from importlib import resources
+
+    folder = resources.files("nextlabel.datasets") / "data"
+    text = (folder / "animals.LICENSE").read_text(encoding="utf-8")
+    assert text.startswith("MIT License")
+    assert "Copyright (c) 2025 SinaSR-6" in text
+    assert len((folder / "animals.npz").read_bytes()) < 2_900_000
+
+
+def test_an_unknown_data_set_offers_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="no data set 'digit'; did you mean 'digits'"):
+        DATASETS.create("digit")
+
+
+def test_data_sets_load_without_torch() -> None:
+    code = (
+        "import sys; from nextlabel.datasets.catalogue import DATASETS; DATASETS.create('animals'); "
+        "DATASETS.create('digits'); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
