@@ -61,7 +61,9 @@ class Pool:
 
     def _check_ids(self) -> None:
         if len(self.ids) != len(self._source):
-            raise DataError(f"expected one id an item, but got {len(self.ids)} ids for {len(self._source)} items")
+            raise DataError(
+                f"expected one id an item, but got {len(self.ids)} ids for {len(self._source)} items"
+            )
         wrong = next((item for item in self.ids if not isinstance(item, str)), None)
         if wrong is not None:
             raise DataError(
@@ -71,7 +73,9 @@ class Pool:
         if len(set(self.ids)) != len(self.ids):
             seen: set[str] = set()
             twice = [item for item in self.ids if item in seen or seen.add(item)]  # type: ignore[func-returns-value]
-            raise DataError(f"ids must be distinct, but these come more than once: {listed(dict.fromkeys(twice))}")
+            raise DataError(
+                f"ids must be distinct, but these come more than once: {listed(dict.fromkeys(twice))}"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -108,7 +112,9 @@ class Pool:
         try:
             return torch.stack([torch.as_tensor(self[row]) for row in range(len(self))])
         except (RuntimeError, TypeError, ValueError) as error:
-            raise DataError(f"expected items that stack to one tensor, but could not stack them: {error}") from error
+            raise DataError(
+                f"expected items that stack to one tensor, but could not stack them: {error}"
+            ) from error
 
     def rows_of(self, ids: Sequence[ItemId]) -> Tensor:
         """Return the (len(ids),) rows of these items.
@@ -118,7 +124,9 @@ class Pool:
         """
         unknown = [item for item in ids if item not in self._row_of]
         if unknown:
-            raise DataError(f"expected ids of the pool ({len(self)} items), but it does not hold {listed(unknown)}")
+            raise DataError(
+                f"expected ids of the pool ({len(self)} items), but it does not hold {listed(unknown)}"
+            )
         return torch.tensor([self._row_of[item] for item in ids], dtype=torch.int64)
 
     def subset(self, ids: Sequence[ItemId]) -> Pool:

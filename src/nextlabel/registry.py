@@ -106,7 +106,9 @@ class Registry(Generic[T]):
             for part in attribute.split("."):
                 made = getattr(made, part)
         except (ImportError, AttributeError) as error:
-            raise ContractError(f"the {self.kind} '{name}' cannot be loaded from '{target}': {error}") from error
+            raise ContractError(
+                f"the {self.kind} '{name}' cannot be loaded from '{target}': {error}"
+            ) from error
         if not callable(made):
             raise ContractError(f"the {self.kind} '{name}' at '{target}' must be callable, but is {made!r}")
         return made  # type: ignore[no-any-return]  # what it returns is checked by whoever uses it
@@ -128,7 +130,10 @@ class Registry(Generic[T]):
         Raises:
             ConfigurationError: An option is unknown; the message offers the nearest.
         """
-        parameters = inspect.signature(self.factory(name)).parameters
+        try:
+            parameters = inspect.signature(self.factory(name)).parameters
+        except ValueError:  # some built-in callables tell nobody their parameters
+            return
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             return
         for option in options:

@@ -38,7 +38,7 @@ class Row:
         n_chosen: Items chosen at the end of the cycle; 0 in the last.
         loss_correlation: Spearman's rank correlation of the score with the true loss on the candidates, or
             None where the strategy has no score or nothing was chosen.
-        top_share: Share of the candidates with the truly largest losses that is among the chosen, k = n_chosen.
+        top_share: Share of the n_chosen candidates with the truly largest losses that is among the chosen.
         top_chance: What chance would give: n_chosen / candidates.
     """
 
@@ -98,7 +98,9 @@ def _row(record: Mapping[str, str], path: Path) -> Row:
         try:
             values[column.name] = _value(text, str(column.type))
         except ValueError as error:
-            raise DataError(f"expected {column.type} in column '{column.name}' of {path}, but got '{text}'") from error
+            raise DataError(
+                f"expected {column.type} in column '{column.name}' of {path}, but got '{text}'"
+            ) from error
     return Row(**values)  # type: ignore[arg-type]  # each value was converted by its column's type
 
 

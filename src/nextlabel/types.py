@@ -88,7 +88,7 @@ class Outputs:
         extra = {name.removeprefix("extra:"): t for name, t in fields.items() if name.startswith("extra:")}
         return Outputs(**own, extra=extra)
 
-    def rows(self, rows: Int[Tensor, "rows"]) -> Outputs:
+    def rows(self, rows: Int[Tensor, " rows"]) -> Outputs:
         """Return the outputs of these rows, in this order."""
         return Outputs.from_fields({name: tensor[rows] for name, tensor in self.fields().items()})
 
@@ -131,7 +131,7 @@ class Scorer(Protocol):
     def needs(self) -> frozenset[str]:
         """What the view must hold: keys of :data:`NEEDS`, or ``extra:NAME``."""
 
-    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, "items"]:
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) finite scores; higher = query first."""
 
 
@@ -147,7 +147,7 @@ class Strategy(Protocol):
     def needs(self) -> frozenset[str]:
         """What the view must hold: keys of :data:`NEEDS`, or ``extra:NAME``."""
 
-    def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, "batch"]:
+    def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, " batch"]:
         """Return ``batch_size`` distinct rows, best first."""
 
 
@@ -155,9 +155,7 @@ class Strategy(Protocol):
 class Learner(Protocol):
     """A model that can be trained and asked; these two methods are all that one's own model needs."""
 
-    def fit(
-        self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path
-    ) -> Mapping[str, float]:
+    def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> Mapping[str, float]:
         """Train on the labelled pool ``x`` with labels ``y`` (L,) and return metrics by name.
 
         The same arguments must give the same model. ``workdir`` exists and is this cycle's own folder: what
@@ -190,6 +188,9 @@ class Restorable(Protocol):
         Raises:
             DataError: The folder holds no such state.
         """
+
+    def reset(self) -> None:
+        """Forget every training: the next ``fit`` starts as if it were the first."""
 
 
 @dataclass(frozen=True)

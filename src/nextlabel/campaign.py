@@ -1,0 +1,341 @@
+"""The campaign: train, scan, choose, record, take the labels; killed at any moment, it goes on where it was.
+
+A campaign joins a ledger with a pool, a learner and a strategy. It is the only place where a strategy's rows
+become ids. Knows no particular strategy or model, no web page and no benchmark.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from nextlabel.errors import BusyError, ConfigurationError, DataError, LabelsError
+from nextlabel.events import State
+from nextlabel.ledger import Ledger
+from nextlabel.plan import Plan, Setup
+from nextlabel.pool import Pool
+from nextlabel.progress import Advance, bars
+from nextlabel.seeds import derive
+from nextlabel.selection import Choice, choose
+from nextlabel.types import ItemId, Label, Learner, Oracle, PoolView, Restorable, Scorer, Strategy
+from nextlabel.viewing import Viewer
+
+__all__ = ["Budget", "Campaign", "Query"]
+
+logger = logging.getLogger("nextlabel")
+
+LOCK_SECONDS = 10.0
+"""How long to wait for another process to finish its query before saying that the campaign is busy."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop.
+
+    Attributes:
+        cycles: Trainings; after the last of them nothing more is asked.
+        labels: Labels in all, those of the start included.
+    """
+
+    cycles: int | None = None
+    labels: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and value < 1:
+                raise ConfigurationError(f"a budget's {name} must be at least 1, but is {value}")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What was seen and chosen in one cycle; handed to ``audit``.
+
+    Attributes:
+        cycle: The cycle, from 1.
+        ids: The candidates, row by row.
+        view: What the strategy saw of them.
+        choice: The rows that it chose, and its scores where it has scores.
+    """
+
+    cycle: int
+    ids: tuple[ItemId, ...]
+    view: PoolView
+    choice: Choice
+
+
+class Campaign:
+    """A labelling campaign, kept in one folder.
+
+    Opening the folder again continues the campaign; its settings must then be the same.
+
+    Args:
+        path: The campaign's folder; made where it is missing.
+        pool: The items, labelled or not, with their stable ids.
+        learner: The model: anything with ``fit`` and ``predict``.
+        strategy: The name of a strategy, or an object that is one.
+        batch_size: Labels asked in a cycle.
+        start_size: Items asked at random before the first training, unless labels were told before.
+        seed: All chance derives from it; the same seed gives every strategy the same start.
+        classes: Class names; labels are then indices into them, and names are accepted in their place.
+        strategy_options: Options of a strategy that is given by name.
+        evaluate: Called with the trained learner after every training; its metrics are recorded.
+        audit: Called with every :class:`Query`; its metrics are recorded.
+        advance: Called as work advances; None shows progress bars where there is a terminal.
+
+    Raises:
+        ConfigurationError: An option is wrong, or the folder holds a campaign with other settings.
+        DataError: The pool is empty.
+
+    Example::
+
+        campaign = Campaign("runs/mine", pool, learner, "cod", batch_size=50, start_size=100)
+        campaign.tell({item: my_label(item) for item in campaign.ask()})
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        pool: Pool,
+        learner: Learner,
+        strategy: str | Scorer | Strategy = "cod",
+        *,
+        batch_size: int,
+        start_size: int,
+        seed: int = 0,
+        classes: Sequence[str] | None = None,
+        strategy_options: Mapping[str, Any] | None = None,  # Any: each strategy has its own options
+        evaluate: Callable[[Learner], Mapping[str, float]] | None = None,
+        audit: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
+        advance: Advance | None = None,
+    ) -> None:
+        self.path, self.pool, self.learner = Path(path), pool, learner
+        self.setup = Setup.checked(
+            pool, learner, strategy, strategy_options or {},
+            batch_size=batch_size, start_size=start_size, seed=seed, classes=classes,
+        )  # fmt: skip
+        self._evaluate, self._audit, self._advance = evaluate, audit, advance
+        self.ledger = Ledger(self.path / "campaign.db")
+        self.ledger.open(self.setup.settings(), pool.ids)
+        self._held: Path | None = None  # the folder of the training whose end the learner is known to hold
+
+    @property
+    def state(self) -> State:
+        """All that the ledger knows now: labels, what was asked, what was measured."""
+        return self.ledger.state
+
+    def ask(self) -> tuple[ItemId, ...]:
+        """Return the ids to label next, best first; the same ids again until all of them are told.
+
+        Where nothing is outstanding it trains on all labels, scans the pool, chooses and records, and only
+        then returns. Before there is any label it returns the random start.
+
+        Raises:
+            LabelsError: The labels are all of one class.
+            ContractError: The learner or the strategy broke its contract; the message says how.
+            BusyError: Another process is asking.
+            DataError: Nothing is left to ask.
+        """
+        return self._ask(at_most=None)
+
+    def tell(self, labels: Mapping[ItemId, Label | str], *, by: str = "", replace: bool = False) -> State:
+        """Record labels: any part, in any order, of asked items or of others in the pool.
+
+        Args:
+            labels: The label of each item: a class index, a class name where the campaign has classes, or a
+                number.
+            by: Who labelled.
+            replace: Whether an item that has a label gets a new one; otherwise that is an error.
+
+        Raises:
+            LabelsError: An id or a label is not acceptable; then none of them is recorded.
+        """
+        indices = {item: self.setup.label(item, label) for item, label in labels.items()}
+        return self.ledger.tell(indices, by=by, replace=replace)
+
+    def train(self) -> Mapping[str, Any]:  # Any: JSON
+        """Train on all labels there are and return what was measured; done already, it costs nothing.
+
+        Raises:
+            LabelsError: There are no labels, or all are of one class.
+            BusyError: Another process is training.
+        """
+        with self._alone():
+            return self._train(Plan.next(self.state, self.pool, self.path))
+
+    def run(self, oracle: Oracle, *, until: Budget) -> State:
+        """Ask, have answered and tell until the budget is spent, then train once more.
+
+        Returns early where the oracle answers nothing more; calling again goes on.
+
+        Args:
+            oracle: Answers ids with labels; may answer a part.
+            until: When to stop.
+        """
+        while True:
+            state = self.state
+            if state.outstanding:
+                answers = oracle(state.outstanding)
+                if not answers:
+                    return state
+                self.tell(answers)
+            elif state.labels and (_spent(state, until) or len(state.labels) == len(self.pool)):
+                self.train()
+                return self.state
+            else:
+                self._ask(at_most=until.labels - len(state.labels) if until.labels else None)
+
+    def fork(self, path: Path | str, *, before_cycle: int | None = None, **changes: Any) -> Campaign:
+        """Copy the campaign into another folder, to go on from there in another way.
+
+        Args:
+            path: The new campaign's folder.
+            before_cycle: Leave out what was asked in this cycle and later; None copies all.
+            changes: ``learner``, ``strategy``, ``strategy_options``, ``batch_size`` or ``seed`` that differ.
+
+        Raises:
+            ConfigurationError: The folder already holds a campaign, or an argument cannot be changed.
+        """
+        target = Path(path)
+        if (target / "campaign.db").exists():
+            raise ConfigurationError(
+                f"expected a new folder for the fork, but {target} already holds a campaign"
+            )
+        learner = changes.pop("learner", self.learner)
+        setup = self.setup.changed(self.pool, learner, changes)
+        self.ledger.fork(target / "campaign.db", before_cycle=before_cycle, settings=setup.settings()).close()
+        for cycle in sorted((self.path / "cycles").glob("*")):
+            if before_cycle is None or int(cycle.name) < before_cycle:
+                shutil.copytree(cycle, target / "cycles" / cycle.name)
+        return Campaign(
+            target, self.pool, learner, setup.strategy,
+            batch_size=setup.batch_size, start_size=setup.start_size, seed=setup.seed, classes=setup.classes,
+            evaluate=self._evaluate, audit=self._audit, advance=self._advance,
+        )  # fmt: skip
+
+    def _ask(self, *, at_most: int | None) -> tuple[ItemId, ...]:
+        with self._alone():
+            state = self.state
+            if not state.outstanding:
+                if state.labels:
+                    self._query(Plan.next(state, self.pool, self.path), at_most)
+                else:
+                    self._start(at_most)
+            return self.state.outstanding
+
+    def _start(self, at_most: int | None) -> None:
+        size = self._size(self.setup.start_size, len(self.pool), at_most)
+        rng = torch.Generator().manual_seed(derive(self.setup.seed, "start"))
+        rows = torch.randperm(len(self.pool), generator=rng)[:size]
+        self.ledger.ask(0, [self.pool.ids[row] for row in rows.tolist()], None)
+
+    def _query(self, plan: Plan, at_most: int | None) -> None:
+        if not plan.candidates:
+            raise DataError(f"nothing is left to ask: all {len(self.pool)} items of the pool are labelled")
+        self._train(plan)
+        before = plan.previous
+        viewer = Viewer(
+            self.learner, plan.folder, before, derive(self.setup.seed, "predict"), self._reporter("scan")
+        )
+        size = self._size(self.setup.batch_size, len(plan.candidates), at_most)
+        rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
+        strategy = self.setup.strategy
+        began = time.perf_counter()
+        labelled, labels = plan.training_set(self.pool)
+        view = viewer.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
+        scanned = time.perf_counter()
+        choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
+        chosen = time.perf_counter()
+        query = Query(plan.cycle, plan.candidates, view, choice)
+        if (plan.cycle, "query") not in self.state.measurements:
+            self.ledger.measure(plan.cycle, "query", {
+                "n_candidates": len(plan.candidates), "rows_forwarded": viewer.rows_forwarded,
+                "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
+                "audit": dict(self._audit(query)) if self._audit else {},
+            })  # fmt: skip
+        rows = choice.rows.tolist()
+        scores = choice.scores[choice.rows].tolist() if choice.scores is not None else None
+        self.ledger.ask(plan.cycle, [plan.candidates[row] for row in rows], scores)
+        if before is not None:
+            _forget_scans(before)
+
+    def _train(self, plan: Plan) -> Mapping[str, Any]:  # Any: JSON
+        """Bring the learner to the end of this training, by fit or load, and return its measures."""
+        measured = self.state.measurements.get((plan.cycle, plan.name))
+        if measured is not None and self._held == plan.folder:
+            return measured
+        if measured is not None and isinstance(self.learner, Restorable):
+            self.learner.load(plan.folder)
+        else:
+            self._fit(plan, record=measured is None)
+        self._held = plan.folder
+        return self.state.measurements[plan.cycle, plan.name]
+
+    def _fit(self, plan: Plan, *, record: bool) -> None:
+        x, y = plan.training_set(self.pool)
+        if self.setup.one_class_only(y):
+            raise LabelsError(
+                f"training needs labels of at least two classes, but all {len(y)} labels are "
+                f"{self.setup.class_name(y[0].item())}; "
+                "label an item of another class, or start with more items"
+            )
+        if isinstance(self.learner, Restorable) and (plan.previous is None or self._held != plan.previous):
+            if plan.previous is None:
+                self.learner.reset()
+            else:
+                self.learner.load(plan.previous)
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        if hasattr(self.learner, "progress"):
+            self.learner.progress = self._reporter("fit")
+        began = time.perf_counter()
+        unlabelled = self.pool.subset(plan.unlabelled)
+        seed = derive(self.setup.seed, "fit", plan.cycle)
+        metrics = dict(self.learner.fit(x, y, unlabelled, seed=seed, workdir=plan.folder))
+        seconds = time.perf_counter() - began
+        if record:
+            evaluation = dict(self._evaluate(self.learner)) if self._evaluate else {}
+            self.ledger.measure(plan.cycle, plan.name, {
+                "n_labelled": len(y), "seconds": seconds, "fit": metrics, "evaluation": evaluation,
+            })  # fmt: skip
+
+    def _size(self, wanted: int, left: int, at_most: int | None) -> int:
+        if at_most is not None:
+            wanted = min(wanted, at_most)
+        if wanted > left:
+            logger.warning("asked for %d items, but only %d are left in the pool; taking those", wanted, left)
+        return min(wanted, left)
+
+    def _reporter(self, phase: str) -> Callable[[int, int], None]:
+        advance = self._advance or bars()
+        return lambda done, total: advance(phase, done, total)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with FileLock(self.path / "campaign.lock", timeout=LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise BusyError(
+                f"another process is working on the campaign in {self.path}; "
+                "wait for it, or end it and try again"
+            ) from error
+
+
+def _spent(state: State, until: Budget) -> bool:
+    """Return whether the next training is the last: its cycle or its labels are the budget's."""
+    cycles = until.cycles is not None and max(state.cycle, 0) + 1 >= until.cycles
+    return cycles or (until.labels is not None and len(state.labels) >= until.labels)
+
+
+def _forget_scans(folder: Path) -> None:
+    """Remove the scans of a cycle that no later cycle reads."""
+    for kept in folder.glob("scan*"):
+        shutil.rmtree(kept, ignore_errors=True)

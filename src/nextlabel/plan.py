@@ -1,0 +1,220 @@
+"""What a campaign is set to do, and what its next cycle consists of; both plain facts, read off the ledger.
+
+Trains nothing and chooses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed, nearest
+from nextlabel.events import State
+from nextlabel.pool import Pool
+from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.types import ItemId, Label, Learner, Scorer, Strategy
+
+__all__ = ["Plan", "Setup"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings of a campaign, checked; what the ledger remembers of them is :meth:`settings`."""
+
+    strategy: Scorer | Strategy
+    batch_size: int
+    start_size: int
+    seed: int
+    classes: tuple[str, ...] | None
+
+    @staticmethod
+    def checked(
+        pool: Pool,
+        learner: Learner,
+        strategy: str | Scorer | Strategy,
+        strategy_options: Mapping[str, Any],  # Any: each strategy has its own options
+        *,
+        batch_size: int,
+        start_size: int,
+        seed: int,
+        classes: Sequence[str] | None,
+    ) -> Setup:
+        """Return the settings if a campaign can be run with them.
+
+        Raises:
+            ConfigurationError: A number or an option is wrong.
+            ContractError: The learner or the strategy lacks a method.
+            DataError: The pool is empty.
+        """
+        if not len(pool):
+            raise DataError("the pool is empty: a campaign needs at least one item to ask about")
+        for name, value in (("batch_size", batch_size), ("start_size", start_size)):
+            if not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number of at least 1, but is {value!r}")
+        for method in ("fit", "predict"):
+            if not callable(getattr(learner, method, None)):
+                who = type(learner).__name__
+                raise ContractError(f"a learner needs the methods fit and predict, but {who} has no {method}")
+        names = tuple(classes) if classes is not None else None
+        if names is not None and len(set(names)) != len(names):
+            raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
+        return Setup(_as_strategy(strategy, strategy_options), batch_size, start_size, seed, names)
+
+    def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
+        """Return the settings with some of them changed, checked again.
+
+        Raises:
+            ConfigurationError: A setting cannot be changed, or not to this.
+        """
+        changeable = ("strategy", "strategy_options", "batch_size", "seed")
+        unknown = [name for name in changes if name not in changeable]
+        if unknown:
+            raise ConfigurationError(
+                f"a fork can change {listed(['learner', *changeable])}, but not {listed(unknown)}"
+            )
+        return Setup.checked(
+            pool, learner, changes.get("strategy", self.strategy), changes.get("strategy_options") or {},
+            batch_size=changes.get("batch_size", self.batch_size), start_size=self.start_size,
+            seed=changes.get("seed", self.seed), classes=self.classes,
+        )  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:  # Any: JSON
+        """Return what the ledger keeps and compares when the campaign is opened again."""
+        return {
+            "strategy": self.strategy.name,
+            "strategy_options": _options(self.strategy),
+            "batch_size": self.batch_size,
+            "start_size": self.start_size,
+            "seed": self.seed,
+            "classes": list(self.classes) if self.classes is not None else None,
+        }
+
+    def label(self, item: ItemId, label: Label | str) -> Label:
+        """Return the label as it is kept: a class name becomes its index.
+
+        Raises:
+            LabelsError: The campaign has no such class.
+        """
+        if self.classes is None:
+            if isinstance(label, str):
+                raise LabelsError(
+                    f"expected a number as the label of '{item}', but got '{label}'; "
+                    "to label by name, give the campaign its classes"
+                )
+            return label
+        if isinstance(label, str):
+            if label not in self.classes:
+                hint = nearest(label, self.classes)
+                guess = (
+                    f"; did you mean '{hint}'?" if hint else f"; they are {listed(self.classes, limit=20)}"
+                )
+                raise LabelsError(
+                    f"the label '{label}' of '{item}' is none of the {len(self.classes)} classes{guess}"
+                )
+            return self.classes.index(label)
+        if not 0 <= label < len(self.classes) or label != int(label):
+            raise LabelsError(f"the label of '{item}' must be in 0..{len(self.classes) - 1}, but is {label}")
+        return label
+
+    def class_name(self, label: Label) -> str:
+        """Return how to call a label in a message."""
+        return f"'{self.classes[int(label)]}'" if self.classes else f"{label}"
+
+    def one_class_only(self, labels: Tensor) -> bool:
+        """Return whether these are class labels without two different ones among them."""
+        return not labels.is_floating_point() and bool((labels == labels[0]).all())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The next training and query.
+
+    Attributes:
+        cycle: The cycle, from 1.
+        labels: The label of every labelled item, in the pool's order.
+        unlabelled: The items without a label, in the pool's order.
+        candidates: Those of them that were not asked yet; what a query chooses from.
+        name: The training's name in the ledger; it changes with the labels.
+        folder: The training's own folder.
+        previous: The folder of the last training of an earlier cycle, or None.
+    """
+
+    cycle: int
+    labels: Mapping[ItemId, Label]
+    unlabelled: tuple[ItemId, ...]
+    candidates: tuple[ItemId, ...]
+    name: str
+    folder: Path
+    previous: Path | None
+
+    @staticmethod
+    def next(state: State, pool: Pool, root: Path) -> Plan:
+        """Read the next training and query off the state.
+
+        Raises:
+            LabelsError: There are no labels to train on.
+        """
+        if not state.labels:
+            raise LabelsError("training needs labels, but there are none yet; ask, label and tell first")
+        cycle = max(state.cycle, 0) + 1
+        labels = {item: state.labels[item] for item in pool.ids if item in state.labels}
+        waiting = set(state.outstanding)
+        unlabelled = tuple(item for item in pool.ids if item not in state.labels)
+        name = f"train-{_digest(labels)}"
+        earlier = [at for at in state.measurements if at[0] < cycle and at[1].startswith("train-")]
+        last = sorted(earlier, key=lambda at: at[0])[-1:]  # of one cycle's trainings, the one recorded last
+        return Plan(
+            cycle,
+            labels,
+            unlabelled,
+            tuple(item for item in unlabelled if item not in waiting),
+            name,
+            _folder(root, cycle, name),
+            _folder(root, *last[0]) if last else None,
+        )
+
+    def training_set(self, pool: Pool) -> tuple[Pool, Tensor]:
+        """Return the labelled items and (L,) their labels: int64 classes, or float32 values."""
+        labels = list(self.labels.values())
+        whole = all(isinstance(label, int) for label in labels)
+        return pool.subset(list(self.labels)), torch.tensor(
+            labels, dtype=torch.int64 if whole else torch.float32
+        )
+
+
+def _folder(root: Path, cycle: int, name: str) -> Path:
+    return root / "cycles" / f"{cycle:04d}" / name
+
+
+def _digest(labels: Mapping[ItemId, Label]) -> str:
+    text = json.dumps(list(labels.items()))
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strategy:
+    if isinstance(strategy, str):
+        return STRATEGIES.create(strategy, **options)
+    if options:
+        raise ConfigurationError(
+            "strategy_options go with a strategy's name; give an object its options itself"
+        )
+    if not isinstance(strategy, (Scorer, Strategy)):
+        has = listed(name for name in dir(strategy) if not name.startswith("_")) or "none of them"
+        raise ContractError(
+            "a strategy needs name, needs and either score or select, "
+            f"but {type(strategy).__name__} has {has}"
+        )
+    return strategy
+
+
+def _options(strategy: object) -> dict[str, Any]:  # Any: JSON
+    if not is_dataclass(strategy):
+        return {}
+    return {f.name: getattr(strategy, f.name) for f in fields(strategy) if f.init}

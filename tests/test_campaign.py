@@ -1,0 +1,388 @@
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from conftest import RidgeLearner
+
+from nextlabel.campaign import Budget, Campaign
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from nextlabel.oracles import SimulatedOracle
+from nextlabel.pool import Pool
+from nextlabel.types import Outputs
+
+
+def make(path, pool, learner=None, strategy="margin", **options):
+    options = {"batch_size": 5, "start_size": 9, **options}
+    return Campaign(path, pool, learner or RidgeLearner(), strategy, **options)
+
+
+def tell(campaign, truth, ids=None):
+    campaign.tell({item: truth[item] for item in ids or campaign.ask()})
+
+
+def test_ask_returns_the_same_ids_until_they_are_told(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    start = campaign.ask()
+    assert len(start) == 9
+    assert campaign.ask() == start
+    tell(campaign, truth, start[:4])
+    assert campaign.ask() == start[4:]
+    tell(campaign, truth, start[4:])
+    first = campaign.ask()
+    assert len(first) == 5
+    assert not set(first) & set(start)
+
+
+def test_a_fresh_process_asks_the_same_ids_without_training_again(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    tell(campaign, truth)
+    asked = campaign.ask()
+    learner = RidgeLearner()
+    assert make(tmp_path, pool, learner).ask() == asked
+    assert learner.fits == 0
+
+
+def test_the_start_is_the_same_for_every_strategy_and_differs_between_seeds(tmp_path, pool):
+    starts = {
+        (strategy, seed): make(tmp_path / f"{strategy}{seed}", pool, strategy=strategy, seed=seed).ask()
+        for strategy in ("margin", "random")
+        for seed in (0, 1)
+    }
+    assert starts["margin", 0] == starts["random", 0] != starts["margin", 1]
+
+
+def test_ids_are_the_rows_of_the_strategy_among_the_candidates(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    tell(campaign, truth)
+    asked = campaign.ask()
+    learner = campaign.learner
+    left = [item for item in pool.ids if item not in campaign.state.labels]
+    log_probs = learner.predict(pool.subset(left), needs=frozenset({"log_probs"}), seed=0).log_probs[:, 0]
+    top = log_probs.exp().topk(2).values
+    closest = np.argsort((top[:, 0] - top[:, 1]).numpy(), kind="stable")[:5]
+    assert asked == tuple(left[row] for row in closest)
+
+
+def test_labels_told_before_the_first_query_are_the_start(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    tell(campaign, truth, pool.ids[:12])
+    asked = campaign.ask()
+    assert len(asked) == 5
+    assert campaign.state.cycle == 1
+    assert not set(asked) & set(pool.ids[:12])
+
+
+def test_run_spends_its_cycles_and_trains_at_the_end(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    state = campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
+    assert len(state.labels) == 9 + 2 * 5
+    assert [cycle for cycle, name in state.measurements if name.startswith("train-")] == [1, 2, 3]
+    assert [cycle for cycle, name in state.measurements if name == "query"] == [1, 2]
+
+
+def test_run_spends_exactly_its_labels(tmp_path, pool, truth):
+    state = make(tmp_path, pool).run(SimulatedOracle(truth), until=Budget(labels=17))
+    assert len(state.labels) == 17
+    assert not state.outstanding
+
+
+def test_run_comes_back_where_the_oracle_is_silent_and_goes_on_later(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    answered = []
+
+    def shy(ids):
+        answered.append(len(ids))
+        return {ids[0]: truth[ids[0]]} if len(answered) < 4 else {}
+
+    state = campaign.run(shy, until=Budget(cycles=2))
+    assert (len(state.labels), len(state.outstanding)) == (3, 6)
+    assert len(campaign.run(SimulatedOracle(truth), until=Budget(cycles=2)).labels) == 14
+
+
+def test_run_ends_when_the_pool_is_labelled(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool, batch_size=40)
+    state = campaign.run(SimulatedOracle(truth), until=Budget(cycles=50))
+    assert len(state.labels) == len(pool)
+    with pytest.raises(DataError, match="nothing is left to ask: all 60 items"):
+        campaign.ask()
+
+
+def test_a_batch_larger_than_the_pool_takes_what_is_left_and_says_so(tmp_path, pool, truth, caplog):
+    campaign = make(tmp_path, pool, batch_size=1000)
+    tell(campaign, truth)
+    with caplog.at_level(logging.WARNING, logger="nextlabel"):
+        assert len(campaign.ask()) == 51
+    assert "asked for 1000 items, but only 51 are left" in caplog.text
+
+
+def test_the_last_scan_serves_as_the_snapshot_so_cod_costs_one_pass(tmp_path, pool, truth):
+    learner = RidgeLearner()
+    campaign = make(tmp_path, pool, learner, "cod", strategy_options={"first_cycle": "initial"})
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=4))
+    forwarded = [campaign.state.measurements[cycle, "query"]["rows_forwarded"] for cycle in (1, 2, 3)]
+    assert forwarded == [2 * 51, 46, 41]  # the first cycle also runs the initial weights
+    assert learner.rows_predicted == sum(forwarded)
+
+
+def test_the_snapshot_is_the_previous_model_on_the_same_items(tmp_path, pool, truth):
+    seen = []
+    campaign = make(
+        tmp_path, pool, strategy="cod", strategy_options={"first_cycle": "random"}, audit=seen_by(seen)
+    )
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
+    first, second = seen
+    rows = [first.ids.index(item) for item in second.ids]
+    torch.testing.assert_close(second.view.snapshots[0].log_probs, first.view.pool.log_probs[rows])
+
+
+def seen_by(seen):
+    def audit(query):
+        view = query.view
+        copies = {name: tensor.clone() for name, tensor in view.pool.fields().items()}
+        snapshots = [
+            Outputs.from_fields({k: v.clone() for k, v in s.fields().items()}) for s in view.snapshots
+        ]
+        kept = type(view)(view.size, Outputs.from_fields(copies), snapshots, view.labelled, view.labels)
+        seen.append(type(query)(query.cycle, query.ids, kept, query.choice))
+        return {}
+
+    return audit
+
+
+def test_rows_that_the_last_scan_did_not_see_get_a_second_pass(tmp_path, pool, truth):
+    learner, seen = RidgeLearner(), []
+    options = {"strategy_options": {"first_cycle": "random"}}
+    campaign = make(tmp_path / "a", pool, learner, "cod", **options)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    campaign.ask()
+    fork = campaign.fork(tmp_path / "b", before_cycle=2, learner=learner)
+    for kept in (tmp_path / "b").glob("cycles/*/train-*/scan"):
+        (kept / "scan.json").unlink()
+    fork._audit = seen_by(seen)
+    fork.ask()
+    assert fork.state.measurements[2, "query"]["rows_forwarded"] == 46 + 46
+    previous = RidgeLearner()
+    previous.load(next((tmp_path / "b").glob("cycles/0001/train-*")))
+    expected = previous.predict(pool.subset(seen[0].ids), needs=frozenset({"log_probs"}), seed=0)
+    torch.testing.assert_close(seen[0].view.snapshots[0].log_probs, expected.log_probs)
+
+
+def test_a_fork_goes_on_in_another_way_from_the_same_labels(tmp_path, pool, truth):
+    campaign = make(tmp_path / "a", pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
+    fork = campaign.fork(tmp_path / "b", before_cycle=2, strategy="random")
+    assert fork.state.labels == {item: truth[item] for c in (0, 1) for item in campaign.state.asked[c]}
+    fork.run(SimulatedOracle(truth), until=Budget(cycles=3))
+    assert set(fork.state.asked[2]) != set(campaign.state.asked[2])
+    assert len(campaign.state.labels) == len(fork.state.labels)
+
+
+def test_a_fork_refuses_a_folder_in_use_and_unknown_changes(tmp_path, pool, truth):
+    campaign = make(tmp_path / "a", pool)
+    with pytest.raises(ConfigurationError, match="already holds a campaign"):
+        campaign.fork(tmp_path / "a")
+    with pytest.raises(ConfigurationError, match="but not 'colour'"):
+        campaign.fork(tmp_path / "b", colour="red")
+
+
+def test_opening_with_other_settings_shows_the_difference(tmp_path, pool):
+    make(tmp_path, pool)
+    with pytest.raises(ConfigurationError, match="batch_size: 5 .* 6"):
+        make(tmp_path, pool, batch_size=6)
+
+
+@dataclass
+class Odd(RidgeLearner):
+    """Breaks the contract of ``predict`` in a chosen way."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+
+    def predict(self, x, *, needs, seed):
+        outputs = super().predict(x, needs=needs, seed=seed)
+        log_probs = outputs.log_probs
+        if self.way == "rows":
+            return Outputs(log_probs=log_probs[:-1])
+        if self.way == "nan":
+            log_probs[3, 0, 1] = float("nan")
+            return Outputs(log_probs=log_probs)
+        return Outputs(embeddings=outputs.embeddings)
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        (
+            "rows",
+            r"learner Odd must return one row an item: 51 rows of log_probs, but returned shape \(50, 1, 3\)",
+        ),
+        ("nan", "learner Odd must return finite log_probs, but returned nan for item 'item-0"),
+        ("missing", r"learner Odd was asked for log_probs, but returned only \['embeddings'\]"),
+    ],
+)
+def test_a_learner_that_breaks_its_contract_is_named_and_nothing_is_lost(
+    tmp_path, pool, truth, way, sentence
+):
+    campaign = make(tmp_path, pool, Odd(way))
+    tell(campaign, truth)
+    with pytest.raises(ContractError, match=sentence):
+        campaign.ask()
+    assert len(make(tmp_path, pool).state.labels) == 9
+    assert len(make(tmp_path, pool).ask()) == 5
+
+
+class Endless:
+    """A strategy of one's own that breaks its contract."""
+
+    name = "endless"
+    needs = frozenset({"log_probs"})
+
+    def score(self, view, *, rng):
+        scores = torch.zeros(view.size)
+        scores[4] = float("inf")
+        return scores
+
+
+def test_a_score_that_is_not_finite_names_strategy_and_item(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool, strategy=Endless())
+    tell(campaign, truth)
+    left = [item for item in pool.ids if item not in campaign.state.labels]
+    with pytest.raises(ContractError, match=f"'endless' must return finite scores.* item '{left[4]}' is inf"):
+        campaign.ask()
+
+
+def test_labels_of_one_class_only_are_refused_before_training(tmp_path, pool):
+    learner = RidgeLearner()
+    campaign = make(tmp_path, pool, learner, classes=["ring", "disc", "bar"])
+    campaign.tell(dict.fromkeys(campaign.ask(), "disc"))
+    with pytest.raises(LabelsError, match="at least two classes, but all 9 labels are 'disc'"):
+        campaign.ask()
+    assert learner.fits == 0
+
+
+def test_class_names_are_taken_for_their_indices_and_unknown_ones_refused(tmp_path, pool):
+    campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
+    campaign.tell({"item-000": "bar", "item-001": 1})
+    assert campaign.state.labels == {"item-000": 2, "item-001": 1}
+    with pytest.raises(LabelsError, match="'dics' of 'item-002' .* did you mean 'disc'"):
+        campaign.tell({"item-002": "dics"})
+    with pytest.raises(LabelsError, match="must be in 0..2, but is 3"):
+        campaign.tell({"item-002": 3})
+    assert len(campaign.state.labels) == 2
+
+
+@pytest.mark.parametrize("labels", [{"nothing": 1}, {"item-000": float("nan")}, {"item-000": "disc"}])
+def test_labels_that_cannot_be_taken_leave_the_campaign_as_it_was(tmp_path, pool, labels):
+    campaign = make(tmp_path, pool)
+    with pytest.raises(LabelsError):
+        campaign.tell({"item-005": 0, **labels})
+    assert not campaign.state.labels
+
+
+def test_a_label_is_corrected_only_on_purpose_and_the_model_learns_again(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    tell(campaign, truth)
+    before = campaign.train()
+    item = next(iter(campaign.state.labels))
+    with pytest.raises(LabelsError, match="replace=True"):
+        campaign.tell({item: 0})
+    campaign.tell({item: (truth[item] + 1) % 3}, replace=True)
+    assert campaign.train()["fit"] != before["fit"]
+
+
+def test_training_is_done_once_for_the_same_labels(tmp_path, pool, truth):
+    learner = RidgeLearner()
+    campaign = make(tmp_path, pool, learner)
+    tell(campaign, truth)
+    assert campaign.train() == campaign.train()
+    campaign.ask()
+    assert learner.fits == 1
+
+
+def test_the_next_training_starts_from_the_last_one_also_after_a_restart(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    learner = RidgeLearner()
+    again = make(tmp_path, pool, learner)
+    again.ask()
+    tell(again, truth)
+    again.ask()
+    assert learner.loads == [("0002", "end")]
+    assert learner.fits == 1
+
+
+def test_a_learner_that_was_used_before_starts_a_new_campaign_anew(tmp_path, pool, truth):
+    learner = RidgeLearner()
+    make(tmp_path / "a", pool, learner).run(SimulatedOracle(truth), until=Budget(cycles=1))
+    resets = []
+    learner.reset = lambda: resets.append(learner.fits)
+    make(tmp_path / "b", pool, learner).run(SimulatedOracle(truth), until=Budget(cycles=1))
+    assert resets == [1]
+
+
+class Plain:
+    """A learner with nothing but the two methods."""
+
+    def __init__(self):
+        self._ridge = RidgeLearner()
+
+    def fit(self, x, y, unlabelled, *, seed, workdir):
+        return self._ridge.fit(x, y, unlabelled, seed=seed, workdir=workdir)
+
+    def predict(self, x, *, needs, seed):
+        return self._ridge.predict(x, needs=needs, seed=seed)
+
+
+def test_two_methods_are_enough_for_a_learner_also_after_a_restart(tmp_path, pool, truth):
+    make(tmp_path / "a", pool).run(SimulatedOracle(truth), until=Budget(cycles=3))
+    for _ in range(2):
+        state = make(tmp_path / "b", pool, Plain()).run(SimulatedOracle(truth), until=Budget(cycles=3))
+    assert state.asked == make(tmp_path / "a", pool).state.asked
+    assert len(make(tmp_path / "b", pool, Plain()).ask()) == 5
+
+
+def test_a_moment_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool, Plain(), "cod", strategy_options={"first_cycle": "initial"})
+    tell(campaign, truth)
+    with pytest.raises(ContractError, match="Plain has not; for cod choose first_cycle='least_confident'"):
+        campaign.ask()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"batch_size": 0}, ConfigurationError, "batch_size must be a whole number of at least 1, but is 0"),
+        ({"start_size": 2.5}, ConfigurationError, "start_size must be a whole number"),
+        ({"strategy": "margn"}, ConfigurationError, "did you mean 'margin'"),
+        ({"strategy": object()}, ContractError, "a strategy needs name, needs and either score or select"),
+        ({"learner": object()}, ContractError, "object has no fit"),
+        ({"classes": ["a", "a"]}, ConfigurationError, "class names must be distinct"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pool, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        make(tmp_path / "new", pool, **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_empty_pool_is_refused(tmp_path):
+    with pytest.raises(DataError, match="the pool is empty"):
+        make(tmp_path, Pool(torch.zeros(0, 2), ids=[]))
+
+
+def test_a_budget_below_one_is_refused():
+    with pytest.raises(ConfigurationError, match="labels must be at least 1"):
+        Budget(labels=0)
+
+
+def test_training_without_labels_says_what_to_do(tmp_path, pool):
+    with pytest.raises(LabelsError, match="ask, label and tell first"):
+        make(tmp_path, pool).train()
+
+
+def test_scans_that_no_later_cycle_reads_are_removed(tmp_path, pool, truth):
+    make(tmp_path, pool).run(SimulatedOracle(truth), until=Budget(cycles=4))
+    assert {path.parent.parent.name for path in tmp_path.glob("cycles/*/train-*/scan")} == {"0003"}

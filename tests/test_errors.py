@@ -1,0 +1,22 @@
+from nextlabel.errors import MissingExtraError, NextlabelError, UnknownNameError, listed, nearest
+
+
+def test_an_unknown_name_offers_the_nearest_and_lists_the_known_ones():
+    error = UnknownNameError("strategy", "margn", ["margin", "cod"])
+    assert isinstance(error, NextlabelError)
+    assert str(error) == "there is no strategy 'margn'; did you mean 'margin'? Known: 'cod', 'margin'."
+
+
+def test_a_name_like_no_other_gets_no_guess():
+    assert nearest("xyzzy", ["margin", "cod"]) is None
+    assert "did you mean" not in str(UnknownNameError("strategy", "xyzzy", ["margin"]))
+
+
+def test_a_missing_extra_names_the_command_that_brings_it():
+    assert "pip install 'nextlabel[parquet]'" in str(
+        MissingExtraError("pyarrow", "parquet", "writing Parquet")
+    )
+
+
+def test_long_lists_end_in_a_count():
+    assert listed("abcdef", limit=2) == "'a', 'b' and 4 more"

@@ -1,0 +1,44 @@
+import importlib.metadata
+
+import pytest
+
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
+from nextlabel.registry import Card, Registry
+
+
+def shelf(*cards):
+    return Registry("part", "nextlabel.test_parts", cards)
+
+
+def test_a_part_is_imported_only_when_it_is_created():
+    parts = shelf(Card("broken", "no_such_module:thing"), Card("fraction", "fractions:Fraction"))
+    assert [card.name for card in parts] == ["broken", "fraction"]
+    assert parts.create("fraction", numerator=3) == 3
+    with pytest.raises(ContractError, match="the part 'broken' cannot be loaded from 'no_such_module:thing'"):
+        parts.create("broken")
+
+
+def test_a_name_can_be_taken_only_once():
+    with pytest.raises(ConfigurationError, match="'a' is already registered"):
+        shelf(Card("a", "collections:Counter"), Card("a", "collections:deque"))
+
+
+def test_an_unknown_name_offers_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'counter'"):
+        shelf(Card("counter", "collections:Counter")).card("conter")
+
+
+def test_an_unknown_option_offers_the_nearest():
+    parts = shelf(Card("fraction", "fractions:Fraction"))
+    with pytest.raises(ConfigurationError, match="has no option 'numerater'; did you mean 'numerator'"):
+        parts.create("fraction", numerater=1)
+
+
+def test_other_packages_join_through_an_entry_point(monkeypatch):
+    point = importlib.metadata.EntryPoint("theirs", "fractions:Fraction", "nextlabel.test_parts")
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda group: [point] if group.endswith("parts") else []
+    )
+    parts = shelf(Card("ours", "collections:Counter"))
+    assert "theirs" in parts
+    assert parts.create("theirs", numerator=2) == 2

@@ -1,0 +1,34 @@
+import pytest
+
+from nextlabel.errors import DataError
+from nextlabel.results import COLUMNS, Row, read_csv, to_csv
+
+ROW = Row("digits", "cod", "supervised", 0, 1, 144, 0.1 + 0.2, 0.3, 1.5, 0.25, 0.0, 1293, 72, None, 0.5, 0.05)
+
+
+def test_rows_survive_csv_to_the_last_digit(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text(to_csv([ROW]))
+    assert read_csv(path) == [ROW]
+
+
+def test_the_columns_that_are_promised_come_first_and_in_order():
+    assert COLUMNS[:12] == (
+        "dataset", "strategy", "objective", "seed", "cycle", "n_labelled", "accuracy", "loss",
+        "fit_seconds", "scan_seconds", "select_seconds", "rows_forwarded",
+    )  # fmt: skip
+
+
+def test_a_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="run the experiment first"):
+        read_csv(tmp_path / "results.csv")
+
+
+def test_a_missing_column_and_a_wrong_value_are_named(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("dataset\ndigits\n")
+    with pytest.raises(DataError, match="expected the column 'strategy'"):
+        read_csv(path)
+    path.write_text(to_csv([ROW]).replace("144", "many"))
+    with pytest.raises(DataError, match="expected int in column 'n_labelled' of .*, but got 'many'"):
+        read_csv(path)
