@@ -1,0 +1,1 @@
+"""Benchmarks: a grid of campaigns whose oracle knows the labels."""

@@ -1,0 +1,151 @@
+"""One cell of a benchmark: a campaign whose oracle knows all labels, measured after every training and query.
+
+Knows nothing of the other cells, of processes or of how results are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor
+from torch.nn.functional import nll_loss
+
+from nextlabel.bench.contact_sheet import write_contact_sheet
+from nextlabel.bench.grid import Cell
+from nextlabel.bench.outcome import finish
+from nextlabel.campaign import Budget, Campaign, Query
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.errors import ContractError
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.maths.entropy import mean_log_probs
+from nextlabel.models.catalogue import MODELS
+from nextlabel.oracles import SimulatedOracle
+from nextlabel.pool import Pool
+from nextlabel.progress import Advance
+from nextlabel.seeds import derive
+from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.types import Learner
+
+__all__ = ["run_cell"]
+
+Metrics = dict[str, float | None]
+
+
+def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], None]) -> None:
+    """Run a cell to its end, or on from where it was killed, and mark it finished.
+
+    Args:
+        cell: The campaign to run.
+        folder: Where to keep it.
+        advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+    """
+    torch.set_num_threads(cell.threads)
+    data = DATASETS.create(cell.dataset)
+    trial = _Trial(cell, data, folder)
+    campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
+    labels = dict(zip(data.ids, data.y.tolist(), strict=True))
+    campaign.run(SimulatedOracle(labels), until=Budget(cycles=cell.cycles))
+    finish(folder, cell, campaign.state, labels, data.classes)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    cell: Cell
+    data: LabelledData
+    folder: Path
+
+    def campaign(self, advance: Advance) -> Campaign:
+        learner = _make_learner(self.cell, self.data)
+        pool = Pool(self.data.x, self.data.ids)
+        test = Pool(self.data.test_x, self.data.test_ids)
+        return Campaign(
+            self.folder,
+            pool,
+            learner,
+            self.cell.strategy,
+            strategy_options=self.cell.strategy_options,
+            batch_size=self.cell.batch_size,
+            start_size=self.cell.start_size,
+            seed=self.cell.seed,
+            evaluate=partial(
+                _evaluate, test=test, labels=torch.from_numpy(self.data.test_y), seed=self.cell.seed
+            ),
+            audit=partial(self.audit, learner=learner, pool=pool),
+            advance=advance,
+        )
+
+    def audit(self, query: Query, *, learner: Learner, pool: Pool) -> Metrics:
+        """Compare a query with the truth, and draw what was queried."""
+        rows = pool.rows_of(query.ids)
+        write_contact_sheet(
+            self.data.x[rows[query.choice.rows].numpy()],
+            self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
+        )
+        log_probs = query.view.pool.log_probs
+        if log_probs is None:
+            log_probs = _log_probs(learner, pool.subset(query.ids), self.cell.seed)
+        truth = torch.from_numpy(self.data.y)[rows]
+        losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
+        return loss_estimate(losses, query.choice.rows, query.choice.scores)
+
+
+def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metrics:
+    """Say how well a query's scores estimate the candidates' true losses.
+
+    Args:
+        losses: (N,) true losses in nats.
+        chosen: (B,) the chosen rows.
+        scores: (N,) scores, or None where the strategy has none.
+
+    Returns:
+        ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
+        either is constant. ``top_share``: share of the B candidates with the largest losses that is among the
+        chosen. ``top_chance``: B / N, what random rows would give.
+    """
+    count = len(chosen)
+    top = set(torch.sort(losses, descending=True, stable=True).indices[:count].tolist())
+    correlation = None  # of something constant there is none
+    if scores is not None and scores.min() < scores.max() and losses.min() < losses.max():
+        correlation = float(spearmanr(scores.numpy(), losses.numpy()).statistic)
+    return {
+        "loss_correlation": correlation,
+        "top_share": len(top & set(chosen.tolist())) / count,
+        "top_chance": count / len(losses),
+    }
+
+
+def _make_learner(cell: Cell, data: LabelledData) -> TorchLearner:
+    options = dict(cell.learner)
+    model = MODELS.factory(options.pop("model"))
+    model_options: Mapping[str, Any] = options.pop("model_options")  # Any: each model has its own
+    needs = STRATEGIES.create(cell.strategy, **cell.strategy_options).needs
+    return TorchLearner(
+        partial(model, data.input_shape, len(data.classes), **model_options),
+        objective=cell.objective,
+        objective_options=dict(cell.objective_options),
+        device=cell.device,
+        moments=tuple(m for m in ("initial", "epoch") if f"snapshot:{m}" in needs),
+        **options,
+    )
+
+
+def _evaluate(learner: Learner, *, test: Pool, labels: Tensor, seed: int) -> dict[str, float]:
+    log_probs = mean_log_probs(_log_probs(learner, test, seed))
+    return {
+        "accuracy": float((log_probs.argmax(1) == labels).double().mean()),
+        "loss": float(nll_loss(log_probs.double(), labels)),
+    }
+
+
+def _log_probs(learner: Learner, pool: Pool, seed: int) -> Tensor:
+    outputs = learner.predict(pool, needs=frozenset({"log_probs"}), seed=derive(seed, "predict"))
+    if outputs.log_probs is None:
+        raise ContractError(f"learner {type(learner).__name__} was asked for log_probs, but returned none")
+    return outputs.log_probs

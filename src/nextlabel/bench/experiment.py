@@ -1,0 +1,144 @@
+"""An experiment: its folder, its cells, its results. Running it again does what is not yet done.
+
+Imports no torch: the workers do. Draws nothing on the screen: it yields events.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from nextlabel.bench.environment import describe_environment
+from nextlabel.bench.grid import Cell, Grid, make_grid
+from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
+from nextlabel.bench.workers import Ended, Event, Started, run_cells
+from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
+from nextlabel.errors import BusyError, ConfigurationError, DataError
+from nextlabel.results import Row, to_csv
+
+__all__ = ["Experiment", "default_folder", "default_jobs"]
+
+LOCK_SECONDS = 10.0
+"""How long to wait for another process that works in the run directory."""
+
+
+def default_folder(config: ExperimentConfig) -> Path:
+    """Return the run directory of a configuration; the same one gives the same directory."""
+    return Path("runs") / f"{'-'.join(config.dataset)}-{fingerprint(config.model_dump())}"
+
+
+def default_jobs(config: ExperimentConfig) -> int:
+    """Return how many cells to run at once: one a core, but one in all where there is a GPU to share."""
+    gpu = config.device.startswith("cuda") or (config.device == "auto" and shutil.which("nvidia-smi"))
+    return 1 if gpu else max(1, (os.cpu_count() or 1) // config.threads)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A configuration and the folder that holds, or will hold, its cells and results."""
+
+    config: ExperimentConfig
+    grid: Grid
+    folder: Path
+
+    @staticmethod
+    def open(config: ExperimentConfig, folder: Path) -> Experiment:
+        """Make the run directory, or open the one of the same configuration.
+
+        Raises:
+            ConfigurationError: The directory holds an experiment of another configuration, or other files.
+            DataError: The directory cannot be written.
+        """
+        experiment = Experiment(config, make_grid(config), folder)
+        record = folder / "experiment.toml"
+        try:
+            if record.exists():
+                experiment._compare(read_toml(record))
+                return experiment
+            if folder.exists() and any(path.name != "experiment.toml.new" for path in folder.iterdir()):
+                raise ConfigurationError(
+                    f"expected an empty run directory, but {folder} holds other files; choose another --out"
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            fresh = record.with_name("experiment.toml.new")
+            fresh.write_text(to_toml(experiment._record()), encoding="utf-8")
+            fresh.replace(record)
+        except OSError as error:
+            raise DataError(
+                f"cannot write the run directory {folder} ({error.strerror}); "
+                "make room there or choose another --out"
+            ) from error
+        return experiment
+
+    @property
+    def unfinished(self) -> list[Cell]:
+        """The cells that have not run to their end."""
+        return [cell for cell in self.grid.cells if not is_finished(self.folder / "cells" / cell.name)]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of all finished cells, in the grid's order."""
+        cells = [self.folder / "cells" / cell.name for cell in self.grid.cells]
+        return [row for cell in cells if is_finished(cell) for row in rows_of(cell)]
+
+    def run(self, *, jobs: int) -> Generator[Event, None, None]:
+        """Run the unfinished cells, yield what happens, and write the results at the end.
+
+        Closing the iterator ends the workers; what they had done is kept.
+
+        Raises:
+            BusyError: Another process runs this experiment.
+        """
+        with self._alone():
+            for event in run_cells(self.unfinished, self.folder / "cells", jobs=jobs):
+                folder = self.folder / "cells" / event.cell.name
+                if isinstance(event, Started):
+                    begin(folder, event.cell)
+                elif isinstance(event, Ended) and event.error:
+                    fail(folder, event.error, event.details)
+                yield event
+            self._write_results()
+
+    def _write_results(self) -> None:
+        path = self.folder / "results.csv"
+        fresh = path.with_name("results.csv.new")
+        fresh.write_text(to_csv(self.rows), encoding="utf-8")
+        fresh.replace(path)
+
+    def _record(self) -> dict[str, Any]:  # Any: TOML
+        return {
+            **self.config.model_dump(),
+            "recipes": dict(self.grid.recipes),
+            "environment": describe_environment(),
+        }
+
+    def _compare(self, there: dict[str, Any]) -> None:  # Any: TOML
+        here = self._record()
+        changed = differences(
+            {key: value for key, value in there.items() if key != "environment"},
+            {key: value for key, value in here.items() if key != "environment"},
+        )
+        if changed:
+            raise ConfigurationError(
+                f"the run directory {self.folder} was made with another configuration "
+                f"({'; '.join(changed)}); "
+                "choose another --out, or the settings it was made with"
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with FileLock(self.folder / "run.lock", timeout=LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise BusyError(
+                f"another process is running the experiment in {self.folder}; "
+                "wait for it, or end it and try again"
+            ) from error

@@ -1,0 +1,109 @@
+"""What a finished cell leaves for reports: rows, queries and class names, read off its ledger. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nextlabel.bench.grid import Cell
+from nextlabel.config import to_toml
+from nextlabel.events import State
+from nextlabel.results import Row
+from nextlabel.types import ItemId, Label
+
+__all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
+
+
+def begin(folder: Path, cell: Cell) -> None:
+    """Write down what the cell in this folder is; an error of an earlier attempt is forgotten."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "failed.json").unlink(missing_ok=True)
+    _write(folder / "cell.toml", to_toml(vars(cell)))
+
+
+def finish(
+    folder: Path, cell: Cell, state: State, labels: Mapping[ItemId, Label], classes: Sequence[str]
+) -> None:
+    """Write what reports read of a cell, and last of all the marker that it is finished."""
+    measured = [row.as_dict() for row in _rows(cell, state)]
+    _write(folder / "classes.json", json.dumps(list(classes)))
+    _write(folder / "queries.json", json.dumps(_queries(state, labels, len(classes))))
+    _write(folder / "rows.json", json.dumps(measured))
+    _write(folder / "finished", "")
+
+
+def fail(folder: Path, sentence: str, details: str) -> None:
+    """Leave word that a cell failed; running again tries it again."""
+    _write(folder / "failed.json", json.dumps({"error": sentence, "details": details}))
+
+
+def cell_state(folder: Path) -> str:
+    """Return ``finished``, ``failed``, ``begun`` or ``waiting``."""
+    for marker, word in (("finished", "finished"), ("failed.json", "failed"), ("cell.toml", "begun")):
+        if (folder / marker).exists():
+            return word
+    return "waiting"
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether the cell in this folder ran to its end."""
+    return (folder / "finished").exists()
+
+
+def rows_of(folder: Path) -> list[Row]:
+    """Return the rows of a finished cell."""
+    return [Row(**values) for values in json.loads((folder / "rows.json").read_text(encoding="utf-8"))]
+
+
+def _rows(cell: Cell, state: State) -> list[Row]:
+    rows = []
+    for (cycle, name), training in state.measurements.items():
+        if not name.startswith("train-"):
+            continue
+        query: Mapping[str, Any] = state.measurements.get((cycle, "query"), {})  # Any: JSON
+        chosen = len(state.asked.get(cycle, ())) if query else 0
+        rows.append(
+            Row(
+                cell.dataset, cell.strategy, cell.objective, cell.seed, cycle,
+                training["n_labelled"], training["evaluation"]["accuracy"], training["evaluation"]["loss"],
+                training["seconds"], query.get("scan_seconds", 0.0), query.get("select_seconds", 0.0),
+                query.get("rows_forwarded", 0), chosen, **query.get("audit", {}),
+            )
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: row.cycle)
+
+
+def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list[dict[str, Any]]:
+    """Return for every cycle with a query its ids, and the class counts of what it chose and could choose."""
+    queries: list[dict[str, Any]] = []
+    left = dict(labels)
+    for cycle, ids in sorted(state.asked.items()):
+        counts = _count((labels[item] for item in ids), classes)
+        if cycle > 0:  # the start was drawn, not chosen
+            queries.append(
+                {
+                    "cycle": cycle,
+                    "ids": list(ids),
+                    "classes": counts,
+                    "pool_classes": _count(left.values(), classes),
+                }
+            )
+        for item in ids:
+            del left[item]
+    return queries
+
+
+def _count(labels: Any, classes: int) -> list[int]:  # Any: an iterable of class indices
+    counts = [0] * classes
+    for label in labels:
+        counts[int(label)] += 1
+    return counts
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that it is either there whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

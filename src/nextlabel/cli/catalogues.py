@@ -1,0 +1,56 @@
+"""``nextlabel strategies``, ``objectives`` and ``datasets``: what there is, from the cards alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from nextlabel.cli.output import JsonOption, print_json
+from nextlabel.registry import Card
+
+__all__ = ["datasets", "objectives", "strategies"]
+
+
+def strategies(as_json: JsonOption = False) -> None:
+    """List the query strategies: what each needs, costs and is good for, and where it comes from."""
+    from nextlabel.strategies.catalogue import STRATEGIES
+
+    _show("strategies", STRATEGIES, as_json=as_json)
+
+
+def objectives(as_json: JsonOption = False) -> None:
+    """List the training objectives."""
+    from nextlabel.objectives.catalogue import OBJECTIVES
+
+    _show("objectives", OBJECTIVES, as_json=as_json)
+
+
+def datasets(as_json: JsonOption = False) -> None:
+    """List the data sets for benchmarks."""
+    from nextlabel.datasets.catalogue import DATASETS
+
+    _show("datasets", DATASETS, as_json=as_json)
+
+
+def _show(title: str, cards: Iterable[Card], *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {title: [{key: v for key, v in asdict(card).items() if key != "target"} for card in cards]}
+        )
+        return
+    from rich.console import Console
+    from rich.padding import Padding
+
+    console = Console(highlight=False)
+    for card in cards:
+        console.print(card.name, style="bold")
+        needs = ", ".join(card.needs)
+        for label, text in (
+            ("when", card.when),
+            ("needs", needs),
+            ("cost", card.cost),
+            ("from", card.citation),
+        ):
+            if text:
+                console.print(Padding(f"{label:<6} {text}", (0, 0, 0, 2)), markup=False)
+        console.print()

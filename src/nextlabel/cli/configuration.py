@@ -1,0 +1,47 @@
+"""``nextlabel config``: what a configuration comes to, and what may be in one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nextlabel.cli.output import JsonOption, print_json
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="config", help="Show what a configuration comes to, or what it may hold.", no_args_is_help=True
+)
+
+
+@app.command()
+def show(
+    config: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the defaults.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="A setting, key=value.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the resolved configuration, each data set's recipe with it."""
+    from nextlabel.bench.grid import make_grid
+    from nextlabel.config import load_config, to_toml
+
+    resolved = load_config(config, settings=setting or ())
+    tree = {**resolved.model_dump(), "recipes": dict(make_grid(resolved).recipes)}
+    if as_json:
+        print_json({"config": tree})
+    else:
+        typer.echo(to_toml(tree), nl=False)
+
+
+@app.command()
+def schema(as_json: JsonOption = False) -> None:
+    """Print the JSON schema of a configuration."""
+    from nextlabel.config import ExperimentConfig
+
+    content = ExperimentConfig.model_json_schema()
+    if as_json:
+        print_json({"schema": content})
+    else:
+        typer.echo(json.dumps(content, indent=2))

@@ -1,0 +1,60 @@
+"""The command ``nextlabel``: puts the commands together and turns errors into one sentence.
+
+Imports no torch, and neither do the commands that only read.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from nextlabel import __version__
+from nextlabel.cli import catalogues, configuration, doctor, report, run, status
+from nextlabel.cli.output import FAILED, print_error
+from nextlabel.errors import NextlabelError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="nextlabel",
+    help="Decide what to label next: active learning by temporal output discrepancy, measured honestly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("status")(status.status)
+app.command("strategies")(catalogues.strategies)
+app.command("objectives")(catalogues.objectives)
+app.command("datasets")(catalogues.datasets)
+app.add_typer(configuration.app, name="config")
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one sentence and exit code 1."""
+    try:
+        app()
+    except NextlabelError as error:
+        print_error(str(error), as_json="--json" in sys.argv)
+        sys.exit(FAILED)
+    except BrokenPipeError:  # the reader of our output went away; nobody is left to be told
+        sys.stderr.close()
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""What every command shares: JSON or words, one sentence for an error, and the exit codes.
+
+Exit codes: 0 done, 1 an error that the user can mend, 2 wrong usage, 3 waiting for labels.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["FAILED", "WAITING", "JsonOption", "print_error", "print_json"]
+
+FAILED = 1
+WAITING = 3
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def print_json(content: Mapping[str, Any]) -> None:  # Any: JSON
+    """Print the content to standard output, led by ``"ok": true``."""
+    sys.stdout.write(json.dumps({"ok": True, **content}, indent=2, default=str) + "\n")
+
+
+def print_error(sentence: str, *, as_json: bool) -> None:
+    """Print an error: as words to standard error, or as JSON to standard output."""
+    if as_json:
+        sys.stdout.write(json.dumps({"ok": False, "error": sentence}, indent=2) + "\n")
+    else:
+        sys.stderr.write(f"Error: {sentence}\n")

@@ -1,0 +1,110 @@
+"""``nextlabel run``: run an experiment, show how it goes, and say what it came to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nextlabel.cli.output import FAILED, JsonOption, print_error, print_json
+
+__all__ = ["run"]
+
+
+def run(  # noqa: PLR0917 - typer takes what the user types, by name
+    config: Annotated[Path | None, typer.Argument(help="A TOML file of settings.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Data sets, separated by commas.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Strategies, separated by commas.")] = None,
+    objective: Annotated[str | None, typer.Option(help="Objectives, separated by commas.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds.")] = None,
+    cycles: Annotated[int | None, typer.Option(help="Trainings.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Labels at the start: a count, or a share like 0.1.")
+    ] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(help="Labels a cycle: a count, or a share like 0.05.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run directory; by default named after the settings.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one a core.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare strategies on a data set whose labels are known; run again to continue.
+
+    Without arguments: the data set digits, 10 % of the pool labelled at random, 5 % more a cycle, 7 cycles,
+    warm start, the strategies cod, margin and random, 3 seeds.
+    """
+    from nextlabel.bench.experiment import Experiment, default_folder, default_jobs
+    from nextlabel.cli.display import follow
+    from nextlabel.config import load_config
+    from nextlabel.report.build import build
+
+    options: dict[str, Any] = {  # Any: TOML
+        "dataset": _names(dataset), "strategy": _names(strategy), "objective": _names(objective),
+        "seeds": seeds, "cycles": cycles, "start": _number(start), "batch_size": _number(batch_size),
+        "device": device,
+    }  # fmt: skip
+    resolved = load_config(config, options=options, settings=setting or ())
+    experiment = Experiment.open(resolved, out or default_folder(resolved))
+    events = experiment.run(jobs=jobs or default_jobs(resolved))
+    try:
+        failures = follow(events, experiment, quiet=as_json)
+    except KeyboardInterrupt:
+        events.close()
+        print_error(
+            "interrupted; nothing is lost: run the same command again, "
+            f"and {experiment.folder} goes on from here",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED) from None
+    page = build(experiment.folder) if experiment.rows else None
+    _conclude(experiment.folder, page, failures, as_json=as_json)
+
+
+def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_json: bool) -> None:
+    from nextlabel.cli.summary import as_records, as_rich
+    from nextlabel.report.reading import read_run
+    from nextlabel.report.sections import summarise
+
+    sections = summarise(read_run(folder).rows) if page else ()
+    if as_json and not failures:
+        print_json(
+            {"run": str(folder), "report": str(page), "summary": [record for section in sections for record in as_records(section)]}
+        )
+    elif not as_json:
+        from rich.console import Console
+
+        for section in sections:
+            Console(highlight=False).print(as_rich(section))
+        if page:
+            typer.echo(f"Report: {page}")
+    if failures:
+        first = next(iter(failures.values()))
+        print_error(
+            f"{len(failures)} of the cells failed, the first with: {first} Run the same command again to retry; "
+            f"the details are in {folder / 'cells' / next(iter(failures)) / 'failed.json'}",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _number(text: str | None) -> int | float | str | None:
+    """Return the number that the text spells; the configuration refuses what is none."""
+    if text is None:
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

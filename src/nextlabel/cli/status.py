@@ -1,0 +1,71 @@
+"""``nextlabel status``: how far a run or a campaign is, read off its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nextlabel.cli.output import WAITING, JsonOption, print_json
+from nextlabel.errors import DataError
+
+__all__ = ["status"]
+
+
+def status(
+    run: Annotated[Path, typer.Argument(help="A run directory, or the folder of one campaign.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far a run or a campaign is; exit with 3 where it waits for labels."""
+    if (run / "experiment.toml").exists():
+        _show_run(run, as_json=as_json)
+    elif (run / "campaign.db").exists():
+        _show_campaign(run, as_json=as_json)
+    else:
+        raise DataError(f"expected a run directory or a campaign's folder, but {run} holds neither")
+
+
+def _show_run(run: Path, *, as_json: bool) -> None:
+    from nextlabel.bench.grid import make_grid
+    from nextlabel.bench.outcome import cell_state
+    from nextlabel.config import load_config
+
+    cells = make_grid(load_config(run / "experiment.toml")).cells
+    states = {cell.name: cell_state(run / "cells" / cell.name) for cell in cells}
+    counts = {
+        word: sum(state == word for state in states.values())
+        for word in ("finished", "failed", "begun", "waiting")
+    }
+    if as_json:
+        print_json({"run": str(run), "cells": states, **counts})
+        return
+    typer.echo(f"{run}: {counts['finished']} of {len(cells)} cells finished")
+    for word in ("failed", "begun", "waiting"):
+        if counts[word]:
+            names = [name for name, state in states.items() if state == word]
+            typer.echo(f"  {counts[word]} {word}: {', '.join(names)}")
+
+
+def _show_campaign(folder: Path, *, as_json: bool) -> None:
+    from nextlabel.ledger import Ledger
+
+    ledger = Ledger(folder / "campaign.db", read_only=True)
+    try:
+        state = ledger.state
+    finally:
+        ledger.close()
+    facts: dict[str, Any] = {  # Any: JSON
+        "campaign": str(folder),
+        "strategy": state.settings["strategy"],
+        "cycle": max(state.cycle, 0),
+        "labelled": len(state.labels),
+        "outstanding": len(state.outstanding),
+    }
+    if as_json:
+        print_json({**facts, "outstanding_ids": list(state.outstanding)})
+    else:
+        for key, value in facts.items():
+            typer.echo(f"{key:<12} {value}")
+    if state.outstanding:
+        raise typer.Exit(WAITING)

@@ -1,0 +1,47 @@
+"""The summary of a run, for the terminal and as JSON. Knows how it is shown, not how it is reckoned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from nextlabel.report.sections import Section
+from nextlabel.report.tables import summary_table
+from nextlabel.statistics import mean_interval
+
+__all__ = ["as_records", "as_rich"]
+
+
+def as_rich(section: Section) -> RichTable:
+    """Return the summary of a section as a table for the terminal."""
+    summary = summary_table(section)
+    table = RichTable(title=summary.caption, title_justify="left")
+    for place, header in enumerate(summary.headers):
+        table.add_column(header, justify="right" if place else "left")
+    for row in summary.rows:
+        table.add_row(*row)
+    return table
+
+
+def as_records(section: Section) -> list[dict[str, Any]]:  # Any: JSON
+    """Return the summary of a section as one record a strategy; shares in [0, 1]."""
+    records = []
+    for curve in section.curves:
+        saved, against = section.saved.get(curve.strategy), section.against_random.get(curve.strategy)
+        records.append(
+            {
+                "dataset": section.dataset,
+                "objective": section.objective,
+                "strategy": curve.strategy,
+                "seeds": len(curve.seeds),
+                "n_labelled": int(curve.n_labelled[-1]),
+                "accuracy": curve.final.mean,
+                "accuracy_half_width": curve.final.half_width,
+                "area_under_curve": mean_interval(curve.areas).mean if len(curve.areas) else None,
+                "area_against_random": against.difference.interval.mean if against else None,
+                "p": against.p if against else None,
+                "labels_saved": saved.ratio if saved and not saved.censored else None,
+            }
+        )
+    return records

@@ -1,0 +1,239 @@
+"""The configuration of an experiment: defaults < TOML file < command line, checked at the edge.
+
+Knows the shape of a configuration, not the parts it names: whether there is a strategy of some name is for
+the benchmark to say. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from nextlabel.errors import ConfigurationError, nearest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "Amount",
+    "ExperimentConfig",
+    "LearnerConfig",
+    "differences",
+    "fingerprint",
+    "load_config",
+    "read_toml",
+    "to_toml",
+]
+
+Amount: TypeAlias = Annotated[int | float, Field(gt=0)]
+"""A count where it is an integer, a share of the pool where it is a float below 1."""
+
+Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LearnerConfig(_Strict):
+    """How the model is trained; what is left out comes from the data set's own recipe."""
+
+    model: str | None = Field(default=None, description="Name of the model.")
+    model_options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
+    epochs: int | None = Field(
+        default=None, ge=1, description="Passes over the labelled items in each cycle."
+    )
+    batch_size: int | None = Field(default=None, ge=1, description="Items in a training step.")
+    optimizer: Literal["sgd", "adam", "adamw"] | None = Field(default=None, description="Optimiser.")
+    lr: float | None = Field(default=None, gt=0, description="Learning rate.")
+    momentum: float | None = Field(default=None, ge=0, lt=1, description="Momentum of SGD.")
+    weight_decay: float | None = Field(default=None, ge=0, description="Weight decay.")
+    schedule: Literal["constant", "multistep", "cosine", "one_cycle"] | None = Field(
+        default=None, description="Course of the learning rate."
+    )
+    augment: list[str] | None = Field(default=None, description="Batched augmentations, by name.")
+    mixed_precision: Literal["no", "fp16", "bf16"] = Field(
+        default="no", description="Arithmetic of the forward pass."
+    )
+    start: Literal["warm", "cold"] = Field(
+        default="warm", description="Whether a cycle goes on from the last cycle's weights or from new ones."
+    )
+
+
+class ExperimentConfig(_Strict):
+    """A grid of campaigns: every data set with every strategy, objective and seed."""
+
+    dataset: list[str] = Field(default=["digits"], min_length=1, description="Data sets, by name.")
+    strategy: list[str] = Field(
+        default=["cod", "margin", "random"], min_length=1, description="Query strategies, by name."
+    )
+    objective: list[str] = Field(
+        default=["supervised"], min_length=1, description="Training losses, by name."
+    )
+    seeds: int = Field(default=3, ge=1, description="Number of seeds; they are 0, 1, 2, ...")
+    cycles: int = Field(default=7, ge=1, description="Trainings; between two of them a batch is labelled.")
+    start: Amount = Field(
+        default=0.10, description="Labels before the first cycle: a count, or a share of the pool."
+    )
+    batch_size: Amount = Field(
+        default=0.05, description="Labels asked a cycle: a count, or a share of the pool."
+    )
+    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    threads: int = Field(
+        default=1, ge=1, description="CPU threads of a cell; part of the result's last digits."
+    )
+    learner: LearnerConfig = Field(default=LearnerConfig(), description="How the model is trained.")
+    strategy_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Options of strategies, by strategy."
+    )
+    objective_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Options of objectives, by objective."
+    )
+
+    @field_validator("dataset", "strategy", "objective", mode="before")
+    @classmethod
+    def _one_or_many(cls, names: Any) -> Any:  # Any: not validated yet
+        return [names] if isinstance(names, str) else names
+
+    @field_validator("dataset", "strategy", "objective")
+    @classmethod
+    def _distinct(cls, names: list[str]) -> list[str]:
+        if len(set(names)) != len(names):
+            raise ValueError(f"names must be distinct, but got {', '.join(names)}")
+        return names
+
+    @field_validator("start", "batch_size")
+    @classmethod
+    def _count_or_share(cls, amount: int | float) -> int | float:
+        if isinstance(amount, float) and amount >= 1:
+            if not amount.is_integer():
+                raise ValueError(f"expected a count (an integer) or a share below 1, but got {amount}")
+            return int(amount)
+        return amount
+
+
+def load_config(
+    path: Path | None = None, *, options: Mapping[str, Any] | None = None, settings: Sequence[str] = ()
+) -> ExperimentConfig:
+    """Build a configuration: defaults, then the file, then options, then ``key=value`` settings.
+
+    Args:
+        path: A TOML file, or None.
+        options: Values by top-level key; those that are None are left out.
+        settings: Texts such as ``"learner.epochs=20"``; the value is read as TOML, else as a string.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or a key or value is wrong.
+    """
+    tree = read_toml(path) if path else {}
+    tree.pop("environment", None)  # a resolved file records where it ran; that is not a setting
+    tree.pop("recipes", None)
+    tree |= {key: value for key, value in (options or {}).items() if value is not None}
+    for setting in settings:
+        _assign(tree, setting)
+    try:
+        return ExperimentConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigurationError(_sentence(error, path)) from error
+
+
+def read_toml(path: Path) -> Tree:
+    """Read a TOML file.
+
+    Raises:
+        ConfigurationError: It is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"expected TOML in {path}, but {error}") from error
+
+
+def to_toml(tree: Mapping[str, Any]) -> str:
+    """Return the tree as TOML; keys whose value is None are left out, for TOML has no null."""
+    return tomli_w.dumps(_without_none(tree))
+
+
+def fingerprint(tree: Mapping[str, Any]) -> str:
+    """Return 8 hexadecimal digits that stand for the tree's content."""
+    text = json.dumps(tree, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """Name every key whose value differs: ``"seeds: 3 there, 5 here"``."""
+    old, new = _flat(there), _flat(here)
+    absent = "nothing"
+    return [
+        f"{key}: {old.get(key, absent)} there, {new.get(key, absent)} here"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key, absent) != new.get(key, absent)
+    ]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Tree:
+    flat: Tree = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[prefix + key] = value
+    return flat
+
+
+def _without_none(tree: Mapping[str, Any]) -> Tree:
+    return {
+        key: _without_none(value) if isinstance(value, Mapping) else value
+        for key, value in tree.items()
+        if value is not None
+    }
+
+
+def _assign(tree: Tree, setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise ConfigurationError(f"expected key=value, for example learner.epochs=20, but got '{setting}'")
+    *branches, leaf = key.strip().split(".")
+    for branch in branches:
+        tree = tree.setdefault(branch, {})
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"'{branch}' in '{setting}' is a value, not a table of settings")
+    tree[leaf] = _value(text.strip())
+
+
+def _value(text: str) -> Any:  # Any: what TOML may hold
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return [part.strip() for part in text.split(",")] if "," in text else text
+
+
+def _sentence(error: ValidationError, path: Path | None) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    source = f" in {path}" if path else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_beside(first["loc"])
+        hint = nearest(str(first["loc"][-1]), known)
+        guess = f"; did you mean '{hint}'?" if hint else f"; known: {', '.join(known)}"
+        return f"there is no setting '{where}'{source}{guess}"
+    problem = first["msg"].removeprefix("Value error, ")
+    return (
+        f"the setting '{where}'{source} is wrong: {problem[0].lower()}{problem[1:]}; got {first['input']!r}"
+    )
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    fields = LearnerConfig.model_fields if location[0] == "learner" else ExperimentConfig.model_fields
+    return sorted(fields)

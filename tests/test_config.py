@@ -1,0 +1,81 @@
+import pytest
+
+from nextlabel.config import differences, fingerprint, load_config, read_toml, to_toml
+from nextlabel.errors import ConfigurationError
+
+
+def test_the_defaults_are_the_main_job():
+    config = load_config()
+    assert (config.dataset, config.strategy, config.seeds) == (["digits"], ["cod", "margin", "random"], 3)
+    assert (config.start, config.batch_size, config.cycles, config.learner.start) == (0.10, 0.05, 7, "warm")
+
+
+def test_later_sources_win_over_earlier_ones(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("seeds = 5\ncycles = 4\n[learner]\nepochs = 9\n")
+    config = load_config(path, options={"cycles": 6, "seeds": None}, settings=["learner.lr=0.5", "cycles=2"])
+    assert (config.seeds, config.cycles) == (5, 2)
+    assert (config.learner.epochs, config.learner.lr) == (9, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("sedes=3", "there is no setting 'sedes'; did you mean 'seeds'"),
+        ("learner.epoch=3", "there is no setting 'learner.epoch'; did you mean 'epochs'"),
+        ("seeds=0", "the setting 'seeds' is wrong: input should be greater than or equal to 1; got 0"),
+        ("seeds=many", "the setting 'seeds' is wrong"),
+        ("start=0", "the setting 'start' is wrong"),
+        ("start=1.5", "expected a count .* or a share below 1, but got 1.5"),
+        ("strategy=cod,cod", "names must be distinct"),
+        ("seeds", "expected key=value"),
+        ("seeds.more=3", "did you mean|wrong"),
+        ('learner.optimizer="lion"', "the setting 'learner.optimizer' is wrong"),
+    ],
+)
+def test_a_wrong_setting_gets_one_sentence_that_names_it(setting, sentence):
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        load_config(settings=[setting])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_list_may_be_given_with_commas_or_as_toml():
+    assert load_config(settings=["strategy=cod,random"]).strategy == ["cod", "random"]
+    assert load_config(settings=['strategy=["cod"]']).strategy == ["cod"]
+    assert load_config(settings=["strategy=cod"]).strategy == ["cod"]
+    assert load_config(settings=["strategy_options.cod.first_cycle=random"]).strategy_options == {
+        "cod": {"first_cycle": "random"}
+    }
+
+
+def test_a_count_and_a_share_are_told_apart():
+    assert isinstance(load_config(options={"start": 20}).start, int)
+    assert load_config(options={"start": 20.0}).start == 20
+    assert load_config(options={"start": 0.2}).start == 0.2
+
+
+def test_a_resolved_configuration_is_read_back_as_the_same(tmp_path):
+    config = load_config(settings=["learner.epochs=3", "strategy_options.cod.form=l2"])
+    path = tmp_path / "experiment.toml"
+    path.write_text(
+        to_toml({**config.model_dump(), "environment": {"python": "3"}, "recipes": {"digits": {}}})
+    )
+    assert load_config(path) == config
+
+
+def test_differences_name_every_key_whose_value_changed():
+    there, here = {"a": 1, "b": {"c": 2, "d": None}}, {"a": 1, "b": {"c": 3}, "e": [1]}
+    assert differences(there, here) == ["b.c: 2 there, 3 here", "e: nothing there, [1] here"]
+
+
+def test_a_fingerprint_depends_on_the_content_alone():
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot read the configuration .*none.toml: No such file"):
+        read_toml(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("seeds = ")
+    with pytest.raises(ConfigurationError, match="expected TOML in .*broken.toml"):
+        read_toml(broken)
