@@ -1,0 +1,336 @@
+"""The events of a campaign, the state they fold into, and what may be written in one.
+
+An event says what happened; the state is what is true after all of them. Knows nothing of SQL, files,
+models or strategies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+from nextlabel.errors import DataError, LabelsError, LedgerError, NextlabelError, listed
+
+__all__ = [
+    "JSON",
+    "Event",
+    "Kind",
+    "RawEvent",
+    "State",
+    "canonical",
+    "differences",
+    "fold",
+    "label_text",
+    "pool_difference",
+    "pool_digest",
+    "query",
+    "repeated",
+    "storable",
+]
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+"""What a setting or a measurement may be made of; floats are finite."""
+
+Kind: TypeAlias = Literal["opened", "asked", "told", "corrected", "measured", "forked"]
+
+RawEvent: TypeAlias = "tuple[int, str, int, str | None, str, str, float]"
+"""One row of the ledger: seq, kind, cycle, item, value as JSON text, by, at."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        seq: Its place in the ledger, from 1, without gaps.
+        kind: What happened: ``opened`` (value: settings and pool), ``asked`` (value: rank and score),
+            ``told`` and ``corrected`` (value: the label), ``measured`` (value: a mapping), ``forked``
+            (value: where from).
+        cycle: The cycle that was asked, measured or, for a label, the last one asked by then; -1 before any.
+        item: The item's id; of a ``measured`` event, the measurement's name; else None.
+        value: What the kind says.
+        by: Who told the label, or empty.
+        at: When it was written, in seconds since 1970 (UTC) by the writer's clock.
+    """
+
+    seq: int
+    kind: Kind
+    cycle: int
+    item: str | None
+    value: Any  # Any: what json.loads gives, in the form that the kind says
+    by: str
+    at: float
+
+    @staticmethod
+    def from_raw(raw: RawEvent) -> Event:
+        """Return the event that a row of the ledger holds.
+
+        Raises:
+            LedgerError: Its kind is unknown or its value is not JSON.
+        """
+        seq, kind, cycle, item, text, by, at = raw
+        if kind not in get_args(Kind):
+            raise LedgerError(_unknown_kind(seq, kind))
+        return Event(seq, kind, cycle, item, _parsed(seq, text), by, at)  # type: ignore[arg-type]  # checked
+
+
+@dataclass
+class State:
+    """What is true after the events read so far.
+
+    It is live: the ledger that returned it folds later events into the same object, at a cost that depends
+    on those events alone. Copy what must stand still; change nothing.
+
+    Attributes:
+        settings: What the campaign was opened with; empty before.
+        pool_size: Number of items of the pool.
+        pool_digest: The digest of its ids, as :func:`pool_digest` gives it; empty before the opening.
+        asked: The items of each cycle's query, best first.
+        cycle_of: The cycle in which an item was asked.
+        labels: The label of every labelled item, in the order told; a correction keeps the place.
+        told_by: Who gave that label, or empty.
+        measurements: What was measured, by cycle and name.
+        forked: Where the ledger was forked from, or None.
+        cycle: The last cycle asked, -1 where none was.
+        n_events: Number of events, which is also the last one's ``seq``.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)  # Any: what json.loads gives
+    pool_size: int = 0
+    pool_digest: str = ""
+    asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    cycle_of: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int | float] = field(default_factory=dict)
+    told_by: dict[str, str] = field(default_factory=dict)
+    measurements: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)  # Any: as above
+    forked: Mapping[str, Any] | None = None  # Any: as above
+    cycle: int = -1
+    n_events: int = 0
+    _waiting: dict[str, None] = field(default_factory=dict, repr=False)  # a set that keeps its order
+
+    @property
+    def opened(self) -> bool:
+        """Whether the campaign has been opened."""
+        return bool(self.pool_digest)
+
+    @property
+    def outstanding(self) -> tuple[str, ...]:
+        """The items that were asked and have no label yet, in the order asked."""
+        return tuple(self._waiting)
+
+
+def fold(state: State, events: Iterable[RawEvent]) -> None:
+    """Fold these events, which follow those that the state has seen, into the state.
+
+    Raises:
+        LedgerError: An event is of an unknown kind or its value is not JSON; those before it are folded.
+    """
+    asked: dict[int, list[str]] = {}
+    try:
+        for seq, kind, cycle, item, text, by, _ in events:
+            if kind in ("told", "corrected") and item is not None:
+                # class indices, the common case, are read twice as fast without the parser
+                state.labels[item] = int(text) if text.isdecimal() else _parsed(seq, text)
+                state.told_by[item] = by
+                state._waiting.pop(item, None)
+            elif kind == "asked" and item is not None:
+                asked.setdefault(cycle, []).append(item)
+                state.cycle_of[item] = cycle
+                state.cycle = max(state.cycle, cycle)
+                if item not in state.labels:
+                    state._waiting[item] = None
+            elif kind == "measured" and item is not None:
+                state.measurements[cycle, item] = _parsed(seq, text)
+            elif kind == "opened":
+                value = _parsed(seq, text)
+                state.settings = value["settings"]
+                state.pool_size, state.pool_digest = value["pool"]["size"], value["pool"]["digest"]
+            elif kind == "forked":
+                state.forked = _parsed(seq, text)
+            else:
+                raise LedgerError(_unknown_kind(seq, kind))
+            state.n_events = seq
+    finally:  # tuples grow once a call, not once an item, which would cost the square of a query's size
+        for cycle, items in asked.items():
+            state.asked[cycle] = state.asked.get(cycle, ()) + tuple(items)
+
+
+def _unknown_kind(seq: int, kind: str) -> str:
+    kinds = listed(get_args(Kind), limit=6)
+    return (
+        f"expected an event of the kinds {kinds}, but event {seq} is of the kind '{kind}'; upgrade nextlabel"
+    )
+
+
+def _parsed(seq: int, text: str) -> Any:  # Any: what json.loads gives
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise LedgerError(
+            f"expected JSON in event {seq} of the ledger, but got {text[:40]!r}; restore the file from a copy"
+        ) from error
+
+
+def canonical(value: object, name: str, error: type[NextlabelError] = DataError) -> str:
+    """Return the value as canonical JSON: keys sorted, no spaces, floats that read back exactly.
+
+    NumPy scalars become plain numbers and tuples become lists.
+
+    Args:
+        value: The value, of :data:`JSON`.
+        name: What it is, for messages.
+        error: The class to raise.
+
+    Raises:
+        NextlabelError: A part is not JSON or not finite; names the part; of class ``error``.
+    """
+    return json.dumps(_plain(value, name, error), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: object, name: str, error: type[NextlabelError]) -> object:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Mapping):
+        wrong = next((key for key in value if not isinstance(key, str)), None)
+        if wrong is not None:
+            raise error(f"expected strings as the keys of {name}, but got {wrong!r}; write str(key)")
+        return {key: _plain(part, f"{name}.{key}", error) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part, f"{name}[{place}]", error) for place, part in enumerate(value)]
+    number = _number(value)
+    if number is None:
+        raise error(f"expected JSON as {name}, but got {value!r} ({type(value).__name__}); give plain values")
+    if isinstance(number, float) and not math.isfinite(number):
+        raise error(f"expected a finite number as {name}, but got {number}; leave it out or give None")
+    return number
+
+
+def _number(value: object) -> int | float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    # fractions are Rational: turning one into a float would change it silently
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Rational):
+        return float(value)
+    return None
+
+
+def label_text(item: str, label: object) -> str:
+    """Return the label as JSON text: an integer stays an integer, a float reads back exactly.
+
+    Raises:
+        LabelsError: It is not a finite number, or an integer beyond 64 bits; the message names the item.
+    """
+    number = label if type(label) is int else _number(label)
+    if number is None:
+        raise LabelsError(
+            f"expected an int or a float as the label of '{item}', but got {label!r} "
+            f"({type(label).__name__}); give the class index or the target's value"
+        )
+    if isinstance(number, float) and not math.isfinite(number):
+        raise LabelsError(
+            f"expected a finite label of '{item}', but got {number}; leave the item out instead"
+        )
+    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+        raise LabelsError(
+            f"expected a label of '{item}' that fits into 64 bits, but got one beyond; give a float"
+        )
+    return repr(number)
+
+
+def storable(text: object) -> bool:
+    """Tell whether this is a string that every database keeps as it is."""
+    if not isinstance(text, str) or "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: half a character, or a file name that is not UTF-8
+        return False
+    return True
+
+
+def pool_digest(ids: Sequence[str]) -> str:
+    """Return 16 hexadecimal digits that change when an id is added, removed or moved.
+
+    Raises:
+        DataError: There are no ids, or one is not a string that can be stored, or comes twice.
+    """
+    if len(ids) == 0:
+        raise DataError("expected a pool of at least one item, but it is empty")
+    wrong = next((item for item in ids if not storable(item)), None)
+    if wrong is not None:
+        raise DataError(
+            f"expected ids that are strings of whole characters without NUL, but got {wrong!r}; "
+            "rename the item"
+        )
+    if len(set(ids)) != len(ids):
+        raise DataError(f"expected distinct ids, but these come more than once: {listed(repeated(ids))}")
+    return hashlib.blake2b("\0".join((*ids, "")).encode(), digest_size=8).hexdigest()
+
+
+def repeated(ids: Iterable[str]) -> list[str]:
+    """Return the ids that come more than once, each once, in order of their second coming."""
+    seen: set[str] = set()
+    twice: dict[str, None] = {}
+    for item in ids:
+        if item in seen:
+            twice[item] = None
+        seen.add(item)
+    return list(twice)
+
+
+def differences(here: object, now: object, name: str = "") -> list[str]:
+    """Return how two settings differ, a phrase for each part: ``batch_size: 100 (here) against 50 (now)``."""
+    if isinstance(here, Mapping) and isinstance(now, Mapping):
+        found = []
+        for key in sorted({*here, *now}):
+            part = f"{name}.{key}" if name else str(key)
+            if key not in here:
+                found.append(f"{part}: absent (here) against {json.dumps(now[key])} (now)")
+            elif key not in now:
+                found.append(f"{part}: {json.dumps(here[key])} (here) against absent (now)")
+            else:
+                found += differences(here[key], now[key], part)
+        return found
+    texts = [json.dumps(value, sort_keys=True) for value in (here, now)]
+    return [] if texts[0] == texts[1] else [f"{name}: {texts[0]} (here) against {texts[1]} (now)"]
+
+
+def pool_difference(here: Sequence[str], now: Sequence[str]) -> str:
+    """Return how two pools that are not the same differ: by which ids, or from where on by the order."""
+    gone, new = sorted(set(here) - set(now)), sorted(set(now) - set(here))
+    parts = [f"{listed(gone)} (here) missing now"] if gone else []
+    parts += [f"{listed(new)} (now) missing here"] if new else []
+    if parts:
+        return "; ".join(parts)
+    place = next(place for place, pair in enumerate(zip(here, now, strict=True)) if pair[0] != pair[1])
+    return f"the order differs from item {place} on, '{here[place]}' (here) against '{now[place]}' (now)"
+
+
+def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[tuple[str, str | None, str]]:
+    """Return the (kind, item, value) of the events that record a query.
+
+    Raises:
+        DataError: There are no ids, one comes twice, or a score is missing or not finite.
+    """
+    if len(ids) == 0:
+        raise DataError("expected at least one item to ask, but got none")
+    if len(set(ids)) != len(ids):
+        raise DataError(
+            f"expected distinct items to ask, but these come more than once: {listed(repeated(ids))}"
+        )
+    if scores is not None and len(scores) != len(ids):
+        raise DataError(f"expected one score an item, but got {len(scores)} scores for {len(ids)} items")
+    given: Sequence[float | None] = [None] * len(ids) if scores is None else scores
+    return [
+        ("asked", item, canonical({"rank": rank, "score": score}, f"the query of '{item}'"))
+        for rank, (item, score) in enumerate(zip(ids, given, strict=True))
+    ]
