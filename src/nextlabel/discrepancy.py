@@ -1,0 +1,279 @@
+"""Temporal output discrepancy: how far a model's outputs moved between two of its states.
+
+One function serves every baseline, for the published discrepancies differ only in the state that ``before``
+comes from:
+
+==========================  ============================================================================
+name in the papers          ``before`` holds the outputs of the same model ...
+==========================  ============================================================================
+T-step TOD                  T optimisation steps earlier
+COD (cyclic)                at the end of the previous cycle; in the first under the run's initial weights
+EMA discrepancy             with an exponential moving average of its weights (torch's ``AveragedModel``)
+==========================  ============================================================================
+
+:func:`cyclic_discrepancy` is the same distance taken between class probabilities, and
+:func:`snapshot_discrepancy` its generalisation from two states to any number.
+Knows nothing of how a model is trained, of pools or of what a score is used for.
+
+Sources:
+    Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou, "Semi-Supervised Active Learning with
+    Temporal Output Discrepancy", ICCV 2021 (arXiv 2107.14153); the same and others, "Temporal Output
+    Discrepancy for Loss Estimation-based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.errors import DataError
+
+__all__ = [
+    "Form",
+    "Reduction",
+    "corollary1_bound",
+    "corollary2_bound",
+    "cyclic_discrepancy",
+    "output_discrepancy",
+    "snapshot_discrepancy",
+    "theorem1_bound",
+]
+
+Form: TypeAlias = Literal["l2", "half_squared"]
+"""``l2``: ||now - before||, as in the papers; ``half_squared``: 1/2 ||now - before||^2, as in their code."""
+
+Reduction: TypeAlias = Literal["mean", "sum", "max"]
+"""How the distances at an item's positions (pixels, tokens) become one number."""
+
+
+def output_discrepancy(
+    now: Float[Tensor, " items *trailing"],
+    before: Float[Tensor, " items *trailing"],
+    *,
+    form: Form = "l2",
+    class_dim: int = 1,
+    reduce: Reduction = "mean",
+) -> Float[Tensor, " items"]:
+    """Return the temporal output discrepancy of every item.
+
+    This is D(x) = ||f(x; now) - f(x; before)|| of section 3 of the ICCV paper, on whatever outputs are given:
+    logits, probabilities or regression outputs. The distance is taken along the class axis; every further
+    axis is a position, and the distances at an item's positions are reduced to one number. The papers do
+    not say how: the mean is our reading.
+
+    Args:
+        now: (N, C), (N, C, H, W) or any (N, ...) with a class axis: outputs of the later state.
+        before: Outputs of the earlier state on the same items, of the same shape.
+        form: ``"l2"`` or ``"half_squared"``; both rank items alike where there is one position.
+        class_dim: The axis of classes (or regression outputs); not 0.
+        reduce: ``"mean"``, ``"sum"`` or ``"max"`` over positions; without positions it changes nothing.
+
+    Returns:
+        (N,) discrepancies >= 0, float32 or wider, in the unit of the outputs (squared for ``half_squared``);
+        differentiable in both arguments.
+
+    Raises:
+        DataError: The shapes differ, or there is no class axis.
+
+    >>> now, before = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([[0.0, 1.0], [0.5, 0.5]])
+    >>> output_discrepancy(now, before, form="half_squared")
+    tensor([1., 0.])
+    """
+    if now.shape != before.shape:
+        raise DataError(
+            "the outputs of both states must have one shape, "
+            f"but now is {tuple(now.shape)} and before {tuple(before.shape)}; score the same items with both"
+        )
+    axis = _class_axis(now, class_dim)
+    moved = _wide(now) - _wide(before)
+    if form == "l2":
+        return _over_positions(torch.linalg.vector_norm(moved, dim=axis), reduce)
+    return _over_positions(moved.square().sum(axis) / 2, reduce)
+
+
+def cyclic_discrepancy(
+    now: Float[Tensor, "items draws classes"],
+    before: Float[Tensor, "items draws2 classes"],
+    *,
+    form: Form = "half_squared",
+) -> Float[Tensor, " items"]:
+    """Return the discrepancy of the class probabilities behind two sets of log-probabilities.
+
+    COD as the authors' code computes it: 1/2 ||p_now - p_before||^2 on softmax outputs. Where a state has
+    several draws (dropout passes, ensemble members) their probabilities are averaged before the distance is
+    taken, so that the randomness of single draws does not count as movement; the papers have one draw.
+
+    Args:
+        now: (N, K, C) log-probabilities of the later state, in nats.
+        before: (N, K', C) log-probabilities of the earlier state on the same items.
+        form: ``"half_squared"``, in [0, 1], or ``"l2"``, in [0, sqrt(2)].
+
+    Returns:
+        (N,) discrepancies, higher = moved further.
+
+    Raises:
+        DataError: The items or classes of both differ.
+    """
+    return output_discrepancy(_wide(now).exp().mean(1), _wide(before).exp().mean(1), form=form)
+
+
+def snapshot_discrepancy(
+    outputs: Float[Tensor, " snapshots items *trailing"] | Sequence[Float[Tensor, " items *trailing"]],
+    *,
+    class_dim: int = 1,
+    reduce: Reduction = "mean",
+) -> Float[Tensor, " items"]:
+    """Return the mean half squared distance over all pairs of snapshots.
+
+    The generalisation of the half squared discrepancy to S states of a model. For every item
+
+        2 / (S (S - 1)) * SUM_{s < t} 1/2 ||f_s - f_t||^2  =  SUM_c var_s(f_sc),
+
+    with the unbiased variance over snapshots, which is what is computed: in one pass over the snapshots
+    (B. P. Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics,
+    1962), O(S N C) time and O(N C) memory, instead of all pairs. With S = 2 it is the half squared
+    discrepancy itself.
+
+    Args:
+        outputs: (S, N, C, ...) or a sequence of S tensors (N, C, ...), S >= 2, in any order.
+        class_dim: The axis of classes in one snapshot; not 0.
+        reduce: ``"mean"``, ``"sum"`` or ``"max"`` over positions.
+
+    Returns:
+        (N,) discrepancies >= 0.
+
+    Raises:
+        DataError: There are fewer than two snapshots, or their shapes differ.
+    """
+    if len(outputs) < 2:
+        raise DataError(
+            f"a discrepancy needs at least 2 snapshots, but got {len(outputs)}; pass an earlier state too"
+        )
+    axis = _class_axis(outputs[0], class_dim)
+    mean = torch.zeros_like(_wide(outputs[0]))
+    sum_squares = torch.zeros_like(mean)
+    for count, snapshot in enumerate(outputs, start=1):
+        if snapshot.shape != mean.shape:
+            raise DataError(
+                f"snapshots must have one shape, but snapshot 0 is {tuple(mean.shape)} "
+                f"and snapshot {count - 1} is {tuple(snapshot.shape)}; score the same items with all"
+            )
+        deviation = _wide(snapshot) - mean
+        mean = mean + deviation / count
+        sum_squares = sum_squares + deviation * (_wide(snapshot) - mean)
+    return _over_positions(sum_squares.sum(axis) / (len(outputs) - 1), reduce)
+
+
+def theorem1_bound(lr: float | Tensor, loss: Tensor, grad_sq_norm: Tensor) -> Tensor:
+    """Return the right side of Theorem 1, ``lr * sqrt(2 loss) * grad_sq_norm``.
+
+    Theorem 1 of the ICCV paper bounds the one-step discrepancy D of a scalar output f. It speaks of one step
+    of plain gradient descent **on the item itself** and its squared loss L = 1/2 (y - f)^2. Under that
+    premise D equals this value exactly where f is affine in the weights (a linear model), and to first order
+    in the learning rate elsewhere: a curved model exceeds it about as often as not, by O(lr) of its value.
+    Momentum, weight decay, batches of other items and unlabelled items are outside the theorem.
+
+    Args:
+        lr: Learning rate, >= 0.
+        loss: Squared loss L of the items before the step, any shape, >= 0.
+        grad_sq_norm: ||grad_w f||^2 of the same items before the step, >= 0.
+
+    Returns:
+        The bounds, in the unit of the output, of the broadcast shape.
+
+    Raises:
+        DataError: A learning rate, loss or norm is negative.
+    """
+    lr = _non_negative("lr", lr)
+    return lr * torch.sqrt(2 * _non_negative("loss", loss)) * _non_negative("grad_sq_norm", grad_sq_norm)
+
+
+def corollary1_bound(lrs: float | Tensor, losses: Tensor, grad_sq_norms: Tensor) -> Tensor:
+    """Return the right side of Corollary 1, ``SUM_t lr_t sqrt(2 L_t) ||g_t||^2``.
+
+    Corollary 1 of the ICCV paper bounds the T-step discrepancy by the triangle inequality over the steps of
+    Theorem 1 and holds under its premise at each of them: exact for affine models whose residual keeps its
+    sign, first order in the learning rate otherwise. Deviation: the paper has one learning rate; here every
+    step may have its own.
+
+    Args:
+        lrs: Learning rate, one for all steps or (T,).
+        losses: (T, ...) squared losses before every step.
+        grad_sq_norms: (T, ...) squared gradient norms of the output before every step.
+
+    Returns:
+        (...) bounds; scalar where ``losses`` is (T,).
+
+    Raises:
+        DataError: A value is negative, or the numbers of steps differ.
+    """
+    steps = len(losses)
+    rates = torch.as_tensor(lrs, dtype=losses.dtype, device=losses.device)
+    if grad_sq_norms.shape != losses.shape or (rates.ndim > 0 and rates.shape != (steps,)):
+        raise DataError(
+            "expected losses and gradient norms of one shape (T, ...) and one learning rate or T of them, "
+            f"but got losses {tuple(losses.shape)}, norms {tuple(grad_sq_norms.shape)} "
+            f"and rates {tuple(rates.shape)}"
+        )
+    per_step = rates.expand(steps).reshape(steps, *[1] * (losses.ndim - 1))
+    return theorem1_bound(per_step, losses, grad_sq_norms).sum(0)
+
+
+def corollary2_bound(lr: float, losses: Tensor, gradient_constant: float) -> Tensor:
+    """Return the right side of Corollary 2, ``sqrt(2 T) lr C sqrt(SUM_t L_t)``.
+
+    Corollary 2 of the ICCV paper: Corollary 1 with every squared gradient norm bounded by C, by the
+    Cauchy-Schwarz inequality; hence never below Corollary 1 where C does bound them, and looser with T.
+    Read backwards, a discrepancy D certifies an accumulated loss of at least D^2 / (2 T lr^2 C^2); a small
+    D certifies nothing.
+
+    Args:
+        lr: Learning rate, >= 0; the largest where it varies.
+        losses: (T, ...) squared losses before every step.
+        gradient_constant: C >= ||grad_w f||^2 at every step.
+
+    Returns:
+        (...) bounds; scalar where ``losses`` is (T,).
+
+    Raises:
+        DataError: A value is negative.
+    """
+    scale = math.sqrt(2 * len(losses)) * _non_negative("lr", lr)
+    return (
+        scale
+        * _non_negative("gradient_constant", gradient_constant)
+        * torch.sqrt(_non_negative("losses", losses).sum(0))
+    )
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _class_axis(outputs: Tensor, class_dim: int) -> int:
+    axis = class_dim + outputs.ndim if class_dim < 0 else class_dim
+    if not 0 < axis < outputs.ndim:
+        raise DataError(
+            f"expected outputs with items first and a class axis {class_dim}, but got shape "
+            f"{tuple(outputs.shape)}; a single output per item is outputs[:, None]"
+        )
+    return axis
+
+
+def _over_positions(distances: Tensor, reduce: Reduction) -> Tensor:
+    flat = distances.reshape(len(distances), math.prod(distances.shape[1:]))
+    if reduce == "max":
+        return flat.amax(1)
+    return flat.sum(1) if reduce == "sum" else flat.mean(1)
+
+
+def _non_negative(name: str, value: float | Tensor) -> Tensor:
+    tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+    if not bool((tensor >= 0).all()):
+        raise DataError(f"{name} must be >= 0, but its smallest value is {tensor.min().item()}")
+    return tensor
