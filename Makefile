@@ -3,12 +3,11 @@
 # make docs   build the documentation into site/
 # make clean  remove what the other targets made, but never runs/
 #
-# PYTHON chooses the interpreter, OUT the folder of the run, ARGS more options of `nextlabel run`:
-#     make run PYTHON=python3.12 OUT=runs/animals ARGS="--dataset animals"
+# PYTHON chooses the interpreter, ARGS more options of `nextlabel run`:
+#     make run PYTHON=python3.12 ARGS="--dataset animals"
 
 SHELL := bash
 PYTHON ?= python3
-OUT ?= runs/demo
 ARGS ?=
 
 # At a terminal pip shows what it fetches, with a bar for the large downloads; elsewhere it is quiet.
@@ -19,17 +18,16 @@ PIP_INSTALL = .venv/bin/python -m pip install --disable-pip-version-check $$(tes
 .PHONY: help run test docs clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p; /^$$/q' Makefile
+	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
 
 run: .venv/.run-installed
-	@.venv/bin/nextlabel run --out "$(OUT)" $(ARGS)
-	@cd "$(OUT)" && test -f report.html && printf '\nThe report is at %s/report.html\n' "$$PWD"
+	@.venv/bin/nextlabel run $(ARGS)
 
 test: .venv/.dev-installed
 	@scripts/check
 
 docs: .venv/.dev-installed
-	@.venv/bin/python -m mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 	@printf '\nThe documentation is at %s/site/index.html\n' "$$PWD"
 
 clean:

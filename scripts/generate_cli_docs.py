@@ -83,7 +83,7 @@ def sections(app: Typer, path: str) -> Iterator[str]:
     if app.registered_callback and app.registered_callback.callback:
         taken = list(parameters(app.registered_callback.callback))
         if taken:
-            yield section(path, app.registered_callback.callback, "COMMAND")
+            yield section(path, app.registered_callback.callback, "COMMAND", help_text=app.info.help)
     for command in app.registered_commands:
         if command.callback and not command.hidden:
             name = command.name or command.callback.__name__.replace("_", "-")
@@ -94,17 +94,21 @@ def sections(app: Typer, path: str) -> Iterator[str]:
 
 
 def section(
-    path: str, callback: Callable[..., Any], *words: str
-) -> str:  # Any: a command may return anything
+    path: str,
+    callback: Callable[..., Any],  # Any: a command may return anything
+    *words: str,
+    help_text: str | None = None,
+) -> str:
     """Return the Markdown of one command: its help, how it is called, and a table of what it takes."""
     taken = list(parameters(callback))
     arguments = [parameter.called for parameter in taken if not parameter.option]
     options = ["[OPTIONS]"] if any(parameter.option for parameter in taken) else []
     call = " ".join((path, *options, *words, *arguments))
-    lines = [f"## `{path}`", "", _prose(callback.__doc__), "", "```console", f"$ {call}", "```"]
+    lines = [f"## `{path}`", "", _prose(callback.__doc__ or help_text), "", "```console", f"$ {call}", "```"]
     if taken:
         rows = [(f"`{p.called}`", _prose(p.help), p.default) for p in sorted(taken, key=lambda p: p.option)]
-        lines += ["", table(("Option", "Meaning", "Default"), rows)]
+        width = 3 if any(default for *_, default in rows) else 2
+        lines += ["", table(("Option", "Meaning", "Default")[:width], [row[:width] for row in rows])]
     return "\n".join(lines)
 
 
@@ -165,6 +169,8 @@ def _word(hint: Any) -> str:  # Any: an annotation
 
 def _default(value: object) -> str:
     value = value.value if isinstance(value, enum.Enum) else value
+    if value is True:
+        return "yes"
     nothing = value is inspect.Parameter.empty or value is None or value is False or value == ""
     return "" if nothing else f"`{value}`"
 

@@ -84,6 +84,17 @@ def test_a_group_shows_the_commands_below_it(sections):
     assert sections["colour list"].startswith("## `decorator colour list`\n\nList the colours.")
 
 
+def test_a_column_of_defaults_that_would_be_empty_is_left_out(generator):
+    app = typer.Typer()
+
+    @app.command()
+    def wait(hours: Annotated[int | None, typer.Option(help="How long.")] = None) -> None:
+        """Wait."""
+
+    (text,) = generator.sections(app, "decorator")
+    assert text.endswith("| Option | Meaning |\n| --- | --- |\n| `--hours INTEGER` | How long. |")
+
+
 def test_a_check_fails_with_the_stale_page_and_the_remedy_and_writes_nothing(
     generator, tmp_path, monkeypatch, capsys
 ):

@@ -1,0 +1,42 @@
+"""The pages that teach: every Python block runs, in order, in an empty folder, and prints what is said."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```(?P<language>python|text)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def one_thread():
+    """Keep tests that run side by side from fighting over the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("page", ["tutorial", "own_model", "own_data", "own_strategy"])
+def test_every_line_of_the_page_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": f"docs_{page}"}
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    printed, promised = "", 0
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start()) + 1
+        if block["language"] == "text":
+            assert printed == block["body"], f"{page}.md, line {line}, promises another output"
+            promised += 1
+        else:
+            # The blank lines let a traceback name the line of the page.
+            code = compile("\n" * line + block["body"], str(DOCS / f"{page}.md"), "exec", dont_inherit=True)
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                exec(code, namespace)
+            printed = output.getvalue()
+    assert promised, f"{page}.md promises no output, so nothing of it was compared"
