@@ -92,7 +92,7 @@ class LabelsSaved:
 def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     """Return the mean and its Student t-interval: mean ± t((1 + level) / 2, n - 1) · s / √n.
 
-    s is the standard deviation with n - 1 in the denominator. The interval presumes independent and about normal
+    s is the standard deviation with n - 1 in the denominator. The interval presumes independent, about normal
     values, as accuracies over seeds are.
 
     Args:

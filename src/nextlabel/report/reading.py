@@ -1,0 +1,174 @@
+"""Read a run directory into plain records.
+
+Knows which files a run holds (``experiment.toml``, ``results.csv``, ``cells/<cell>/...``), not their meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nextlabel.config import read_toml
+from nextlabel.errors import DataError
+from nextlabel.results import Row, read_csv
+
+__all__ = ["Cell", "Query", "Run", "read_run"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What one cycle of a cell asked for.
+
+    Attributes:
+        cycle: The cycle, from 1.
+        ids: The items asked, in the strategy's order.
+        classes: Number of them in each class, in the data set's order.
+        pool_classes: Number of candidates in each class, of which they were chosen.
+    """
+
+    cycle: int
+    ids: tuple[str, ...]
+    classes: tuple[int, ...]
+    pool_classes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One campaign of the run, as its folder tells it.
+
+    Attributes:
+        name: Name of its folder.
+        dataset: Name of the data set.
+        strategy: Name of the strategy.
+        objective: Name of the training objective.
+        seed: The cell's seed.
+        class_names: The data set's classes in order; empty where the cell has not written them.
+        queries: One a cycle that asked, in order.
+        sheets: Contact sheets (PNG) of the queried pictures by cycle.
+        error: Why the cell failed, or None where it did not.
+    """
+
+    name: str
+    dataset: str
+    strategy: str
+    objective: str
+    seed: int
+    class_names: tuple[str, ...]
+    queries: tuple[Query, ...]
+    sheets: Mapping[int, Path]
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, read.
+
+    Attributes:
+        folder: The directory.
+        settings: The resolved configuration of ``experiment.toml``, without its table ``environment``.
+        environment: Versions, device and the like, by dotted key.
+        rows: The rows of ``results.csv``, in its order.
+        cells: The cells in order of their folder names.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]  # Any: what TOML may hold
+    environment: Mapping[str, str]
+    rows: tuple[Row, ...]
+    cells: tuple[Cell, ...]
+
+
+def read_run(folder: Path) -> Run:
+    """Read the run directory.
+
+    Raises:
+        ConfigurationError: ``experiment.toml`` is missing or is not TOML.
+        DataError: ``results.csv`` is missing, or a file of a cell does not hold what it should.
+    """
+    if not folder.is_dir():
+        raise DataError(f"expected a run directory, but there is none at {folder}")
+    settings = read_toml(folder / "experiment.toml")
+    environment = dict(_flat(settings.pop("environment", {})))
+    rows = tuple(read_csv(folder / "results.csv"))
+    cells = tuple(_cell(path.parent) for path in sorted(folder.glob("cells/*/cell.toml")))
+    return Run(folder, settings, environment, rows, cells)
+
+
+def _cell(folder: Path) -> Cell:
+    described = read_toml(folder / "cell.toml")
+    missing = [key for key in ("dataset", "strategy", "objective", "seed") if key not in described]
+    if missing:
+        raise DataError(
+            f"expected the key '{missing[0]}' in {folder / 'cell.toml'}, but it has {sorted(described)}"
+        )
+    class_names = tuple(str(name) for name in _json(folder / "classes.json", list, default=[]))
+    queries = _json(folder / "queries.json", list, default=[])
+    failure = _json(folder / "failed.json", dict, default=None)
+    return Cell(
+        name=folder.name,
+        dataset=str(described["dataset"]),
+        strategy=str(described["strategy"]),
+        objective=str(described["objective"]),
+        seed=int(described["seed"]),
+        class_names=class_names,
+        queries=tuple(_query(record, len(class_names), folder / "queries.json") for record in queries),
+        sheets={int(path.parent.name): path for path in sorted(folder.glob("cycles/*/queried.png"))},
+        error=None if failure is None else str(failure.get("error", "no reason was recorded")),
+    )
+
+
+def _query(record: Any, n_classes: int, path: Path) -> Query:  # Any: what JSON may hold
+    try:
+        query = Query(
+            cycle=int(record["cycle"]),
+            ids=tuple(str(item) for item in record["ids"]),
+            classes=tuple(int(count) for count in record["classes"]),
+            pool_classes=tuple(int(count) for count in record["pool_classes"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = "cycle, ids, classes and pool_classes"
+        raise DataError(
+            f"expected queries with {wanted} in {path}, but reading one failed: {error!r}"
+        ) from error
+    for name, counts in (("classes", query.classes), ("pool_classes", query.pool_classes)):
+        if len(counts) != n_classes:
+            raise DataError(
+                f"expected one count a class in '{name}' of cycle {query.cycle} in {path}, "
+                f"but got {len(counts)} counts for {n_classes} classes"
+            )
+        if min(counts, default=0) < 0:
+            raise DataError(
+                f"expected no negative count in '{name}' of cycle {query.cycle} in {path}: {counts}"
+            )
+    if sum(query.classes) != len(query.ids):
+        raise DataError(
+            f"expected the counts in 'classes' of cycle {query.cycle} in {path} to sum to its "
+            f"{len(query.ids)} ids, but they sum to {sum(query.classes)}"
+        )
+    return query
+
+
+def _json(path: Path, kind: type, *, default: Any) -> Any:  # Any: what JSON may hold
+    """Return what the file holds, or the default where there is no file."""
+    if not path.exists():
+        return default
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"expected JSON in {path}, but {error}") from error
+    if not isinstance(content, kind):
+        raise DataError(f"expected a JSON {kind.__name__} in {path}, but got {type(content).__name__}")
+    return content
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:  # Any: what TOML may hold
+    flat: list[tuple[str, str]] = []
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat += _flat(value, f"{prefix}{key}.")
+        else:
+            flat.append((prefix + key, str(value)))
+    return flat

@@ -1,0 +1,72 @@
+import dataclasses
+
+import pytest
+
+from nextlabel.report import figures
+from nextlabel.report.counts import count_classes
+from nextlabel.report.drawing import LIGHT, styles
+from nextlabel.report.reading import Cell, Query
+from nextlabel.report.sections import summarise
+
+LOOKS = styles(["cod", "margin", "random"], "random")
+
+
+@pytest.fixture(scope="module")
+def section(session_rows):
+    return summarise(session_rows)[0]
+
+
+def test_learning_curves_draw_every_seed_and_a_band_a_strategy(section):
+    svg = figures.learning_curves(section, LOOKS).svg
+    assert svg.count("stroke-opacity: 0.35") == 9  # 3 strategies of 3 seeds
+    assert svg.count("fill-opacity: 0.14") == 3
+    for name in ("cod", "margin", "random", "Labels", "Test accuracy, %"):
+        assert f">{name}</text>" in svg
+
+
+def test_learning_curves_of_one_seed_have_no_band_and_say_so(rows_of):
+    picture = figures.learning_curves(summarise(rows_of(seeds=1))[0], LOOKS)
+    assert "fill-opacity: 0.14" not in picture.svg
+    assert picture.caption.startswith("One seed")
+
+
+def test_differences_to_random_need_random(rows_of, section):
+    assert figures.difference_to_random(summarise(rows_of(strategies=["cod"]))[0], LOOKS) is None
+    assert "cod +0.0 to +" in figures.difference_to_random(section, LOOKS).description
+
+
+def test_differences_to_random_are_of_the_same_seeds(rows_of):
+    rows = [row for row in rows_of(strategies=["cod", "random"]) if (row.strategy, row.seed) != ("random", 2)]
+    svg = figures.difference_to_random(summarise(rows)[0], LOOKS).svg
+    assert svg.count("stroke-opacity: 0.35") == 2
+
+
+def test_correlations_are_drawn_for_those_that_have_a_score(section, rows_of):
+    svg = figures.loss_correlation(section, LOOKS).svg
+    assert ">cod</text>" in svg
+    assert ">random</text>" not in svg
+    assert figures.loss_correlation(summarise(rows_of(strategies=["random"]))[0], LOOKS) is None
+
+
+def test_the_share_of_the_hardest_is_drawn_with_chance(section, rows_of):
+    assert ">chance</text>" in figures.top_share(section, LOOKS).svg
+    unmeasured = [dataclasses.replace(row, top_share=None) for row in rows_of(seeds=1)]
+    assert figures.top_share(summarise(unmeasured)[0], LOOKS) is None
+
+
+def test_times_are_stacked_with_their_total(section):
+    picture = figures.times(section)
+    assert "cod 2.5 s fit, 0.08 s scan, 0.004 s select" in picture.description
+    assert ">2.58 s</text>" in picture.svg
+    for part in ("fit", "scan", "select"):
+        assert picture.svg.count(f"fill: {LIGHT[part]}") == 4  # a bar a strategy and the legend
+
+
+def test_class_counts_show_numbers_and_name_the_seeds(section):
+    query = Query(1, tuple("abcdefghijkl"), (9, 3), (50, 50))
+    cell = Cell("c", "digits", "core_set", "supervised", 0, ("cat", "dog"), (query,), {}, None)
+    picture = figures.class_counts(section, count_classes([cell]))
+    assert picture.name == "digits-supervised-classes-core-set"
+    assert picture.svg.count(">9</text>") == 2  # the cycle and all cycles
+    assert ">dog</text>" in picture.svg
+    assert "mean of 1 seed)" in picture.caption
