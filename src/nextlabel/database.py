@@ -194,10 +194,11 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
         return connection
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
         connection.close()
         log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size:  # events in it would be overlooked below
+        overlooked = log.exists() and log.stat().st_size > 0  # events in the log would be, below
+        if overlooked or not isinstance(error, sqlite3.OperationalError) or "locked" in str(error):
             raise
     # SQLite cannot make its shared-memory file beside a file on a read-only disk; where nobody can write,
     # it needs none
