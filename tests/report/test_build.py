@@ -10,6 +10,7 @@ from pyarrow import parquet
 
 from nextlabel.errors import DataError, UnknownNameError
 from nextlabel.report.build import build, render
+from nextlabel.results import to_csv
 
 VOID = {"meta", "img", "path", "use", "rect", "br"}
 
@@ -168,6 +169,14 @@ def test_pictures_that_no_query_explains_are_refused(rows_of, make_run):
     (run / "cells/digits-cod-supervised-0/queries.json").write_text("[]")
     with pytest.raises(DataError, match=r"pictures of cycle 1 .* no query"):
         build(run)
+
+
+def test_a_cell_without_rows_shows_no_pictures_and_stops_no_report(rows_of, make_run):
+    rows = rows_of(strategies=["cod"], seeds=2, cycles=2)
+    run = make_run(rows)
+    (run / "results.csv").write_text(to_csv(row for row in rows if row.seed == 1))
+    (run / "cells/digits-cod-supervised-0/queries.json").write_text("[]")
+    assert "cod, seed 1" in render(run, "html").read_text(encoding="utf-8")
 
 
 def test_a_broken_picture_is_named(rows_of, make_run):

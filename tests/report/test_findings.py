@@ -7,7 +7,7 @@ from nextlabel.report.sections import summarise
 
 
 def section_with(rows_of, gains, *, seeds=4, spread=0.001):
-    """Four points a curve; past the start each strategy lies its gain above random, give or take the spread."""
+    """Four points a curve; past the start each strategy is its gain above random, give or take."""
     rows = []
     for name, gain in gains.items():
         for row in rows_of(strategies=["random"], seeds=seeds, cycles=4):

@@ -143,7 +143,10 @@ def _chapters(run: Run) -> tuple[Chapter, ...]:
 def _chapter(run: Run, section: Section, looks: Mapping[str, Style]) -> Chapter:
     cells = [c for c in run.cells if (c.dataset, c.objective) == (section.dataset, section.objective)]
     cells.sort(key=lambda cell: cell.seed)
-    groups = [[cell for cell in cells if cell.strategy == curve.strategy] for curve in section.curves]
+    groups = [
+        [cell for cell in cells if cell.strategy == curve.strategy and cell.seed in curve.seeds]
+        for curve in section.curves
+    ]
     sheets = tuple(_sheets(run, group) for group in groups if any(cell.sheets for cell in group))
     counts = [count_classes(group) for group in groups]
     curves = (figures.learning_curves(section, looks), figures.difference_to_random(section, looks))
