@@ -4,13 +4,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from conftest import RidgeLearner
 
 from nextlabel.campaign import Budget, Campaign
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.oracles import SimulatedOracle
 from nextlabel.pool import Pool
 from nextlabel.types import Outputs
+from ridge import RidgeLearner
 
 
 def make(path, pool, learner=None, strategy="margin", **options):
@@ -189,7 +189,7 @@ def test_a_fork_refuses_a_folder_in_use_and_unknown_changes(tmp_path, pool, trut
 
 def test_opening_with_other_settings_shows_the_difference(tmp_path, pool):
     make(tmp_path, pool)
-    with pytest.raises(ConfigurationError, match="batch_size: 5 .* 6"):
+    with pytest.raises(ConfigurationError, match=r"batch_size: 5 .* 6"):
         make(tmp_path, pool, batch_size=6)
 
 
@@ -267,9 +267,9 @@ def test_class_names_are_taken_for_their_indices_and_unknown_ones_refused(tmp_pa
     campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
     campaign.tell({"item-000": "bar", "item-001": 1})
     assert campaign.state.labels == {"item-000": 2, "item-001": 1}
-    with pytest.raises(LabelsError, match="'dics' of 'item-002' .* did you mean 'disc'"):
+    with pytest.raises(LabelsError, match=r"'dics' of 'item-002' .* did you mean 'disc'"):
         campaign.tell({"item-002": "dics"})
-    with pytest.raises(LabelsError, match="must be in 0..2, but is 3"):
+    with pytest.raises(LabelsError, match=r"must be in 0..2, but is 3"):
         campaign.tell({"item-002": 3})
     assert len(campaign.state.labels) == 2
 

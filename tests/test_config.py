@@ -73,9 +73,9 @@ def test_a_fingerprint_depends_on_the_content_alone():
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(ConfigurationError, match="cannot read the configuration .*none.toml: No such file"):
+    with pytest.raises(ConfigurationError, match=r"cannot read the configuration .*none.toml: No such file"):
         read_toml(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("seeds = ")
-    with pytest.raises(ConfigurationError, match="expected TOML in .*broken.toml"):
+    with pytest.raises(ConfigurationError, match=r"expected TOML in .*broken.toml"):
         read_toml(broken)

@@ -30,5 +30,5 @@ def test_a_missing_column_and_a_wrong_value_are_named(tmp_path):
     with pytest.raises(DataError, match="expected the column 'strategy'"):
         read_csv(path)
     path.write_text(to_csv([ROW]).replace("144", "many"))
-    with pytest.raises(DataError, match="expected int in column 'n_labelled' of .*, but got 'many'"):
+    with pytest.raises(DataError, match=r"expected int in column 'n_labelled' of .*, but got 'many'"):
         read_csv(path)

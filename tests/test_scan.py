@@ -109,7 +109,7 @@ def test_a_disk_without_room_is_noticed_before_it_kills_the_process(tmp_path, it
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 10, 0))
     with pytest.raises(
-        DataError, match="cannot keep the scan .* nothing is lost: make room there and run again"
+        DataError, match=r"cannot keep the scan .* nothing is lost: make room there and run again"
     ):
         kept(items, tmp_path / "scan")
 

@@ -221,7 +221,8 @@ def _value(text: str) -> Any:  # Any: what TOML may hold
 
 def _sentence(error: ValidationError, path: Path | None) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    kinds = ("int", "float")  # the branch of a union that was tried, not a part of the path
+    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int) and part not in kinds)
     source = f" in {path}" if path else ""
     if first["type"] == "extra_forbidden":
         known = _keys_beside(first["loc"])

@@ -113,7 +113,7 @@ class Registry(Generic[T]):
             raise ContractError(f"the {self.kind} '{name}' at '{target}' must be callable, but is {made!r}")
         return made  # type: ignore[no-any-return]  # what it returns is checked by whoever uses it
 
-    def create(self, name: str, **options: object) -> T:
+    def create(self, name: str, /, **options: object) -> T:
         """Create the part of this name with these options.
 
         Raises:

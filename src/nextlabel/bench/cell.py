@@ -5,11 +5,10 @@ Knows nothing of the other cells, of processes or of how results are shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from scipy.stats import spearmanr
@@ -33,7 +32,7 @@ from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
-__all__ = ["run_cell"]
+__all__ = ["loss_estimate", "make_learner", "run_cell"]
 
 Metrics = dict[str, float | None]
 
@@ -62,7 +61,7 @@ class _Trial:
     folder: Path
 
     def campaign(self, advance: Advance) -> Campaign:
-        learner = _make_learner(self.cell, self.data)
+        learner = make_learner(self.cell, self.data)
         pool = Pool(self.data.x, self.data.ids)
         test = Pool(self.data.test_x, self.data.test_ids)
         return Campaign(
@@ -121,13 +120,21 @@ def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metr
     }
 
 
-def _make_learner(cell: Cell, data: LabelledData) -> TorchLearner:
+def make_learner(cell: Cell, data: LabelledData) -> TorchLearner:
+    """Return the untrained learner of a cell.
+
+    Raises:
+        ConfigurationError: A setting of the model or of its training cannot be used.
+    """
     options = dict(cell.learner)
-    model = MODELS.factory(options.pop("model"))
-    model_options: Mapping[str, Any] = options.pop("model_options")  # Any: each model has its own
+    name, model_options = options.pop("model"), options.pop("model_options")
+    new_model = partial(
+        MODELS.create, name, input_shape=data.input_shape, classes=len(data.classes), **model_options
+    )
+    new_model()  # an option that the model does not have is refused here, not in a training
     needs = STRATEGIES.create(cell.strategy, **cell.strategy_options).needs
     return TorchLearner(
-        partial(model, data.input_shape, len(data.classes), **model_options),
+        new_model,
         objective=cell.objective,
         objective_options=dict(cell.objective_options),
         device=cell.device,

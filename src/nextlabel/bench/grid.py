@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from nextlabel.config import ExperimentConfig, fingerprint
+from nextlabel.config import ExperimentConfig, LearnerConfig, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
@@ -61,10 +61,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of an experiment, seed by seed, and each data set's own recipe."""
+    """The cells of an experiment, seed by seed.
+
+    Attributes:
+        cells: The cells.
+        recipes: How each data set is trained on: its own recipe with the configuration laid over it.
+        notes: What the user should know before it starts, a sentence each.
+    """
 
     cells: tuple[Cell, ...]
     recipes: Mapping[str, Mapping[str, Any]]  # Any: TOML
+    notes: tuple[str, ...]
 
 
 def make_grid(config: ExperimentConfig) -> Grid:
@@ -88,7 +95,10 @@ def make_grid(config: ExperimentConfig) -> Grid:
             range(config.seeds), config.dataset, config.objective, config.strategy
         )
     )  # fmt: skip
-    return Grid(cells, recipes)
+    if config.learner != LearnerConfig():
+        _check_learners(cells, data)
+    notes = tuple(note for name in config.dataset if (note := _shortfall(config, name, len(data[name]))))
+    return Grid(cells, recipes, notes)
 
 
 def amount(wanted: int | float, size: int) -> int:
@@ -98,6 +108,24 @@ def amount(wanted: int | float, size: int) -> int:
     (20, 144)
     """
     return wanted if isinstance(wanted, int) else max(1, round(wanted * size))
+
+
+def _shortfall(config: ExperimentConfig, name: str, size: int) -> str | None:
+    wanted = amount(config.start, size) + (config.cycles - 1) * amount(config.batch_size, size)
+    if wanted <= size:
+        return None
+    return (
+        f"{config.cycles} cycles on {name} ask for {wanted:,} labels, but the pool has {size:,} items: "
+        "the last batch takes what is left, and the campaign ends there"
+    )
+
+
+def _check_learners(cells: tuple[Cell, ...], data: Mapping[str, LabelledData]) -> None:
+    """Make one learner a data set, so that a setting it cannot use is refused before any work."""
+    from nextlabel.bench.cell import make_learner  # imports torch, which a plain run leaves to its workers
+
+    for name, one in data.items():
+        make_learner(next(cell for cell in cells if cell.dataset == name), one)
 
 
 def _check_names(config: ExperimentConfig) -> None:

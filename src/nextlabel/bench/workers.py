@@ -5,6 +5,7 @@ A worker that is killed takes one cell with it and no more. Imports torch only i
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -126,6 +127,7 @@ def _serve(connection: Connection) -> None:
     """Run cells as they come, until the connection closes. This is a worker's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
     from nextlabel.bench.cell import run_cell
 
     with suppress(EOFError, BrokenPipeError):

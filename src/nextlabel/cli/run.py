@@ -74,9 +74,8 @@ def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_j
 
     sections = summarise(read_run(folder).rows) if page else ()
     if as_json and not failures:
-        print_json(
-            {"run": str(folder), "report": str(page), "summary": [record for section in sections for record in as_records(section)]}
-        )
+        records = [record for section in sections for record in as_records(section)]
+        print_json({"run": str(folder), "report": str(page), "summary": records})
     elif not as_json:
         from rich.console import Console
 

@@ -1,0 +1,37 @@
+"""Runs of the command line: in this process for commands that only read, as a process where it matters."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from nextlabel.cli import main as entry
+
+TINY = ["--strategy", "cod,random", "--seeds", "1", "--cycles", "3", "--start", "40", "--batch-size", "10",
+        "--set", "learner.epochs=3"]  # fmt: skip
+
+
+@pytest.fixture
+def nextlabel(monkeypatch, capsys):
+    """Return a function that runs the command line here and returns exit code, output and error output."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nextlabel", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code or 0
+        return SimpleNamespace(code=code, out=out, err=err, json=lambda: json.loads(out))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """Return the folder of a small finished run, made by the command line in a process of its own."""
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    command = [sys.executable, "-m", "nextlabel.cli.main", "run", *TINY, "--out", str(folder), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return SimpleNamespace(folder=folder, output=json.loads(done.stdout), options=TINY)

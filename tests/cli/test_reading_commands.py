@@ -1,0 +1,108 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nextlabel.campaign import Campaign
+from nextlabel.config import ExperimentConfig
+from ridge import RidgeLearner
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("strategies", "cod"), ("objectives", "tod"), ("datasets", "animals")]
+)
+def test_the_shelves_are_listed_with_needs_cost_and_source(nextlabel, command, name):
+    cards = {card["name"]: card for card in nextlabel(command, "--json").json()[command]}
+    assert name in cards
+    assert all(card["when"] and card["cost"] for card in cards.values())
+    words = nextlabel(command)
+    assert words.code == 0
+    assert all(card in words.out for card in cards)
+
+
+def test_config_show_resolves_the_recipe_and_schema_names_every_setting(nextlabel, tmp_path):
+    shown = nextlabel("config", "show", "--set", "learner.epochs=7", "--json").json()["config"]
+    assert shown["recipes"]["digits"]["epochs"] == 7
+    written = nextlabel("config", "show")
+    path = tmp_path / "mine.toml"
+    path.write_text(written.out)
+    assert nextlabel("config", "show", path).out == written.out
+    schema = nextlabel("config", "schema", "--json").json()["schema"]
+    assert set(schema["properties"]) == set(ExperimentConfig.model_fields)
+    assert json.loads(nextlabel("config", "schema").out) == schema
+
+
+@pytest.mark.xdist_group("finished run")
+def test_status_counts_the_cells_of_a_run(nextlabel, finished_run):
+    assert nextlabel("status", finished_run.folder).out.strip().endswith("2 of 2 cells finished")
+    status = nextlabel("status", finished_run.folder, "--json").json()
+    assert (status["finished"], status["failed"], status["begun"], status["waiting"]) == (2, 0, 0, 0)
+
+
+def test_status_of_a_campaign_that_waits_for_labels_exits_with_3(nextlabel, tmp_path, pool, truth):
+    campaign = Campaign(tmp_path, pool, RidgeLearner(), "margin", batch_size=5, start_size=4)
+    asked = campaign.ask()
+    result = nextlabel("status", tmp_path, "--json")
+    assert result.code == 3
+    assert result.json()["outstanding_ids"] == list(asked)
+    campaign.tell({item: truth[item] for item in asked})
+    assert nextlabel("status", tmp_path).code == 0
+
+
+def test_status_of_anything_else_is_refused(nextlabel, tmp_path):
+    result = nextlabel("status", tmp_path)
+    assert result.code == 1
+    assert "holds neither" in result.err
+
+
+@pytest.mark.xdist_group("finished run")
+@pytest.mark.parametrize(
+    ("form", "name"), [("html", "report.html"), ("md", "report.md"), ("csv", "results.csv")]
+)
+def test_a_report_is_written_in_every_form(nextlabel, finished_run, form, name):
+    path = nextlabel("report", finished_run.folder, "--format", form, "--json").json()["report"]
+    assert path.endswith(name)
+    assert "cod" in (finished_run.folder / name).read_text()
+
+
+def test_a_report_of_nothing_is_refused(nextlabel, tmp_path):
+    assert nextlabel("report", tmp_path / "none").code == 1
+
+
+def test_the_version_is_printed(nextlabel):
+    assert nextlabel("--version").out.strip()[0].isdigit()
+
+
+LIGHT = """
+import sys
+sys.argv = ["nextlabel", *{arguments}]
+from nextlabel.cli.main import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+heavy = [name for name in ("torch", "sklearn", "matplotlib") if name in sys.modules]
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["strategies"], ["objectives", "--json"], ["datasets"], ["config", "schema"]]
+)
+def test_commands_that_only_tell_load_nothing_heavy(arguments):
+    subprocess.run([sys.executable, "-c", LIGHT.format(arguments=arguments)], check=True, capture_output=True)
+
+
+def test_importing_the_package_does_not_import_torch():
+    code = "import sys, nextlabel; dir(nextlabel); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name_is_there_and_there_are_at_most_fourteen():
+    import nextlabel
+
+    assert len(nextlabel.__all__) <= 14
+    assert all(getattr(nextlabel, name).__name__ == name for name in nextlabel.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'Sampler'"):
+        _ = nextlabel.Sampler

@@ -1,0 +1,168 @@
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nextlabel.results import COLUMNS, read_csv
+
+pytestmark = pytest.mark.xdist_group("finished run")
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "nextlabel.cli.main", "run", *map(str, arguments)]
+
+
+def timeless(folder):
+    with (folder / "results.csv").open() as file:
+        return [
+            {key: value for key, value in row.items() if not key.endswith("_seconds")}
+            for row in csv.DictReader(file)
+        ]
+
+
+def test_a_run_leaves_results_report_and_cells(finished_run):
+    folder = finished_run.folder
+    assert {"experiment.toml", "results.csv", "report.html", "report.md", "cells"} <= {
+        path.name for path in folder.iterdir()
+    }
+    rows = read_csv(folder / "results.csv")
+    assert [(row.strategy, row.cycle, row.n_labelled) for row in rows] == [
+        (strategy, cycle, 30 + 10 * cycle) for strategy in ("cod", "random") for cycle in (1, 2, 3)
+    ]
+    assert all(0 < row.accuracy <= 1 and row.loss > 0 and row.fit_seconds > 0 for row in rows)
+    assert rows[2].n_chosen == 0
+    assert rows[0].n_chosen == 10
+
+
+def test_strategies_share_the_start_and_the_first_training(finished_run):
+    rows = read_csv(finished_run.folder / "results.csv")
+    first = [row for row in rows if row.cycle == 1]
+    assert len({(row.accuracy, row.loss) for row in first}) == 1
+
+
+def test_cod_sends_each_candidate_through_the_model_once_after_the_first_cycle(finished_run):
+    rows = {(row.strategy, row.cycle): row for row in read_csv(finished_run.folder / "results.csv")}
+    assert rows["cod", 2].rows_forwarded == 1437 - 50
+    assert rows["random", 2].rows_forwarded == 0
+
+
+def test_the_json_of_a_run_has_a_record_a_strategy(finished_run):
+    output = finished_run.output
+    assert output["ok"] is True
+    assert [record["strategy"] for record in output["summary"]] == ["cod", "random"]
+    assert output["report"].endswith("report.html")
+
+
+def test_running_again_does_nothing_again(finished_run, nextlabel):
+    before = (finished_run.folder / "results.csv").read_bytes()
+    again = nextlabel("run", *finished_run.options, "--out", finished_run.folder, "--json")
+    assert again.code == 0
+    assert again.json()["summary"] == finished_run.output["summary"]
+    assert (finished_run.folder / "results.csv").read_bytes() == before
+
+
+def test_another_configuration_in_the_same_folder_shows_the_difference(finished_run, nextlabel):
+    again = nextlabel("run", *finished_run.options, "--out", finished_run.folder, "--cycles", "4")
+    assert again.code == 1
+    assert "made with another configuration (cycles: 3 there, 4 here)" in again.err
+    assert again.err.count("\n") == 1
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
+    (tmp_path / "thesis.tex").write_text("")
+    result = nextlabel("run", "--out", tmp_path)
+    assert (result.code, list(tmp_path.iterdir())) == (1, [tmp_path / "thesis.tex"])
+    assert "holds other files" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--strategy", "cdo"], "there is no strategy 'cdo'; did you mean 'cod'"),
+        (["--dataset", "digit"], "there is no data set 'digit'; did you mean 'digits'"),
+        (["--start", "lots"], "the setting 'start' is wrong"),
+        (["--set", "learner.epoch=3"], "did you mean 'epochs'"),
+        (
+            ["--set", "strategy_options.cod.first_cycle=lastt"],
+            "option 'first_cycle' of strategy 'cod' must be",
+        ),
+        (["nowhere.toml"], "cannot read the configuration nowhere.toml"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_user_error_is_one_sentence_and_exit_code_1(arguments, sentence, as_json, tmp_path, nextlabel):
+    result = nextlabel("run", "--out", tmp_path / "new", *arguments, *(["--json"] if as_json else []))
+    assert result.code == 1
+    told = result.json()["error"] if as_json else result.err
+    assert sentence in told
+    assert "Traceback" not in result.out + result.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_wrong_usage_is_exit_code_2(nextlabel):
+    assert nextlabel("run", "--seed", "3").code == 2
+
+
+def test_a_read_only_place_is_refused_before_any_work(nextlabel):
+    result = nextlabel("run", "--out", "/proc/nextlabel")
+    assert result.code == 1
+    assert "cannot write the run directory /proc/nextlabel" in result.err
+
+
+def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, finished_run):
+    options = ["--strategy", "random", "--seeds", "1", "--cycles", "2", "--start", "40", "--batch-size", "10",
+               "--set", "learner.epochs=2"]  # fmt: skip
+    broken = ["--objective", "supervised,squared_error", "--out", tmp_path / "run"]
+    done = subprocess.run(command(*options, *broken), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "1 of the cells failed, the first with:" in done.stderr
+    assert "Run the same command again to retry" in done.stderr
+    assert len(read_csv(tmp_path / "run" / "results.csv")) == 2
+    (failed,) = (tmp_path / "run").glob("cells/*/failed.json")
+    assert "squared_error" in failed.parent.name
+    assert json.loads(failed.read_text())["details"].startswith("Traceback")
+
+
+def killed(arguments, moment, how):
+    """Start a run, end it at a moment, and return its exit code and error output."""
+    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not moment() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, err = process.communicate()
+    return process.returncode, err
+
+
+@pytest.fixture
+def moments(tmp_path):
+    """Moments in a run, each a question that is answered with yes from then on."""
+    cells = tmp_path / "run" / "cells"
+    return [
+        lambda: any(cells.glob("*/campaign.db")),
+        lambda: any(cells.glob("*/cycles/0001/*/initial.safetensors")),
+        lambda: any(cells.glob("*/cycles/0002/*/fit.json")),
+        lambda: any(cells.glob("*/finished")),
+    ]
+
+
+def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, moments):
+    arguments = [*finished_run.options, "--out", tmp_path / "run", "--jobs", "1"]
+    for moment in moments:
+        killed(arguments, moment, signal.SIGKILL)
+    assert not (tmp_path / "run" / "results.csv").exists()
+    subprocess.run(command(*arguments), capture_output=True, check=True)
+    assert timeless(tmp_path / "run") == timeless(finished_run.folder)
+    assert set(timeless(tmp_path / "run")[0]) == {name for name in COLUMNS if not name.endswith("_seconds")}
+
+
+def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tmp_path, finished_run, moments):
+    arguments = [*finished_run.options, "--out", tmp_path / "run"]
+    code, err = killed(arguments, moments[1], signal.SIGINT)
+    assert code == 1
+    assert "interrupted; nothing is lost: run the same command again" in err
+    assert "Traceback" not in err
