@@ -1,0 +1,33 @@
+"""The shelf of models: what there is, told without importing torch.
+
+A factory takes ``input_shape`` (of one item, without the batch axis), ``classes`` and options, and returns
+a fresh ``torch.nn.Module``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nextlabel.registry import Card, Registry
+
+__all__ = ["MODELS"]
+
+MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
+    "model",
+    "nextlabel.models",
+    (
+        Card(
+            "mlp",
+            "nextlabel.models.mlp:Mlp",
+            cost="O(input * width + layers * width^2)",
+            when="vectors, and pictures of up to about 16 x 16 pixels",
+        ),
+        Card(
+            "small_cnn",
+            "nextlabel.models.small_cnn:SmallCnn",
+            cost="O(pixels * width^2)",
+            when="pictures of 8 x 8 to about 64 x 64 pixels",
+        ),
+    ),
+)
+"""The models that can be named in configurations."""

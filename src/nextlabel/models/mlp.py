@@ -1,0 +1,65 @@
+"""A multi-layer perceptron: flatten, hidden ReLU layers, a linear head. Knows nothing of training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from nextlabel.errors import ConfigurationError
+
+__all__ = ["Mlp"]
+
+
+class Mlp(nn.Module):
+    """Map items of any shape to raw class outputs through hidden ReLU layers.
+
+    Args:
+        input_shape: The shape of one item, without the batch axis.
+        classes: C, the number of classes, or of regression outputs.
+        width: D, the units of every hidden layer.
+        layers: The number of hidden layers.
+        dropout: Share of hidden units that are dropped in training, in [0, 1).
+
+    Raises:
+        ConfigurationError: A size is not positive, or the dropout is outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        classes: int,
+        *,
+        width: int = 128,
+        layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if min(width, layers, classes) < 1 or not 0.0 <= dropout < 1.0:
+            raise ConfigurationError(
+                "an mlp needs classes, width and layers of at least 1 and a dropout in [0, 1), "
+                f"but got classes={classes}, width={width}, layers={layers}, dropout={dropout}"
+            )
+        inputs, hidden = math.prod(input_shape), list[nn.Module]()
+        for _ in range(layers):
+            hidden += [nn.Linear(inputs, width), nn.ReLU()]
+            if dropout > 0:
+                hidden.append(nn.Dropout(dropout))
+            inputs = width
+        self.hidden = nn.Sequential(nn.Flatten(), *hidden)
+        self.head = nn.Linear(width, classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the (B, D) activations of the last hidden layer."""
+        features: Tensor = self.hidden(x)
+        return features
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Return the (B, D) embeddings themselves if ``pre_logits``, else the (B, C) raw outputs."""
+        outputs: Tensor = x if pre_logits else self.head(x)
+        return outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the (B, C) raw outputs of a batch of items."""
+        return self.forward_head(self.forward_features(x))

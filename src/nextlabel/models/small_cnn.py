@@ -1,0 +1,75 @@
+"""A small convolutional network for little pictures. Knows nothing of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from nextlabel.errors import ConfigurationError
+
+__all__ = ["SmallCnn"]
+
+
+class SmallCnn(nn.Module):
+    """Map little pictures to raw class outputs: three 3 x 3 convolutions, mean over positions, linear head.
+
+    Each convolution is followed by batch normalisation and ReLU, the first two by 2 x 2 max pooling; their
+    channels are ``width``, twice and four times that.
+
+    Args:
+        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
+        classes: C, the number of classes, or of regression outputs.
+        width: Channels of the first convolution; embeddings have D = 4 * width features.
+        dropout: Share of embedding features that are dropped in training, in [0, 1).
+
+    Raises:
+        ConfigurationError: The input is not a picture of at least 4 x 4 pixels, or an option is out of range.
+    """
+
+    def __init__(
+        self, input_shape: Sequence[int], classes: int, *, width: int = 16, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        shape = (1, *input_shape) if len(input_shape) == 2 else tuple(input_shape)
+        if len(shape) != 3 or min(shape[1:]) < 4:
+            raise ConfigurationError(
+                "a small_cnn needs items of shape (channels, height, width) with at least 4 x 4 pixels, "
+                f"but got {tuple(input_shape)}; the model 'mlp' takes any shape"
+            )
+        if min(width, classes) < 1 or not 0.0 <= dropout < 1.0:
+            raise ConfigurationError(
+                "a small_cnn needs classes and width of at least 1 and a dropout in [0, 1), "
+                f"but got classes={classes}, width={width}, dropout={dropout}"
+            )
+        self.grey = len(input_shape) == 2
+        self.features = nn.Sequential(
+            *_stage(shape[0], width),
+            nn.MaxPool2d(2),
+            *_stage(width, 2 * width),
+            nn.MaxPool2d(2),
+            *_stage(2 * width, 4 * width),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(4 * width, classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the (B, D, height / 4, width / 4) maps of the last convolution."""
+        features: Tensor = self.features(x.unsqueeze(1) if self.grey else x)
+        return features
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Return the (B, D) means over positions if ``pre_logits``, else the (B, C) raw outputs."""
+        pooled: Tensor = self.dropout(
+            x.mean((2, 3))
+        )  # a mean, as adaptive pooling is not reproducible on CUDA
+        return pooled if pre_logits else self.head(pooled)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the (B, C) raw outputs of a batch of pictures."""
+        return self.forward_head(self.forward_features(x))
+
+
+def _stage(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)  # the norm has a bias of its own
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
