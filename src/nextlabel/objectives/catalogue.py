@@ -1,0 +1,45 @@
+"""The shelf of objectives: what there is, told without importing torch.
+
+Other packages add theirs by an entry point of the group ``nextlabel.objectives``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nextlabel.registry import Card, Registry
+
+__all__ = ["OBJECTIVES"]
+
+OBJECTIVES: Registry[Any] = Registry(  # Any: naming the Objective protocol would import torch
+    "objective",
+    "nextlabel.objectives",
+    (
+        Card(
+            "supervised",
+            "nextlabel.objectives.supervised:Supervised",
+            needs=("labelled",),
+            cost="1 forward and backward pass of the labelled batch",
+            when="classification from the labelled items alone; the default",
+        ),
+        Card(
+            "squared_error",
+            "nextlabel.objectives.supervised:SquaredError",
+            needs=("labelled",),
+            cost="1 forward and backward pass of the labelled batch",
+            when="regression from the labelled items alone",
+        ),
+        Card(
+            "tod",
+            "nextlabel.objectives.tod:Tod",
+            needs=("labelled", "unlabelled"),
+            cost="2 forward and backward passes, and 2 forward passes of the EMA teacher",
+            when="classification with many unlabelled items and time to train on them",
+            citation=(
+                "Huang, Wang, Xiong, Huan, Dou. Semi-Supervised Active Learning with Temporal Output "
+                "Discrepancy. ICCV 2021"
+            ),
+        ),
+    ),
+)
+"""The objectives that can be named in configurations."""

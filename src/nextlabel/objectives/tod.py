@@ -1,0 +1,213 @@
+"""The semi-supervised loss of temporal output discrepancy: an EMA teacher that the student stays near.
+
+It follows the model it is handed, step by step. It does not know how batches are drawn, which optimiser
+runs, or that there are cycles.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
+from nextlabel.objectives.supervised import at_least_float32
+from nextlabel.types import Forward, Losses, Network
+
+__all__ = ["DECAY", "WEIGHT", "Form", "Tod"]
+
+DECAY = 0.999
+"""alpha of the EMA, in the paper's section on the unsupervised loss; the reference code's upper limit."""
+
+WEIGHT = 0.05
+"""lambda of the paper, on every data set. The reference code has 0.02 for CIFAR-10, 0.05 for CIFAR-100,
+0.005 for SVHN and 0.1 for Caltech-101."""
+
+Form = Literal["paper", "code"]
+Compared = Literal["probs", "logits"]
+Mode = Literal["train", "eval"]
+Tensors: TypeAlias = "tuple[Tensor, ...] | list[Tensor]"
+
+
+class Tod(nn.Module):
+    """Cross-entropy plus the discrepancy between the model and an exponential moving average of it.
+
+    Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with
+    Temporal Output Discrepancy, ICCV 2021, the unsupervised loss L_U and L_S + lambda L_U. With student f(x;
+    w) and teacher f(x; w~), w~ <- a w~ + (1 - a) w after every optimiser step:
+
+    * ``form="paper"``: lambda times the mean over the unlabelled batch of ||f(x; w) - f(x; w~)||^2, summed
+      over classes; one head; a = 0.999. The paper does not say which outputs f are: ``outputs`` does.
+    * ``form="code"``: what the authors' released code does. A second linear head on the embeddings gives
+      outputs c(x); lambda times, over the labelled and the unlabelled batch each, MSE(f, c), the residual
+      tie, which moves both heads, plus MSE(c, teacher's f), the consistency. MSE is the mean over batch and
+      classes of raw logits; a = min(1 - 1 / (n + 1), 0.999) at the n-th step of the run. The recipe is the
+      two-head one of Antti Tarvainen, Harri Valpola: Mean teachers are better role models, NeurIPS 2017.
+
+    Deviations, all where the released code is plainly mistaken or the paper is silent:
+
+    * The teacher starts as a copy of the student (w~_0 = w_0), not as an unrelated random network.
+    * The teacher's buffers (batch-norm statistics) are copied from the student after every step; the code
+      leaves them to drift.
+    * The teacher runs without gradients and in a chosen mode. In ``"train"``, as in the code, both networks
+      normalise with the statistics of the same batch, so that the discrepancy is what the weights alone
+      make; dropout draws are independent. ``"eval"`` uses the running statistics and no dropout.
+    * Student and teacher see the labelled and the unlabelled batch in one joint pass, so that running
+      statistics describe both and not the batch that came last.
+
+    The teacher, its step count and the second head are parameters and buffers of this module: they travel
+    in checkpoints, and a warm start carries them on.
+
+    Args:
+        form: ``"paper"`` or ``"code"``.
+        weight: lambda, at least 0.
+        decay: a, or its upper limit in the form ``code``, in [0, 1].
+        outputs: What the form ``paper`` compares, ``"probs"`` (default) or ``"logits"``; the form ``code``
+            always compares logits.
+        teacher_mode: ``"train"`` or ``"eval"``.
+        label_smoothing: Of the cross-entropy, in [0, 1).
+
+    Raises:
+        ConfigurationError: An option is unknown or out of range.
+    """
+
+    task = "classification"
+    uses_unlabelled = True
+
+    def __init__(
+        self,
+        *,
+        form: Form = "paper",
+        weight: float = WEIGHT,
+        decay: float = DECAY,
+        outputs: Compared | None = None,
+        teacher_mode: Mode = "train",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        compared = outputs or ("probs" if form == "paper" else "logits")
+        for kind, name, known in (
+            ("form of the objective 'tod'", form, get_args(Form)),
+            ("kind of outputs for the objective 'tod'", compared, get_args(Compared)),
+            ("teacher mode of the objective 'tod'", teacher_mode, get_args(Mode)),
+        ):
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+        if form == "code" and compared != "logits":
+            raise ConfigurationError(
+                "the form 'code' of the objective 'tod' compares logits; leave outputs out"
+            )
+        if weight < 0 or not 0.0 <= decay <= 1.0 or not 0.0 <= label_smoothing < 1.0:
+            raise ConfigurationError(
+                "the objective 'tod' needs weight >= 0, decay in [0, 1] and label_smoothing in [0, 1), "
+                f"but got weight={weight}, decay={decay}, label_smoothing={label_smoothing}"
+            )
+        self.form, self.weight, self.decay = form, weight, decay
+        self.compared, self.teacher_mode, self.label_smoothing = compared, teacher_mode, label_smoothing
+        self.uses_embeddings = form == "code"
+        self.teacher: AveragedModel | None = None
+        self.second_head: nn.Linear | None = None
+
+    def bind(self, model: Network, example: Forward) -> None:
+        """Copy the model as the teacher and, for the form ``code``, build the second head.
+
+        Args:
+            model: The network with the weights w_0.
+            example: Its outputs for a few items; the form ``code`` reads the embeddings' width from it.
+
+        Raises:
+            ContractError: The form ``code`` has no embeddings to put its second head on.
+        """
+        if self.form == "code":
+            if example.embeddings is None:
+                raise ContractError(
+                    "the form 'code' of the objective 'tod' puts a second head on the embeddings, but the "
+                    "model gives none; name a layer with embedding_layer=, or use form='paper'"
+                )
+            widths = example.embeddings.shape[1], example.outputs.shape[1]
+            self.second_head = nn.Linear(*widths, device=example.outputs.device)
+        teacher = AveragedModel(model, multi_avg_fn=self._average, use_buffers=False)
+        teacher.requires_grad_(False)
+        teacher.update_parameters(model)  # the first update only copies: now w~_0 = w_0 and n_averaged = 1
+        self.teacher = teacher
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Tod:
+        """Set the mode of this module; the teacher's stays the chosen one."""
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.train(self.teacher_mode == "train")
+        return self
+
+    def forward(
+        self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
+    ) -> Losses:
+        """Return the parts ``supervised`` and ``tod``, or ``supervised``, ``residual`` and ``consistency``.
+
+        Args:
+            model: The network in training, the student.
+            x: (L, ...) labelled inputs.
+            y: (L,) class indices.
+            unlabelled: (U, ...) unlabelled inputs, or None when the pool has run out of them.
+            step: Ignored; the teacher counts its own steps.
+
+        Raises:
+            ContractError: :meth:`bind` was not called.
+        """
+        if self.teacher is None:
+            raise ContractError(
+                "the objective 'tod' must be bound to a model before its first step: call bind()"
+            )
+        both = x if unlabelled is None else torch.cat((x, unlabelled))
+        student = model(both)
+        outputs = at_least_float32(student.outputs)
+        with torch.no_grad():
+            taught = at_least_float32(self.teacher(both).outputs)
+        entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
+        if self.form == "code":
+            return self._code_losses(entropy, outputs, student.embeddings, taught, len(x))
+        if unlabelled is None:
+            return Losses({"supervised": entropy})
+        difference = self._comparable(outputs[len(x) :]) - self._comparable(taught[len(x) :])
+        return Losses({"supervised": entropy, "tod": self.weight * difference.square().sum(1).mean()})
+
+    def after_step(self, model: Network) -> None:
+        """Move the teacher towards the model: w~ <- a w~ + (1 - a) w; buffers are copied."""
+        assert self.teacher is not None, "after_step follows a step, and a step needs bind()"
+        if self.teacher.n_averaged.device.type != "cpu":
+            self.teacher.n_averaged = (
+                self.teacher.n_averaged.cpu()
+            )  # read at every step: spare the device a wait
+        self.teacher.update_parameters(model)
+
+    def _comparable(self, logits: Tensor) -> Tensor:
+        return logits.softmax(1) if self.compared == "probs" else logits
+
+    def _code_losses(
+        self, entropy: Tensor, outputs: Tensor, embeddings: Tensor | None, taught: Tensor, labelled: int
+    ) -> Losses:
+        assert self.second_head is not None, "bind() built it"
+        assert embeddings is not None, "bind() checked for them"
+        second = at_least_float32(self.second_head(embeddings))
+        batches = [slice(0, labelled)]
+        if len(outputs) > labelled:
+            batches.append(slice(labelled, None))
+        residual = sum((functional.mse_loss(outputs[b], second[b]) for b in batches), outputs.new_zeros(()))
+        consistency = sum((functional.mse_loss(second[b], taught[b]) for b in batches), outputs.new_zeros(()))
+        return Losses(
+            {
+                "supervised": entropy,
+                "residual": self.weight * residual,
+                "consistency": self.weight * consistency,
+            }
+        )
+
+    def _average(self, averaged: Tensors, current: Tensors, averaged_count: Tensor | int) -> None:
+        """Move ``averaged`` towards ``current`` in place, as AveragedModel asks."""
+        assert self.teacher is not None, "the averaging starts after bind()"
+        count = int(self.teacher.n_averaged)
+        decay = min(1 - 1 / (count + 1), self.decay) if self.form == "code" else self.decay
+        get_ema_multi_avg_fn(decay)(averaged, current, averaged_count)  # type: ignore[no-untyped-call]

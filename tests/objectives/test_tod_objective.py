@@ -1,0 +1,240 @@
+"""Both forms of the TOD loss against independent versions in float64, with gradients and the EMA's path."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
+from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.types import Forward
+
+
+class TwoLayers(nn.Module):
+    """A small network in float64 whose hidden layer is the embedding."""
+
+    def __init__(self, seed=0, dtype=torch.float64):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.first = nn.Parameter(torch.randn(5, 3, generator=generator, dtype=dtype))
+        self.last = nn.Parameter(torch.randn(4, 5, generator=generator, dtype=dtype))
+
+    def forward(self, x):
+        embeddings = torch.tanh(x @ self.first.T)
+        return Forward(embeddings @ self.last.T, embeddings)
+
+
+class Normed(nn.Module):
+    """A network with batch normalisation, without embeddings."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.head = nn.BatchNorm1d(3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return Forward(self.head(self.norm(x)))
+
+
+def draw(*shape, seed=1, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def bound(model, **options):
+    objective = OBJECTIVES.create("tod", **options)
+    objective.bind(model, model(draw(2, 3, dtype=next(model.parameters()).dtype)))
+    return objective.to(next(model.parameters()).dtype)
+
+
+def outputs(first, last, x):
+    """The network of TwoLayers by itself, from its two weights."""
+    return torch.tanh(x @ first.T) @ last.T
+
+
+def moved(model, by=0.1, seed=9):
+    """Shift every weight, as an optimiser step would."""
+    with torch.no_grad():
+        for index, weight in enumerate(model.parameters()):
+            weight.add_(by * draw(*weight.shape, seed=seed + index, dtype=weight.dtype))
+
+
+X, Y, U = draw(4, 3, seed=2), torch.tensor([0, 3, 2, 2]), draw(6, 3, seed=3)
+
+
+def cross_entropy(logits):
+    shares = torch.exp(logits) / torch.exp(logits).sum(1, keepdim=True)
+    return -sum(torch.log(shares[row, Y[row]]) for row in range(4)) / 4
+
+
+def gradients(loss, weights):
+    return torch.autograd.grad(loss, weights)
+
+
+@pytest.mark.parametrize("compared", ["probs", "logits"])
+def test_the_paper_form_equals_the_naive_loss_and_its_gradients(compared):
+    model = TwoLayers()
+    objective = bound(model, outputs=compared, weight=0.7)
+    teacher = [weight.detach().clone() for weight in model.parameters()]
+    moved(model)
+    parts = objective(model, X, Y, U, step=0).parts
+    first, last = (weight.detach().clone().requires_grad_() for weight in model.parameters())
+    student, taught = outputs(first, last, U), outputs(*teacher, U)
+    if compared == "probs":
+        student, taught = (torch.exp(f) / torch.exp(f).sum(1, keepdim=True) for f in (student, taught))
+    naive = sum(((student[i] - taught[i]) ** 2).sum() for i in range(6)) / 6 * 0.7
+    assert naive.item() > 1e-4
+    torch.testing.assert_close(parts["tod"], naive, atol=1e-12, rtol=1e-9)
+    torch.testing.assert_close(
+        parts["supervised"], cross_entropy(outputs(first, last, X)), atol=1e-12, rtol=1e-9
+    )
+    total = gradients(sum(parts.values()), list(model.parameters()))
+    expected = gradients(naive + cross_entropy(outputs(first, last, X)), [first, last])
+    for got, wanted in zip(total, expected, strict=True):
+        torch.testing.assert_close(got, wanted, atol=1e-9, rtol=1e-6)
+
+
+def test_the_code_form_equals_the_naive_loss_and_its_gradients():
+    model = TwoLayers()
+    objective = bound(model, form="code", weight=0.3)
+    teacher = [weight.detach().clone() for weight in model.parameters()]
+    moved(model)
+    parts = objective(model, X, Y, U, step=0).parts
+    second = objective.second_head
+    ours = [*model.parameters(), second.weight, second.bias]
+    first, last, weight, bias = theirs = [tensor.detach().clone().requires_grad_() for tensor in ours]
+    residual = consistency = torch.zeros((), dtype=torch.float64)
+    for batch in (X, U):
+        scores, taught = outputs(first, last, batch), outputs(*teacher, batch)
+        other = torch.tanh(batch @ first.T) @ weight.T + bias
+        residual = residual + ((scores - other) ** 2).sum() / scores.numel()
+        consistency = consistency + ((other - taught) ** 2).sum() / scores.numel()
+    torch.testing.assert_close(parts["residual"], 0.3 * residual, atol=1e-12, rtol=1e-9)
+    torch.testing.assert_close(parts["consistency"], 0.3 * consistency, atol=1e-12, rtol=1e-9)
+    total = cross_entropy(outputs(first, last, X)) + 0.3 * (residual + consistency)
+    for got, wanted in zip(gradients(sum(parts.values()), ours), gradients(total, theirs), strict=True):
+        assert wanted.abs().max() > 1e-4
+        torch.testing.assert_close(got, wanted, atol=1e-9, rtol=1e-6)
+
+
+def test_the_discrepancy_is_zero_before_the_first_step():
+    model = TwoLayers()
+    assert bound(model)(model, X, Y, U, step=0).parts["tod"].item() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("form", "decays"),
+    [("paper", [0.9] * 5), ("code", [1 / 2, 2 / 3, 3 / 4, 4 / 5, 5 / 6]), ("cap", [1 / 2, 0.6, 0.6])],
+)
+def test_the_teacher_follows_the_moving_average_from_the_students_first_weights(form, decays):
+    model = TwoLayers()
+    options = {"form": "code", "decay": 0.6} if form == "cap" else {"form": form}
+    objective = bound(model, **({"decay": 0.9} if form == "paper" else {}), **options)
+    expected = [weight.detach().clone() for weight in model.parameters()]
+    for step, decay in enumerate(decays):
+        moved(model, seed=20 + step)
+        objective.after_step(model)
+        expected = [
+            decay * mean + (1 - decay) * w.detach()
+            for mean, w in zip(expected, model.parameters(), strict=True)
+        ]
+        for got, wanted in zip(objective.teacher.module.parameters(), expected, strict=True):
+            torch.testing.assert_close(got, wanted, atol=1e-12, rtol=1e-9)
+
+
+def test_the_teacher_takes_over_the_students_buffers_after_every_step():
+    model = Normed().train()
+    objective = bound(model).train()
+    for seed in range(3):
+        x = 5 + draw(4, 3, seed=seed, dtype=torch.float32)
+        objective(model, x, torch.tensor([0, 1, 1, 0]), 2 * x, step=seed)
+        objective.after_step(model)
+    student, teacher = dict(model.named_buffers()), dict(objective.teacher.module.named_buffers())
+    assert student["norm.num_batches_tracked"] == 3 + 1  # one joint pass a step, and the example's
+    for name, buffer in student.items():
+        assert torch.equal(buffer, teacher[name])
+
+
+def test_student_and_teacher_normalise_with_the_joint_batch():
+    model = Normed().train()
+    objective = bound(model, weight=1.0).train()
+    x, u = draw(4, 3, dtype=torch.float32), 3 + draw(6, 3, seed=5, dtype=torch.float32)
+    assert objective(model, x, torch.tensor([0, 1, 1, 0]), u, step=0).parts["tod"].item() == 0.0
+    expected = torch.cat((x, u)).mean(0)
+    fresh = Normed().train()
+    objective = bound(fresh)
+    before = fresh.norm.running_mean.clone()
+    objective(fresh, x, torch.tensor([0, 1, 1, 0]), u, step=0)
+    torch.testing.assert_close(fresh.norm.running_mean, 0.9 * before + 0.1 * expected)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_the_teacher_stays_in_the_chosen_mode(mode):
+    objective = bound(Normed(), teacher_mode=mode)
+    for training in (True, False):
+        objective.train(training)
+        assert objective.teacher.training == (mode == "train")
+
+
+@pytest.mark.parametrize("form", ["paper", "code"])
+def test_the_teacher_gets_no_gradient_and_the_second_head_does(form):
+    model = TwoLayers()
+    objective = bound(model, form=form)
+    moved(model)
+    objective(model, X, Y, U, step=0).total.backward()
+    assert all(p.grad is None for p in objective.teacher.parameters())
+    trainable = [name for name, p in objective.named_parameters() if p.requires_grad]
+    assert trainable == ([] if form == "paper" else ["second_head.weight", "second_head.bias"])
+    assert all(p.grad is not None for p in objective.parameters() if p.requires_grad)
+
+
+def test_teacher_and_count_travel_in_the_state():
+    model = TwoLayers()
+    objective = bound(model, form="code")
+    for seed in range(3):
+        moved(model, seed=seed)
+        objective.after_step(model)
+    other = bound(TwoLayers(seed=5), form="code")
+    other.load_state_dict(copy.deepcopy(objective.state_dict()))
+    moved(model)
+    for each in (objective, other):
+        each.after_step(model)
+    for one, two in zip(objective.teacher.parameters(), other.teacher.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_without_unlabelled_items_the_paper_form_is_supervised_and_the_code_form_keeps_the_labelled_half():
+    model = TwoLayers()
+    assert set(bound(model)(model, X, Y, None, step=0).parts) == {"supervised"}
+    objective = bound(model, form="code", weight=1.0)
+    parts = objective(model, X, Y, None, step=0).parts
+    head = objective.second_head
+    forward = model(X)
+    expected = ((forward.outputs - head(forward.embeddings)) ** 2).mean()
+    torch.testing.assert_close(parts["residual"], expected)
+
+
+def test_the_code_form_needs_embeddings():
+    with pytest.raises(ContractError, match="embedding_layer"):
+        bound(Normed(), form="code")
+
+
+def test_an_unbound_objective_is_refused():
+    with pytest.raises(ContractError, match="bind"):
+        OBJECTIVES.create("tod")(TwoLayers(), X, Y, U, step=0)
+
+
+@pytest.mark.parametrize("options", [{"weight": -1.0}, {"decay": 1.5}, {"form": "code", "outputs": "probs"}])
+def test_impossible_options_are_refused(options):
+    with pytest.raises(ConfigurationError, match="tod"):
+        OBJECTIVES.create("tod", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "near"),
+    [({"form": "papers"}, "paper"), ({"outputs": "prob"}, "probs"), ({"teacher_mode": "evil"}, "eval")],
+)
+def test_unknown_names_are_refused_with_the_nearest(options, near):
+    with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
+        OBJECTIVES.create("tod", **options)
