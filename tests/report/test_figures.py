@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 
@@ -28,6 +29,14 @@ def test_learning_curves_of_one_seed_have_no_band_and_say_so(rows_of):
     picture = figures.learning_curves(summarise(rows_of(seeds=1))[0], LOOKS)
     assert "fill-opacity: 0.14" not in picture.svg
     assert picture.caption.startswith("One seed")
+
+
+def test_the_frame_is_set_by_the_curves_and_not_by_the_bands(rows_of):
+    rows = [dataclasses.replace(row, accuracy=0.5 + 0.01 * row.seed) for row in rows_of(seeds=2)]
+    svg = figures.learning_curves(summarise(rows)[0], LOOKS).svg
+    ticks = [float(text) for text in re.findall(r">(\d+\.\d)</text>", svg)]
+    assert min(ticks) >= 49.8  # the band of two seeds goes down to 44.1
+    assert max(ticks) <= 51.2
 
 
 def test_differences_to_random_need_random(rows_of, section):

@@ -40,6 +40,12 @@ def test_a_difference_within_the_noise_is_not_called_one(rows_of):
     assert details(section) == ()
 
 
+def test_what_the_lead_says_of_the_end_is_not_said_twice(rows_of):
+    section = section_with(rows_of, {"cod": -0.002, "random": 0.0}, spread=0.01)
+    assert lead(section).endswith("with 4 seeds; on average, cod does not reach random's final accuracy.")
+    assert details(section) == ()
+
+
 def test_a_strategy_behind_random_is_said_to_be_behind(rows_of):
     section = section_with(rows_of, {"cod": -0.05, "random": 0.0})
     assert lead(section) == "On digits, cod is behind random, and no strategy is ahead of it."

@@ -6,6 +6,7 @@ Knows sections and queries; how a figure becomes a file is :mod:`nextlabel.repor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,10 +35,7 @@ def learning_curves(section: Section, looks: Looks) -> Picture:
     """Draw accuracy by labels: every seed faintly, the mean with its 95 % interval."""
 
     def paint(axes: Axes) -> None:
-        for curve in section.curves:
-            _seeds(axes, curve.n_labelled, 100 * curve.accuracy_sp, looks[curve.strategy])
-            means = [mean_interval(column) for column in 100 * curve.accuracy_sp.T]
-            _line(axes, curve.n_labelled, means, looks[curve.strategy], curve.strategy)
+        _lines(axes, [_Line.of(curve, 100 * curve.accuracy_sp, looks) for curve in section.curves])
         axes.set(xlabel="Labels", ylabel="Test accuracy, %")
 
     several = any(len(curve.seeds) > 1 for curve in section.curves)
@@ -49,7 +47,8 @@ def learning_curves(section: Section, looks: Looks) -> Picture:
         f"{section.slug}-learning-curves",
         paint,
         title=f"Learning curves on {section.title}",
-        caption="Faint lines are seeds, strong lines their means; the bands are 95 % intervals of the means."
+        caption="Faint lines are seeds, strong lines their means; the bands are the means' 95 % "
+        "intervals, cut off at the frame."
         if several
         else "One seed, so how far chance moves a curve is not known.",
         description=f"Mean test accuracy from the fewest to the most labels: {ends}.",
@@ -72,10 +71,7 @@ def difference_to_random(section: Section, looks: Looks) -> Picture | None:
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label=BASELINE)
-        for curve, difference_sp in paired:
-            _seeds(axes, curve.n_labelled, difference_sp, looks[curve.strategy])
-            means = [mean_interval(column) for column in difference_sp.T]
-            _line(axes, curve.n_labelled, means, looks[curve.strategy], curve.strategy)
+        _lines(axes, [_Line.of(curve, difference_sp, looks) for curve, difference_sp in paired])
         axes.set(xlabel="Labels", ylabel="Difference, points")
 
     best = "; ".join(f"{c.strategy} {d.mean(0).min():+.1f} to {d.mean(0).max():+.1f}" for c, d in paired)
@@ -137,8 +133,7 @@ def loss_correlation(section: Section, looks: Looks) -> Picture | None:
 
     def paint(axes: Axes) -> None:
         axes.axhline(0, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="no relation")
-        for curve, means in scored:
-            _line(axes, list(means), list(means.values()), looks[curve.strategy], curve.strategy)
+        _lines(axes, [_Line(curve.strategy, looks[curve.strategy], means) for curve, means in scored])
         axes.set(xlabel="Cycle", ylabel="Spearman's correlation")
         _whole_numbers(axes)
 
@@ -171,11 +166,10 @@ def top_share(section: Section, looks: Looks) -> Picture | None:
                 linestyle=(0, (1, 1.5)),
                 label="chance",
             )
-        for curve, means in shares:
-            percent = [_scaled(interval, 100) for interval in means.values()]
-            _line(axes, list(means), percent, looks[curve.strategy], curve.strategy)
+        percents = [(c, {cycle: _percent(mean) for cycle, mean in means.items()}) for c, means in shares]
+        _lines(axes, [_Line(curve.strategy, looks[curve.strategy], means) for curve, means in percents])
         axes.set(xlabel="Cycle", ylabel="Hardest items found, %")
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        axes.set_ylim(bottom=0)
         _whole_numbers(axes)
 
     return draw(
@@ -223,21 +217,43 @@ def times(section: Section) -> Picture:
     )
 
 
-def _seeds(axes: Axes, x: Sequence[int] | np.ndarray, y_sp: np.ndarray, look: Style) -> None:
-    for y in y_sp:
-        axes.plot(x, y, color=LIGHT[look.color], linewidth=0.9, alpha=0.35)
+@dataclass(frozen=True)
+class _Line:
+    """The means of one strategy by label count or cycle, with its seeds' curves where they are drawn."""
+
+    label: str
+    look: Style
+    means: Mapping[int, Interval]
+    seeds_sp: np.ndarray | None = None
+
+    @staticmethod
+    def of(curve: Curve, y_sp: np.ndarray, looks: Looks) -> _Line:
+        """Average (S, P) values at the curve's label counts."""
+        means = {int(n): mean_interval(column) for n, column in zip(curve.n_labelled, y_sp.T, strict=True)}
+        return _Line(curve.strategy, looks[curve.strategy], means, y_sp)
 
 
-def _line(
-    axes: Axes, x: Sequence[int] | np.ndarray, means: Sequence[Interval], look: Style, label: str
-) -> None:
-    color = LIGHT[look.color]
-    heights = [interval.mean for interval in means]
-    known = [(at, interval) for at, interval in zip(x, means, strict=True) if interval.half_width is not None]
-    if known:
-        at, low, high = zip(*((at, interval.low, interval.high) for at, interval in known), strict=True)
-        axes.fill_between(at, low, high, color=color, alpha=0.14, linewidth=0)
-    axes.plot(x, heights, color=color, linestyle=look.dash, marker=look.marker, label=label)
+def _lines(axes: Axes, lines: Sequence[_Line]) -> None:
+    """Draw means over the seeds' curves, then the bands, which may reach beyond the frame.
+
+    The frame is set by the lines: with two or three seeds a band can be wider than all that was measured.
+    """
+    for line in lines:
+        color = LIGHT[line.look.color]
+        for y in line.seeds_sp if line.seeds_sp is not None else ():
+            axes.plot(list(line.means), y, color=color, linewidth=0.9, alpha=0.35)
+    for line in lines:
+        heights = [interval.mean for interval in line.means.values()]
+        (drawn,) = axes.plot(list(line.means), heights, color=LIGHT[line.look.color], label=line.label)
+        drawn.set(linestyle=line.look.dash, marker=line.look.marker)
+    axes.margins(y=0.15)
+    axes.set_ylim(axes.get_ylim())
+    for line in lines:
+        known = {at: interval for at, interval in line.means.items() if interval.half_width is not None}
+        low, high = ([getattr(i, end) for i in known.values()] for end in ("low", "high"))
+        if known:
+            color = LIGHT[line.look.color]
+            axes.fill_between(list(known), low, high, color=color, alpha=0.14, linewidth=0)
 
 
 def _whole_numbers(axes: Axes) -> None:
@@ -246,9 +262,9 @@ def _whole_numbers(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _scaled(interval: Interval, factor: float) -> Interval:
-    half_width = None if interval.half_width is None else factor * interval.half_width
-    return Interval(factor * interval.mean, half_width, interval.n)
+def _percent(share: Interval) -> Interval:
+    half_width = None if share.half_width is None else 100 * share.half_width
+    return Interval(100 * share.mean, half_width, share.n)
 
 
 def _overall(found: Sequence[tuple[Curve, Mapping[int, Interval]]], spec: str) -> str:

@@ -49,7 +49,9 @@ def details(section: Section) -> tuple[str, ...]:
         sentences.append(f"Over the whole curve, {_are(ahead)} ahead of {BASELINE}.")
     if open_ and len(open_) < len(tested):
         sentences.append(f"With {_seeds(section)}, {joined(open_)} cannot be told from {BASELINE}.")
-    if unreached:
+    if unreached and (
+        len(unreached) < len(section.saved) or len(open_) < len(tested)
+    ):  # else the lead says it
         verb = "does" if len(unreached) == 1 else "do"
         sentences.append(f"On average, {joined(unreached)} {verb} not reach {BASELINE}'s final accuracy.")
     return (*sentences, *_among_the_others(section))
@@ -107,7 +109,9 @@ def _among_the_others(section: Section) -> tuple[str, ...]:
 def _mean_ratios(section: Section) -> str:
     reached = [name for name, saved in section.saved.items() if not saved.censored]
     if not reached:
-        return f"no strategy reaches {BASELINE}'s final accuracy"
+        names = [curve.strategy for curve in section.others]
+        subject = f"{names[0]} does not reach" if len(names) == 1 else "no strategy reaches"
+        return f"{subject} {BASELINE}'s final accuracy"
     ratios = _ratios(section, reached)
     return f"{BASELINE} needs {ratios} to get to {BASELINE}'s final accuracy"
 
