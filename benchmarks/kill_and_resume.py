@@ -1,8 +1,9 @@
-"""Kill ``nextlabel run`` at random moments, run it again until it is done, and compare with an undisturbed run.
+"""Kill ``nextlabel run`` at random moments, run it again to its end, and compare with an undisturbed run.
 
 Promise: the same results.csv but for the seconds.
 
-    python benchmarks/kill_and_resume.py [--kills N] [--seed N] [--json] [--out FILE] [-- OPTIONS OF nextlabel run]
+    python benchmarks/kill_and_resume.py [--kills N] [--seed N] [--json] [--out FILE]
+        [-- OPTIONS OF nextlabel run]
 """
 
 from __future__ import annotations
@@ -53,9 +54,8 @@ def main() -> None:
             process = subprocess.Popen(
                 command(wild, options.options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
-            wait = rng.uniform(
-                0.0, 2.0 * whole / options.kills + 4.0
-            )  # 4 s: what a start costs before any work
+            # a start costs about 4 s before any work is done
+            wait = rng.uniform(0.0, 2.0 * whole / options.kills + 4.0)
             try:
                 process.wait(wait)
             except subprocess.TimeoutExpired:
