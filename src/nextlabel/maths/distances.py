@@ -93,11 +93,11 @@ def min_squared_distances(
     for start in range(0, len(centres_md), _CENTRES_A_BLOCK):
         centres = centres_md[start : start + _CENTRES_A_BLOCK]
         centre_norms = torch.linalg.vector_norm(centres, dim=1).square_()
-        # A block lives three times: the product, its scale and the threshold.
-        width = 3 * len(centres) * points_nd.element_size()
+        width = len(centres) * points_nd.element_size()
         for rows in row_blocks(len(points_nd), width, budget_bytes=budget_bytes):
-            scale = point_norms[rows, None] + centre_norms
-            squared = torch.addmm(scale, points_nd[rows], centres.T, alpha=-2)
-            block = without_rounding(squared, scale).amin(1)
+            # The point's own norm is the same for every centre, so the smallest is found without it.
+            partial = torch.addmm(centre_norms, points_nd[rows], centres.T, alpha=-2)
+            smallest, which = partial.min(1)
+            block = without_rounding(smallest + point_norms[rows], point_norms[rows] + centre_norms[which])
             nearest[rows] = torch.minimum(nearest[rows], block)
     return nearest
