@@ -1,0 +1,1 @@
+"""Query strategies, one file an algorithm; ``catalogue`` lists them without importing torch."""

@@ -1,0 +1,82 @@
+"""The shelf of strategies: what each needs, costs and is good for.
+
+Knows the strategies by name only and imports none of them, nor torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nextlabel.registry import Card, Registry
+
+if TYPE_CHECKING:
+    from nextlabel.types import Scorer, Strategy
+
+__all__ = ["STRATEGIES"]
+
+STRATEGIES: Registry[Scorer | Strategy] = Registry(
+    "strategy",
+    "nextlabel.strategies",
+    (
+        Card(
+            "random",
+            "nextlabel.strategies.random:Random",
+            cost="O(N)",
+            when="as the baseline that every other strategy has to beat",
+        ),
+        Card(
+            "cod",
+            "nextlabel.strategies.cod:Cod",
+            needs=("log_probs", "snapshot:previous"),
+            cost="O(N C); one forward pass, where the last scan was kept",
+            when="with a warm-started model that has learnt something: from about a tenth of the labels on",
+            citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
+            "Discrepancy, ICCV 2021",
+        ),
+        Card(
+            "entropy",
+            "nextlabel.strategies.entropy:Entropy",
+            needs=("log_probs",),
+            cost="O(N K C)",
+            when="with few classes; with many, margin is usually better",
+            citation="Shannon, A Mathematical Theory of Communication, Bell System Technical Journal, 1948; "
+            "Settles, Active Learning Literature Survey, University of Wisconsin-Madison, 2009",
+        ),
+        Card(
+            "margin",
+            "nextlabel.strategies.margin:Margin",
+            needs=("log_probs",),
+            cost="O(N K C)",
+            when="as the first choice for classification with small batches",
+            citation="Scheffer, Decomain, Wrobel, Active Hidden Markov Models for Information Extraction, "
+            "IDA 2001",
+        ),
+        Card(
+            "least_confidence",
+            "nextlabel.strategies.least_confidence:LeastConfidence",
+            needs=("log_probs",),
+            cost="O(N K C)",
+            when="as the plainest measure of uncertainty",
+            citation="Lewis, Gale, A Sequential Algorithm for Training Text Classifiers, SIGIR 1994",
+        ),
+        Card(
+            "core_set",
+            "nextlabel.strategies.core_set:CoreSet",
+            needs=("embeddings", "labelled_embeddings"),
+            cost="O(N (L + B) D)",
+            when="to cover the pool with good embeddings; it also covers outliers",
+            citation="Sener, Savarese, Active Learning for Convolutional Neural Networks: A Core-Set "
+            "Approach, ICLR 2018",
+        ),
+        Card(
+            "badge",
+            "nextlabel.strategies.badge:Badge",
+            needs=("log_probs", "embeddings"),
+            cost="O(N B (C + D))",
+            when="with large batches, where uncertain items resemble each other",
+            citation="Ash, Zhang, Krishnamurthy, Langford, Agarwal, Deep Batch Active Learning by Diverse, "
+            "Uncertain Gradient Lower Bounds, ICLR 2020",
+        ),
+    ),
+)
+"""Every known strategy; other packages add theirs by an entry point of the group ``nextlabel.strategies``."""

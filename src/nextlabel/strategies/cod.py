@@ -1,0 +1,107 @@
+"""COD: query where the outputs moved furthest since the end of the previous cycle.
+
+Knows the present and earlier class probabilities, not the models or how they were trained.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.discrepancy import Form, cyclic_discrepancy
+from nextlabel.errors import ConfigurationError, DataError, listed, nearest
+from nextlabel.types import PoolView
+
+__all__ = ["DEFAULT_FIRST_CYCLE", "Cod", "FirstCycle"]
+
+FirstCycle: TypeAlias = Literal["initial", "least_confident", "epoch", "random"]
+
+DEFAULT_FIRST_CYCLE: FirstCycle = "initial"
+
+_SNAPSHOT_OF = {"initial": "snapshot:initial", "epoch": "snapshot:epoch"}
+
+
+@dataclass(frozen=True)
+class Cod:
+    """Score candidates by cyclic output discrepancy, the distance between two models' class probabilities.
+
+    S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with Temporal Output
+    Discrepancy", ICCV 2021: D(x) = ||f(x; w_c) - f(x; w_{c-1})||, largest first, where w_c are the weights at
+    the end of cycle c. The output f is the softmax, as in the authors' code; the paper leaves it open. With
+    several draws the probabilities are averaged first.
+
+    The first cycle has no previous one, and paper and code disagree there. Whenever the view holds a
+    snapshot, the score is the distance to the newest one, also in the first cycle; what the first cycle is
+    to be compared with, or what it is scored by without a snapshot, is ``first_cycle``:
+
+    - ``initial``: the paper. The snapshot is of the run's own initial weights; the largest distance first.
+    - ``epoch``: the snapshot is of the weights one epoch before the end of the first training, as in the
+      gap study of the TNNLS article (arXiv 2212.10613).
+    - ``least_confident``: what the authors' code amounts to. It takes the *smallest* distance to an
+      unrelated, untrained network, whose output is nearly uniform; here that network is replaced by its
+      limit, the uniform distribution u, so the score is -1/2 ||p - u||^2 = 1/2 (1/C - SUM_c p_c^2) (for
+      ``l2`` -||p - u||), the Gini uncertainty. A deviation: the chance of that network's weights is left out.
+    - ``random``: uniform draws.
+
+    Attributes:
+        form: ``"half_squared"``, 1/2 ||.||^2 as in the code, or ``"l2"``, as in the paper; they rank alike.
+        first_cycle: See above.
+
+    Raises:
+        ConfigurationError: An option has another value than these.
+    """
+
+    form: Form = "half_squared"
+    first_cycle: FirstCycle = DEFAULT_FIRST_CYCLE
+
+    name: ClassVar[str] = "cod"
+
+    def __post_init__(self) -> None:
+        _check_choice("form", self.form, get_args(Form))
+        _check_choice("first_cycle", self.first_cycle, get_args(FirstCycle))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """``log_probs``, the previous cycle's snapshot, and the snapshot that the first cycle asks for."""
+        first = _SNAPSHOT_OF.get(self.first_cycle)
+        return frozenset({"log_probs", "snapshot:previous"} | ({first} if first else set()))
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) discrepancies, higher = query first.
+
+        Draws from ``rng`` only without a snapshot and with ``first_cycle="random"``.
+
+        Raises:
+            DataError: There is no snapshot and ``first_cycle`` asks for one.
+        """
+        now = view.pool.log_probs
+        assert now is not None
+        if view.snapshots:
+            before = view.snapshots[0].log_probs
+            assert before is not None
+            return cyclic_discrepancy(now, before, form=self.form)
+        if self.first_cycle == "random":
+            return torch.rand(view.size, generator=rng, dtype=torch.float64)
+        if self.first_cycle == "least_confident":
+            items, _, classes = now.shape
+            uniform = now.new_full((1, 1, classes), -math.log(classes), dtype=torch.float64)
+            return -cyclic_discrepancy(now, uniform.expand(items, 1, classes), form=self.form)
+        raise DataError(
+            f"strategy 'cod' needs a snapshot of earlier outputs, but the view has none (first_cycle is "
+            f"'{self.first_cycle}'); pass the outputs of an earlier state as the snapshot, or choose "
+            "first_cycle='least_confident'"
+        )
+
+
+def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        hint = nearest(str(value), choices)
+        guess = f"; did you mean '{hint}'?" if hint else ""
+        raise ConfigurationError(
+            f"option '{option}' of strategy 'cod' must be {listed(choices)}, but is '{value}'{guess}"
+        )

@@ -1,0 +1,33 @@
+"""Entropy: query where the predicted distribution is widest. Knows only the present class probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.maths.entropy import entropy, mean_log_probs
+from nextlabel.types import PoolView
+
+__all__ = ["Entropy"]
+
+
+@dataclass(frozen=True)
+class Entropy:
+    """Score candidates by the Shannon entropy of their predicted class distribution.
+
+    C. E. Shannon, "A Mathematical Theory of Communication", Bell System Technical Journal, 1948; as a query
+    strategy in B. Settles, "Active Learning Literature Survey", University of Wisconsin-Madison, 2009,
+    section 3.1. With several draws the probabilities are averaged first.
+    """
+
+    name: ClassVar[str] = "entropy"
+    needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) entropies in nats, in [0, ln C]; draws nothing from ``rng``."""
+        assert view.pool.log_probs is not None
+        return entropy(mean_log_probs(view.pool.log_probs))

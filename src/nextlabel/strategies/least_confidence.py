@@ -1,0 +1,35 @@
+"""Least confidence: query where the best guess is least probable.
+
+Knows only the present class probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.maths.entropy import least_confidence, mean_log_probs
+from nextlabel.types import PoolView
+
+__all__ = ["LeastConfidence"]
+
+
+@dataclass(frozen=True)
+class LeastConfidence:
+    """Score candidates by the probability that the most probable class is not the true one.
+
+    D. D. Lewis, W. A. Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994, in the form
+    for several classes, 1 - max_c p_c. With several draws the probabilities are averaged first.
+    """
+
+    name: ClassVar[str] = "least_confidence"
+    needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) scores in [0, 1 - 1/C]; draws nothing from ``rng``."""
+        assert view.pool.log_probs is not None
+        return least_confidence(mean_log_probs(view.pool.log_probs))

@@ -1,0 +1,39 @@
+"""Margin: query where the two most probable classes are closest.
+
+Knows only the present class probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.maths.entropy import margin, mean_log_probs
+from nextlabel.types import PoolView
+
+__all__ = ["Margin"]
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Score candidates by the negative gap between the two largest class probabilities.
+
+    T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for Information Extraction", IDA 2001.
+    With several draws the probabilities are averaged first.
+    """
+
+    name: ClassVar[str] = "margin"
+    needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) negative margins in [-1, 0]; draws nothing from ``rng``.
+
+        Raises:
+            DataError: There is only one class.
+        """
+        assert view.pool.log_probs is not None
+        return -margin(mean_log_probs(view.pool.log_probs))

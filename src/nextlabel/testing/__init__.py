@@ -1,0 +1,1 @@
+"""Conformance suites, shipped so that others can test their own strategies and learners."""
