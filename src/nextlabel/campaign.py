@@ -113,7 +113,7 @@ class Campaign:
         seed: int = 0,
         classes: Sequence[str] | None = None,
         strategy_options: Mapping[str, Any] | None = None,  # Any: each strategy has its own options
-        evaluate: Callable[[Learner], Mapping[str, float]] | None = None,
+        evaluate: Callable[[Learner], Mapping[str, Any]] | None = None,  # Any: JSON
         audit: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
         advance: Advance | None = None,
     ) -> None:

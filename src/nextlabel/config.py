@@ -25,6 +25,7 @@ else:
 
 __all__ = [
     "Amount",
+    "Device",
     "ExperimentConfig",
     "LearnerConfig",
     "differences",
@@ -36,6 +37,9 @@ __all__ = [
 
 Amount: TypeAlias = Annotated[int | float, Field(gt=0)]
 """A count where it is an integer, a share of the pool where it is a float below 1."""
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+"""``auto`` is ``cuda`` where there is one, else ``cpu``."""
 
 Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
 
@@ -87,7 +91,7 @@ class ExperimentConfig(_Strict):
     batch_size: Amount = Field(
         default=0.05, description="Labels asked a cycle: a count, or a share of the pool."
     )
-    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    device: Device = Field(default="auto", description="Where the model runs.")
     threads: int = Field(
         default=1, ge=1, description="CPU threads of a cell; part of the result's last digits."
     )

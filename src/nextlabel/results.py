@@ -40,6 +40,7 @@ class Row:
             None where the strategy has no score or nothing was chosen.
         top_share: Share of the n_chosen candidates with the truly largest losses that is among the chosen.
         top_chance: What chance would give: n_chosen / candidates.
+        device: What the model ran on: ``cpu``, or the name of the GPU.
     """
 
     dataset: str
@@ -58,6 +59,7 @@ class Row:
     loss_correlation: float | None = None
     top_share: float | None = None
     top_chance: float | None = None
+    device: str = ""
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Return the row as a mapping in column order."""

@@ -24,12 +24,12 @@ def test_without_scores_that_differ_there_is_no_correlation(scores):
     assert loss_estimate(LOSSES, torch.tensor([1]), scores)["loss_correlation"] is None
 
 
-def test_a_contact_sheet_shows_the_first_24_pictures_in_rows_of_12(tmp_path):
-    pictures = np.zeros((30, 1, 8, 8), dtype=np.uint8)
+def test_a_contact_sheet_shows_the_first_72_pictures_in_rows_of_12(tmp_path):
+    pictures = np.zeros((80, 1, 8, 8), dtype=np.uint8)
     pictures[12] = 255
     write_contact_sheet(pictures, tmp_path / "a" / "queried.png")
     sheet = np.asarray(Image.open(tmp_path / "a" / "queried.png"))
-    assert sheet.shape == (2 * 52 - 4, 12 * 52 - 4, 4)
+    assert sheet.shape == (6 * 52 - 4, 12 * 52 - 4, 4)
     assert sheet[60, 10].tolist() == [255, 255, 255, 255]
     assert sheet[10, 10].tolist() == [0, 0, 0, 255]
     assert sheet[50, 10, 3] == 0

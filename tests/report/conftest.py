@@ -106,7 +106,7 @@ def write_run(folder: Path, rows: Sequence[Row], *, class_names: Sequence[str] =
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "experiment.toml").write_text(
         'dataset = ["digits"]\nseeds = 3\n\n[learner]\nstart = "warm"\n\n'
-        '[environment]\nnextlabel = "0.1.0"\ndevice = "cpu"\ntorch = "2.4.0"\n'
+        '[environment]\nnextlabel = "0.1.0"\ntorch = "2.4.0"\n'
     )
     (folder / "results.csv").write_text(to_csv(rows))
     cells: dict[tuple[str, str, str, int], list[Row]] = {}

@@ -22,6 +22,7 @@ from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ContractError
+from nextlabel.learners.device import Engine
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.models.catalogue import MODELS
@@ -74,7 +75,11 @@ class _Trial:
             start_size=self.cell.start_size,
             seed=self.cell.seed,
             evaluate=partial(
-                _evaluate, test=test, labels=torch.from_numpy(self.data.test_y), seed=self.cell.seed
+                _evaluate,
+                test=test,
+                labels=torch.from_numpy(self.data.test_y),
+                seed=self.cell.seed,
+                device=_device_name(self.cell),
             ),
             audit=partial(self.audit, learner=learner, pool=pool),
             advance=advance,
@@ -143,12 +148,20 @@ def make_learner(cell: Cell, data: LabelledData) -> TorchLearner:
     )
 
 
-def _evaluate(learner: Learner, *, test: Pool, labels: Tensor, seed: int) -> dict[str, float]:
+def _evaluate(
+    learner: Learner, *, test: Pool, labels: Tensor, seed: int, device: str
+) -> dict[str, float | str]:
     log_probs = mean_log_probs(_log_probs(learner, test, seed))
     return {
         "accuracy": float((log_probs.argmax(1) == labels).double().mean()),
         "loss": float(nll_loss(log_probs.double(), labels)),
+        "device": device,
     }
+
+
+def _device_name(cell: Cell) -> str:
+    device = Engine(cell.device, cell.learner["mixed_precision"]).device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _log_probs(learner: Learner, pool: Pool, seed: int) -> Tensor:

@@ -10,14 +10,14 @@ from PIL import Image
 
 __all__ = ["write_contact_sheet"]
 
-COLUMNS, ROWS = 12, 2
+COLUMNS, ROWS = 12, 6
 TILE = 48
 """Side of a tile in pixels; smaller pictures are enlarged without smoothing, so that every pixel is seen."""
 GAP = 4
 
 
 def write_contact_sheet(items: NDArray[np.generic], path: Path) -> None:
-    """Write the first 24 pictures as one PNG; items that are no pictures leave no file.
+    """Write the first 72 pictures as one PNG; items that are no pictures leave no file.
 
     Args:
         items: (B, channels, height, width) bytes with 1 or 3 channels, best first.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from nextlabel.config import ExperimentConfig, LearnerConfig, fingerprint
+from nextlabel.config import Device, ExperimentConfig, LearnerConfig, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
@@ -47,7 +47,7 @@ class Cell:
     cycles: int
     start_size: int
     batch_size: int
-    device: str
+    device: Device
     threads: int
     learner: Mapping[str, Any]  # Any: TOML
     strategy_options: Mapping[str, Any]  # Any: TOML

@@ -70,6 +70,7 @@ def _rows(cell: Cell, state: State) -> list[Row]:
                 training["n_labelled"], training["evaluation"]["accuracy"], training["evaluation"]["loss"],
                 training["seconds"], query.get("scan_seconds", 0.0), query.get("select_seconds", 0.0),
                 query.get("rows_forwarded", 0), chosen, **query.get("audit", {}),
+                device=training["evaluation"]["device"],
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: row.cycle)

@@ -195,7 +195,9 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("Training objective", names("objective")),
         ("Seeds", names("seed")),
     ]
-    known = {"device": "Device", "nextlabel": "nextlabel", "python": "Python", "torch": "torch"}
+    if any(row.device for row in run.rows):
+        facts.append(("Device", names("device")))
+    known = {"nextlabel": "nextlabel", "python": "Python", "torch": "torch"}
     facts += [(label, run.environment[key]) for key, label in known.items() if key in run.environment]
     return tuple(facts)
 
