@@ -49,6 +49,16 @@ def test_every_class_has_its_share_in_the_test_split(data: LabelledData) -> None
     assert (np.abs(test - fair) < 1).all()
 
 
+def test_the_recipe_builds_a_network_that_maps_items_to_classes(data: LabelledData) -> None:
+    import torch
+
+    from nextlabel.models.catalogue import MODELS
+
+    model, options = data.recipe["model"], data.recipe["model_options"]
+    network = MODELS.create(model, input_shape=data.input_shape, classes=len(data.classes), **options)
+    assert network(torch.from_numpy(data.x[:2]) / 255).shape == (2, len(data.classes))
+
+
 def test_the_digits_are_those_of_scikit_learn() -> None:
     from sklearn.datasets import load_digits
 

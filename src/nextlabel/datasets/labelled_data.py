@@ -5,6 +5,7 @@ Knows no particular data set, and neither torch nor what is done with the data.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -62,12 +63,12 @@ class LabelledData:
                 f"the data set '{self.name}' must have pool and test items of one shape and type, but they "
                 f"are {self.x.shape[1:]} {self.x.dtype} and {self.test_x.shape[1:]} {self.test_x.dtype}"
             )
-        known: set[str] = set()
-        repeated = [item for item in (*self.ids, *self.test_ids) if item in known or known.add(item)]  # type: ignore[func-returns-value]
-        if repeated:
+        times = Counter((*self.ids, *self.test_ids))
+        if len(times) < len(self.ids) + len(self.test_ids):
+            repeated = [item for item, count in times.items() if count > 1]
             raise DataError(
                 f"the ids of the data set '{self.name}' must be distinct over pool and test together, but "
-                f"these come more than once: {listed(dict.fromkeys(repeated))}"
+                f"these come more than once: {listed(repeated)}"
             )
 
     def _check_part(self, part: str, x: Inputs, y: NDArray[np.int64], ids: Sequence[str]) -> None:
