@@ -39,6 +39,9 @@ clean:
 # for both, because they hold all that a run needs.
 
 .venv/.created:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "expected a Python interpreter '$(PYTHON)', but there is none;" \
+	    "name one with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	  echo "nextlabel needs Python 3.10 or newer, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1);" \
 	    "name another with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
