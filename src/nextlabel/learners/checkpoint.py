@@ -1,0 +1,177 @@
+"""States of a training on disk: tensors as safetensors, the rest as JSON, each file whole or not there.
+
+Nothing is pickled, and no random state is kept. Knows nothing of what the tensors mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from nextlabel.errors import ContractError, DataError, listed
+
+__all__ = [
+    "check_fits",
+    "joined",
+    "optimizer_state",
+    "part",
+    "read_json",
+    "read_tensors",
+    "restore_optimizer",
+    "write_json",
+    "write_tensors",
+]
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any] | None = None) -> None:
+    """Write tensors and notes that JSON can hold; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        DataError: The disk is full or read-only.
+    """
+    # Copies, because safetensors refuses tensors that share memory, and tied weights do.
+    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    _write(path, save(copies, {"notes": json.dumps(dict(notes or {}))}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`write_tensors` wrote, the tensors on the CPU.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = json.loads((file.metadata() or {}).get("notes", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118  # it is no dict
+    except FileNotFoundError as error:
+        raise DataError(
+            f"there is no state at {path}; it was not kept, or its training is not finished"
+        ) from error
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(f"the state at {path} cannot be read ({error}); delete it and train again") from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON; a reader sees the old file or the new one, never a part.
+
+    Raises:
+        DataError: The disk is full or read-only.
+    """
+    _write(path, (json.dumps(dict(content), indent=1) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read what :func:`write_json` wrote, or return None where there is no such file.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"the file {path} cannot be read ({error}); delete it and train again") from error
+    if not isinstance(content, dict):
+        raise DataError(f"expected a JSON object in {path}, but it holds {type(content).__name__}; delete it")
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # such a disk may keep the remnant too; the first error says why
+            unfinished.unlink(missing_ok=True)
+        raise DataError(
+            f"cannot write {path} ({error.strerror or error}); nothing is lost: free space or allow writing, "
+            "and run again"
+        ) from error
+
+
+def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the tensors of all parts in one mapping, named ``part/tensor``."""
+    return {f"{name}/{key}": tensor for name, tensors in parts.items() for key, tensor in tensors.items()}
+
+
+def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors of one part from what :func:`joined` returned."""
+    prefix = f"{name}/"
+    return {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def check_fits(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
+    """Refuse a state whose tensors are not those of the module.
+
+    Args:
+        module: What is to take the state.
+        tensors: The state.
+        what: Names the module in the message: ``"the model"``.
+
+    Raises:
+        DataError: Tensors are missing, unknown or of another shape; the message names them.
+    """
+    own = module.state_dict(keep_vars=True)
+    missing, unknown = (
+        [name for name in own if name not in tensors],
+        [name for name in tensors if name not in own],
+    )
+    differing = [
+        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in tensors and not is_lazy(tensor) and tensors[name].shape != tensor.shape
+    ]
+    faults = {"it lacks": missing, "it has besides": unknown, "it has another shape of": differing}
+    told = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
+    if told:
+        raise DataError(
+            f"expected a saved state that fits {what}, but {told}; use the settings it was made with"
+        )
+
+
+def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the optimiser's state by ``index/name``: its tensors, and apart from them what is no tensor.
+
+    Raises:
+        ContractError: It holds something that neither safetensors nor JSON can keep.
+    """
+    tensors: dict[str, Tensor] = {}
+    others: dict[str, Any] = {}
+    for index, state in optimizer.state_dict()["state"].items():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}/{name}"] = value
+            elif value is None or isinstance(value, bool | int | float | str):
+                others[f"{index}/{name}"] = value
+            else:
+                raise ContractError(
+                    f"the state of optimizer {type(optimizer).__name__} must be tensors and numbers, but "
+                    f"'{name}' is "
+                    f"{type(value).__name__}, which cannot be kept; use another optimizer"
+                )
+    return tensors, others
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], others: Mapping[str, Any]) -> None:
+    """Give an optimiser what :func:`optimizer_state` returned."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in {**others, **tensors}.items():
+        index, _, name = key.partition("/")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -1,0 +1,100 @@
+"""A user's module, wrapped so that a call gives raw outputs and, on demand, embeddings.
+
+Embeddings come from the timm contract or from a named layer. Knows nothing of training or tasks.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nextlabel.errors import ContractError, UnknownNameError
+from nextlabel.types import Forward
+
+__all__ = ["ModuleNetwork"]
+
+
+class ModuleNetwork(nn.Module):
+    """Call a user's module and return a :class:`Forward`.
+
+    Without ``embedding_layer``, embeddings come from ``forward_features`` and ``forward_head(x,
+    pre_logits=True)``, as every model of timm has them; a module without these gives none. With it, they are
+    the output of the layer of that name, averaged over positions if it is (B, D, height, width), flattened
+    if it has another shape.
+
+    Args:
+        module: The user's module; one call maps a batch to (B, C) raw outputs.
+        embedding_layer: Dotted name of a layer as in ``module.named_modules()``, e.g. ``"layer4"``.
+
+    Attributes:
+        with_embeddings: Whether a call also computes embeddings; set it to what is needed.
+
+    Raises:
+        UnknownNameError: The module has no such layer.
+    """
+
+    def __init__(self, module: nn.Module, *, embedding_layer: str | None = None) -> None:
+        super().__init__()
+        if embedding_layer is not None:
+            layers = [name for name, _ in module.named_modules() if name]
+            if embedding_layer not in layers:
+                raise UnknownNameError("layer of the model", embedding_layer, layers)
+        self.module = module
+        self.embedding_layer = embedding_layer
+        self.with_embeddings = False
+
+    @property
+    def has_embeddings(self) -> bool:
+        """Whether the module can give embeddings."""
+        return self.embedding_layer is not None or (
+            callable(getattr(self.module, "forward_features", None))
+            and callable(getattr(self.module, "forward_head", None))
+        )
+
+    def forward(self, x: Tensor) -> Forward:
+        """Return the (B, C) raw outputs and, if they are wanted and to be had, the (B, D) embeddings.
+
+        Raises:
+            ContractError: The module returned something else than (B, C) outputs.
+        """
+        if not (self.with_embeddings and self.has_embeddings):
+            return Forward(self._checked(self.module(x), len(x)))
+        if self.embedding_layer is not None:
+            return self._tapped(x, self.embedding_layer)
+        features = self.module.forward_features(x)  # type: ignore[operator]  # has_embeddings checked it
+        embeddings = self.module.forward_head(features, pre_logits=True)  # type: ignore[operator]
+        outputs = self.module.forward_head(features)  # type: ignore[operator]
+        return Forward(self._checked(outputs, len(x)), self._flat(embeddings))
+
+    def _tapped(self, x: Tensor, layer: str) -> Forward:
+        # The hook lives for one call only, so that copies of this network never write into each other.
+        seen: list[object] = []
+        handle = self.module.get_submodule(layer).register_forward_hook(lambda *call: seen.append(call[2]))
+        try:
+            outputs = self._checked(self.module(x), len(x))
+        finally:
+            handle.remove()
+        if len(seen) != 1 or not isinstance(seen[0], Tensor):
+            raise ContractError(
+                f"the embedding layer '{layer}' must return one tensor in each pass of the model, but "
+                f"gave {len(seen)} results of type {type(seen[0]).__name__ if seen else 'none'}; name "
+                "another layer"
+            )
+        return Forward(outputs, self._flat(seen[0]))
+
+    def _flat(self, embeddings: Tensor) -> Tensor:
+        return embeddings.mean((2, 3)) if embeddings.ndim == 4 else embeddings.flatten(1)
+
+    def _checked(self, outputs: object, batch: int) -> Tensor:
+        if not isinstance(outputs, Tensor):
+            raise ContractError(
+                f"the model must return a tensor of raw outputs, but returned {type(outputs).__name__}; "
+                "wrap it in a module that picks the outputs"
+            )
+        if outputs.ndim != 2 or len(outputs) != batch or not torch.is_floating_point(outputs):
+            raise ContractError(
+                f"the model must return raw outputs of shape ({batch}, outputs) for {batch} items, but "
+                "returned "
+                f"shape {tuple(outputs.shape)} of {outputs.dtype}"
+            )
+        return outputs

@@ -1,0 +1,119 @@
+"""The learner for scikit-learn's classifiers. It knows no training beyond the estimator's own ``fit``.
+
+Nothing is kept on disk, as estimators can only be pickled: a killed fit is simply made again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor
+
+from nextlabel.errors import ContractError, DataError
+from nextlabel.learners.labels import checked_labels
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.types import Outputs
+
+__all__ = ["SklearnLearner"]
+
+TINY = float(np.finfo(np.float32).tiny)
+"""The least probability that is told, 1.2e-38: a logarithm must be finite."""
+
+
+class SklearnLearner:
+    """Train a copy of a scikit-learn classifier on flattened inputs and predict with it.
+
+    Every fit starts anew: the estimator is cloned, and each of its parameters named ``random_state``, also
+    inside a pipeline, is derived from the seed. uint8 inputs are divided by 255.
+
+    Args:
+        estimator: Any classifier with ``predict_proba``; it is never fitted itself.
+        classes: C, the number of classes; labels are in [0, C).
+
+    Raises:
+        ContractError: The estimator has no ``predict_proba``.
+    """
+
+    def __init__(self, estimator: Any, classes: int) -> None:  # Any: scikit-learn is not typed
+        if not hasattr(estimator, "predict_proba"):
+            raise ContractError(
+                f"a SklearnLearner needs a classifier with predict_proba, but {type(estimator).__name__} "
+                "has none; "
+                "wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True where it can"
+            )
+        self.classes = classes
+        self._estimator, self._fitted = estimator, None
+
+    def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
+        """Train on the labelled pool and return ``train_accuracy``, the share of it classified rightly.
+
+        Args:
+            x: The L labelled items.
+            y: (L,) class indices.
+            unlabelled: Not used.
+            seed: The estimator's chance is derived from it.
+            workdir: Not used.
+
+        Raises:
+            LabelsError: The labels cannot be learnt.
+            DataError: The items do not stack to an array.
+        """
+        labels = checked_labels(x, y, task="classification", classes=self.classes).numpy()
+        estimator: Any = clone(self._estimator)  # Any: scikit-learn is not typed
+        chances = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
+        estimator.set_params(**{name: derive(seed, "sklearn", name) % 2**32 for name in chances})
+        inputs = _flattened(x)
+        estimator.fit(inputs, labels)
+        self._fitted = estimator
+        return {"train_accuracy": float(np.mean(estimator.predict(inputs) == labels))}
+
+    def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
+        """Return what the trained estimator says of the items.
+
+        Args:
+            x: The N items.
+            needs: ``log_probs``, (N, 1, C) float32 in nats, a class that was never seen at the logarithm of
+                the least float32; ``embeddings``, (N, D): the flattened inputs themselves.
+            seed: Not used.
+
+        Raises:
+            ContractError: The estimator was not trained, or something else is needed.
+            DataError: There are no items, or they do not stack to an array.
+        """
+        estimator: Any = self._fitted  # Any: scikit-learn is not typed
+        if estimator is None:
+            raise ContractError("predict needs a trained estimator, but there is none; call fit first")
+        for need in sorted(needs - {"log_probs", "embeddings"}):
+            raise ContractError(f"a SklearnLearner gives 'log_probs' and 'embeddings', not '{need}'")
+        if len(x) == 0:
+            raise DataError("predict needs at least one item, but the pool is empty")
+        inputs = _flattened(x)
+        return Outputs(
+            log_probs=self._log_probs(estimator, inputs) if "log_probs" in needs else None,
+            embeddings=torch.from_numpy(inputs) if "embeddings" in needs else None,
+        )
+
+    def _log_probs(self, estimator: Any, inputs: np.ndarray) -> Tensor:  # Any: as above
+        seen = np.asarray(estimator.classes_)
+        probs = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
+        if probs.shape != (len(inputs), len(seen)):
+            raise ContractError(
+                f"predict_proba of {type(estimator).__name__} must return shape ({len(inputs)}, "
+                f"{len(seen)}), but "
+                f"returned {probs.shape}"
+            )
+        placed = np.zeros((len(inputs), self.classes))
+        placed[:, seen] = probs
+        return torch.from_numpy(np.log(np.maximum(placed, TINY))).float().unsqueeze(1)
+
+
+def _flattened(x: Pool) -> np.ndarray:
+    inputs = x.tensor()
+    scaled = inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs.float()
+    flattened: np.ndarray = scaled.reshape(len(x), -1).numpy()
+    return flattened

@@ -1,0 +1,99 @@
+"""The learning rate as a function of the step, and the recipe's checks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.learners.schedule import Recipe, lr_factor
+
+
+@pytest.mark.parametrize(
+    ("schedule", "progress", "factor"),
+    [
+        ("constant", 0.9, 1.0),
+        ("multistep", 0.49, 1.0),
+        ("multistep", 0.5, 0.1),
+        ("multistep", 0.8, 0.01),
+        ("cosine", 0.0, 1.0),
+        ("cosine", 0.5, 0.5),
+        ("cosine", 1 / 3, 0.75),
+        ("one_cycle", 0.0, 1 / 25),
+        ("one_cycle", 0.15, (1 + 1 / 25) / 2),
+        ("one_cycle", 0.3, 1.0),
+        ("one_cycle", 0.65, (1 + 1 / 250_000) / 2),
+    ],
+)
+def test_factors_equal_those_worked_out_by_hand(schedule, progress, factor):
+    assert lr_factor(schedule, progress, (0.5, 0.8), 0.1) == pytest.approx(factor, rel=1e-9)
+
+
+def test_cosine_equals_torchs_scheduler():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=25)
+    for step in range(25):
+        assert scheduler.get_last_lr()[0] == pytest.approx(lr_factor("cosine", step / 25), abs=1e-9)
+        optimizer.step()
+        scheduler.step()
+
+
+@given(st.sampled_from(["constant", "multistep", "cosine", "one_cycle"]), st.floats(0, 1, exclude_max=True))
+def test_factors_stay_between_zero_and_one(schedule, progress):
+    assert 0 <= lr_factor(schedule, progress) <= 1 + 1e-12
+
+
+def test_a_milestone_falls_on_the_first_step_of_its_epoch():
+    recipe = Recipe(epochs=10, milestones=(0.8,))
+    factors = [recipe.factor(step, 70) for step in range(70)]
+    assert factors.index(0.1) == 56
+    assert math.prod(factors[:56]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "lr"),
+    [("sgd", torch.optim.SGD, 0.1), ("adam", torch.optim.Adam, 1e-3), ("adamw", torch.optim.AdamW, 1e-3)],
+)
+def test_optimisers_have_their_usual_learning_rate_unless_told(name, kind, lr):
+    weights = [nn.Parameter(torch.zeros(2))]
+    made = Recipe(optimizer=name).build_optimizer(weights)
+    assert type(made) is kind
+    assert made.param_groups[0]["lr"] == lr
+    assert Recipe(optimizer=name, lr=0.5).build_optimizer(weights).param_groups[0]["lr"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("lr", 0.0),
+        ("lr", math.inf),
+        ("momentum", 1.0),
+        ("weight_decay", -1.0),
+        ("gamma", 0.0),
+        ("milestones", (0.5, 1.0)),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(option, value):
+    with pytest.raises(ConfigurationError, match=f"{option} must be"):
+        Recipe(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "near"),
+    [("schedule", "cosin", "cosine"), ("optimizer", "sdg", "sgd"), ("mixed_precision", "fp15", "fp16")],
+)
+def test_unknown_names_are_refused_with_the_nearest(option, value, near):
+    with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
+        Recipe(**{option: value})
+
+
+def test_an_optimiser_function_and_a_learning_rate_exclude_each_other():
+    with pytest.raises(ConfigurationError, match="leave lr out"):
+        Recipe(optimizer=torch.optim.SGD, lr=0.1)

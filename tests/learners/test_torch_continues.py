@@ -1,0 +1,142 @@
+"""A training that was killed at any step goes on and ends in the same weights, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from learner_cases import fit, learner, same_bits, small_mlp, state
+
+from nextlabel.errors import DataError
+from nextlabel.learners import training
+
+SETTINGS = {
+    "supervised": {"optimizer": "adamw", "lr": 0.01, "schedule": "one_cycle"},
+    "tod paper": {"objective": "tod"},
+    "tod code": {"objective": "tod", "objective_options": {"form": "code"}},
+    "augmented": {
+        "augment": lambda batch, generator: batch + batch.new_empty(batch.shape).normal_(generator=generator)
+    },
+    "bf16": {"mixed_precision": "bf16"},
+}
+
+
+class KilledError(Exception):
+    """What the progress function raises."""
+
+
+def kill_at(step):
+    def progress(done, total):
+        if done == step:
+            raise KilledError
+
+    return progress
+
+
+@pytest.fixture
+def every_step(monkeypatch):
+    """Call the progress function at every step."""
+    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("step", [2, 6, 7])
+@pytest.mark.usefixtures("every_step")
+def test_a_killed_training_ends_in_the_same_bits(tmp_path, setting, step):
+    unbroken = fit(learner(**SETTINGS[setting]), tmp_path / "unbroken")
+    made = learner(**SETTINGS[setting], checkpoint_seconds=0)
+    made.progress = kill_at(step)
+    with pytest.raises(KilledError):
+        fit(made, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "end.safetensors").exists()
+    calls = []
+    made.progress = lambda *progress: calls.append(progress)
+    metrics = fit(made, tmp_path / "killed")
+    assert calls[0] == (step + 1, 9)
+    assert metrics == unbroken
+    for moment in ("initial", "epoch", "end"):
+        assert same_bits(state(tmp_path / "killed", moment), state(tmp_path / "unbroken", moment))
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_killed_warm_start_ends_in_the_same_bits_in_the_same_and_in_a_new_process(tmp_path):
+    unbroken = learner(objective="tod")
+    fit(unbroken, tmp_path / "first")
+    fit(unbroken, tmp_path / "second", seed=2)
+    for name, checkpoint_seconds in (("from the start", 1e9), ("from a checkpoint", 0)):
+        made = learner(objective="tod", checkpoint_seconds=checkpoint_seconds)
+        made.load(tmp_path / "first")
+        made.progress = kill_at(5)
+        with pytest.raises(KilledError):
+            fit(made, tmp_path / name, seed=2)
+        again = learner(objective="tod")
+        again.load(tmp_path / "first")
+        for each in (made, again):
+            each.progress = None
+            fit(each, tmp_path / name, seed=2)
+            assert same_bits(state(tmp_path / name), state(tmp_path / "second"))
+            (tmp_path / name / "fit.json").unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    made = learner(checkpoint_seconds=0)
+    made.progress = kill_at(4)
+    with pytest.raises(KilledError):
+        fit(made, tmp_path)
+    with pytest.raises(DataError, match="seed=2, but it was made with seed=1"):
+        fit(learner(), tmp_path, seed=2)
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_checkpoint_of_another_model_is_refused_by_its_tensors(tmp_path):
+    made = learner(checkpoint_seconds=0)
+    made.progress = kill_at(4)
+    with pytest.raises(KilledError):
+        fit(made, tmp_path)
+    with pytest.raises(DataError, match=r"it lacks 'hidden.1.weight'"):
+        fit(learner(model=small_mlp), tmp_path)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from learner_cases import fit, learner
+from nextlabel.learners import training
+
+def wait_at_four(done, total):
+    if done == 4:
+        print("here", flush=True)
+        sys.stdin.read()
+
+torch.set_num_threads(1)
+training.PROGRESS_SECONDS = 0.0
+made = learner(objective="tod", checkpoint_seconds=0)
+made.progress = wait_at_four
+fit(made, Path(sys.argv[1]))
+"""
+
+
+def test_a_process_killed_by_the_system_leaves_a_training_that_goes_on(tmp_path):
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "killed")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "here"
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert (tmp_path / "killed" / "checkpoint.safetensors").exists()
+    fit(learner(objective="tod"), tmp_path / "killed")
+    fit(learner(objective="tod"), tmp_path / "unbroken")
+    assert same_bits(state(tmp_path / "killed"), state(tmp_path / "unbroken"))

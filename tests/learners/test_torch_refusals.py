@@ -1,0 +1,134 @@
+"""What TorchLearner refuses, each in one sentence and with nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from learner_cases import POOL, UNLABELLED, X, Y, fit, learner, small_mlp
+from torch import nn
+
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, UnknownNameError
+from nextlabel.models.mlp import Mlp
+from nextlabel.pool import Pool
+
+LOG_PROBS = frozenset({"log_probs"})
+
+
+def test_a_diverging_training_is_stopped_in_one_sentence_and_keeps_the_old_weights(tmp_path):
+    made = learner(model=small_mlp, schedule="constant")
+    fit(made, tmp_path / "good")
+    before = made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs
+    points = X.tensor().clone()
+    points[4, 2] = float("inf")
+    with pytest.raises(ContractError, match=r"part 'supervised' is nan at step \d"):
+        made.fit(Pool(points, X.ids), Y, UNLABELLED, seed=1, workdir=tmp_path)
+    assert torch.equal(made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs, before)
+    assert not (tmp_path / "fit.json").exists()
+
+
+def test_a_state_of_another_model_is_refused_by_its_tensors(tmp_path):
+    fit(learner(model=small_mlp), tmp_path)
+    with pytest.raises(DataError, match=r"fits the model, but it lacks 'first.weight'"):
+        learner().load(tmp_path)
+    with pytest.raises(DataError, match=r"'hidden.1.weight \(5, 6\) instead of \(9, 6\)'"):
+        learner(model=lambda: Mlp((6,), 3, width=9)).load(tmp_path)
+
+
+def test_a_moment_that_was_not_kept_is_refused(tmp_path):
+    fit(learner(moments=()), tmp_path)
+    with pytest.raises(DataError, match=r"there is no state at .*epoch"):
+        learner().load(tmp_path, moment="epoch")
+    with pytest.raises(UnknownNameError, match="did you mean 'initial'"):
+        learner().load(tmp_path, moment="initials")
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (Y[:5], r"shape \(21,\), but got shape \(5,\)"),
+        (Y.float(), "class labels must be integers"),
+        (Y + 1, r"in \[0, 3\).*'item-02' has 3"),
+        (Y - 1, "'item-00' has -1"),
+        (torch.ones_like(Y), "all 21 labels are class 1"),
+    ],
+)
+def test_labels_that_cannot_be_learnt_are_refused(tmp_path, labels, told):
+    with pytest.raises(LabelsError, match=told):
+        learner().fit(X, labels, UNLABELLED, seed=0, workdir=tmp_path)
+
+
+def test_no_labels_are_refused(tmp_path):
+    with pytest.raises(LabelsError, match="there are none"):
+        learner().fit(X.slice(0, 0), Y[:0], UNLABELLED, seed=0, workdir=tmp_path)
+
+
+def test_targets_that_are_not_finite_are_refused_by_item(tmp_path):
+    targets = torch.ones(21)
+    targets[7] = float("nan")
+    made = learner(model=lambda: nn.Linear(6, 1), task="regression", objective="squared_error")
+    with pytest.raises(LabelsError, match="'item-07' has nan"):
+        made.fit(X, targets, UNLABELLED, seed=0, workdir=tmp_path)
+
+
+def test_a_model_that_does_not_fit_the_task_is_refused(tmp_path):
+    with pytest.raises(ContractError, match="one output a class, at least 2, but it has 1"):
+        fit(learner(model=lambda: nn.Linear(6, 1)), tmp_path)
+    with pytest.raises(ContractError, match="needs a model with 1 output, but it has 3"):
+        fit(learner(task="regression", objective="squared_error"), tmp_path)
+
+
+def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path):
+    made = learner()
+    with pytest.raises(ContractError, match="call fit or load first"):
+        made.predict(POOL, needs=LOG_PROBS, seed=0)
+    fit(made, tmp_path)
+    with pytest.raises(ContractError, match="not 'extra:depth'"):
+        made.predict(POOL, needs=frozenset({"extra:depth"}), seed=0)
+    with pytest.raises(ContractError, match="not 'values'"):
+        made.predict(POOL, needs=frozenset({"values"}), seed=0)
+    with pytest.raises(DataError, match="the pool is empty"):
+        made.predict(POOL.slice(0, 0), needs=LOG_PROBS, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"objective": "superviced"}, "did you mean 'supervised'"),
+        ({"objective_options": {"label_smothing": 0.1}}, "did you mean 'label_smoothing'"),
+        ({"task": "regresion"}, "did you mean 'regression'"),
+        ({"task": "regression"}, "use objective='squared_error'"),
+        ({"objective": "squared_error"}, "use objective='supervised'"),
+        ({"start": "worm"}, "did you mean 'warm'"),
+        ({"moments": ("epochs",)}, "did you mean 'epoch'"),
+        ({"device": "cdua"}, "did you mean 'cuda'"),
+        ({"augment": "random_krop"}, "did you mean 'random_crop'"),
+        ({"optimizer": "sdg"}, "did you mean 'sgd'"),
+        ({"mixed_precision": "fp16"}, "needs a CUDA GPU"),
+        ({"num_workers": -1}, "num_workers"),
+    ],
+)
+def test_a_wrong_option_is_refused_when_the_learner_is_made(options, told):
+    with pytest.raises(ConfigurationError, match=told):
+        learner(**options)
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match="use device='auto'"):
+        learner(device="cuda")
+
+
+def test_parts_that_are_not_what_they_should_be_are_refused(tmp_path):
+    with pytest.raises(ContractError, match=r"an objective must be an nn.Module"):
+        learner(objective=dict)
+    with pytest.raises(ContractError, match=r"must return an nn.Module, but returned int"):
+        fit(learner(model=lambda: 3), tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_nothing_held_is_lost(tmp_path):
+    made = learner()
+    fit(made, tmp_path / "good")
+    before = made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs
+    with pytest.raises(DataError, match=r"cannot write .*nothing is lost"):
+        made.fit(X, Y, UNLABELLED, seed=1, workdir=tmp_path / "not-there")
+    assert torch.equal(made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs, before)
