@@ -16,9 +16,8 @@ from nextlabel.errors import DataError
 
 __all__ = ["digit_id", "load"]
 
-FINGERPRINT = (
-    "e2102c00628f9c7e"  # of pictures and classes; the stored split names positions in just these data
-)
+# Of pictures and classes: the stored split names positions in just these data.
+FINGERPRINT = "e2102c00628f9c7e"
 
 
 # Chosen by the test accuracy of random labels, not by what a strategy gains. Plain PyTorch on one CPU thread,
