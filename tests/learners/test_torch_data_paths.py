@@ -69,6 +69,9 @@ class Ragged(Pairs):
         return torch.ones(6 + index % 2)
 
 
-def test_items_of_different_shapes_are_refused(tmp_path):
-    with pytest.raises(DataError, match="tensors or arrays of one shape"):
-        fitted(Pool(Ragged(), POOL.ids), tmp_path / "ragged")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_items_of_different_shapes_are_refused_in_one_sentence(tmp_path, workers):
+    with pytest.raises(DataError, match="tensors or arrays of one shape") as caught:
+        fitted(Pool(Ragged(), POOL.ids), tmp_path / "ragged", num_workers=workers)
+    assert "\n" not in str(caught.value)

@@ -106,9 +106,9 @@ def stream(
                 current, on_device, picked = number, rows.to(device), pool.source_rows[rows].to(device)
             yield on_device[start:stop], as_input(data.index_select(0, picked[start:stop]))
         return
-    loader = _loader(pool, _Plan(order, steps), derive(order.seed, order.purpose, "item"), device, workers)
-    for (_, rows, start, stop), batch in zip(_walk(order, steps), loader, strict=True):
-        yield rows[start:stop].to(device), as_input(batch.to(device, non_blocking=True))
+    loaded = _loaded(pool, _Plan(order, steps), derive(order.seed, order.purpose, "item"), device, workers)
+    for (_, rows, start, stop), batch in zip(_walk(order, steps), loaded, strict=True):
+        yield rows[start:stop].to(device), batch
 
 
 def sequential(
@@ -126,8 +126,7 @@ def sequential(
             yield as_input(_taken(data, rows[start : start + batch_size]))
         return
     plan = [[(0, row) for row in range(start, min(start + batch_size, len(pool)))] for start in starts]
-    for batch in _loader(pool, plan, derive(seed, "item"), device, workers):
-        yield as_input(batch.to(device, non_blocking=True))
+    yield from _loaded(pool, plan, derive(seed, "item"), device, workers)
 
 
 def _taken(data: Tensor, rows: Tensor) -> Tensor:
@@ -176,10 +175,10 @@ class _SeededItems(Dataset[Any]):  # Any: whatever the user's data set holds
         return self.pool[row]
 
 
-def _loader(
+def _loaded(
     pool: Pool, plan: _Plan | Sequence[list[tuple[int, int]]], seed: int, device: torch.device, workers: int
-) -> DataLoader[Any]:  # Any: as above
-    return DataLoader(
+) -> Iterator[Tensor]:
+    loader: DataLoader[Any] = DataLoader(  # Any: as above
         _SeededItems(pool, seed),
         batch_sampler=plan,
         num_workers=workers,
@@ -187,15 +186,20 @@ def _loader(
         pin_memory=device.type == "cuda",
         generator=torch.Generator().manual_seed(seed),
     )
+    for batch in loader:
+        if isinstance(batch, DataError):
+            raise batch
+        yield as_input(batch.to(device, non_blocking=True))
 
 
-def _stacked(items: list[Any]) -> Tensor:
+def _stacked(items: list[Any]) -> Tensor | DataError:
+    # The error is handed over and raised in the main process: raised in a worker, it would come with a
+    # traceback.
     try:
         return torch.stack([_as_tensor(item) for item in items])
     except (RuntimeError, TypeError, ValueError) as error:
-        raise DataError(
-            f"expected items that are tensors or arrays of one shape, but could not stack them: {error}"
-        ) from error
+        wanted = "expected items that are tensors or arrays of one shape"
+        return DataError(f"{wanted}, but could not stack them: {error}")
 
 
 def _as_tensor(item: Any) -> Tensor:
