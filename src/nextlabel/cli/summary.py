@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from nextlabel.report.sections import Section
@@ -12,13 +13,31 @@ from nextlabel.statistics import mean_interval
 
 __all__ = ["as_records", "as_rich"]
 
+SHORT = {
+    "final accuracy, %": "accuracy, %",
+    "area under curve, %": "area, %",
+    "against random, points": "against random",
+    "labels saved": "saved",
+}
+"""Heads that let the table fit into 80 columns."""
+
 
 def as_rich(section: Section) -> RichTable:
     """Return the summary of a section as a table for the terminal."""
     summary = summary_table(section)
-    table = RichTable(title=summary.caption, title_justify="left")
+    table = RichTable(
+        title=summary.caption,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
     for place, header in enumerate(summary.headers):
-        table.add_column(header, justify="right" if place else "left")
+        table.add_column(
+            SHORT.get(header.lower(), header), justify="right" if place else "left", no_wrap=True
+        )
     for row in summary.rows:
         table.add_row(*row)
     return table
