@@ -75,9 +75,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(summary, indent=2))
     else:
-        print(
-            f"killed {len(kills)} times, after {kills} s; the results are {'the same' if same else 'DIFFERENT'}"
-        )
+        print(f"killed {len(kills)} times, after {kills} s: {'the same' if same else 'DIFFERENT'} results")
     sys.exit(not same)
 
 

@@ -7,6 +7,8 @@ from torch import Tensor
 from nextlabel.pool import Pool
 from ridge import RidgeLearner
 
+torch.set_num_threads(1)  # on such small tensors several threads only wait for each other
+
 
 def points_and_labels(count: int = 60, classes: int = 3) -> tuple[Tensor, list[int]]:
     rng = torch.Generator().manual_seed(7)

@@ -86,7 +86,7 @@ def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_j
     if failures:
         first = next(iter(failures.values()))
         print_error(
-            f"{len(failures)} of the cells failed, the first with: {first} Run the same command again to retry; "
+            f"{len(failures)} cells failed, the first with: {first} Run the same command again to retry; "
             f"the details are in {folder / 'cells' / next(iter(failures)) / 'failed.json'}",
             as_json=as_json,
         )
