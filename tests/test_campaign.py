@@ -314,6 +314,27 @@ def test_the_next_training_starts_from_the_last_one_also_after_a_restart(tmp_pat
     assert learner.fits == 1
 
 
+def test_an_interrupted_scan_of_an_earlier_moment_does_not_leave_its_weights(tmp_path, pool, truth):
+    class Interrupted(RidgeLearner):
+        broken = True
+
+        def predict(self, x, *, needs, seed):
+            if self.broken and self.loads == [("0001", "initial")]:
+                raise KeyboardInterrupt
+            return super().predict(x, needs=needs, seed=seed)
+
+    learner, options = Interrupted(), {"strategy_options": {"first_cycle": "initial"}}
+    campaign = make(tmp_path / "a", pool, learner, "cod", **options)
+    tell(campaign, truth)
+    with pytest.raises(KeyboardInterrupt):
+        campaign.ask()
+    learner.broken = False
+    calm = make(tmp_path / "b", pool, None, "cod", **options)
+    tell(calm, truth)
+    assert campaign.ask() == calm.ask()
+    assert torch.equal(campaign.learner.weights, calm.learner.weights)
+
+
 def test_a_learner_that_was_used_before_starts_a_new_campaign_anew(tmp_path, pool, truth):
     learner = RidgeLearner()
     make(tmp_path / "a", pool, learner).run(SimulatedOracle(truth), until=Budget(cycles=1))

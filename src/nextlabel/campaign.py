@@ -250,7 +250,9 @@ class Campaign:
         strategy = self.setup.strategy
         began = time.perf_counter()
         labelled, labels = plan.training_set(self.pool)
+        held, self._held = self._held, None  # an interrupted view may leave an earlier moment's weights
         view = viewer.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
+        self._held = held
         scanned = time.perf_counter()
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
         chosen = time.perf_counter()

@@ -153,7 +153,11 @@ class Strategy(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """A model that can be trained and asked; these two methods are all that one's own model needs."""
+    """A model that can be trained and asked; these two methods are all that one's own model needs.
+
+    A learner with an attribute ``progress`` is given a function there, to call in ``fit`` with the steps done
+    and the steps in all.
+    """
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> Mapping[str, float]:
         """Train on the labelled pool ``x`` with labels ``y`` (L,) and return metrics by name.

@@ -1,4 +1,5 @@
 import json
+import platform
 import subprocess
 import sys
 
@@ -72,6 +73,20 @@ def test_a_report_of_nothing_is_refused(nextlabel, tmp_path):
 
 def test_the_version_is_printed(nextlabel):
     assert nextlabel("--version").out.strip()[0].isdigit()
+
+
+def test_the_doctor_tells_versions_and_extras_without_a_check(nextlabel):
+    facts = nextlabel("doctor", "--no-check", "--json").json()
+    assert facts["environment"]["python"] == platform.python_version()
+    assert set(facts["extras"]) == {"vision", "parquet"}
+    assert facts["checks"] == {}
+    assert "device" in nextlabel("doctor", "--no-check").out
+
+
+def test_the_doctors_self_check_passes_here(nextlabel):
+    result = nextlabel("doctor", "--json")
+    assert result.code == 0
+    assert list(result.json()["checks"].values()) == [True, True, True]
 
 
 LIGHT = """

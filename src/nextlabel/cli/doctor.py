@@ -57,12 +57,12 @@ def _extra(packages: tuple[str, ...]) -> str:
 
 
 def _checks() -> dict[str, bool]:
-    """Run a two-cycle experiment twice, in worker processes as ``nextlabel run`` does."""
+    """Run a small experiment twice, in worker processes as ``nextlabel run`` does."""
     from nextlabel.bench.experiment import Experiment
     from nextlabel.config import load_config
     from nextlabel.results import COLUMNS
 
-    settings = ["learner.epochs=10", "cycles=3"]
+    settings = ["learner.epochs=10", "cycles=2"]
     config = load_config(options={"strategy": ["cod", "random"], "seeds": 1}, settings=settings)
     with tempfile.TemporaryDirectory() as scratch:
         runs = [Experiment.open(config, Path(scratch) / name) for name in ("first", "second")]
