@@ -45,7 +45,9 @@ Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=()
+    )  # "model" is a word of ours
 
 
 class LearnerConfig(_Strict):

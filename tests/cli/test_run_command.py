@@ -144,7 +144,7 @@ def moments(tmp_path):
     cells = tmp_path / "run" / "cells"
     return [
         lambda: any(cells.glob("*/campaign.db")),
-        lambda: any(cells.glob("*/cycles/0001/*/initial.safetensors")),
+        lambda: any(cells.glob("*/cycles/0001/train-*")),
         lambda: any(cells.glob("*/cycles/0002/*/fit.json")),
         lambda: any(cells.glob("*/finished")),
     ]

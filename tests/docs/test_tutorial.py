@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?P<language>python|text)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -22,11 +22,13 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("page", ["tutorial", "own_model", "own_data", "own_strategy"])
+@pytest.mark.parametrize(
+    "page", ["README", "docs/tutorial", "docs/own_model", "docs/own_data", "docs/own_strategy"]
+)
 def test_every_line_of_the_page_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": f"docs_{page}"}
-    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    namespace = {"__name__": page.replace("/", ".")}
+    text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
     printed, promised = "", 0
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start()) + 1
@@ -35,7 +37,7 @@ def test_every_line_of_the_page_runs_and_prints_what_the_page_says(page, tmp_pat
             promised += 1
         else:
             # The blank lines let a traceback name the line of the page.
-            code = compile("\n" * line + block["body"], str(DOCS / f"{page}.md"), "exec", dont_inherit=True)
+            code = compile("\n" * line + block["body"], str(ROOT / f"{page}.md"), "exec", dont_inherit=True)
             with contextlib.redirect_stdout(io.StringIO()) as output:
                 exec(code, namespace)
             printed = output.getvalue()

@@ -69,7 +69,7 @@ def test_the_figure_file_stands_alone_in_the_light_theme(picture):
     ElementTree.fromstring(picture.svg)
     assert LIGHT["series-0"] in picture.svg
     assert "var(" not in picture.svg
-    assert Image.open(io.BytesIO(picture.png)).size[0] == 920
+    assert Image.open(io.BytesIO(picture.png)).size[0] in (919, 920)  # matplotlib before 3.10 rounds down
 
 
 def test_the_same_drawing_gives_the_same_bytes(picture):
