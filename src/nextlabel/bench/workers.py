@@ -81,7 +81,7 @@ def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Eve
     try:
         while waiting or any(worker.cell for worker in workers):
             while waiting and len([w for w in workers if w.cell]) < jobs:
-                worker = next((w for w in workers if w.cell is None), None)
+                worker = next((w for w in workers if w.cell is None and w.process.is_alive()), None)
                 if worker is None:
                     worker = _hire()
                     workers.append(worker)
