@@ -34,7 +34,7 @@ def test_config_show_resolves_the_recipe_and_schema_names_every_setting(nextlabe
     assert json.loads(nextlabel("config", "schema").out) == schema
 
 
-@pytest.mark.xdist_group("finished run")
+@pytest.mark.xdist_group("finished_run")
 def test_status_counts_the_cells_of_a_run(nextlabel, finished_run):
     assert nextlabel("status", finished_run.folder).out.strip().endswith("2 of 2 cells finished")
     status = nextlabel("status", finished_run.folder, "--json").json()
@@ -57,7 +57,7 @@ def test_status_of_anything_else_is_refused(nextlabel, tmp_path):
     assert "holds neither" in result.err
 
 
-@pytest.mark.xdist_group("finished run")
+@pytest.mark.xdist_group("finished_run")
 @pytest.mark.parametrize(
     ("form", "name"), [("html", "report.html"), ("md", "report.md"), ("csv", "results.csv")]
 )

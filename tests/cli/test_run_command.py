@@ -9,7 +9,7 @@ import pytest
 
 from nextlabel.results import COLUMNS, read_csv
 
-pytestmark = pytest.mark.xdist_group("finished run")
+pytestmark = pytest.mark.xdist_group("finished_run")
 
 
 def command(*arguments):
