@@ -8,6 +8,7 @@ from learner_cases import LABELS, POOL, UNLABELLED, X, Y, learner, same_bits, st
 
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
+from nextlabel.testing.random_state import global_random_state_untouched
 
 NEEDS = frozenset({"log_probs", "embeddings"})
 
@@ -62,6 +63,11 @@ def test_arrays_of_doubles_train_as_floats(tmp_path):
     fitted(Pool(POOL.tensor().double().numpy(), POOL.ids), tmp_path / "doubles")
     fitted(POOL, tmp_path / "floats")
     assert same_bits(state(tmp_path / "doubles"), state(tmp_path / "floats"))
+
+
+def test_a_data_set_leaves_the_global_random_state_alone(tmp_path):
+    with global_random_state_untouched("the learner"):
+        fitted(Pool(Pairs(noise=0.5), POOL.ids), tmp_path / "fit")
 
 
 class Ragged(Pairs):

@@ -344,8 +344,8 @@ class TorchLearner:
         """Return the outputs for two items; this also gives lazy modules their shapes."""
         network.with_embeddings = bool(getattr(objective, "uses_embeddings", True))
         network.eval()
-        batch = next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
-        with isolated_rng(0, engine.device), torch.no_grad():
+        with isolated_rng(0, engine.device), torch.no_grad():  # items of a data set may draw as well
+            batch = next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
             forward: Forward = network(batch)
         outputs = forward.outputs.shape[1]
         if (self.task == "classification") != (outputs > 1):
