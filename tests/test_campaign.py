@@ -1,12 +1,17 @@
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from nextlabel.campaign import Budget, Campaign
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from nextlabel.learners.sklearn import SklearnLearner
+from nextlabel.learners.torch import TorchLearner
 from nextlabel.oracles import SimulatedOracle
 from nextlabel.pool import Pool
 from nextlabel.types import Outputs
@@ -310,8 +315,29 @@ def test_the_next_training_starts_from_the_last_one_also_after_a_restart(tmp_pat
     again.ask()
     tell(again, truth)
     again.ask()
-    assert learner.loads == [("0002", "end")]
+    assert learner.loads == [("0002", "end"), ("0002", "end")]  # to be asked, and to train on from there
     assert learner.fits == 1
+
+
+@pytest.mark.parametrize("kind", ["torch", "sklearn"])
+def test_campaigns_that_share_a_learner_do_not_touch_each_other(tmp_path, pool, truth, kind):
+    def learner():
+        if kind == "sklearn":
+            return SklearnLearner(LogisticRegression(), 3)
+        return TorchLearner(partial(nn.Linear, 3, 3), epochs=2, lr=0.05, device="cpu")
+
+    def picks(folder, *, shared):
+        campaign = make(folder / "a", pool, learner())
+        tell(campaign, truth)
+        tell(campaign, truth)
+        own = {} if shared else {"learner": learner()}
+        other = campaign.fork(folder / "b", strategy="random", **own)
+        for _ in range(2):
+            tell(other, truth)
+            tell(campaign, truth)
+        return campaign.state.asked
+
+    assert picks(tmp_path / "shared", shared=True) == picks(tmp_path / "apart", shared=False)
 
 
 def test_an_interrupted_scan_of_an_earlier_moment_does_not_leave_its_weights(tmp_path, pool, truth):

@@ -125,7 +125,6 @@ class Campaign:
         self._evaluate, self._audit, self._advance = evaluate, audit, advance
         self.ledger = Ledger(self.path / "campaign.db")
         self.ledger.open(self.setup.settings(), pool.ids)
-        self._held: Path | None = None  # the folder of the training whose end the learner is known to hold
 
     @property
     def state(self) -> State:
@@ -162,7 +161,9 @@ class Campaign:
         return self.ledger.tell(indices, by=by, replace=replace)
 
     def train(self) -> Mapping[str, Any]:  # Any: JSON
-        """Train on all labels there are and return what was measured; done already, it costs nothing.
+        """Train on all labels there are and return what was measured.
+
+        A training that was done already is loaded, or made again by a learner that cannot load.
 
         Raises:
             LabelsError: There are no labels, or all are of one class.
@@ -250,9 +251,7 @@ class Campaign:
         strategy = self.setup.strategy
         began = time.perf_counter()
         labelled, labels = plan.training_set(self.pool)
-        held, self._held = self._held, None  # an interrupted view may leave an earlier moment's weights
         view = viewer.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
-        self._held = held
         scanned = time.perf_counter()
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
         chosen = time.perf_counter()
@@ -272,13 +271,10 @@ class Campaign:
     def _train(self, plan: Plan) -> Mapping[str, Any]:  # Any: JSON
         """Bring the learner to the end of this training, by fit or load, and return its measures."""
         measured = self.state.measurements.get((plan.cycle, plan.name))
-        if measured is not None and self._held == plan.folder:
-            return measured
         if measured is not None and isinstance(self.learner, Restorable):
             self.learner.load(plan.folder)
         else:
             self._fit(plan, record=measured is None)
-        self._held = plan.folder
         return self.state.measurements[plan.cycle, plan.name]
 
     def _fit(self, plan: Plan, *, record: bool) -> None:
@@ -289,7 +285,7 @@ class Campaign:
                 f"{self.setup.class_name(y[0].item())}; "
                 "label an item of another class, or start with more items"
             )
-        if isinstance(self.learner, Restorable) and (plan.previous is None or self._held != plan.previous):
+        if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
             if plan.previous is None:
                 self.learner.reset()
             else:
