@@ -18,7 +18,7 @@ from nextlabel.discrepancy import (
     snapshot_discrepancy,
     theorem1_bound,
 )
-from nextlabel.errors import DataError
+from nextlabel.errors import DataError, UnknownNameError
 
 
 def normal(*shape, seed=0):
@@ -61,6 +61,16 @@ def test_half_precision_is_computed_in_float32():
 def test_outputs_of_different_shapes_are_refused():
     with pytest.raises(DataError, match=r"one shape, but now is \(3, 2\) and before \(3, 4\)"):
         output_discrepancy(torch.zeros(3, 2), torch.zeros(3, 4))
+
+
+def test_an_unknown_form_or_reduction_is_refused_and_not_taken_for_another():
+    now, before = torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)
+    with pytest.raises(UnknownNameError, match="no form of discrepancy 'L2'; did you mean 'l2'"):
+        output_discrepancy(now, before, form="L2")
+    for measure in (lambda: output_discrepancy(now, before, reduce="median"),
+                    lambda: snapshot_discrepancy([now, before], reduce="median")):  # fmt: skip
+        with pytest.raises(UnknownNameError, match="no reduction over positions 'median'"):
+            measure()
 
 
 def test_outputs_without_a_class_axis_are_refused_with_the_remedy():

@@ -25,13 +25,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.errors import DataError
+from nextlabel.errors import DataError, UnknownNameError
 
 __all__ = [
     "Form",
@@ -79,6 +79,7 @@ def output_discrepancy(
 
     Raises:
         DataError: The shapes differ, or there is no class axis.
+        UnknownNameError: There is no such form or reduction.
 
     >>> now, before = torch.tensor([[1.0, 0.0], [0.5, 0.5]]), torch.tensor([[0.0, 1.0], [0.5, 0.5]])
     >>> output_discrepancy(now, before, form="half_squared")
@@ -89,6 +90,7 @@ def output_discrepancy(
             "the outputs of both states must have one shape, "
             f"but now is {tuple(now.shape)} and before {tuple(before.shape)}; score the same items with both"
         )
+    _check_known("form of discrepancy", form, get_args(Form))
     axis = _class_axis(now, class_dim)
     moved = _wide(now) - _wide(before)
     if form == "l2":
@@ -118,6 +120,7 @@ def cyclic_discrepancy(
 
     Raises:
         DataError: The items or classes of both differ.
+        UnknownNameError: There is no such form.
     """
     return output_discrepancy(_wide(now).exp().mean(1), _wide(before).exp().mean(1), form=form)
 
@@ -149,6 +152,7 @@ def snapshot_discrepancy(
 
     Raises:
         DataError: There are fewer than two snapshots, or their shapes differ.
+        UnknownNameError: There is no such reduction.
     """
     if len(outputs) < 2:
         raise DataError(
@@ -265,7 +269,13 @@ def _class_axis(outputs: Tensor, class_dim: int) -> int:
     return axis
 
 
+def _check_known(kind: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+
+
 def _over_positions(distances: Tensor, reduce: Reduction) -> Tensor:
+    _check_known("reduction over positions", reduce, get_args(Reduction))
     flat = distances.reshape(len(distances), math.prod(distances.shape[1:]))
     if reduce == "max":
         return flat.amax(1)
