@@ -1,3 +1,4 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,11 @@ from nextlabel.seeds import derive
 def test_a_derived_seed_never_changes_between_versions():
     assert derive(0, "start") == 4801040339590912508
     assert derive(7, "fit", 3) == derive(7, "fit", 3)
+
+
+def test_numbers_and_names_from_numpy_give_the_seeds_of_plain_ones():
+    assert derive(0, "fit", np.int64(3)) == derive(0, "fit", 3)
+    assert derive(0, "noise", np.str_("a.png")) == derive(0, "noise", "a.png")
 
 
 @given(st.integers(), st.integers())

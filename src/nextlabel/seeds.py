@@ -29,5 +29,7 @@ def derive(seed: int, *purpose: str | int) -> int:
     >>> derive(0, "fit", 1) == derive(0, "fit", "1")
     False
     """
-    text = repr((int(seed), *purpose)).encode()
+    # plain strings and integers: those of NumPy are written differently from version to version
+    plain = [str(part) if isinstance(part, str) else int(part) for part in purpose]
+    text = repr((int(seed), *plain)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
