@@ -276,7 +276,17 @@ def test_class_names_are_taken_for_their_indices_and_unknown_ones_refused(tmp_pa
         campaign.tell({"item-002": "dics"})
     with pytest.raises(LabelsError, match=r"must be in 0..2, but is 3"):
         campaign.tell({"item-002": 3})
+    for label in (None, [1], True, torch.tensor(1)):
+        with pytest.raises(LabelsError, match="expected a class name or an index as the label of 'item-002'"):
+            campaign.tell({"item-002": label})
     assert len(campaign.state.labels) == 2
+
+
+def test_a_class_index_told_as_a_whole_float_is_learnt_as_a_class(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
+    campaign.tell({item: np.float32(truth[item]) for item in campaign.ask()})
+    assert all(type(label) is int for label in campaign.state.labels.values())
+    assert len(campaign.ask()) == 5
 
 
 @pytest.mark.parametrize("labels", [{"nothing": 1}, {"item-000": float("nan")}, {"item-000": "disc"}])

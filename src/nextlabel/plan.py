@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class Setup:
         }
 
     def label(self, item: ItemId, label: Label | str) -> Label:
-        """Return the label as it is kept: a class name becomes its index.
+        """Return the label as it is kept: a class name becomes its index, and so does a whole float.
 
         Raises:
             LabelsError: The campaign has no such class.
@@ -119,9 +120,15 @@ class Setup:
                     f"the label '{label}' of '{item}' is none of the {len(self.classes)} classes{guess}"
                 )
             return self.classes.index(label)
+        given: object = label  # which comes from outside and may be anything
+        if isinstance(given, bool) or not isinstance(given, Real):
+            raise LabelsError(
+                f"expected a class name or an index as the label of '{item}', but got {given!r} "
+                f"({type(given).__name__})"
+            )
         if not 0 <= label < len(self.classes) or label != int(label):
             raise LabelsError(f"the label of '{item}' must be in 0..{len(self.classes) - 1}, but is {label}")
-        return label
+        return int(label)
 
     def class_name(self, label: Label) -> str:
         """Return how to call a label in a message."""
