@@ -7,6 +7,7 @@ import pytest
 
 from nextlabel.campaign import Campaign
 from nextlabel.config import ExperimentConfig
+from nextlabel.ledger import Ledger
 from ridge import RidgeLearner
 
 
@@ -49,6 +50,24 @@ def test_status_of_a_campaign_that_waits_for_labels_exits_with_3(nextlabel, tmp_
     assert result.json()["outstanding_ids"] == list(asked)
     campaign.tell({item: truth[item] for item in asked})
     assert nextlabel("status", tmp_path).code == 0
+
+
+def test_status_of_a_campaign_that_was_never_begun_says_so(nextlabel, tmp_path):
+    Ledger(tmp_path / "campaign.db").close()
+    result = nextlabel("status", tmp_path)
+    assert result.code == 1
+    assert "was never begun" in result.err
+
+
+@pytest.mark.xdist_group("finished_run")
+def test_a_report_that_cannot_be_written_is_one_sentence(nextlabel, finished_run, tmp_path):
+    for name in ("experiment.toml", "results.csv", "cells"):
+        (tmp_path / name).symlink_to(finished_run.folder / name)
+    (tmp_path / "report.html").mkdir()  # stands for a disk that refuses: it binds root as well
+    result = nextlabel("report", tmp_path)
+    assert result.code == 1
+    assert result.err.startswith(f"Error: cannot read or write {tmp_path / 'report.html'} (")
+    assert result.err.count("\n") == 1
 
 
 def test_status_of_anything_else_is_refused(nextlabel, tmp_path):

@@ -54,6 +54,14 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away; nobody is left to be told
         sys.stderr.close()
         sys.exit(FAILED)
+    except OSError as error:  # a full or read-only disk, wherever it was met
+        place = f" {error.filename}" if error.filename else ""
+        print_error(
+            f"cannot read or write{place} ({error.strerror or error}); nothing that was finished is lost: "
+            "mend that and run the same command again",
+            as_json="--json" in sys.argv,
+        )
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

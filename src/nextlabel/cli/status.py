@@ -55,6 +55,10 @@ def _show_campaign(folder: Path, *, as_json: bool) -> None:
         state = ledger.state
     finally:
         ledger.close()
+    if not state.opened:
+        raise DataError(
+            f"the campaign in {folder} was never begun; start it again with the program that made it"
+        )
     facts: dict[str, Any] = {  # Any: JSON
         "campaign": str(folder),
         "strategy": state.settings["strategy"],
