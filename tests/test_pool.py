@@ -34,6 +34,17 @@ def test_a_numpy_array_is_taken_as_a_tensor():
     assert pool.slice(1, 3).source_rows.tolist() == [1, 2]
 
 
+def test_read_only_arrays_and_foreign_byte_orders_are_taken_and_texts_refused():
+    array = np.arange(6, dtype=">f4").reshape(3, 2)
+    array.flags.writeable = False
+    assert Pool(array, ids=list("abc")).tensor().tolist() == [[0, 1], [2, 3], [4, 5]]
+    locked = np.zeros((3, 2), dtype=np.float32)
+    locked.flags.writeable = False
+    assert Pool(locked, ids=list("abc")).resident.shape == (3, 2)
+    with pytest.raises(DataError, match="the data of a pool must hold numbers"):
+        Pool(np.array(["x", "y"]), ids=["a", "b"])
+
+
 @pytest.mark.parametrize(
     ("ids", "sentence"),
     [

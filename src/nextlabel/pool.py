@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nextlabel.errors import DataError, listed
 from nextlabel.types import ItemId
+from nextlabel.views import tensor_of
 
 __all__ = ["Items", "Pool"]
 
@@ -40,7 +41,7 @@ class Pool:
         ids: The id of every item, distinct: file names, database keys. Strings.
 
     Raises:
-        DataError: The ids are not strings, not distinct, or not as many as the items.
+        DataError: The data cannot be used, or the ids are not strings, not distinct, or not as many as items.
 
     >>> pool = Pool(torch.rand(3, 8), ids=["a.png", "b.png", "c.png"])
     >>> pool.subset(["c.png", "a.png"]).ids
@@ -48,7 +49,7 @@ class Pool:
     """
 
     def __init__(self, data: Tensor | np.ndarray | Items, ids: Sequence[ItemId]) -> None:
-        source = torch.from_numpy(np.ascontiguousarray(data)) if isinstance(data, np.ndarray) else data
+        source = tensor_of("the data of a pool", data) if isinstance(data, np.ndarray) else data
         if not isinstance(source, Tensor) and not isinstance(source, Items):
             raise DataError(
                 "a pool needs a tensor, an array or a data set with __len__ and __getitem__, "

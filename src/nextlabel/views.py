@@ -21,7 +21,7 @@ from nextlabel.errors import ContractError, DataError, listed, nearest
 from nextlabel.maths.blocks import row_blocks
 from nextlabel.types import NEEDS, ItemId, Outputs, PoolView
 
-__all__ = ["Array", "checked_view", "view_of_arrays"]
+__all__ = ["Array", "checked_view", "tensor_of", "view_of_arrays"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
 
@@ -280,6 +280,19 @@ def _tensor(name: str, array: Array | None) -> Tensor | None:
             f"{name} must be a NumPy array or a torch tensor, but got {type(array).__name__}; "
             "convert it with numpy.asarray"
         )
+    return tensor_of(name, array)
+
+
+def tensor_of(name: str, array: np.ndarray) -> Tensor:
+    """Return the array as a tensor, which shares its memory where it can.
+
+    Args:
+        name: What it is, for the message.
+        array: Numbers in any byte order; it may be read-only, and nothing here writes to it.
+
+    Raises:
+        DataError: It holds no numbers that torch knows.
+    """
     native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     try:
         with warnings.catch_warnings():
