@@ -13,6 +13,7 @@ from learner_cases import fit, learner, same_bits, small_mlp, state
 
 from nextlabel.errors import DataError
 from nextlabel.learners import training
+from nextlabel.objectives.supervised import Supervised
 
 SETTINGS = {
     "supervised": {"optimizer": "adamw", "lr": 0.01, "schedule": "one_cycle"},
@@ -80,6 +81,16 @@ def test_a_killed_warm_start_ends_in_the_same_bits_in_the_same_and_in_a_new_proc
             fit(each, tmp_path / name, seed=2)
             assert same_bits(state(tmp_path / name), state(tmp_path / "second"))
             (tmp_path / name / "fit.json").unlink(missing_ok=True)
+
+
+def test_a_function_among_the_objectives_options_is_the_same_in_every_process(tmp_path):
+    def objective(*, weigh):
+        return Supervised()
+
+    def made():
+        return learner(objective=objective, objective_options={"weigh": lambda loss: loss})
+
+    assert fit(made(), tmp_path) == fit(made(), tmp_path)  # two functions, at two addresses
 
 
 @pytest.mark.usefixtures("every_step")

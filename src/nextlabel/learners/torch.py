@@ -191,7 +191,10 @@ class TorchLearner:
             **training_arguments(x, y, others, self.recipe, seed),
             "start": self.start,
             "objective": described(self._objective),
-            "objective_options": {name: repr(value) for name, value in self._objective_options.items()},
+            "objective_options": {
+                name: described(value) if callable(value) else repr(value)
+                for name, value in self._objective_options.items()
+            },
             "augment": described(self._augment),
         }
         finished = read_json(workdir / FINISHED)
