@@ -184,6 +184,23 @@ def test_a_fork_goes_on_in_another_way_from_the_same_labels(tmp_path, pool, trut
     assert len(campaign.state.labels) == len(fork.state.labels)
 
 
+def test_a_fork_that_was_killed_while_it_copied_is_made_again(tmp_path, pool, truth, monkeypatch):
+    campaign = make(tmp_path / "a", pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
+
+    def killed(source, target, **options):
+        target.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copytree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            campaign.fork(tmp_path / "b")
+    fork = campaign.fork(tmp_path / "b")
+    assert fork.state.labels == campaign.state.labels
+    assert len(fork.ask()) == 5
+
+
 def test_a_fork_refuses_a_folder_in_use_and_unknown_changes(tmp_path, pool, truth):
     campaign = make(tmp_path / "a", pool)
     with pytest.raises(ConfigurationError, match="already holds a campaign"):

@@ -212,10 +212,11 @@ class Campaign:
             )
         learner = changes.pop("learner", self.learner)
         setup = self.setup.changed(self.pool, learner, changes)
-        self.ledger.fork(target / "campaign.db", before_cycle=before_cycle, settings=setup.settings()).close()
         for cycle in sorted((self.path / "cycles").glob("*")):
             if before_cycle is None or int(cycle.name) < before_cycle:
-                shutil.copytree(cycle, target / "cycles" / cycle.name)
+                shutil.copytree(cycle, target / "cycles" / cycle.name, dirs_exist_ok=True)
+        # the ledger last: a fork that is killed before has none, and is made again
+        self.ledger.fork(target / "campaign.db", before_cycle=before_cycle, settings=setup.settings()).close()
         return Campaign(
             target, self.pool, learner, setup.strategy,
             batch_size=setup.batch_size, start_size=setup.start_size, seed=setup.seed, classes=setup.classes,
