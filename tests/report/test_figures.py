@@ -79,3 +79,11 @@ def test_class_counts_show_numbers_and_name_the_seeds(section):
     assert picture.svg.count(">9</text>") == 2  # the cycle and all cycles
     assert ">dog</text>" in picture.svg
     assert "mean of 1 seed)" in picture.caption
+
+
+def test_the_name_of_a_strategy_cannot_leave_the_folder_or_the_mark_up(section):
+    query = Query(1, ("a", "b"), (1, 1), (5, 5))
+    cell = Cell("c", "digits", '/../"><script>', "supervised", 0, ("cat", "dog"), (query,), {}, None)
+    picture = figures.class_counts(section, count_classes([cell]))
+    assert picture.name == "digits-supervised-classes-script"
+    assert "<script>" not in picture.inline

@@ -13,7 +13,7 @@ import numpy as np
 
 from nextlabel.report.counts import LEVELS, ClassCounts
 from nextlabel.report.drawing import HEAT, LIGHT, Picture, Style, draw
-from nextlabel.report.sections import BASELINE, Curve, Section
+from nextlabel.report.sections import BASELINE, Curve, Section, slug
 from nextlabel.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def class_counts(section: Section, counts: ClassCounts) -> Picture:
     seeds = "seed" if counts.n_seeds == 1 else "seeds"
     left_out = f" The {n_classes} classes furthest from the pool's share are shown." if counts.cut else ""
     return draw(
-        f"{section.slug}-classes-{counts.strategy}".replace("_", "-"),
+        f"{section.slug}-classes-{slug(counts.strategy)}",
         paint,
         title=f"Classes queried by {counts.strategy}",
         caption=f"Queried items by class (mean of {counts.n_seeds} {seeds}), coloured by their share against "

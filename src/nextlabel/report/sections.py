@@ -28,7 +28,7 @@ from nextlabel.statistics import (
     paired_difference,
 )
 
-__all__ = ["BASELINE", "Comparison", "Curve", "Section", "summarise"]
+__all__ = ["BASELINE", "Comparison", "Curve", "Section", "slug", "summarise"]
 
 BASELINE = "random"
 """The strategy that every other is measured against."""
@@ -130,7 +130,7 @@ class Section:
     @property
     def slug(self) -> str:
         """The title as a part of file names and links."""
-        return re.sub(r"[^a-z0-9]+", "-", f"{self.dataset}-{self.objective}".lower()).strip("-")
+        return slug(f"{self.dataset}-{self.objective}")
 
     @property
     def baseline(self) -> Curve | None:
@@ -141,6 +141,15 @@ class Section:
     def others(self) -> tuple[Curve, ...]:
         """All curves but random's."""
         return tuple(curve for curve in self.curves if curve.strategy != BASELINE)
+
+
+def slug(text: str) -> str:
+    """Return the text as a part of file names, ids and links: small letters, digits and hyphens.
+
+    >>> slug("least_confidence")
+    'least-confidence'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def summarise(rows: Iterable[Row]) -> tuple[Section, ...]:
