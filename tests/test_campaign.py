@@ -425,6 +425,17 @@ def test_a_moment_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_pat
         campaign.ask()
 
 
+def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
+    campaign = make(tmp_path / "a", pool, Plain(), "cod")
+    for _ in range(3):
+        tell(campaign, truth)
+    campaign.ask()  # now the scan of cycle 1 is gone
+    with pytest.raises(
+        ContractError, match="Plain has not; add them, or choose a strategy without snapshots"
+    ):
+        campaign.fork(tmp_path / "b", before_cycle=2).ask()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [

@@ -86,7 +86,10 @@ class Viewer:
         return tuple(self._outputs_at(moment, candidates, fields) for moment in moments)
 
     def _outputs_at(self, moment: str, candidates: Pool, fields: frozenset[str]) -> Outputs:
-        learner = self._restorable(f"its {moment} weights in the first cycle")
+        learner = self._restorable(
+            f"its {moment} weights in the first cycle",
+            "for cod choose first_cycle='least_confident' or 'random'",
+        )
         learner.load(self.folder, moment=moment)
         outputs = self._scan(candidates, fields, f"scan-{moment}")
         learner.load(self.folder)
@@ -99,20 +102,22 @@ class Viewer:
         seen = kept.outputs.rows(rows) if kept else Outputs()
         if not missing:
             return seen
-        learner = self._restorable("the previous cycle's model for items that its scan did not see")
+        learner = self._restorable(
+            "the previous cycle's model for items that its scan did not see",
+            "add them, or choose a strategy without snapshots",
+        )
         learner.load(previous)
         unseen = self._scan(candidates.subset(missing), fields, "scan-previous")
         learner.load(self.folder)
         return _merged(candidates, missing, seen, unseen) if kept else unseen
 
-    def _restorable(self, wanted: str) -> Restorable:
+    def _restorable(self, wanted: str, way_out: str) -> Restorable:
         if isinstance(self.learner, Restorable):
             return self.learner
         who = type(self.learner).__name__
         raise ContractError(
             f"the strategy needs {wanted}, for which the learner must have load and reset, "
-            f"but {who} has not; "
-            "for cod choose first_cycle='least_confident' or 'random'"
+            f"but {who} has not; {way_out}"
         )
 
 
