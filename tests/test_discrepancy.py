@@ -105,6 +105,17 @@ def test_cod_reaches_one_where_the_model_changed_its_mind_wholly():
     assert cyclic_discrepancy(now, now.flip(-1), form="l2").item() == pytest.approx(math.sqrt(2))
 
 
+@pytest.mark.parametrize("form", ["l2", "half_squared"])
+def test_cod_in_blocks_of_any_size_is_cod_at_once(form):
+    now, before = log_probs(7, 2, 4, seed=1), log_probs(7, 3, 4, seed=2)
+    whole = cyclic_discrepancy(now, before, form=form)
+    for budget in (1, 400, 700, 10**9):
+        assert torch.equal(cyclic_discrepancy(now, before, form=form, budget_bytes=budget), whole)
+        with pytest.raises(DataError, match="must have one shape"):
+            cyclic_discrepancy(now[:4], before, form=form, budget_bytes=budget)
+    assert cyclic_discrepancy(now[:0], before[:0]).shape == (0,)
+
+
 def test_cod_averages_probabilities_over_draws_before_it_takes_the_distance():
     now = torch.tensor([[[0.9, 0.1], [0.5, 0.5]]], dtype=torch.float64).log()
     before = torch.tensor([[[0.4, 0.6]]], dtype=torch.float64).log()

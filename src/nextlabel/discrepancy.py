@@ -32,6 +32,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.errors import DataError, UnknownNameError
+from nextlabel.maths.blocks import BUDGET_BYTES, row_blocks
 
 __all__ = [
     "Form",
@@ -103,6 +104,7 @@ def cyclic_discrepancy(
     before: Float[Tensor, "items draws2 classes"],
     *,
     form: Form = "half_squared",
+    budget_bytes: int = BUDGET_BYTES,
 ) -> Float[Tensor, " items"]:
     """Return the discrepancy of the class probabilities behind two sets of log-probabilities.
 
@@ -114,6 +116,7 @@ def cyclic_discrepancy(
         now: (N, K, C) log-probabilities of the later state, in nats.
         before: (N, K', C) log-probabilities of the earlier state on the same items.
         form: ``"half_squared"``, in [0, 1], or ``"l2"``, in [0, sqrt(2)].
+        budget_bytes: What the probabilities of one block of items may take; the result does not depend on it.
 
     Returns:
         (N,) discrepancies, higher = moved further.
@@ -122,7 +125,14 @@ def cyclic_discrepancy(
         DataError: The items or classes of both differ.
         UnknownNameError: There is no such form.
     """
-    return output_discrepancy(_wide(now).exp().mean(1), _wide(before).exp().mean(1), form=form)
+    width = 8 * (math.prod(now.shape[1:]) + math.prod(before.shape[1:]))
+    blocks = list(row_blocks(max(len(now), len(before)), width, budget_bytes=budget_bytes)) or [slice(0, 0)]
+    return torch.cat(
+        [
+            output_discrepancy(_wide(now[rows]).exp().mean(1), _wide(before[rows]).exp().mean(1), form=form)
+            for rows in blocks
+        ]
+    )
 
 
 def snapshot_discrepancy(
