@@ -37,7 +37,13 @@ def default_folder(config: ExperimentConfig) -> Path:
 def default_jobs(config: ExperimentConfig) -> int:
     """Return how many cells to run at once: one a core, but one in all where there is a GPU to share."""
     gpu = config.device.startswith("cuda") or (config.device == "auto" and shutil.which("nvidia-smi"))
-    return 1 if gpu else max(1, (os.cpu_count() or 1) // config.threads)
+    return 1 if gpu else max(1, _cores() // config.threads)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which a scheduler or container may have made fewer."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone tells
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
