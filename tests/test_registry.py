@@ -42,3 +42,15 @@ def test_other_packages_join_through_an_entry_point(monkeypatch):
     parts = shelf(Card("ours", "collections:Counter"))
     assert "theirs" in parts
     assert parts.create("theirs", numerator=2) == 2
+
+
+def test_an_entry_point_with_a_name_that_is_taken_is_refused_at_every_look(monkeypatch):
+    points = [
+        importlib.metadata.EntryPoint(name, "fractions:Fraction", "nextlabel.test_parts")
+        for name in ("theirs", "ours")
+    ]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    parts = shelf(Card("ours", "collections:Counter"))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="'ours' is already registered"):
+            list(parts)

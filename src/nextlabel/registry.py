@@ -148,7 +148,12 @@ class Registry(Generic[T]):
     def _read_entry_points(self) -> None:
         if self._entry_points_read:
             return
+        before = dict(self._cards)
+        try:
+            for point in metadata.entry_points(group=self.group):
+                package = point.dist.name if point.dist else "another package"
+                self.register(Card(point.name, point.value, when=f"from {package}"))
+        except ConfigurationError:
+            self._cards = before  # the next look finds the same, and not a part of it
+            raise
         self._entry_points_read = True
-        for point in metadata.entry_points(group=self.group):
-            package = point.dist.name if point.dist else "another package"
-            self.register(Card(point.name, point.value, when=f"from {package}"))
