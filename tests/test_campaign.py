@@ -440,7 +440,9 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
     ("options", "error", "sentence"),
     [
         ({"batch_size": 0}, ConfigurationError, "batch_size must be a whole number of at least 1, but is 0"),
+        ({"batch_size": True}, ConfigurationError, "batch_size must be a whole number"),
         ({"start_size": 2.5}, ConfigurationError, "start_size must be a whole number"),
+        ({"seed": 1.9}, ConfigurationError, "seed must be a whole number, but is 1.9"),
         ({"strategy": "margn"}, ConfigurationError, "did you mean 'margin'"),
         ({"strategy": object()}, ContractError, "a strategy needs name, needs and either score or select"),
         ({"learner": object()}, ContractError, "object has no fit"),
@@ -451,6 +453,11 @@ def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pool, op
     with pytest.raises(error, match=sentence):
         make(tmp_path / "new", pool, **options)
     assert not (tmp_path / "new").exists()
+
+
+def test_numbers_from_numpy_are_the_same_settings_as_plain_ones(tmp_path, pool):
+    first = make(tmp_path, pool, batch_size=np.int64(5), seed=np.int32(2)).ask()
+    assert make(tmp_path, pool, batch_size=5, seed=2).ask() == first
 
 
 def test_an_empty_pool_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,10 @@ class Setup:
         if not len(pool):
             raise DataError("the pool is empty: a campaign needs at least one item to ask about")
         for name, value in (("batch_size", batch_size), ("start_size", start_size)):
-            if not isinstance(value, int) or value < 1:
+            if not _is_whole(value) or value < 1:
                 raise ConfigurationError(f"{name} must be a whole number of at least 1, but is {value!r}")
+        if not _is_whole(seed):
+            raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
         for method in ("fit", "predict"):
             if not callable(getattr(learner, method, None)):
                 who = type(learner).__name__
@@ -66,7 +68,8 @@ class Setup:
         names = tuple(classes) if classes is not None else None
         if names is not None and len(set(names)) != len(names):
             raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
-        return Setup(_as_strategy(strategy, strategy_options), batch_size, start_size, seed, names)
+        numbers = int(batch_size), int(start_size), int(seed)
+        return Setup(_as_strategy(strategy, strategy_options), *numbers, names)
 
     def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
         """Return the settings with some of them changed, checked again.
@@ -194,6 +197,10 @@ class Plan:
         return pool.subset(list(self.labels)), torch.tensor(
             labels, dtype=torch.int64 if whole else torch.float32
         )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _folder(root: Path, cycle: int, name: str) -> Path:
