@@ -9,6 +9,7 @@ from typing import Any
 
 from nextlabel.bench.grid import Cell
 from nextlabel.config import to_toml
+from nextlabel.errors import DataError
 from nextlabel.events import State
 from nextlabel.results import Row
 from nextlabel.types import ItemId, Label
@@ -53,8 +54,24 @@ def is_finished(folder: Path) -> bool:
 
 
 def rows_of(folder: Path) -> list[Row]:
-    """Return the rows of a finished cell."""
-    return [Row(**values) for values in json.loads((folder / "rows.json").read_text(encoding="utf-8"))]
+    """Return the rows of a finished cell.
+
+    Raises:
+        DataError: Its file of rows is missing or damaged.
+    """
+    try:
+        rows = [Row(**values) for values in json.loads((folder / "rows.json").read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"the results in {folder / 'rows.json'} cannot be read ({error}); "
+            f"delete {folder / 'finished'} and run the same command again to write them anew"
+        ) from error
+    if not rows:
+        raise DataError(
+            f"expected results in {folder / 'rows.json'}, but it holds none; "
+            f"delete {folder / 'finished'} and run the same command again to write them anew"
+        )
+    return rows
 
 
 def _rows(cell: Cell, state: State) -> list[Row]:
