@@ -20,3 +20,7 @@ def test_a_missing_extra_names_the_command_that_brings_it():
 
 def test_long_lists_end_in_a_count():
     assert listed("abcdef", limit=2) == "'a', 'b' and 4 more"
+
+
+def test_an_unknown_name_without_a_near_one_still_reads_as_a_sentence():
+    assert str(UnknownNameError("layer", "zzz", [])) == "there is no layer 'zzz'. Known: none."

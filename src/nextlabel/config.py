@@ -236,9 +236,8 @@ def _sentence(error: ValidationError, path: Path | None) -> str:
         guess = f"; did you mean '{hint}'?" if hint else f"; known: {', '.join(known)}"
         return f"there is no setting '{where}'{source}{guess}"
     problem = first["msg"].removeprefix("Value error, ")
-    return (
-        f"the setting '{where}'{source} is wrong: {problem[0].lower()}{problem[1:]}; got {first['input']!r}"
-    )
+    got = "" if first["type"] == "value_error" else f"; got {first['input']!r}"  # ours say it themselves
+    return f"the setting '{where}'{source} is wrong: {problem[0].lower()}{problem[1:]}{got}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

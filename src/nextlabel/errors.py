@@ -58,7 +58,7 @@ class UnknownNameError(ConfigurationError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         hint = nearest(name, names)
-        guess = f"; did you mean '{hint}'?" if hint else ""
+        guess = f"; did you mean '{hint}'?" if hint else "."
         super().__init__(f"there is no {kind} '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")
         self.kind, self.name, self.known = kind, name, tuple(names)
 

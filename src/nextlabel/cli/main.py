@@ -17,6 +17,9 @@ from nextlabel.errors import NextlabelError
 
 __all__ = ["app", "main"]
 
+INTERRUPTED = 130
+"""What typer exits with at Ctrl-C, without a word."""
+
 app = typer.Typer(
     name="nextlabel",
     help="Decide what to label next: active learning by temporal output discrepancy, measured honestly.",
@@ -61,6 +64,11 @@ def main() -> None:
             "mend that and run the same command again",
             as_json="--json" in sys.argv,
         )
+        sys.exit(FAILED)
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            raise
+        print_error("interrupted; nothing is lost: run the same command again", as_json="--json" in sys.argv)
         sys.exit(FAILED)
 
 
