@@ -63,6 +63,17 @@ def test_what_is_no_data_set_is_refused():
         Pool(42, ids=[])
 
 
+def test_a_single_number_is_no_pool():
+    with pytest.raises(DataError, match="first axis is the items"):
+        Pool(torch.tensor(3.0), ids=[])
+
+
+@pytest.mark.parametrize("ids", [None, "abc", 3])
+def test_ids_that_are_no_sequence_are_refused(ids):
+    with pytest.raises(DataError, match="needs the id of every item, but ids is"):
+        Pool(torch.zeros(3, 1), ids=ids)
+
+
 def test_an_id_that_is_not_in_the_pool_is_named():
     with pytest.raises(DataError, match="does not hold 'z'"):
         Pool(torch.zeros(1, 1), ids=["a"]).subset(["z"])

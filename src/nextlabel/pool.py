@@ -6,7 +6,7 @@ Knows nothing of labels, models or what was asked; ids come from the data and ne
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -55,6 +55,10 @@ class Pool:
                 "a pool needs a tensor, an array or a data set with __len__ and __getitem__, "
                 f"but got {type(data).__name__}"
             )
+        if isinstance(source, Tensor) and source.ndim == 0:
+            raise DataError("a pool's first axis is the items, but this tensor has no axis")
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            raise DataError(f"a pool needs the id of every item, but ids is {ids!r}")
         self._source = source
         self.ids: tuple[ItemId, ...] = tuple(ids)
         self._rows = torch.arange(len(source))
