@@ -1,4 +1,5 @@
 import logging
+import shutil
 from dataclasses import dataclass
 from functools import partial
 
@@ -429,11 +430,71 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
     campaign = make(tmp_path / "a", pool, Plain(), "cod")
     for _ in range(3):
         tell(campaign, truth)
-    campaign.ask()  # now the scan of cycle 1 is gone
+    campaign.ask()
+    for kept in (tmp_path / "a").glob("cycles/0001/train-*/scan"):
+        shutil.rmtree(kept)
     with pytest.raises(
         ContractError, match="Plain has not; add them, or choose a strategy without snapshots"
     ):
         campaign.fork(tmp_path / "b", before_cycle=2).ask()
+
+
+def test_a_learner_of_two_methods_can_be_forked_before_any_cycle(tmp_path, pool, truth):
+    campaign = make(tmp_path / "a", pool, Plain(), "cod")
+    for _ in range(4):
+        tell(campaign, truth)
+    fork = campaign.fork(tmp_path / "b", before_cycle=2)
+    assert fork.ask() == campaign.state.asked[2]
+
+
+def test_the_baseline_is_the_model_that_asked_whatever_was_trained_after_it(tmp_path, pool, truth):
+    options = {"strategy": "cod", "learner": RidgeLearner()}
+    calm, corrected = make(tmp_path / "a", pool, **options), make(tmp_path / "b", pool, **options)
+    for campaign in (calm, corrected):
+        tell(campaign, truth)
+        if campaign is corrected:
+            item = next(iter(campaign.state.labels))
+            campaign.train()
+            campaign.tell({item: (truth[item] + 1) % 3}, replace=True)
+            campaign.train()
+            campaign.tell({item: truth[item]}, replace=True)
+        tell(campaign, truth)
+        campaign.ask()
+    assert corrected.state.asked == calm.state.asked
+
+
+def test_a_query_and_what_was_measured_of_it_are_recorded_together(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    for _ in range(2):
+        tell(campaign, truth)
+    campaign.ask()
+    queries = {cycle for cycle, name in campaign.state.measurements if name == "query"}
+    assert queries == set(campaign.state.asked) - {0}
+    trainings = [campaign.state.measurements[cycle, "query"]["training"] for cycle in sorted(queries)]
+    assert all(
+        (cycle, name) in campaign.state.measurements for cycle, name in zip((1, 2), trainings, strict=True)
+    )
+
+
+class EarlyOnly(Endless):
+    """Needs what is there in the first cycle only."""
+
+    needs = frozenset({"log_probs", "snapshot:initial"})
+
+
+def test_a_strategy_that_could_ask_in_the_first_cycle_only_is_refused(tmp_path, pool):
+    with pytest.raises(
+        ContractError, match="'endless' needs 'snapshot:initial', which is there in the first cycle only"
+    ):
+        make(tmp_path, pool, strategy=EarlyOnly())
+
+
+def test_a_campaign_can_be_closed_and_opened_again(tmp_path, pool):
+    with make(tmp_path, pool) as campaign:
+        asked = campaign.ask()
+    campaign.close()
+    with make(tmp_path, pool) as again:
+        assert again.ask() == asked
 
 
 @pytest.mark.parametrize(

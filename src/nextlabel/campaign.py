@@ -9,18 +9,18 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
-from nextlabel.errors import BusyError, ConfigurationError, DataError, LabelsError
-from nextlabel.events import State
+from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.events import JSON, State
 from nextlabel.ledger import Ledger
+from nextlabel.locks import alone
 from nextlabel.plan import Plan, Setup
 from nextlabel.pool import Pool
 from nextlabel.progress import Advance, bars
@@ -32,9 +32,6 @@ from nextlabel.viewing import Viewer
 __all__ = ["Budget", "Campaign", "Query"]
 
 logger = logging.getLogger("nextlabel")
-
-LOCK_SECONDS = 10.0
-"""How long to wait for another process to finish its query before saying that the campaign is busy."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Budget:
                 raise ConfigurationError(f"a budget's {name} must be at least 1, but is {value}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """What was seen and chosen in one cycle; handed to ``audit``.
 
@@ -223,6 +220,16 @@ class Campaign:
             evaluate=self._evaluate, audit=self._audit, advance=self._advance,
         )  # fmt: skip
 
+    def close(self) -> None:
+        """Close the ledger; using the campaign again is an error, closing it twice is not."""
+        self.ledger.close()
+
+    def __enter__(self) -> Campaign:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def _ask(self, *, at_most: int | None) -> tuple[ItemId, ...]:
         with self._alone():
             state = self.state
@@ -257,17 +264,17 @@ class Campaign:
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
         chosen = time.perf_counter()
         query = Query(plan.cycle, plan.candidates, view, choice)
-        if (plan.cycle, "query") not in self.state.measurements:
-            self.ledger.measure(plan.cycle, "query", {
-                "n_candidates": len(plan.candidates), "rows_forwarded": viewer.rows_forwarded,
-                "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
-                "audit": dict(self._audit(query)) if self._audit else {},
-            })  # fmt: skip
-        rows = choice.rows.tolist()
+        measured: dict[str, JSON] = {
+            "training": plan.name, "n_candidates": len(plan.candidates),
+            "rows_forwarded": viewer.rows_forwarded,
+            "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
+            "audit": dict(self._audit(query)) if self._audit else {},
+        }  # fmt: skip
+        ids = [plan.candidates[row] for row in choice.rows.tolist()]
         scores = choice.scores[choice.rows].tolist() if choice.scores is not None else None
-        self.ledger.ask(plan.cycle, [plan.candidates[row] for row in rows], scores)
-        if before is not None:
-            _forget_scans(before)
+        self.ledger.ask(plan.cycle, ids, scores, measured=measured)
+        if before is not None and isinstance(self.learner, Restorable):
+            _forget_scans(before)  # without load, a fork could not make them again
 
     def _train(self, plan: Plan) -> Mapping[str, Any]:  # Any: JSON
         """Bring the learner to the end of this training, by fit or load, and return its measures."""
@@ -302,7 +309,8 @@ class Campaign:
         if record:
             evaluation = dict(self._evaluate(self.learner)) if self._evaluate else {}
             self.ledger.measure(plan.cycle, plan.name, {
-                "n_labelled": len(y), "seconds": seconds, "fit": metrics, "evaluation": evaluation,
+                "n_labelled": len(y), "start": getattr(self.learner, "start", None),
+                "seconds": seconds, "fit": metrics, "evaluation": evaluation,
             })  # fmt: skip
 
     def _size(self, wanted: int, left: int, at_most: int | None) -> int:
@@ -316,16 +324,8 @@ class Campaign:
         advance = self._advance or bars()
         return lambda done, total: advance(phase, done, total)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        try:
-            with FileLock(self.path / "campaign.lock", timeout=LOCK_SECONDS):
-                yield
-        except Timeout as error:
-            raise BusyError(
-                f"another process is working on the campaign in {self.path}; "
-                "wait for it, or end it and try again"
-            ) from error
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self.path / "campaign.lock", f"working on the campaign in {self.path}")
 
 
 def _spent(state: State, until: Budget) -> bool:

@@ -143,8 +143,15 @@ class Ledger:
             self._check_pool(items)
         return state
 
-    def ask(self, cycle: int, ids: Sequence[str], scores: Sequence[float] | None = None) -> State:
-        """Record the query of a cycle.
+    def ask(
+        self,
+        cycle: int,
+        ids: Sequence[str],
+        scores: Sequence[float] | None = None,
+        *,
+        measured: Mapping[str, JSON] | None = None,
+    ) -> State:
+        """Record the query of a cycle, and what was measured of it as the cycle's measurement ``query``.
 
         Items that were told in the meantime may be among them; they are just not outstanding.
 
@@ -152,12 +159,15 @@ class Ledger:
             cycle: The cycle, later than every one asked before, from 0.
             ids: Its items, best first.
             scores: Their acquisition scores, finite.
+            measured: What was measured of the query.
 
         Raises:
             LedgerError: The cycle or a later one was asked already, or an item was asked before.
             DataError: There are no ids, an id is unknown or given twice, or a score is missing or not finite.
         """
         records = query(ids, scores)
+        if measured is not None:
+            records.append(("measured", "query", canonical(measured, f"the query of cycle {cycle}")))
         with self._writing() as connection:
             state = self._opened()
             if cycle <= state.cycle:

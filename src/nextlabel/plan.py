@@ -153,7 +153,7 @@ class Plan:
         candidates: Those of them that were not asked yet; what a query chooses from.
         name: The training's name in the ledger; it changes with the labels.
         folder: The training's own folder.
-        previous: The folder of the last training of an earlier cycle, or None.
+        previous: The folder of the training that the last query was made with, or None.
     """
 
     cycle: int
@@ -178,8 +178,8 @@ class Plan:
         waiting = set(state.outstanding)
         unlabelled = tuple(item for item in pool.ids if item not in state.labels)
         name = f"train-{_digest(labels)}"
-        earlier = [at for at in state.measurements if at[0] < cycle and at[1].startswith("train-")]
-        last = sorted(earlier, key=lambda at: at[0])[-1:]  # of one cycle's trainings, the one recorded last
+        asked = [at for (at, name) in state.measurements if name == "query" and at < cycle]
+        before = max(asked, default=None)
         return Plan(
             cycle,
             labels,
@@ -187,7 +187,9 @@ class Plan:
             tuple(item for item in unlabelled if item not in waiting),
             name,
             _folder(root, cycle, name),
-            _folder(root, *last[0]) if last else None,
+            None
+            if before is None
+            else _folder(root, before, state.measurements[before, "query"]["training"]),
         )
 
     def training_set(self, pool: Pool) -> tuple[Pool, Tensor]:
@@ -214,7 +216,7 @@ def _digest(labels: Mapping[ItemId, Label]) -> str:
 
 def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strategy:
     if isinstance(strategy, str):
-        return STRATEGIES.create(strategy, **options)
+        return _as_strategy(STRATEGIES.create(strategy, **options), {})
     if options:
         raise ConfigurationError(
             "strategy_options go with a strategy's name; give an object its options itself"
@@ -224,6 +226,12 @@ def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strat
         raise ContractError(
             "a strategy needs name, needs and either score or select, "
             f"but {type(strategy).__name__} has {has}"
+        )
+    early = {"snapshot:initial", "snapshot:epoch"} & strategy.needs
+    if early and "snapshot:previous" not in strategy.needs:
+        raise ContractError(
+            f"the strategy '{strategy.name}' needs {listed(sorted(early))}, which is there in the first "
+            "cycle only; it must need 'snapshot:previous' too, for the cycles after it"
         )
     return strategy
 

@@ -1,5 +1,7 @@
 import csv
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +72,16 @@ def test_another_configuration_in_the_same_folder_shows_the_difference(finished_
     assert again.code == 1
     assert "made with another configuration (cycles: 3 there, 4 here)" in again.err
     assert again.err.count("\n") == 1
+
+
+def test_going_on_with_other_packages_is_noted(finished_run, nextlabel, tmp_path):
+    folder = tmp_path / "moved"
+    shutil.copytree(finished_run.folder, folder)
+    record = folder / "experiment.toml"
+    record.write_text(re.sub(r'torch = ".*"', 'torch = "1.0.0"', record.read_text()))
+    again = nextlabel("run", *finished_run.options, "--out", folder)
+    assert again.code == 0
+    assert "begun elsewhere (torch: 1.0.0 there" in " ".join(again.err.split())
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.grid import Cell, Grid, make_grid
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.bench.workers import Ended, Event, Started, run_cells
 from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
-from nextlabel.errors import BusyError, ConfigurationError, DataError
+from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.locks import alone
 from nextlabel.results import Row, to_csv
 
 __all__ = ["Experiment", "default_folder", "default_jobs"]
-
-LOCK_SECONDS = 10.0
-"""How long to wait for another process that works in the run directory."""
 
 
 def default_folder(config: ExperimentConfig) -> Path:
@@ -48,11 +43,19 @@ def _cores() -> int:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration and the folder that holds, or will hold, its cells and results."""
+    """A configuration and the folder that holds, or will hold, its cells and results.
+
+    Attributes:
+        config: The configuration.
+        grid: Its cells.
+        folder: The run directory.
+        notes: What the user should know, a sentence each.
+    """
 
     config: ExperimentConfig
     grid: Grid
     folder: Path
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def open(config: ExperimentConfig, folder: Path) -> Experiment:
@@ -62,12 +65,14 @@ class Experiment:
             ConfigurationError: The directory holds an experiment of another configuration, or other files.
             DataError: The directory cannot be written.
         """
-        experiment = Experiment(config, make_grid(config), folder)
+        grid = make_grid(config)
+        experiment = Experiment(config, grid, folder, grid.notes)
         record = folder / "experiment.toml"
         try:
             if record.exists():
-                experiment._compare(read_toml(record))
-                return experiment
+                there = read_toml(record)
+                experiment._compare(there)
+                return replace(experiment, notes=(*grid.notes, *_moved(there.get("environment", {}))))
             if folder.exists() and any(path.name != "experiment.toml.new" for path in folder.iterdir()):
                 raise ConfigurationError(
                     f"expected an empty run directory, but {folder} holds other files; choose another --out"
@@ -102,7 +107,7 @@ class Experiment:
         Raises:
             BusyError: Another process runs this experiment.
         """
-        with self._alone():
+        with alone(self.folder / "run.lock", f"running the experiment in {self.folder}"):
             for event in run_cells(self.unfinished, self.folder / "cells", jobs=jobs):
                 folder = self.folder / "cells" / event.cell.name
                 if isinstance(event, Started):
@@ -138,13 +143,10 @@ class Experiment:
                 "choose another --out, or the settings it was made with"
             )
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        try:
-            with FileLock(self.folder / "run.lock", timeout=LOCK_SECONDS):
-                yield
-        except Timeout as error:
-            raise BusyError(
-                f"another process is running the experiment in {self.folder}; "
-                "wait for it, or end it and try again"
-            ) from error
+
+def _moved(there: Mapping[str, Any]) -> list[str]:  # Any: TOML
+    """Say so where a run was begun with other packages than those it goes on with."""
+    changed = differences(there, describe_environment())
+    if not changed:
+        return []
+    return [f"this run was begun elsewhere ({'; '.join(changed)}): the last digits of its figures may differ"]

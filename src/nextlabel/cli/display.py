@@ -38,7 +38,7 @@ def follow(events: Iterator[Event], experiment: Experiment, *, quiet: bool = Fal
     console = Console(stderr=True, quiet=quiet)
     total = len(experiment.grid.cells)
     finished = total - len(experiment.unfinished)
-    for note in experiment.grid.notes:
+    for note in experiment.notes:
         console.print(f"Note: {note}")
     if finished:
         console.print(f"{finished} of {total} cells were finished before")
