@@ -170,8 +170,12 @@ def test_one_pair_has_a_difference_but_no_p_value() -> None:
 
 
 def test_differences_that_are_all_alike_have_the_limit_as_p_value() -> None:
-    assert paired_difference([3, 4], [1, 2]).p == 0.0
-    assert paired_difference([1, 2], [1, 2]).p == 1.0
+    assert paired_difference([3, 4, 5], [1, 2, 3]).p == 0.0
+    assert paired_difference([1, 2, 3], [1, 2, 3]).p == 1.0
+
+
+def test_two_pairs_have_no_p_value_however_alike_they_are() -> None:
+    assert paired_difference([0.95, 0.96], [0.94, 0.95]).p is None
 
 
 def test_pairs_of_unequal_number_are_refused() -> None:

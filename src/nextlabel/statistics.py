@@ -62,7 +62,7 @@ class PairedDifference:
 
     Attributes:
         interval: The mean of ``first - second`` with its confidence interval.
-        p: Two-sided p-value of the paired t-test, in [0, 1]; None where there is one pair only.
+        p: Two-sided p-value of the paired t-test, in [0, 1]; None with fewer than three pairs.
     """
 
     interval: Interval
@@ -87,6 +87,11 @@ class LabelsSaved:
     random_labels: float
     strategy_labels: float
     target: float
+
+
+FEWEST_PAIRS = 3
+"""Shares of a few hundred test items lie on a lattice, so two differences that are alike are no rare event;
+a t-test would take them for certainty."""
 
 
 def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -201,7 +206,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, *, level: float = 0.9
     if len(a) != len(b):
         raise DataError(f"paired values need one of each a seed, but got {len(a)} and {len(b)}")
     interval = mean_interval(a - b, level=level)
-    if interval.half_width is None:
+    if interval.half_width is None or interval.n < FEWEST_PAIRS:
         return PairedDifference(interval, None)
     if interval.half_width == 0:
         return PairedDifference(interval, 1.0 if interval.mean == 0 else 0.0)

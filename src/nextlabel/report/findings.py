@@ -34,7 +34,8 @@ def lead(section: Section) -> str:
     if not section.against_random:
         return f"{where}, there is no learning curve to compare: one cycle only, or no seed in common."
     if all(comparison.p is None for comparison in section.against_random.values()):
-        return f"{where}, {_mean_ratios(section)}, but with one seed none of this can be told from chance."
+        doubt = f"with {_seeds(section)} none of this can be told from chance"
+        return f"{where}, {_mean_ratios(section)}, but {doubt}."
     return f"{where}, {_compared(section)}."
 
 
