@@ -163,7 +163,7 @@ def _continue_at(folder: Path, pool: Pool, needs: frozenset[str]) -> int:
 def _state(folder: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, json.JSONDecodeError):  # the latter after a power cut: scan again
         return None
     return state
 

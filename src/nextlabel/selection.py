@@ -27,7 +27,7 @@ __all__ = ["Choice", "choose", "score", "select"]
 _LOGGER = logging.getLogger("nextlabel")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """What a strategy chose.
 

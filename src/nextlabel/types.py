@@ -59,7 +59,7 @@ NEEDS: Mapping[str, str] = {
 """All that a strategy may declare in ``needs``, with its meaning; ``extra:NAME`` asks for an extra field."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outputs:
     """What a model says of some items: row i of every field is item i.
 
@@ -100,7 +100,7 @@ class Outputs:
         return sizes.pop() if sizes else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PoolView:
     """All that a strategy may see of a campaign, in rows.
 
@@ -197,7 +197,7 @@ class Restorable(Protocol):
         """Forget every training: the next ``fit`` starts as if it were the first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forward:
     """One forward pass: (B, C) raw outputs and, where the model can give them, (B, D) embeddings."""
 
@@ -209,7 +209,7 @@ Network: TypeAlias = nn.Module
 """A module whose call returns a :class:`Forward`; learners wrap the user's module into one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Losses:
     """The parts of a training loss by name, each a scalar tensor, weights already applied."""
 

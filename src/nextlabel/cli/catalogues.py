@@ -38,19 +38,15 @@ def _show(title: str, cards: Iterable[Card], *, as_json: bool) -> None:
             {title: [{key: v for key, v in asdict(card).items() if key != "target"} for card in cards]}
         )
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
 
-    console = Console(highlight=False)
+    table = Table(box=SIMPLE_HEAD, show_lines=True, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for column in ("name", "needs", "cost", "when to use", "citation"):
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
     for card in cards:
-        console.print(card.name, style="bold")
-        needs = ", ".join(card.needs)
-        for label, text in (
-            ("when", card.when),
-            ("needs", needs),
-            ("cost", card.cost),
-            ("from", card.citation),
-        ):
-            if text:
-                console.print(Padding(f"{label:<6} {text}", (0, 0, 0, 2)), markup=False)
-        console.print()
+        needs = "\n".join(card.needs)
+        table.add_row(*(Text(text) for text in (card.name, needs, card.cost, card.when, card.citation)))
+    Console(highlight=False).print(table)

@@ -27,24 +27,26 @@ def status(
 
 
 def _show_run(run: Path, *, as_json: bool) -> None:
-    from nextlabel.bench.grid import make_grid
     from nextlabel.bench.outcome import cell_state
     from nextlabel.config import load_config
 
-    cells = make_grid(load_config(run / "experiment.toml")).cells
-    states = {cell.name: cell_state(run / "cells" / cell.name) for cell in cells}
+    config = load_config(run / "experiment.toml")
+    total = len(config.dataset) * len(config.strategy) * len(config.objective) * config.seeds
+    states = {folder.name: cell_state(folder) for folder in sorted((run / "cells").glob("*"))}
     counts = {
-        word: sum(state == word for state in states.values())
-        for word in ("finished", "failed", "begun", "waiting")
+        word: sum(state == word for state in states.values()) for word in ("finished", "failed", "begun")
     }
+    counts["waiting"] = total - sum(counts.values())
     if as_json:
         print_json({"run": str(run), "cells": states, **counts})
         return
-    typer.echo(f"{run}: {counts['finished']} of {len(cells)} cells finished")
-    for word in ("failed", "begun", "waiting"):
+    typer.echo(f"{run}: {counts['finished']} of {total} cells finished")
+    for word in ("failed", "begun"):
         if counts[word]:
             names = [name for name, state in states.items() if state == word]
             typer.echo(f"  {counts[word]} {word}: {', '.join(names)}")
+    if counts["waiting"]:
+        typer.echo(f"  {counts['waiting']} waiting")
 
 
 def _show_campaign(folder: Path, *, as_json: bool) -> None:

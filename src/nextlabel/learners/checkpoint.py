@@ -89,7 +89,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    unfinished = path.with_name(f"{path.name}.tmp")  # one name, so that what a kill leaves is written over
     try:
         with unfinished.open("wb") as file:
             file.write(content)

@@ -57,7 +57,9 @@ def kmeans_plus_plus(
     """Draw rows with probability proportional to the squared distance to the nearest drawn one.
 
     David Arthur and Sergei Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007,
-    step 1b-c. Where every row left is at distance 0 the method is undefined: the rest is drawn uniformly.
+    step 1b-c. scikit-learn's ``kmeans_plusplus`` wants the points as a matrix; here they need not exist, as
+    the gradient embeddings of BADGE do not. Where every row left is at distance 0 the method is
+    undefined: the rest is drawn uniformly.
 
     Args:
         distances_from: Gives the squared distances of all rows to a drawn one.
