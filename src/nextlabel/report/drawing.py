@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -197,7 +198,7 @@ def draw(
         figure = Figure(figsize=(4.6, height), layout="constrained")
         axes = figure.add_subplot()
         paint(axes)
-        axes.set_title(title)
+        axes.set_title(textwrap.fill(title, 42))  # about as wide as the axes
         axes.tick_params(length=0)
         handles, labels = axes.get_legend_handles_labels()
         if handles:
