@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -213,3 +214,14 @@ def test_neither_inputs_nor_the_global_random_state_are_touched():
         select(name, 5, **arrays)
     assert torch.equal(before, torch.get_rng_state())
     assert all(np.array_equal(np.array(arrays[key]), copies[key]) for key in arrays)
+
+
+@pytest.mark.parametrize("entry", [partial(select, batch_size=1), score])
+def test_a_misspelt_argument_is_named_before_the_missing_array(entry):
+    with pytest.raises(ConfigurationError, match="the strategy 'margin' has no option 'log_prob'"):
+        entry(strategy="margin", log_prob=np.log([[0.5, 0.5]]))
+
+
+def test_a_seed_that_is_no_whole_number_is_refused():
+    with pytest.raises(ConfigurationError, match="seed must be a whole number, but is 'a'"):
+        select("random", 1, log_probs=np.log([[0.5, 0.5]]), seed="a")

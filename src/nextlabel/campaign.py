@@ -154,6 +154,8 @@ class Campaign:
         Raises:
             LabelsError: An id or a label is not acceptable; then none of them is recorded.
         """
+        if not isinstance(labels, Mapping):
+            raise LabelsError(f"expected labels by id, {{id: label}}, but got {type(labels).__name__}")
         indices = {item: self.setup.label(item, label) for item, label in labels.items()}
         return self.ledger.tell(indices, by=by, replace=replace)
 
@@ -207,6 +209,8 @@ class Campaign:
             raise ConfigurationError(
                 f"expected a new folder for the fork, but {target} already holds a campaign"
             )
+        if target.resolve().is_relative_to(self.path.resolve()):
+            raise ConfigurationError(f"expected a folder outside {self.path} for the fork, but got {target}")
         learner = changes.pop("learner", self.learner)
         setup = self.setup.changed(self.pool, learner, changes)
         for cycle in sorted((self.path / "cycles").glob("*")):

@@ -54,6 +54,8 @@ class Setup:
             ContractError: The learner or the strategy lacks a method.
             DataError: The pool is empty.
         """
+        if not isinstance(pool, Pool):
+            raise DataError(f"a campaign needs a Pool(data, ids), but got {type(pool).__name__}")
         if not len(pool):
             raise DataError("the pool is empty: a campaign needs at least one item to ask about")
         for name, value in (("batch_size", batch_size), ("start_size", start_size)):
@@ -66,6 +68,8 @@ class Setup:
                 who = type(learner).__name__
                 raise ContractError(f"a learner needs the methods fit and predict, but {who} has no {method}")
         names = tuple(classes) if classes is not None else None
+        if names is not None and (len(names) < 2 or not all(isinstance(name, str) for name in names)):
+            raise ConfigurationError(f"classes must be the names of at least 2 classes, but are {classes!r}")
         if names is not None and len(set(names)) != len(names):
             raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
         numbers = int(batch_size), int(start_size), int(seed)
@@ -83,8 +87,10 @@ class Setup:
             raise ConfigurationError(
                 f"a fork can change {listed(['learner', *changeable])}, but not {listed(unknown)}"
             )
+        options = changes.get("strategy_options") or {}
+        same = self.strategy.name if options else self.strategy  # options are for what is made by name
         return Setup.checked(
-            pool, learner, changes.get("strategy", self.strategy), changes.get("strategy_options") or {},
+            pool, learner, changes.get("strategy", same), options,
             batch_size=changes.get("batch_size", self.batch_size), start_size=self.start_size,
             seed=changes.get("seed", self.seed), classes=self.classes,
         )  # fmt: skip

@@ -124,6 +124,7 @@ def select(
     >>> select("margin", 2, log_probs=np.log(probs))
     array([1, 2])
     """
+    chooser = _created(strategy, options)  # first, so that a misspelt argument is named as such
     view = view_of_arrays(
         log_probs=log_probs,
         values=values,
@@ -134,7 +135,7 @@ def select(
         labels=labels,
         extra=extra,
     )
-    choice = choose(_created(strategy, options), view, batch_size, rng=_rng(seed))
+    choice = choose(chooser, view, batch_size, rng=_rng(seed))
     if choice.shortfall:
         _LOGGER.warning("a batch of %d was wanted, but only %d are left: taking all", batch_size, view.size)
     rows: np.ndarray = choice.rows.numpy()
@@ -169,6 +170,7 @@ def score(
     >>> score("least_confidence", log_probs=np.log([[0.75, 0.25], [0.5, 0.5]])).round(6)
     array([0.25, 0.5 ])
     """
+    scorer = _created(strategy, options)
     view = view_of_arrays(
         log_probs=log_probs,
         values=values,
@@ -179,7 +181,6 @@ def score(
         labels=labels,
         extra=extra,
     )
-    scorer = _created(strategy, options)
     if not _is_scorer(scorer):
         raise ConfigurationError(
             f"a strategy with scores was expected, but '{scorer.name}' chooses a batch as a whole; "
@@ -201,6 +202,8 @@ def _created(strategy: str | Scorer | Strategy, options: dict[str, object]) -> S
 
 
 def _rng(seed: int) -> torch.Generator:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
     return torch.Generator().manual_seed(derive(seed, "select"))
 
 

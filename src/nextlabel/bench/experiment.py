@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,8 @@ class Experiment:
                 if isinstance(event, Started):
                     begin(folder, event.cell)
                 elif isinstance(event, Ended) and event.error:
-                    fail(folder, event.error, event.details)
+                    with suppress(OSError):  # on a full disk; the event itself says what happened
+                        fail(folder, event.error, event.details)
                 yield event
             self._write_results()
 

@@ -1,0 +1,39 @@
+"""Campaigns opened, told and forked in ways that cannot work: each is refused in one sentence."""
+
+import pytest
+import torch
+
+from nextlabel.campaign import Campaign
+from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from ridge import RidgeLearner
+
+
+def make(path, pool, strategy="margin", **options):
+    return Campaign(path, pool, RidgeLearner(), strategy, batch_size=5, start_size=9, **options)
+
+
+def test_data_without_ids_is_no_pool(tmp_path):
+    with pytest.raises(DataError, match="needs a Pool"):
+        make(tmp_path, torch.zeros(3, 1))
+
+
+@pytest.mark.parametrize("classes", [(0, 1, 2), (), ("one",)])
+def test_what_names_no_two_classes_is_refused(tmp_path, pool, classes):
+    with pytest.raises(ConfigurationError, match="classes must be the names of at least 2 classes"):
+        make(tmp_path, pool, classes=classes)
+
+
+def test_labels_must_come_by_id(tmp_path, pool):
+    with pytest.raises(LabelsError, match=r"labels by id, \{id: label\}, but got list"):
+        make(tmp_path, pool).tell([(pool.ids[0], 1)])
+
+
+def test_a_fork_inside_the_campaign_is_refused(tmp_path, pool):
+    with pytest.raises(ConfigurationError, match="expected a folder outside"):
+        make(tmp_path / "one", pool).fork(tmp_path / "one" / "cycles" / "fork")
+
+
+def test_a_fork_can_change_the_options_of_its_strategy_alone(tmp_path, pool):
+    campaign = make(tmp_path / "one", pool, strategy="cod")
+    fork = campaign.fork(tmp_path / "two", strategy_options={"first_cycle": "random"})
+    assert fork.setup.settings()["strategy_options"]["first_cycle"] == "random"
