@@ -75,6 +75,17 @@ def test_missing_fields_are_named_with_their_meaning(need, message):
         checked({need})
 
 
+@pytest.mark.parametrize("strategy", ["badge", "core_set"])
+def test_embeddings_whose_distances_would_overflow_are_named(strategy):
+    embeddings = np.ones((4, 2), dtype=np.float32)
+    embeddings[2, 1] = -1e30
+    log_probs = np.log(np.full((4, 2), 0.5))
+    with pytest.raises(
+        DataError, match=r"embeddings must be at most 1e\+15 in size.*row 2 has 1e\+30; scale"
+    ):
+        select(strategy, 2, log_probs=log_probs, embeddings=embeddings, labelled_embeddings=embeddings[:0])
+
+
 def test_missing_labelled_fields_say_how_to_pass_none():
     with pytest.raises(DataError, match=r"'labelled_embeddings'.*pass an array of 0 rows"):
         select("core_set", 1, embeddings=np.ones((3, 2)))

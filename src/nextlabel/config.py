@@ -66,7 +66,7 @@ class LearnerConfig(_Strict):
     schedule: Literal["constant", "multistep", "cosine", "one_cycle"] | None = Field(
         default=None, description="Course of the learning rate."
     )
-    augment: list[str] | None = Field(default=None, description="Batched augmentations, by name.")
+    augment: list[str] | str | None = Field(default=None, description="Batched augmentations, by name.")
     mixed_precision: Literal["no", "fp16", "bf16"] = Field(
         default="no", description="Arithmetic of the forward pass."
     )
@@ -105,6 +105,12 @@ class ExperimentConfig(_Strict):
         default_factory=dict, description="Options of objectives, by objective."
     )
 
+    recipes: dict[str, dict[str, Any]] | None = Field(
+        default=None,
+        exclude=True,
+        description="What a resolved file says of the training on each data set; compared, never set.",
+    )
+
     @field_validator("dataset", "strategy", "objective", mode="before")
     @classmethod
     def _one_or_many(cls, names: Any) -> Any:  # Any: not validated yet
@@ -116,6 +122,13 @@ class ExperimentConfig(_Strict):
         if len(set(names)) != len(names):
             raise ValueError(f"names must be distinct, but got {', '.join(names)}")
         return names
+
+    @field_validator("start", "batch_size", mode="before")
+    @classmethod
+    def _a_number(cls, amount: Any) -> Any:  # Any: not validated yet
+        if isinstance(amount, bool):
+            raise ValueError(f"expected a count or a share, but got {str(amount).lower()}")
+        return amount
 
     @field_validator("start", "batch_size")
     @classmethod
@@ -142,7 +155,6 @@ def load_config(
     """
     tree = read_toml(path) if path else {}
     tree.pop("environment", None)  # a resolved file records where it ran; that is not a setting
-    tree.pop("recipes", None)
     tree |= {key: value for key, value in (options or {}).items() if value is not None}
     for setting in settings:
         _assign(tree, setting)
@@ -159,7 +171,7 @@ def read_toml(path: Path) -> Tree:
         ConfigurationError: It is missing or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -172,7 +172,7 @@ def _create(folder: Path, fields: dict[str, Tensor], pool: Pool) -> dict[str, np
     folder.mkdir(parents=True, exist_ok=True)
     size = sum(len(pool) * tensor[0].numel() * 4 for tensor in fields.values())
     if size > shutil.disk_usage(folder).free:  # a mapped file on a full disk would kill the process (SIGBUS)
-        raise OSError(errno.ENOSPC, f"{size / 1e6:.0f} MB are needed")
+        raise OSError(errno.ENOSPC, f"{size / 1e6:.1f} MB are needed")
     (folder / "ids.json").write_text(json.dumps(pool.ids), encoding="utf-8")
     return {
         name: np.lib.format.open_memmap(

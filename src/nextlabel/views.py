@@ -25,6 +25,9 @@ __all__ = ["Array", "checked_view", "tensor_of", "view_of_arrays"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
 
+_LARGEST = 1e15
+"""Squares of this size, summed over a million features, still fit into float32 (3.4e38)."""
+
 _AXES = {"log_probs": ("N", "K", "C"), "values": ("N", "K", "O"), "embeddings": ("N", "D")}
 
 _TOLERANCE = 1e-3
@@ -221,6 +224,8 @@ def _checked_tensor(name: str, tensor: Tensor, items: _Items) -> Shaped[Tensor, 
     _check_finite(label, tensor, items.named)
     if name == "log_probs":
         _check_normalised(label, tensor, items.named)
+    if name == "embeddings":
+        _check_size(label, tensor, items.named)
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
@@ -234,6 +239,19 @@ def _check_finite(label: str, tensor: Tensor, named: Callable[[int], str]) -> No
                 f"{label} must be finite, but {named(rows.start + row)} has {value}; "
                 "find out where the model's outputs overflow or leave the item out"
             )
+
+
+def _check_size(label: str, embeddings_nd: Tensor, named: Callable[[int], str]) -> None:
+    if not len(embeddings_nd):
+        return
+    low, high = embeddings_nd.aminmax(dim=1)
+    size = torch.maximum(-low, high)
+    if size.max() > _LARGEST:
+        row = int(size.argmax())
+        raise DataError(
+            f"{label} must be at most {_LARGEST:.0e} in size, for distances between them are squared, but "
+            f"{named(row)} has {size[row].item():.3g}; scale or normalise them"
+        )
 
 
 def _check_normalised(label: str, log_probs_nkc: Tensor, named: Callable[[int], str]) -> None:

@@ -75,6 +75,22 @@ def test_options_that_cannot_be_used_are_refused_before_any_work(options, senten
         grid(**options)
 
 
+def test_a_recorded_recipe_that_was_edited_is_refused_and_an_untouched_one_taken():
+    recipes = {"digits": dict(grid().recipes["digits"])}
+    assert grid(recipes=recipes).cells == grid().cells
+    recipes["digits"]["epochs"] = 2
+    with pytest.raises(
+        ConfigurationError, match=r"digits.epochs: 2 there, 60 here.*change the table 'learner'"
+    ):
+        grid(recipes=recipes)
+
+
+def test_a_device_that_is_not_there_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match="needs a CUDA GPU"):
+        grid(device="cuda")
+
+
 def test_more_labels_than_the_pool_has_are_noted():
     assert grid().notes == ()
     (note,) = grid(start=1400, batch_size=10).notes

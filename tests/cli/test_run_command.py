@@ -131,7 +131,7 @@ def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, finish
     broken = ["--objective", "supervised,squared_error", "--out", tmp_path / "run"]
     done = subprocess.run(command(*options, *broken), capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "1 cells failed, the first with:" in done.stderr
+    assert "1 cell failed, the first with:" in done.stderr
     assert "Run the same command again to retry" in done.stderr
     assert len(read_csv(tmp_path / "run" / "results.csv")) == 2
     (failed,) = (tmp_path / "run").glob("cells/*/failed.json")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from nextlabel.config import Device, ExperimentConfig, LearnerConfig, fingerprint
+from nextlabel.config import Device, ExperimentConfig, LearnerConfig, differences, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
@@ -95,7 +95,8 @@ def make_grid(config: ExperimentConfig) -> Grid:
             range(config.seeds), config.dataset, config.objective, config.strategy
         )
     )  # fmt: skip
-    if config.learner != LearnerConfig():
+    _check_recipes(config, recipes)
+    if config.learner != LearnerConfig() or config.device != "auto":
         _check_learners(cells, data)
     notes = tuple(note for name in config.dataset if (note := _shortfall(config, name, len(data[name]))))
     return Grid(cells, recipes, notes)
@@ -118,6 +119,16 @@ def _shortfall(config: ExperimentConfig, name: str, size: int) -> str | None:
         f"{config.cycles} cycles on {name} ask for {wanted:,} labels, but the pool has {size:,} items: "
         "the last batch takes what is left, and the campaign ends there"
     )
+
+
+def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, Any]]) -> None:  # Any: TOML
+    """Refuse a file whose record of the recipes is not what its settings come to."""
+    changed = differences(config.recipes or recipes, recipes)
+    if changed:
+        raise ConfigurationError(
+            f"the tables 'recipes' record what the settings come to and set nothing, but they differ "
+            f"({'; '.join(changed)}); change the table 'learner' instead, and leave 'recipes' out"
+        )
 
 
 def _check_learners(cells: tuple[Cell, ...], data: Mapping[str, LabelledData]) -> None:

@@ -85,8 +85,9 @@ def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_j
             typer.echo(f"Report: {page}")
     if failures:
         first = next(iter(failures.values())).rstrip(".")
+        count = f"{len(failures)} cell{'s' * (len(failures) > 1)}"
         print_error(
-            f"{len(failures)} cells failed, the first with: {first}. Run the same command again to retry; "
+            f"{count} failed, the first with: {first}. Run the same command again to retry; "
             f"the details are in {folder / 'cells' / next(iter(failures)) / 'failed.json'}",
             as_json=as_json,
         )

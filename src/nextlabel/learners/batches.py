@@ -24,10 +24,10 @@ __all__ = ["DeviceCache", "Order", "as_input", "sequential", "stream"]
 
 
 def as_input(batch: Tensor) -> Tensor:
-    """Return a batch as models take it: uint8 as float32 in [0, 1], float64 as float32, others as is."""
+    """Return a batch as models take it: uint8 as float32 in [0, 1], other floats as float32, others as is."""
     if batch.dtype == torch.uint8:
         return batch.float() / 255
-    return batch.float() if batch.dtype == torch.float64 else batch
+    return batch.float() if batch.is_floating_point() else batch
 
 
 class Order:

@@ -62,8 +62,8 @@ class TorchLearner:
     Optimiser and schedule begin anew in every fit. Chance inside modules must come from torch's generators.
 
     Pools of tensors stay on the device and are sliced there; others come through a DataLoader. uint8 inputs
-    are turned into float32 in [0, 1], float64 into float32; any other normalisation is the model's or the
-    data set's.
+    are turned into float32 in [0, 1], other floats into float32; any other normalisation is the model's or
+    the data set's.
 
     Args:
         model: A function that returns a new module, called under a generator that is derived from the seed;
