@@ -94,6 +94,42 @@ def test_run_spends_exactly_its_labels(tmp_path, pool, truth):
     assert not state.outstanding
 
 
+def test_processes_that_share_a_budget_of_labels_do_not_overspend_it(tmp_path, pool, truth):
+    mine, other = make(tmp_path, pool), make(tmp_path, pool)
+
+    def slow(ids):  # while this oracle thinks, another process answers a part
+        if len(mine.state.labels) < 15:
+            other.tell({ids[0]: truth[ids[0]]})
+        return {item: truth[item] for item in ids}
+
+    state = mine.run(slow, until=Budget(labels=16))
+    assert len(state.labels) == 16
+    assert other.run(SimulatedOracle(truth), until=Budget(labels=16)).labels == state.labels
+
+
+def test_a_removed_state_is_made_again_from_the_ledger(tmp_path, pool, truth, caplog):
+    campaign = make(tmp_path / "a", pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    shutil.rmtree(next((tmp_path / "a").glob("cycles/0002/train-*")))
+    learner = RidgeLearner()
+    again = make(tmp_path / "a", pool, learner)
+    with caplog.at_level(logging.WARNING, logger="nextlabel"):
+        asked = again.ask()
+    assert learner.fits == 1
+    assert "training cycle 2 again" in caplog.text
+    calm = make(tmp_path / "b", pool)
+    calm.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    assert calm.ask() == asked
+
+
+def test_a_fork_before_a_cycle_that_is_not_there_leaves_nothing_behind(tmp_path, pool, truth):
+    campaign = make(tmp_path / "a", pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    with pytest.raises(ConfigurationError, match=r"before_cycle must be in 0\.\.2, but is 9"):
+        campaign.fork(tmp_path / "b", before_cycle=9)
+    assert not (tmp_path / "b").exists()
+
+
 def test_run_comes_back_where_the_oracle_is_silent_and_goes_on_later(tmp_path, pool, truth):
     campaign = make(tmp_path, pool)
     answered = []

@@ -72,7 +72,9 @@ class Query:
 class Campaign:
     """A labelling campaign, kept in one folder.
 
-    Opening the folder again continues the campaign; its settings must then be the same.
+    Opening the folder again continues the campaign; its settings must then be the same. The pool's ids and
+    the arguments from ``strategy`` to ``strategy_options`` are compared with those of before; how the learner
+    is made is not known here, and is the caller's to keep.
 
     Args:
         path: The campaign's folder; made where it is missing.
@@ -140,7 +142,7 @@ class Campaign:
             BusyError: Another process is asking.
             DataError: Nothing is left to ask.
         """
-        return self._ask(at_most=None)
+        return self._ask(Budget())
 
     def tell(self, labels: Mapping[ItemId, Label | str], *, by: str = "", replace: bool = False) -> State:
         """Record labels: any part, in any order, of asked items or of others in the pool.
@@ -186,12 +188,12 @@ class Campaign:
                 answers = oracle(state.outstanding)
                 if not answers:
                     return state
-                self.tell(answers)
+                self._tell_what_is_open(answers)
             elif state.labels and (_spent(state, until) or len(state.labels) == len(self.pool)):
                 self.train()
                 return self.state
             else:
-                self._ask(at_most=until.labels - len(state.labels) if until.labels else None)
+                self._ask(until)
 
     def fork(self, path: Path | str, *, before_cycle: int | None = None, **changes: Any) -> Campaign:
         """Copy the campaign into another folder, to go on from there in another way.
@@ -213,6 +215,10 @@ class Campaign:
             raise ConfigurationError(f"expected a folder outside {self.path} for the fork, but got {target}")
         learner = changes.pop("learner", self.learner)
         setup = self.setup.changed(self.pool, learner, changes)
+        if before_cycle is not None and not 0 <= before_cycle <= self.state.cycle + 1:
+            raise ConfigurationError(
+                f"before_cycle must be in 0..{self.state.cycle + 1}, but is {before_cycle}"
+            )
         for cycle in sorted((self.path / "cycles").glob("*")):
             if before_cycle is None or int(cycle.name) < before_cycle:
                 shutil.copytree(cycle, target / "cycles" / cycle.name, dirs_exist_ok=True)
@@ -234,15 +240,25 @@ class Campaign:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _ask(self, *, at_most: int | None) -> tuple[ItemId, ...]:
+    def _ask(self, budget: Budget) -> tuple[ItemId, ...]:
         with self._alone():
-            state = self.state
-            if not state.outstanding:
+            state = self.state  # other processes may have asked and told while this one waited
+            if not state.outstanding and not (state.labels and _spent(state, budget)):
+                at_most = budget.labels - len(state.labels) if budget.labels else None
                 if state.labels:
                     self._query(Plan.next(state, self.pool, self.path), at_most)
                 else:
                     self._start(at_most)
             return self.state.outstanding
+
+    def _tell_what_is_open(self, answers: Mapping[ItemId, Label]) -> None:
+        """Tell the answers but for those that another process told while the oracle thought."""
+        while open_ := {item: label for item, label in answers.items() if item not in self.state.labels}:
+            try:
+                self.tell(open_)
+            except LabelsError:
+                if not any(item in self.state.labels for item in open_):
+                    raise
 
     def _start(self, at_most: int | None) -> None:
         size = self._size(self.setup.start_size, len(self.pool), at_most)
@@ -283,10 +299,17 @@ class Campaign:
     def _train(self, plan: Plan) -> Mapping[str, Any]:  # Any: JSON
         """Bring the learner to the end of this training, by fit or load, and return its measures."""
         measured = self.state.measurements.get((plan.cycle, plan.name))
-        if measured is not None and isinstance(self.learner, Restorable):
-            self.learner.load(plan.folder)
-        else:
+        if measured is None or not isinstance(self.learner, Restorable):
             self._fit(plan, record=measured is None)
+        else:
+            try:
+                self.learner.load(plan.folder)
+            except (
+                DataError
+            ) as error:  # the state was removed; it is a function of the ledger, so make it again
+                logger.warning("%s; training cycle %d again", error, plan.cycle)
+                shutil.rmtree(plan.folder, ignore_errors=True)
+                self._fit(plan, record=False)
         return self.state.measurements[plan.cycle, plan.name]
 
     def _fit(self, plan: Plan, *, record: bool) -> None:
