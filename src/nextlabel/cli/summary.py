@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import JustifyMethod
 from rich.table import Table as RichTable
 
 from nextlabel.report.sections import Section
@@ -21,25 +22,24 @@ SHORT = {
 }
 """Heads that let the table fit into 80 columns."""
 
+LEFT_OUT = ("p", "seeds")
+"""Columns that only the report has room for."""
+
 
 def as_rich(section: Section) -> RichTable:
-    """Return the summary of a section as a table for the terminal."""
+    """Return the summary of a section as a table for the terminal, without the columns in ``LEFT_OUT``."""
     summary = summary_table(section)
-    table = RichTable(
-        title=summary.caption,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        show_edge=False,
-    )
-    for place, header in enumerate(summary.headers):
-        table.add_column(
-            SHORT.get(header.lower(), header), justify="right" if place else "left", no_wrap=True
-        )
+    seeds = sorted({len(curve.seeds) for curve in section.curves})
+    title = f"{summary.caption}, {' or '.join(map(str, seeds))} seeds"
+    table = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.padding, table.pad_edge, table.show_edge = (0, 1, 0, 0), False, False
+    kept = [place for place, header in enumerate(summary.headers) if header.lower() not in LEFT_OUT]
+    for place in kept:
+        header = summary.headers[place]
+        justify: JustifyMethod = "right" if place else "left"
+        table.add_column(SHORT.get(header.lower(), header), justify=justify, no_wrap=True)
     for row in summary.rows:
-        table.add_row(*row)
+        table.add_row(*(row[place] for place in kept))
     return table
 
 
