@@ -39,7 +39,7 @@ def as_rich(section: Section) -> RichTable:
         justify: JustifyMethod = "right" if place else "left"
         table.add_column(SHORT.get(header.lower(), header), justify=justify, no_wrap=True)
     for row in summary.rows:
-        table.add_row(*(row[place] for place in kept))
+        table.add_row(*(row[place].replace("not reached", "never") for place in kept))  # 80 columns are few
     return table
 
 
