@@ -107,6 +107,20 @@ def test_processes_that_share_a_budget_of_labels_do_not_overspend_it(tmp_path, p
     assert other.run(SimulatedOracle(truth), until=Budget(labels=16)).labels == state.labels
 
 
+def test_an_oracle_that_returns_no_labels_by_id_is_refused_and_a_silent_one_ends_the_run(tmp_path, pool):
+    campaign = make(tmp_path, pool)
+    with pytest.raises(ContractError, match=r"an oracle must return labels by id.*but returned list"):
+        campaign.run(lambda ids: [0] * len(ids), until=Budget(cycles=2))
+    assert len(campaign.run(lambda ids: None, until=Budget(cycles=2)).outstanding) == 9
+
+
+def test_an_oracle_that_only_repeats_itself_ends_the_run(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    tell(campaign, truth, pool.ids[:9])
+    state = campaign.run(lambda ids: {pool.ids[0]: truth[pool.ids[0]]}, until=Budget(cycles=2))
+    assert len(state.outstanding) == 5
+
+
 def test_a_removed_state_is_made_again_from_the_ledger(tmp_path, pool, truth, caplog):
     campaign = make(tmp_path / "a", pool)
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.events import JSON, State
 from nextlabel.ledger import Ledger
 from nextlabel.locks import alone
@@ -184,11 +184,10 @@ class Campaign:
         """
         while True:
             state = self.state
-            if state.outstanding:
-                answers = oracle(state.outstanding)
-                if not answers:
-                    return state
-                self._tell_what_is_open(answers)
+            if asked := state.outstanding:
+                self._tell_what_is_open(oracle(asked) or {})
+                if self.state.outstanding == asked:
+                    return self.state
             elif state.labels and (_spent(state, until) or len(state.labels) == len(self.pool)):
                 self.train()
                 return self.state
@@ -253,6 +252,10 @@ class Campaign:
 
     def _tell_what_is_open(self, answers: Mapping[ItemId, Label]) -> None:
         """Tell the answers but for those that another process told while the oracle thought."""
+        if not isinstance(answers, Mapping):
+            raise ContractError(
+                f"an oracle must return labels by id, {{id: label}}, but returned {type(answers).__name__}"
+            )
         while open_ := {item: label for item, label in answers.items() if item not in self.state.labels}:
             try:
                 self.tell(open_)
