@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
-from nextlabel.campaign import Campaign
+from nextlabel.campaign import Budget, Campaign
 from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.oracles import SimulatedOracle
 from ridge import RidgeLearner
 
 
@@ -37,3 +40,17 @@ def test_a_fork_can_change_the_options_of_its_strategy_alone(tmp_path, pool):
     campaign = make(tmp_path / "one", pool, strategy="cod")
     fork = campaign.fork(tmp_path / "two", strategy_options={"first_cycle": "random"})
     assert fork.setup.settings()["strategy_options"]["first_cycle"] == "random"
+
+
+def test_another_network_than_before_is_refused_and_no_state_is_lost(tmp_path, pool, truth):
+    def opened(width):
+        network = nn.Sequential(nn.Linear(3, width), nn.Linear(width, 3))
+        made = TorchLearner(network, epochs=1, device="cpu")
+        return Campaign(tmp_path, pool, made, "margin", batch_size=5, start_size=9)
+
+    opened(4).run(SimulatedOracle(truth), until=Budget(cycles=2))
+    kept = sorted(tmp_path.rglob("end.safetensors"))
+    with pytest.raises(ConfigurationError, match="use the settings it was made with"):
+        opened(5).train()
+    assert sorted(tmp_path.rglob("end.safetensors")) == kept
+    assert len(kept) == 2

@@ -190,7 +190,8 @@ class Restorable(Protocol):
             moment: ``"end"`` of that training, its ``"initial"`` weights, or one ``"epoch"`` before the end.
 
         Raises:
-            DataError: The folder holds no such state.
+            DataError: The folder holds no such state, or a damaged one; a campaign then makes it again. A
+                state that is whole but of another model is another error, a ConfigurationError.
         """
 
     def reset(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from nextlabel.errors import ContractError, DataError
+from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.learners.checkpoint import (
     check_fits,
     joined,
@@ -93,11 +93,11 @@ def test_a_folder_that_is_not_there_is_told_in_one_sentence():
 def test_a_state_that_does_not_fit_is_refused_by_the_names_of_its_tensors():
     good = nn.Linear(2, 3).state_dict()
     check_fits(nn.Linear(2, 3), good, what="the model")
-    with pytest.raises(DataError, match=r"another shape of 'weight \(3, 2\) instead of \(3, 4\)'"):
+    with pytest.raises(ConfigurationError, match=r"another shape of 'weight \(3, 2\) instead of \(3, 4\)'"):
         check_fits(nn.Linear(4, 3), good, what="the model")
-    with pytest.raises(DataError, match="the model, but it lacks 'bias'"):
+    with pytest.raises(ConfigurationError, match="the model, but it lacks 'bias'"):
         check_fits(nn.Linear(2, 3), {"weight": good["weight"]}, what="the model")
-    with pytest.raises(DataError, match="it has besides 'bias'"):
+    with pytest.raises(ConfigurationError, match="it has besides 'bias'"):
         check_fits(nn.Linear(2, 3, bias=False), good, what="the model")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from learner_cases import fit, learner, same_bits, small_mlp, state
 
-from nextlabel.errors import DataError
+from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.learners import training
 from nextlabel.objectives.supervised import Supervised
 
@@ -109,7 +109,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_its_tensors(tmp_path):
     made.progress = kill_at(4)
     with pytest.raises(KilledError):
         fit(made, tmp_path)
-    with pytest.raises(DataError, match=r"it lacks 'hidden.1.weight'"):
+    with pytest.raises(ConfigurationError, match=r"it lacks 'hidden.1.weight'"):
         fit(learner(model=small_mlp), tmp_path)
 
 

@@ -28,9 +28,9 @@ def test_a_diverging_training_is_stopped_in_one_sentence_and_keeps_the_old_weigh
 
 def test_a_state_of_another_model_is_refused_by_its_tensors(tmp_path):
     fit(learner(model=small_mlp), tmp_path)
-    with pytest.raises(DataError, match=r"fits the model, but it lacks 'first.weight'"):
+    with pytest.raises(ConfigurationError, match=r"fits the model, but it lacks 'first.weight'"):
         learner().load(tmp_path)
-    with pytest.raises(DataError, match=r"'hidden.1.weight \(5, 6\) instead of \(9, 6\)'"):
+    with pytest.raises(ConfigurationError, match=r"'hidden.1.weight \(5, 6\) instead of \(9, 6\)'"):
         learner(model=lambda: Mlp((6,), 3, width=9)).load(tmp_path)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from nextlabel.errors import ContractError, DataError, listed
+from nextlabel.errors import ConfigurationError, ContractError, DataError, listed
 
 __all__ = [
     "check_fits",
@@ -125,7 +125,8 @@ def check_fits(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -
         what: Names the module in the message: ``"the model"``.
 
     Raises:
-        DataError: Tensors are missing, unknown or of another shape; the message names them.
+        ConfigurationError: Tensors are missing, unknown or of another shape; the message names them. It is
+            no DataError, because the state is whole: nobody may take it for lost and train over it.
     """
     own = module.state_dict(keep_vars=True)
     missing, unknown = (
@@ -140,7 +141,7 @@ def check_fits(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -
     faults = {"it lacks": missing, "it has besides": unknown, "it has another shape of": differing}
     told = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
     if told:
-        raise DataError(
+        raise ConfigurationError(
             f"expected a saved state that fits {what}, but {told}; use the settings it was made with"
         )
 

@@ -312,7 +312,8 @@ class TorchLearner:
 
         Raises:
             UnknownNameError: There is no such moment.
-            DataError: The folder holds no such state, or one that does not fit the model.
+            DataError: The folder holds no such state, or a damaged one.
+            ConfigurationError: The state does not fit the model.
         """
         if moment not in get_args(Moment):
             raise UnknownNameError("moment", moment, get_args(Moment))

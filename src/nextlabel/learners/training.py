@@ -163,7 +163,8 @@ class Training:
 
         Raises:
             ContractError: The loss is not finite.
-            DataError: The checkpoint is of another training or does not fit, or cannot be written.
+            DataError: The checkpoint is of another training or damaged, or cannot be written.
+            ConfigurationError: The checkpoint does not fit the model or the objective.
         """
         first = self._resume()
         self.network.train()
