@@ -216,7 +216,8 @@ def test_lazy_modules_train_and_load(tmp_path):
 
 
 def test_a_model_of_timm_trains_and_gives_embeddings(tmp_path):
-    timm = pytest.importorskip("timm")
+    import timm
+
     points = torch.rand(9, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     pool = Pool(points, [str(row) for row in range(9)])
     made = learner(model=lambda: timm.create_model("resnet10t", num_classes=3), epochs=1, batch_size=9)
