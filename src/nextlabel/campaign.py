@@ -230,7 +230,7 @@ class Campaign:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Close the ledger; using the campaign again is an error, closing it twice is not."""
+        """Close the ledger's connections; do not use the campaign afterwards. Closing twice does nothing."""
         self.ledger.close()
 
     def __enter__(self) -> Campaign:
