@@ -54,3 +54,12 @@ def test_another_network_than_before_is_refused_and_no_state_is_lost(tmp_path, p
         opened(5).train()
     assert sorted(tmp_path.rglob("end.safetensors")) == kept
     assert len(kept) == 2
+
+
+def test_a_fork_leaves_foreign_files_among_the_cycles_behind(tmp_path, pool, truth):
+    campaign = make(tmp_path / "one", pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    (tmp_path / "one" / "cycles" / ".DS_Store").touch()
+    for name, before in (("two", 2), ("three", None)):
+        campaign.fork(tmp_path / name, before_cycle=before)
+        assert not (tmp_path / name / "cycles" / ".DS_Store").exists()

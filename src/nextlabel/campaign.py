@@ -218,7 +218,7 @@ class Campaign:
             raise ConfigurationError(
                 f"before_cycle must be in 0..{self.state.cycle + 1}, but is {before_cycle}"
             )
-        for cycle in sorted((self.path / "cycles").glob("*")):
+        for cycle in sorted((self.path / "cycles").glob("[0-9]*")):
             if before_cycle is None or int(cycle.name) < before_cycle:
                 shutil.copytree(cycle, target / "cycles" / cycle.name, dirs_exist_ok=True)
         # the ledger last: a fork that is killed before has none, and is made again
