@@ -142,7 +142,7 @@ class Campaign:
             BusyError: Another process is asking.
             DataError: Nothing is left to ask.
         """
-        return self._ask(Budget())
+        return self._ask()
 
     def tell(self, labels: Mapping[ItemId, Label | str], *, by: str = "", replace: bool = False) -> State:
         """Record labels: any part, in any order, of asked items or of others in the pool.
@@ -188,7 +188,7 @@ class Campaign:
                 self._tell_what_is_open(oracle(asked) or {})
                 if self.state.outstanding == asked:
                     return self.state
-            elif state.labels and (_spent(state, until) or len(state.labels) == len(self.pool)):
+            elif self._is_over(state, until):
                 self.train()
                 return self.state
             else:
@@ -239,16 +239,19 @@ class Campaign:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _ask(self, budget: Budget) -> tuple[ItemId, ...]:
+    def _ask(self, until: Budget | None = None) -> tuple[ItemId, ...]:
         with self._alone():
             state = self.state  # other processes may have asked and told while this one waited
-            if not state.outstanding and not (state.labels and _spent(state, budget)):
-                at_most = budget.labels - len(state.labels) if budget.labels else None
+            if not state.outstanding and not (until and self._is_over(state, until)):
+                at_most = until.labels - len(state.labels) if until and until.labels else None
                 if state.labels:
                     self._query(Plan.next(state, self.pool, self.path), at_most)
                 else:
                     self._start(at_most)
             return self.state.outstanding
+
+    def _is_over(self, state: State, until: Budget) -> bool:
+        return bool(state.labels) and (_spent(state, until) or len(state.labels) == len(self.pool))
 
     def _tell_what_is_open(self, answers: Mapping[ItemId, Label]) -> None:
         """Tell the answers but for those that another process told while the oracle thought."""
