@@ -1,6 +1,5 @@
 import logging
 import shutil
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -9,23 +8,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from nextlabel.campaign import Budget, Campaign
-from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from campaigns import Plain, make, seen_by, tell
+from nextlabel.campaign import Budget
+from nextlabel.errors import DataError, LabelsError
 from nextlabel.learners.sklearn import SklearnLearner
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.oracles import SimulatedOracle
-from nextlabel.pool import Pool
-from nextlabel.types import Outputs
 from ridge import RidgeLearner
-
-
-def make(path, pool, learner=None, strategy="margin", **options):
-    options = {"batch_size": 5, "start_size": 9, **options}
-    return Campaign(path, pool, learner or RidgeLearner(), strategy, **options)
-
-
-def tell(campaign, truth, ids=None):
-    campaign.tell({item: truth[item] for item in ids or campaign.ask()})
 
 
 def test_ask_returns_the_same_ids_until_they_are_told(tmp_path, pool, truth):
@@ -107,13 +96,6 @@ def test_processes_that_share_a_budget_of_labels_do_not_overspend_it(tmp_path, p
     assert other.run(SimulatedOracle(truth), until=Budget(labels=16)).labels == state.labels
 
 
-def test_an_oracle_that_returns_no_labels_by_id_is_refused_and_a_silent_one_ends_the_run(tmp_path, pool):
-    campaign = make(tmp_path, pool)
-    with pytest.raises(ContractError, match=r"an oracle must return labels by id.*but returned list"):
-        campaign.run(lambda ids: [0] * len(ids), until=Budget(cycles=2))
-    assert len(campaign.run(lambda ids: None, until=Budget(cycles=2)).outstanding) == 9
-
-
 def test_an_oracle_that_only_repeats_itself_ends_the_run(tmp_path, pool, truth):
     campaign = make(tmp_path, pool)
     tell(campaign, truth, pool.ids[:9])
@@ -134,14 +116,6 @@ def test_a_removed_state_is_made_again_from_the_ledger(tmp_path, pool, truth, ca
     calm = make(tmp_path / "b", pool)
     calm.run(SimulatedOracle(truth), until=Budget(cycles=2))
     assert calm.ask() == asked
-
-
-def test_a_fork_before_a_cycle_that_is_not_there_leaves_nothing_behind(tmp_path, pool, truth):
-    campaign = make(tmp_path / "a", pool)
-    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
-    with pytest.raises(ConfigurationError, match=r"before_cycle must be in 0\.\.2, but is 9"):
-        campaign.fork(tmp_path / "b", before_cycle=9)
-    assert not (tmp_path / "b").exists()
 
 
 def test_run_comes_back_where_the_oracle_is_silent_and_goes_on_later(tmp_path, pool, truth):
@@ -193,20 +167,6 @@ def test_the_snapshot_is_the_previous_model_on_the_same_items(tmp_path, pool, tr
     torch.testing.assert_close(second.view.snapshots[0].log_probs, first.view.pool.log_probs[rows])
 
 
-def seen_by(seen):
-    def audit(query):
-        view = query.view
-        copies = {name: tensor.clone() for name, tensor in view.pool.fields().items()}
-        snapshots = [
-            Outputs.from_fields({k: v.clone() for k, v in s.fields().items()}) for s in view.snapshots
-        ]
-        kept = type(view)(view.size, Outputs.from_fields(copies), snapshots, view.labelled, view.labels)
-        seen.append(type(query)(query.cycle, query.ids, kept, query.choice))
-        return {}
-
-    return audit
-
-
 def test_rows_that_the_last_scan_did_not_see_get_a_second_pass(tmp_path, pool, truth):
     learner, seen = RidgeLearner(), []
     options = {"strategy_options": {"first_cycle": "random"}}
@@ -225,144 +185,11 @@ def test_rows_that_the_last_scan_did_not_see_get_a_second_pass(tmp_path, pool, t
     torch.testing.assert_close(seen[0].view.snapshots[0].log_probs, expected.log_probs)
 
 
-def test_a_fork_goes_on_in_another_way_from_the_same_labels(tmp_path, pool, truth):
-    campaign = make(tmp_path / "a", pool)
-    campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
-    fork = campaign.fork(tmp_path / "b", before_cycle=2, strategy="random")
-    assert fork.state.labels == {item: truth[item] for c in (0, 1) for item in campaign.state.asked[c]}
-    fork.run(SimulatedOracle(truth), until=Budget(cycles=3))
-    assert set(fork.state.asked[2]) != set(campaign.state.asked[2])
-    assert len(campaign.state.labels) == len(fork.state.labels)
-
-
-def test_a_fork_that_was_killed_while_it_copied_is_made_again(tmp_path, pool, truth, monkeypatch):
-    campaign = make(tmp_path / "a", pool)
-    campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
-
-    def killed(source, target, **options):
-        target.mkdir(parents=True)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("shutil.copytree", killed)
-        with pytest.raises(KeyboardInterrupt):
-            campaign.fork(tmp_path / "b")
-    fork = campaign.fork(tmp_path / "b")
-    assert fork.state.labels == campaign.state.labels
-    assert len(fork.ask()) == 5
-
-
-def test_a_fork_refuses_a_folder_in_use_and_unknown_changes(tmp_path, pool, truth):
-    campaign = make(tmp_path / "a", pool)
-    with pytest.raises(ConfigurationError, match="already holds a campaign"):
-        campaign.fork(tmp_path / "a")
-    with pytest.raises(ConfigurationError, match="but not 'colour'"):
-        campaign.fork(tmp_path / "b", colour="red")
-
-
-def test_opening_with_other_settings_shows_the_difference(tmp_path, pool):
-    make(tmp_path, pool)
-    with pytest.raises(ConfigurationError, match=r"batch_size: 5 .* 6"):
-        make(tmp_path, pool, batch_size=6)
-
-
-@dataclass
-class Odd(RidgeLearner):
-    """Breaks the contract of ``predict`` in a chosen way."""
-
-    def __init__(self, way):
-        super().__init__()
-        self.way = way
-
-    def predict(self, x, *, needs, seed):
-        outputs = super().predict(x, needs=needs, seed=seed)
-        log_probs = outputs.log_probs
-        if self.way == "rows":
-            return Outputs(log_probs=log_probs[:-1])
-        if self.way == "nan":
-            log_probs[3, 0, 1] = float("nan")
-            return Outputs(log_probs=log_probs)
-        return Outputs(embeddings=outputs.embeddings)
-
-
-@pytest.mark.parametrize(
-    ("way", "sentence"),
-    [
-        (
-            "rows",
-            r"learner Odd must return one row an item: 51 rows of log_probs, but returned shape \(50, 1, 3\)",
-        ),
-        ("nan", "learner Odd must return finite log_probs, but returned nan for item 'item-0"),
-        ("missing", r"learner Odd was asked for log_probs, but returned only \['embeddings'\]"),
-    ],
-)
-def test_a_learner_that_breaks_its_contract_is_named_and_nothing_is_lost(
-    tmp_path, pool, truth, way, sentence
-):
-    campaign = make(tmp_path, pool, Odd(way))
-    tell(campaign, truth)
-    with pytest.raises(ContractError, match=sentence):
-        campaign.ask()
-    assert len(make(tmp_path, pool).state.labels) == 9
-    assert len(make(tmp_path, pool).ask()) == 5
-
-
-class Endless:
-    """A strategy of one's own that breaks its contract."""
-
-    name = "endless"
-    needs = frozenset({"log_probs"})
-
-    def score(self, view, *, rng):
-        scores = torch.zeros(view.size)
-        scores[4] = float("inf")
-        return scores
-
-
-def test_a_score_that_is_not_finite_names_strategy_and_item(tmp_path, pool, truth):
-    campaign = make(tmp_path, pool, strategy=Endless())
-    tell(campaign, truth)
-    left = [item for item in pool.ids if item not in campaign.state.labels]
-    with pytest.raises(ContractError, match=f"'endless' must return finite scores.* item '{left[4]}' is inf"):
-        campaign.ask()
-
-
-def test_labels_of_one_class_only_are_refused_before_training(tmp_path, pool):
-    learner = RidgeLearner()
-    campaign = make(tmp_path, pool, learner, classes=["ring", "disc", "bar"])
-    campaign.tell(dict.fromkeys(campaign.ask(), "disc"))
-    with pytest.raises(LabelsError, match="at least two classes, but all 9 labels are 'disc'"):
-        campaign.ask()
-    assert learner.fits == 0
-
-
-def test_class_names_are_taken_for_their_indices_and_unknown_ones_refused(tmp_path, pool):
-    campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
-    campaign.tell({"item-000": "bar", "item-001": 1})
-    assert campaign.state.labels == {"item-000": 2, "item-001": 1}
-    with pytest.raises(LabelsError, match=r"'dics' of 'item-002' .* did you mean 'disc'"):
-        campaign.tell({"item-002": "dics"})
-    with pytest.raises(LabelsError, match=r"must be in 0..2, but is 3"):
-        campaign.tell({"item-002": 3})
-    for label in (None, [1], True, torch.tensor(1)):
-        with pytest.raises(LabelsError, match="expected a class name or an index as the label of 'item-002'"):
-            campaign.tell({"item-002": label})
-    assert len(campaign.state.labels) == 2
-
-
 def test_a_class_index_told_as_a_whole_float_is_learnt_as_a_class(tmp_path, pool, truth):
     campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
     campaign.tell({item: np.float32(truth[item]) for item in campaign.ask()})
     assert all(type(label) is int for label in campaign.state.labels.values())
     assert len(campaign.ask()) == 5
-
-
-@pytest.mark.parametrize("labels", [{"nothing": 1}, {"item-000": float("nan")}, {"item-000": "disc"}])
-def test_labels_that_cannot_be_taken_leave_the_campaign_as_it_was(tmp_path, pool, labels):
-    campaign = make(tmp_path, pool)
-    with pytest.raises(LabelsError):
-        campaign.tell({"item-005": 0, **labels})
-    assert not campaign.state.labels
 
 
 def test_a_label_is_corrected_only_on_purpose_and_the_model_learns_again(tmp_path, pool, truth):
@@ -448,53 +275,12 @@ def test_a_learner_that_was_used_before_starts_a_new_campaign_anew(tmp_path, poo
     assert resets == [1]
 
 
-class Plain:
-    """A learner with nothing but the two methods."""
-
-    def __init__(self):
-        self._ridge = RidgeLearner()
-
-    def fit(self, x, y, unlabelled, *, seed, workdir):
-        return self._ridge.fit(x, y, unlabelled, seed=seed, workdir=workdir)
-
-    def predict(self, x, *, needs, seed):
-        return self._ridge.predict(x, needs=needs, seed=seed)
-
-
 def test_two_methods_are_enough_for_a_learner_also_after_a_restart(tmp_path, pool, truth):
     make(tmp_path / "a", pool).run(SimulatedOracle(truth), until=Budget(cycles=3))
     for _ in range(2):
         state = make(tmp_path / "b", pool, Plain()).run(SimulatedOracle(truth), until=Budget(cycles=3))
     assert state.asked == make(tmp_path / "a", pool).state.asked
     assert len(make(tmp_path / "b", pool, Plain()).ask()) == 5
-
-
-def test_a_moment_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
-    campaign = make(tmp_path, pool, Plain(), "cod", strategy_options={"first_cycle": "initial"})
-    tell(campaign, truth)
-    with pytest.raises(ContractError, match="Plain has not; for cod choose first_cycle='least_confident'"):
-        campaign.ask()
-
-
-def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
-    campaign = make(tmp_path / "a", pool, Plain(), "cod")
-    for _ in range(3):
-        tell(campaign, truth)
-    campaign.ask()
-    for kept in (tmp_path / "a").glob("cycles/0001/train-*/scan"):
-        shutil.rmtree(kept)
-    with pytest.raises(
-        ContractError, match="Plain has not; add them, or choose a strategy without snapshots"
-    ):
-        campaign.fork(tmp_path / "b", before_cycle=2).ask()
-
-
-def test_a_learner_of_two_methods_can_be_forked_before_any_cycle(tmp_path, pool, truth):
-    campaign = make(tmp_path / "a", pool, Plain(), "cod")
-    for _ in range(4):
-        tell(campaign, truth)
-    fork = campaign.fork(tmp_path / "b", before_cycle=2)
-    assert fork.ask() == campaign.state.asked[2]
 
 
 def test_the_baseline_is_the_model_that_asked_whatever_was_trained_after_it(tmp_path, pool, truth):
@@ -526,19 +312,6 @@ def test_a_query_and_what_was_measured_of_it_are_recorded_together(tmp_path, poo
     )
 
 
-class EarlyOnly(Endless):
-    """Needs what is there in the first cycle only."""
-
-    needs = frozenset({"log_probs", "snapshot:initial"})
-
-
-def test_a_strategy_that_could_ask_in_the_first_cycle_only_is_refused(tmp_path, pool):
-    with pytest.raises(
-        ContractError, match="'endless' needs 'snapshot:initial', which is there in the first cycle only"
-    ):
-        make(tmp_path, pool, strategy=EarlyOnly())
-
-
 def test_a_campaign_can_be_closed_and_opened_again(tmp_path, pool):
     with make(tmp_path, pool) as campaign:
         asked = campaign.ask()
@@ -547,43 +320,9 @@ def test_a_campaign_can_be_closed_and_opened_again(tmp_path, pool):
         assert again.ask() == asked
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "sentence"),
-    [
-        ({"batch_size": 0}, ConfigurationError, "batch_size must be a whole number of at least 1, but is 0"),
-        ({"batch_size": True}, ConfigurationError, "batch_size must be a whole number"),
-        ({"start_size": 2.5}, ConfigurationError, "start_size must be a whole number"),
-        ({"seed": 1.9}, ConfigurationError, "seed must be a whole number, but is 1.9"),
-        ({"strategy": "margn"}, ConfigurationError, "did you mean 'margin'"),
-        ({"strategy": object()}, ContractError, "a strategy needs name, needs and either score or select"),
-        ({"learner": object()}, ContractError, "object has no fit"),
-        ({"classes": ["a", "a"]}, ConfigurationError, "class names must be distinct"),
-    ],
-)
-def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pool, options, error, sentence):
-    with pytest.raises(error, match=sentence):
-        make(tmp_path / "new", pool, **options)
-    assert not (tmp_path / "new").exists()
-
-
 def test_numbers_from_numpy_are_the_same_settings_as_plain_ones(tmp_path, pool):
     first = make(tmp_path, pool, batch_size=np.int64(5), seed=np.int32(2)).ask()
     assert make(tmp_path, pool, batch_size=5, seed=2).ask() == first
-
-
-def test_an_empty_pool_is_refused(tmp_path):
-    with pytest.raises(DataError, match="the pool is empty"):
-        make(tmp_path, Pool(torch.zeros(0, 2), ids=[]))
-
-
-def test_a_budget_below_one_is_refused():
-    with pytest.raises(ConfigurationError, match="labels must be at least 1"):
-        Budget(labels=0)
-
-
-def test_training_without_labels_says_what_to_do(tmp_path, pool):
-    with pytest.raises(LabelsError, match="ask, label and tell first"):
-        make(tmp_path, pool).train()
 
 
 def test_scans_that_no_later_cycle_reads_are_removed(tmp_path, pool, truth):
