@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nextlabel.errors import DataError
+from nextlabel.errors import MissingStateError
 from nextlabel.pool import Pool
 from nextlabel.types import Outputs
 
@@ -45,7 +45,7 @@ class RidgeLearner:
         try:
             self.weights = load_file(workdir / "ridge.safetensors")[moment]
         except (FileNotFoundError, KeyError) as error:
-            raise DataError(f"no state of the moment '{moment}' in {workdir}") from error
+            raise MissingStateError(f"no state of the moment '{moment}' in {workdir}") from error
 
     def reset(self) -> None:
         self.weights = None

@@ -118,6 +118,29 @@ def test_a_removed_state_is_made_again_from_the_ledger(tmp_path, pool, truth, ca
     assert calm.ask() == asked
 
 
+def test_a_state_that_cannot_be_read_is_left_alone(tmp_path, pool, truth):
+    campaign = make(tmp_path, pool)
+    tell(campaign, truth)
+    campaign.train()
+    (state,) = tmp_path.glob("cycles/0001/train-*/ridge.safetensors")
+    learner = RidgeLearner()
+    learner.load = lambda workdir, moment="end": (_ for _ in ()).throw(DataError("the disk is away"))
+    with pytest.raises(DataError, match="the disk is away"):
+        make(tmp_path, pool, learner).train()
+    assert state.exists()
+
+
+def test_a_cold_learner_needs_no_earlier_state(tmp_path, pool, truth):
+    make(tmp_path, pool).run(SimulatedOracle(truth), until=Budget(cycles=3))
+    shutil.rmtree(tmp_path / "cycles")
+    learner = RidgeLearner()
+    learner.start = "cold"
+    assert len(make(tmp_path, pool, learner).ask()) == 5
+    shutil.rmtree(tmp_path / "cycles")
+    with pytest.raises(DataError, match="no state of the moment 'end'"):
+        make(tmp_path, pool, RidgeLearner()).train()
+
+
 def test_run_comes_back_where_the_oracle_is_silent_and_goes_on_later(tmp_path, pool, truth):
     campaign = make(tmp_path, pool)
     answered = []

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
 from nextlabel.events import JSON, State
 from nextlabel.ledger import Ledger
 from nextlabel.locks import alone
@@ -310,9 +310,7 @@ class Campaign:
         else:
             try:
                 self.learner.load(plan.folder)
-            except (
-                DataError
-            ) as error:  # the state was removed; it is a function of the ledger, so make it again
+            except MissingStateError as error:  # a state is a function of the ledger: make it again
                 logger.warning("%s; training cycle %d again", error, plan.cycle)
                 shutil.rmtree(plan.folder, ignore_errors=True)
                 self._fit(plan, record=False)
@@ -327,7 +325,7 @@ class Campaign:
                 "label an item of another class, or start with more items"
             )
         if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
-            if plan.previous is None:
+            if plan.previous is None or getattr(self.learner, "start", "warm") == "cold":
                 self.learner.reset()
             else:
                 self.learner.load(plan.previous)

@@ -6,7 +6,8 @@
     ├── ConfigurationError      a setting, option or name is wrong, or a run was made with another one
     │   └── UnknownNameError    no such strategy, data set, option ...; offers the nearest name
     ├── DataError               the pool, an array or a file cannot be used as given
-    │   └── LabelsError         labels that cannot be accepted or learnt from
+    │   ├── LabelsError         labels that cannot be accepted or learnt from
+    │   └── MissingStateError   a trained model's state that is not there (any more)
     ├── ContractError           a plugged-in part (strategy, learner, oracle) broke its contract
     ├── LedgerError             the ledger cannot be read or written
     │   ├── SchemaError         the ledger was written by a newer nextlabel
@@ -30,6 +31,7 @@ __all__ = [
     "LabelsError",
     "LedgerError",
     "MissingExtraError",
+    "MissingStateError",
     "NextlabelError",
     "SchemaError",
     "UnknownNameError",
@@ -69,6 +71,10 @@ class DataError(NextlabelError):
 
 class LabelsError(DataError):
     """Labels that cannot be accepted or learnt from."""
+
+
+class MissingStateError(DataError):
+    """A trained model's state that is not there, or not any more; training again makes it."""
 
 
 class ContractError(NextlabelError):

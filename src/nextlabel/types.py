@@ -190,8 +190,9 @@ class Restorable(Protocol):
             moment: ``"end"`` of that training, its ``"initial"`` weights, or one ``"epoch"`` before the end.
 
         Raises:
-            DataError: The folder holds no such state, or a damaged one; a campaign then makes it again. A
-                state that is whole but of another model is another error, a ConfigurationError.
+            MissingStateError: The folder holds no such state; a campaign then makes it again.
+            DataError: The state is damaged or cannot be read.
+            ConfigurationError: It is whole, but of another model.
         """
 
     def reset(self) -> None:

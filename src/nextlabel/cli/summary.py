@@ -30,7 +30,7 @@ def as_rich(section: Section) -> RichTable:
     """Return the summary of a section as a table for the terminal, without the columns in ``LEFT_OUT``."""
     summary = summary_table(section)
     seeds = sorted({len(curve.seeds) for curve in section.curves})
-    title = f"{summary.caption}, {' or '.join(map(str, seeds))} seeds"
+    title = f"{summary.caption}, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}"
     table = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.padding, table.pad_edge, table.show_edge = (0, 1, 0, 0), False, False
     kept = [place for place, header in enumerate(summary.headers) if header.lower() not in LEFT_OUT]

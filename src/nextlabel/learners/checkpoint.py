@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, listed
+from nextlabel.errors import ConfigurationError, ContractError, DataError, MissingStateError, listed
 
 __all__ = [
     "check_fits",
@@ -48,14 +48,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what :func:`write_tensors` wrote, the tensors on the CPU.
 
     Raises:
-        DataError: The file is missing or damaged.
+        MissingStateError: There is no such file.
+        DataError: It is damaged or cannot be read.
     """
     try:
         with safe_open(path, framework="pt") as file:
             notes = json.loads((file.metadata() or {}).get("notes", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118  # it is no dict
     except FileNotFoundError as error:
-        raise DataError(
+        raise MissingStateError(
             f"there is no state at {path}; it was not kept, or its training is not finished"
         ) from error
     except (OSError, SafetensorError, ValueError) as error:
