@@ -1,4 +1,4 @@
-"""Small networks for tests, tutorials and the embedded data sets.
+"""Networks for the embedded data sets and tests, and those of the TOD papers.
 
 Each follows the timm contract (``forward_features``, ``forward_head``), from which learners read embeddings.
 They know nothing of training, pools or labels.

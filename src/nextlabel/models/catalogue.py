@@ -28,6 +28,13 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
             cost="O(pixels * width^2)",
             when="pictures of 8 x 8 to about 64 x 64 pixels",
         ),
+        Card(
+            "cifar_resnet18",
+            "nextlabel.models.cifar_resnet:CifarResNet18",
+            cost="O(pixels * width^2); at width 64 11.2 million parameters",
+            when="pictures of about 32 x 32 pixels, as in the TOD papers",
+            citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
+        ),
     ),
 )
 """The models that can be named in configurations."""

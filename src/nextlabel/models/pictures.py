@@ -1,0 +1,50 @@
+"""The shape of one picture, checked once for every network of pictures. Knows no particular network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from nextlabel.errors import ConfigurationError
+
+__all__ = ["check_sizes", "picture_shape", "with_channels"]
+
+
+def picture_shape(input_shape: Sequence[int], *, model: str, least: int) -> tuple[int, int, int]:
+    """Return (channels, height, width) of one picture; a grey one without the axis has one channel.
+
+    Args:
+        input_shape: (channels, height, width), or (height, width) of grey pictures.
+        model: The model's name, for the message.
+        least: The smallest height and width that the model can take, in pixels.
+
+    Raises:
+        ConfigurationError: The items are no pictures, or too small.
+    """
+    shape = (1, *input_shape) if len(input_shape) == 2 else tuple(input_shape)
+    if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < least:
+        raise ConfigurationError(
+            f"the model '{model}' needs items of shape (channels, height, width) with at least {least} x "
+            f"{least} pixels, but got {tuple(input_shape)}; resize them, or use another model"
+        )
+    channels, height, width = shape
+    return channels, height, width
+
+
+def check_sizes(*, model: str, classes: int, width: int) -> None:
+    """Refuse numbers of classes and channels that are not positive.
+
+    Raises:
+        ConfigurationError: One is below 1.
+    """
+    if min(classes, width) < 1:
+        raise ConfigurationError(
+            f"the model '{model}' needs classes and width of at least 1, but got classes={classes}, "
+            f"width={width}"
+        )
+
+
+def with_channels(x: Tensor) -> Tensor:
+    """Return (B, height, width) grey pictures as (B, 1, height, width), and others as they are."""
+    return x.unsqueeze(1) if x.ndim == 3 else x

@@ -1,0 +1,122 @@
+"""The residual block, and what the 18-layer residual networks share. Knows nothing of training.
+
+Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Deep Residual Learning for Image Recognition, CVPR 2016:
+the block of figure 5 (left), with the projection of option B where the shape changes. Parts bear the
+names that torchvision gives them, so that its weights can be loaded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["BasicBlock", "ResNet18", "initialise_by_fan_out", "stage"]
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch norm, added to a shortcut, then ReLU.
+
+    The shortcut is the input itself, or a 1 x 1 convolution with batch norm where channels or size change.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+        stride: Of the first convolution and of the shortcut.
+        dilation: Of both convolutions.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, dilation, dilation, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, dilation, dilation, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or inputs != outputs:
+            projection = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.downsample = nn.Sequential(projection, nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the (B, outputs, height / stride, width / stride) maps."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        maps = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        return functional.relu(self.bn2(self.conv2(maps)) + shortcut, inplace=True)
+
+
+def stage(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Return two blocks, of which the first changes channels and size."""
+    first = BasicBlock(inputs, outputs, stride=stride, dilation=dilation)
+    return nn.Sequential(first, BasicBlock(outputs, outputs, dilation=dilation))
+
+
+def initialise_by_fan_out(module: nn.Module) -> None:
+    """Draw every convolution of the module from N(0, sqrt(2 / (k * k * outputs))) for k x k kernels.
+
+    Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Delving Deep into Rectifiers, ICCV 2015, equation 14.
+    Biases become 0; batch norms stay as torch makes them, at 1 and 0.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+class ResNet18(nn.Module, ABC):
+    """Four stages of two residual blocks with strides 1, 2, 2, 2, the mean over positions, a linear head.
+
+    The stem, from pictures to the input of the first stage, is the subclass's.
+
+    Args:
+        channels: Channels of a picture.
+        classes: C, the number of classes, or of regression outputs.
+        width: Channels of the stem and of the first stage; the later ones have 2, 4 and 8 times as many.
+        kernel: Size of the stem's convolution.
+        stride: Of the stem's convolution.
+
+    Attributes:
+        stage_channels: The channels of the four stages, as a loss-prediction module wants them.
+    """
+
+    def __init__(self, *, channels: int, classes: int, width: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.stage_channels = (width, 2 * width, 4 * width, 8 * width)
+        self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = stage(width, width)
+        self.layer2 = stage(width, 2 * width, stride=2)
+        self.layer3 = stage(2 * width, 4 * width, stride=2)
+        self.layer4 = stage(4 * width, 8 * width, stride=2)
+        self.fc = nn.Linear(8 * width, classes)
+
+    @abstractmethod
+    def forward_stem(self, x: Tensor) -> Tensor:
+        """Return the input of the first stage for a batch of pictures."""
+
+    def forward_stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the (B, channels, height, width) maps of each of the four stages, the first stage first."""
+        first = self.layer1(self.forward_stem(x))
+        second = self.layer2(first)
+        third = self.layer3(second)
+        return first, second, third, self.layer4(third)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the (B, D, height, width) maps of the last stage."""
+        return self.forward_stages(x)[-1]
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Return the (B, D) means over positions if ``pre_logits``, else the (B, C) raw outputs.
+
+        Args:
+            x: (B, D, height, width) maps of the last stage.
+            pre_logits: Whether to stop before the linear head.
+        """
+        pooled = x.mean((2, 3))  # a mean, as adaptive pooling is not reproducible on CUDA
+        outputs: Tensor = pooled if pre_logits else self.fc(pooled)
+        return outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the (B, C) raw outputs of a batch of pictures."""
+        return self.forward_head(self.forward_features(x))
