@@ -35,6 +35,13 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
             when="pictures of about 32 x 32 pixels, as in the TOD papers",
             citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
         ),
+        Card(
+            "imagenet_resnet18",
+            "nextlabel.models.imagenet_resnet:ImageNetResNet18",
+            cost="O(pixels * width^2); at width 64 11.7 million parameters with 1,000 classes",
+            when="pictures of about 224 x 224 pixels, from new or from torchvision's weights",
+            citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
+        ),
     ),
 )
 """The models that can be named in configurations."""

@@ -1,0 +1,108 @@
+"""The ResNet-18 for pictures of about 224 x 224 pixels, with torchvision's weights if they are wanted.
+
+Knows nothing of training, and nothing of how pictures are normalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import final
+
+from torch import Tensor
+from torch.nn import functional
+
+from nextlabel.errors import DataError, MissingExtraError
+from nextlabel.models.loading import LoadingReport, checked_state, load_weights, read_weights
+from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
+from nextlabel.models.residual import ResNet18, initialise_by_fan_out
+
+__all__ = ["FETCHED", "ImageNetResNet18"]
+
+NAME = "imagenet_resnet18"
+
+FETCHED = "imagenet"
+"""The word that stands for torchvision's own weights, which torchvision downloads and keeps."""
+
+
+@final
+class ImageNetResNet18(ResNet18):
+    """Map pictures to raw class outputs: a 7 x 7 stem with max pooling, four stages, linear head.
+
+    Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Deep Residual Learning for Image Recognition, CVPR
+    2016, table 1, 18 layers; at width 64 the tensors have torchvision's names and shapes. Siyu Huang,
+    Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output
+    Discrepancy, ICCV 2021, use it for Caltech-101. New convolutions begin at N(0, sqrt(2 / (k * k *
+    outputs))).
+
+    Deviation: the released code of the latter names its fourth stage anew, so that torchvision's weights
+    reach only the stem and three stages and most of the network silently stays random. Here they reach
+    all four, a checkpoint that does not fit is refused, and ``loading`` tells what was loaded. A head for
+    other classes than the checkpoint's stays new.
+
+    torchvision's weights want pictures in [0, 1] less (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225).
+
+    Args:
+        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
+        classes: C, the number of classes, or of regression outputs.
+        width: Channels of the stem; embeddings have D = 8 * width features.
+        weights: None for new weights, the path of a file of tensors by torchvision's names, these tensors
+            themselves, or ``"imagenet"`` for those that torchvision publishes, which it downloads once.
+
+    Attributes:
+        loading: What was loaded from ``weights``; None without any.
+
+    Raises:
+        ConfigurationError: The input is not a picture of at least 32 x 32 pixels, or an option is out of
+            range.
+        DataError: The weights cannot be had or do not fit; the message names the tensors.
+        MissingExtraError: ``"imagenet"`` without torchvision.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        classes: int,
+        *,
+        width: int = 64,
+        weights: str | Path | Mapping[str, Tensor] | None = None,
+    ) -> None:
+        channels, *_ = picture_shape(input_shape, model=NAME, least=32)
+        check_sizes(model=NAME, classes=classes, width=width)
+        super().__init__(channels=channels, classes=classes, width=width, kernel=7, stride=2)
+        initialise_by_fan_out(self)
+        self.loading: LoadingReport | None = None
+        if weights is not None:
+            state, source = _state(weights)
+            self.loading = load_weights(self, state, head="fc", source=source)
+
+    def forward_stem(self, x: Tensor) -> Tensor:
+        """Return the maps of the stem, a quarter as high and wide as the pictures."""
+        maps = functional.relu(self.bn1(self.conv1(with_channels(x))), inplace=True)
+        return functional.max_pool2d(maps, 3, stride=2, padding=1)
+
+
+def _state(weights: str | Path | Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """Return tensors by name, and in words where they come from."""
+    if weights == FETCHED:
+        return _fetched(), "torchvision's weights"
+    if isinstance(weights, str | Path):
+        return read_weights(Path(weights)), str(weights)
+    return checked_state(weights, "the option weights"), "the option weights"
+
+
+def _fetched() -> dict[str, Tensor]:
+    try:
+        from torchvision.models import ResNet18_Weights
+    except ImportError as error:
+        raise MissingExtraError("torchvision", "vision", f"weights='{FETCHED}'") from error
+    try:
+        state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"expected torchvision to download its weights of resnet18, but it could not ({error}); try "
+            "again, or give the path of the file as weights"
+        ) from error
+    return checked_state(state, "torchvision's weights")

@@ -1,0 +1,226 @@
+"""The ResNet-18 for large pictures: torchvision's network, its weights taken whole or refused."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+
+import pytest
+import torch
+from model_cases import learns_in_one_step, parameters
+from safetensors.torch import save_file
+
+from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
+from nextlabel.models.catalogue import MODELS
+from nextlabel.models.imagenet_resnet import ImageNetResNet18
+
+SHAPE = (3, 32, 32)
+
+
+def small(classes=5, **options):
+    return ImageNetResNet18(SHAPE, classes, **{"width": 2, **options})
+
+
+def state(**options):
+    return small(**options).state_dict()
+
+
+def unlike_new(module):
+    """Give every tensor values that no new one has, such that pictures still make a difference."""
+    generator = torch.Generator().manual_seed(0)
+    for tensor in module.state_dict().values():
+        if tensor.ndim > 1:
+            tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5, generator=generator)
+        elif tensor.is_floating_point():
+            tensor.uniform_(0.5, 1, generator=generator)
+    return module
+
+
+def test_with_1000_classes_it_has_the_published_parameters():
+    with torch.device("meta"):
+        model = MODELS.create("imagenet_resnet18", input_shape=(3, 224, 224), classes=1000)
+        assert parameters(model) == 11_689_512
+        stages = model.forward_stages(torch.empty(1, 3, 224, 224))
+    assert [tuple(maps.shape[1:]) for maps in stages] == [
+        (64, 56, 56),
+        (128, 28, 28),
+        (256, 14, 14),
+        (512, 7, 7),
+    ]
+
+
+def test_with_torchvisions_weights_it_gives_torchvisions_outputs():
+    torchvision = pytest.importorskip("torchvision")
+    theirs = unlike_new(torchvision.models.resnet18(num_classes=7)).eval()
+    ours = ImageNetResNet18(SHAPE, 7, weights=theirs.state_dict()).eval()
+    x = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(1))
+    outputs = theirs.double()(x.double())
+    assert (outputs[0] - outputs[1]).abs().min() > 1e-3 * outputs.abs().max()  # the pictures are told apart
+    torch.testing.assert_close(ours.double()(x.double()), outputs)
+    assert len(ours.loading.loaded) == 122
+
+
+def test_a_state_is_loaded_whole_and_the_report_says_so():
+    donor = unlike_new(small())
+    model = small(weights=donor.state_dict())
+    assert model.loading.loaded == tuple(donor.state_dict())
+    assert model.loading.missing == model.loading.unexpected == model.loading.wrong_shape == ()
+    assert str(model.loading) == "122 of 122 tensors loaded"
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, donor.state_dict()[name]), name
+
+
+def test_without_weights_there_is_no_report():
+    assert small().loading is None
+
+
+def test_a_head_for_other_classes_stays_new_and_the_report_names_it():
+    donor = unlike_new(small(classes=9))
+    model = small(weights=donor.state_dict())
+    assert model.loading.wrong_shape == ("fc.weight", "fc.bias")
+    assert str(model.loading) == "120 of 122 tensors loaded; of another shape: 'fc.weight', 'fc.bias'"
+    assert torch.equal(model.layer4[1].conv2.weight, donor.layer4[1].conv2.weight)
+    assert model(torch.rand(2, *SHAPE)).shape == (2, 5)
+
+
+def test_a_state_without_a_head_leaves_it_new_and_the_report_names_it():
+    given = {name: tensor for name, tensor in state().items() if not name.startswith("fc.")}
+    assert small(weights=given).loading.missing == ("fc.weight", "fc.bias")
+
+
+def test_an_old_file_without_batch_counters_is_loaded():
+    given = {name: tensor for name, tensor in state().items() if "num_batches" not in name}
+    report = small(weights=given).loading
+    assert len(report.loaded) == 102
+    assert len(report.missing) == 20
+
+
+def test_a_state_without_the_fourth_stage_is_refused_with_its_tensors():
+    given = {name.replace("layer4", "layer4_caltech"): tensor for name, tensor in state().items()}
+    with pytest.raises(
+        DataError, match=r"lacks 'layer4\.0\.conv1\.weight'.*besides 'layer4_caltech\.0\.conv1"
+    ):
+        small(weights=given)
+
+
+def test_half_a_head_is_refused_with_the_missing_half():
+    given = {name: tensor for name, tensor in state().items() if name != "fc.bias"}
+    with pytest.raises(DataError, match=r"lacks 'fc\.bias'"):
+        small(weights=given)
+
+
+def test_tensors_of_another_shape_are_refused_with_both_shapes():
+    given = {**state(), "conv1.weight": torch.zeros(2, 1, 7, 7)}
+    with pytest.raises(DataError, match=r"shape of 'conv1\.weight \(2, 1, 7, 7\) instead of \(2, 3, 7, 7\)'"):
+        small(weights=given)
+
+
+def test_weights_that_are_not_finite_are_refused_by_name():
+    given = {**state(), "layer2.0.bn1.running_var": torch.full((4,), torch.nan)}
+    with pytest.raises(DataError, match=r"NaN or infinity in 'layer2\.0\.bn1\.running_var'"):
+        small(weights=given)
+
+
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+@pytest.mark.parametrize("as_path", [True, False])
+def test_weights_are_read_from_a_file(tmp_path, name, as_path):
+    donor, path = unlike_new(small()), tmp_path / name
+    (save_file if path.suffix == ".safetensors" else torch.save)(donor.state_dict(), str(path))
+    model = small(weights=path if as_path else str(path)).eval()
+    x = torch.rand(2, *SHAPE)
+    assert torch.equal(model(x), donor.eval()(x))
+
+
+def test_weights_that_torch_saved_in_its_old_format_are_read(tmp_path):
+    path = tmp_path / "old.pth"
+    torch.save(state(), path, _use_new_zipfile_serialization=False)
+    assert len(small(weights=path).loading.loaded) == 122
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.pth, but there is no such file"):
+        small(weights=tmp_path / "nowhere.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 cut", b"\x80\x02}q\x00(X\x01"])
+@pytest.mark.parametrize("name", ["damaged.pth", "damaged.safetensors"])
+def test_a_damaged_file_is_refused_by_name(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name}, but it cannot be read"):
+        small(weights=tmp_path / name)
+
+
+class Attack:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return (type(self.target).touch, (self.target,))
+
+
+def test_a_file_that_names_code_is_refused_and_not_run(tmp_path):
+    torch.save({"conv1.weight": Attack(tmp_path / "ran")}, tmp_path / "attack.pth")
+    with pytest.raises(DataError, match="cannot be read"):
+        small(weights=tmp_path / "attack.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [([torch.zeros(1)], "holds list"), ({"state_dict": {}, "epoch": 3}, "'state_dict', 'epoch' are none")],
+)
+def test_a_file_of_something_else_is_refused(tmp_path, content, told):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(DataError, match=told):
+        small(weights=tmp_path / "other.pth")
+
+
+def test_the_word_imagenet_without_torchvision_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    with pytest.raises(MissingExtraError, match=r"nextlabel\[vision\]"):
+        small(weights="imagenet")
+
+
+def test_the_word_imagenet_takes_the_weights_that_torchvision_downloads(monkeypatch):
+    models = pytest.importorskip("torchvision.models")
+    donor, asked = unlike_new(small()), []
+
+    def download(url, **options):
+        asked.append((url.rsplit("/", 1)[1], options["check_hash"], options["weights_only"]))
+        return OrderedDict(donor.state_dict())
+
+    monkeypatch.setattr(models._api, "load_state_dict_from_url", download)
+    model = small(weights="imagenet")
+    assert asked == [("resnet18-f37072fd.pth", True, True)]
+    assert torch.equal(model.conv1.weight, donor.conv1.weight)
+
+
+def test_a_download_that_fails_is_told_with_the_way_round_it(monkeypatch):
+    models = pytest.importorskip("torchvision.models")
+
+    def fail(url, **options):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(models._api, "load_state_dict_from_url", fail)
+    with pytest.raises(DataError, match=r"no route to host.*path of the file"):
+        small(weights="imagenet")
+
+
+def test_new_convolutions_are_drawn_by_their_fan_out():
+    weight = small(width=16).layer3[0].conv1.weight  # 3 x 3, 32 to 64 channels: 18,432 numbers
+    assert weight.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options", [{"input_shape": (224,)}, {"input_shape": (3, 28, 28)}, {"width": 0}, {"classes": 0}]
+)
+def test_impossible_options_are_refused_by_the_models_name(options):
+    with pytest.raises(ConfigurationError, match="imagenet_resnet18"):
+        MODELS.create("imagenet_resnet18", **{"input_shape": SHAPE, "classes": 3, "width": 2, **options})
+
+
+def test_a_learner_trains_it_from_given_weights(tmp_path):
+    given = state(classes=2, width=4)
+    learns_in_one_step(lambda: small(classes=2, width=4, weights=given), SHAPE, 32, tmp_path)
