@@ -1,0 +1,66 @@
+"""The module that predicts the loss of an item from a network's stages. Knows nothing of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextlabel.errors import ConfigurationError, ContractError
+
+__all__ = ["LossPrediction"]
+
+
+@final
+class LossPrediction(nn.Module):
+    """Predict one loss an item: every stage's mean over positions, a hidden layer each, one linear layer.
+
+    Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019, section 3.2, figure 2: mean over
+    positions, linear layer of 128 units and ReLU for each stage, then one linear layer over all of them.
+
+    The mean is over the whole map of whatever size, as in the paper. Here this deviates from the released
+    code of Huang et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, whose
+    pools of 32, 16, 8 and 4 pixels see only a corner of maps larger than those of 32 x 32 pictures.
+
+    Args:
+        stage_channels: The channels of each stage, the first stage first, e.g. (64, 128, 256, 512).
+        units: Units of each hidden layer.
+
+    Raises:
+        ConfigurationError: There is no stage, or a size is not positive.
+    """
+
+    def __init__(self, stage_channels: Sequence[int], *, units: int = 128) -> None:
+        super().__init__()
+        if not stage_channels or min(*stage_channels, units) < 1:
+            raise ConfigurationError(
+                "a loss prediction needs at least one stage, and channels and units of at least 1, but got "
+                f"stage_channels={tuple(stage_channels)}, units={units}"
+            )
+        self.hidden = nn.ModuleList(nn.Linear(channels, units) for channels in stage_channels)
+        self.head = nn.Linear(units * len(stage_channels), 1)
+
+    def forward(self, stages: Sequence[Tensor]) -> Tensor:
+        """Return (B,) predicted losses; only their order is meant, not their unit.
+
+        Args:
+            stages: For each stage its (B, channels, height, width) maps, as ``forward_stages`` gives them.
+
+        Raises:
+            ContractError: They are not as many, or have other channels, than the module was made for.
+        """
+        shapes = [tuple(maps.shape) for maps in stages]
+        expected = [layer.in_features for layer in self.hidden]  # ModuleList of nn.Linear
+        if [shape[1] if len(shape) == 4 else None for shape in shapes] != expected:
+            raise ContractError(
+                f"the loss prediction needs maps of shape (B, channels, height, width) with {expected} "
+                f"channels, but got shapes {shapes}; make it with the model's stage_channels"
+            )
+        hidden = [
+            functional.relu(layer(maps.mean((2, 3)))) for layer, maps in zip(self.hidden, stages, strict=True)
+        ]
+        losses: Tensor = self.head(torch.cat(hidden, 1))
+        return losses.squeeze(1)
