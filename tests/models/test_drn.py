@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, DataError
-from nextlabel.models.catalogue import MODELS
 from nextlabel.models.drn import DrnD22, bilinear_kernel
 
 PUBLISHED = [  # kernel, inputs, outputs, stride, dilation; a shortcut follows the two it spans
@@ -41,7 +40,7 @@ PUBLISHED = [  # kernel, inputs, outputs, stride, dilation; a shortcut follows t
 @pytest.fixture(scope="module")
 def published():
     with torch.device("meta"):
-        return MODELS.create("drn_d_22", input_shape=(3, 688, 688), classes=19)
+        return DrnD22((3, 688, 688), 19)
 
 
 def test_its_convolutions_are_the_published_ones(published):
@@ -91,7 +90,7 @@ def test_a_model_for_pictures_of_other_sides_is_refused(shape):
 @pytest.mark.parametrize("options", [{"width": 0}, {"classes": 0}])
 def test_impossible_sizes_are_refused(options):
     with pytest.raises(ConfigurationError, match="drn_d_22"):
-        MODELS.create("drn_d_22", **{"input_shape": (3, 16, 16), "classes": 3, **options})
+        DrnD22(**{"input_shape": (3, 16, 16), "classes": 3, **options})
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 20, 16), (2, 3, 16, 20)])

@@ -42,13 +42,6 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
             when="pictures of about 224 x 224 pixels, from new or from torchvision's weights",
             citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
         ),
-        Card(
-            "drn_d_22",
-            "nextlabel.models.drn:DrnD22",
-            cost="O(pixels * width^2); at width 16 16.4 million parameters",
-            when="segmentation: outputs for every pixel, of pictures whose sides are multiples of 8",
-            citation="Yu, Koltun, Funkhouser. Dilated Residual Networks. CVPR 2017",
-        ),
     ),
 )
 """The models that can be named in configurations."""
