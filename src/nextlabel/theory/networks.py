@@ -1,0 +1,215 @@
+"""Small networks in float64, many at once, and plain gradient descent of each on its own sample.
+
+All tensors carry a leading axis M of independent networks, one a seed, so that a check over hundreds of seeds
+is a handful of matrix products. Knows nothing of bounds or of what is claimed about them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel import discrepancy
+from nextlabel.seeds import derive
+
+__all__ = ["MLP_SIZES", "Network", "Path", "Sample", "State", "descend", "draw_samples", "observe"]
+
+MLP_SIZES = (8, 32, 32, 1)
+"""Inputs, two hidden layers and a scalar output: the setting of the theorem, small enough for hundreds."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A multi-layer perceptron that is given its weights, P numbers of every one of M networks.
+
+    Attributes:
+        sizes: Inputs, hidden units and outputs; two sizes make a linear model.
+        activation: What stands between the layers.
+    """
+
+    sizes: tuple[int, ...] = MLP_SIZES
+    activation: Callable[[Tensor], Tensor] = torch.tanh
+
+    def __call__(
+        self, weights_mp: Float[Tensor, "networks weights"], x_md: Float[Tensor, "networks features"]
+    ) -> Float[Tensor, "networks outputs"]:
+        """Return the (M, C) outputs, that of network m on sample m."""
+        return self.layers(weights_mp, x_md)[-1]
+
+    def layers(
+        self, weights_mp: Float[Tensor, "networks weights"], x_md: Float[Tensor, "networks features"]
+    ) -> list[Tensor]:
+        """Return what every layer gives before its activation, the outputs last."""
+        given = list[Tensor]()
+        start, hidden = 0, x_md
+        for inputs, units in zip(self.sizes, self.sizes[1:], strict=False):
+            bias = start + inputs * units
+            matrix = weights_mp[:, start:bias].reshape(-1, units, inputs)
+            if given:
+                hidden = self.activation(hidden)
+            hidden = (matrix @ hidden.unsqueeze(-1)).squeeze(-1) + weights_mp[:, bias : bias + units]
+            given.append(hidden)
+            start = bias + units
+        return given
+
+
+@dataclass(frozen=True)
+class Sample:
+    """M networks with one sample each.
+
+    Attributes:
+        weights_mp: (M, P) weights.
+        x_md: (M, D) inputs.
+        y_m: (M,) labels.
+    """
+
+    weights_mp: Tensor
+    x_md: Tensor
+    y_m: Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """What is to be known of M networks before a step.
+
+    Attributes:
+        outputs_m: (M,) outputs f.
+        residuals_m: (M,) r = f - y.
+        losses_m: (M,) L = 1/2 r^2.
+        gradients_mp: (M, P) g = grad_w f.
+        sq_norms_m: (M,) ||g||^2.
+        curvatures_m: (M,) g^T H g with H the Hessian of f in the weights, or None where it was not asked for;
+            ``kappa`` is this over ||g||^2.
+    """
+
+    outputs_m: Tensor
+    residuals_m: Tensor
+    losses_m: Tensor
+    gradients_mp: Tensor
+    sq_norms_m: Tensor
+    curvatures_m: Tensor | None
+
+
+@dataclass(frozen=True)
+class Path:
+    """T steps of descent of M networks, each on its own sample.
+
+    Attributes:
+        eta: The learning rate.
+        outputs_tm: (T + 1, M) outputs before the first step and after every step.
+        residuals_tm: (T, M) r before every step, as all below.
+        losses_tm: (T, M) squared losses.
+        sq_norms_tm: (T, M) squared gradient norms of the output.
+        curvatures_tm: (T, M) g^T H g, or None where it was not asked for.
+        end: The networks after the last step.
+    """
+
+    eta: float
+    outputs_tm: Tensor
+    residuals_tm: Tensor
+    losses_tm: Tensor
+    sq_norms_tm: Tensor
+    curvatures_tm: Tensor | None
+    end: Sample
+
+    def moved(self, steps: int | None = None) -> Tensor:
+        """Return the (M,) discrepancies over the first steps, by default over all."""
+        last = len(self.losses_tm) if steps is None else steps
+        return discrepancy.output_discrepancy(self.outputs_tm[last][:, None], self.outputs_tm[0][:, None])
+
+    def second_order(self, steps: int | None = None) -> Tensor:
+        """Return the (M,) sums of ``1/2 eta^2 r^2 |g^T H g|``: what the Taylor expansion leaves out."""
+        assert self.curvatures_tm is not None, "ask the descent for curvature"
+        terms = self.residuals_tm.square() * self.curvatures_tm.abs() * self.eta**2 / 2
+        return terms[:steps].sum(0)
+
+
+def draw_samples(network: Network, seeds: int, *purpose: str | int) -> Sample:
+    """Draw M networks with a sample each: M seeds, each its own generator.
+
+    Weights and biases are uniform in ±1/sqrt(inputs of their layer), as torch's ``Linear`` draws them;
+    inputs and labels are standard normal.
+
+    Args:
+        network: What the weights are for.
+        seeds: M.
+        purpose: What the chance is for.
+    """
+    rows = []
+    for seed in range(seeds):
+        rng = torch.Generator().manual_seed(derive(seed, "theory", *purpose))
+        parts = []
+        for inputs, units in zip(network.sizes, network.sizes[1:], strict=False):
+            uniform = torch.rand((inputs + 1) * units, generator=rng, dtype=torch.float64)
+            parts.append((2 * uniform - 1) / math.sqrt(inputs))
+        normal = torch.randn(network.sizes[0] + 1, generator=rng, dtype=torch.float64)
+        rows.append((torch.cat(parts), normal[1:], normal[0]))
+    weights, x, y = (torch.stack(column) for column in zip(*rows, strict=True))
+    return Sample(weights, x, y)
+
+
+def observe(network: Network, sample: Sample, *, curvature: bool = False) -> State:
+    """Return outputs, losses and gradients of M networks with a scalar output.
+
+    Args:
+        network: The network.
+        sample: Weights, inputs and labels.
+        curvature: Whether to take the second derivative along the gradient too, for twice the time.
+    """
+    weights = sample.weights_mp.detach().requires_grad_()
+    f = network(weights, sample.x_md)[:, 0]
+    (g,) = torch.autograd.grad(f.sum(), weights, create_graph=curvature)
+    fixed, r = g.detach(), f.detach() - sample.y_m
+    along = None
+    if curvature:
+        along = torch.zeros_like(r)
+        if g.requires_grad:  # an affine output has no second derivative
+            (product,) = torch.autograd.grad((g * fixed).sum(), weights)
+            along = (fixed * product).sum(1)
+    return State(f.detach(), r, r.square() / 2, fixed, fixed.square().sum(1), along)
+
+
+def descend(
+    network: Network,
+    sample: Sample,
+    *,
+    eta: float,
+    steps: int = 1,
+    momentum: float = 0.0,
+    decay: float = 0.0,
+    curvature: bool = False,
+) -> Path:
+    """Take T steps of gradient descent of every network on its own sample and squared loss.
+
+    Args:
+        network: The network, of one output.
+        sample: Where to begin, and on what.
+        eta: Learning rate.
+        steps: T.
+        momentum: Of the heavy ball, as in torch's SGD; the theorem has none.
+        decay: Weight decay, added to the gradient; the theorem has none.
+        curvature: Whether to keep g^T H g of every step.
+    """
+    seen, velocity = [], torch.zeros_like(sample.weights_mp)
+    for _ in range(steps):
+        state = observe(network, sample, curvature=curvature)
+        seen.append(state)
+        gradient = state.residuals_m[:, None] * state.gradients_mp + decay * sample.weights_mp
+        velocity = momentum * velocity + gradient
+        sample = replace(sample, weights_mp=sample.weights_mp - eta * velocity)
+    last = network(sample.weights_mp, sample.x_md)[:, 0]
+    bent = [state.curvatures_m for state in seen if state.curvatures_m is not None]
+    return Path(
+        eta=eta,
+        outputs_tm=torch.stack([*(state.outputs_m for state in seen), last]),
+        residuals_tm=torch.stack([state.residuals_m for state in seen]),
+        losses_tm=torch.stack([state.losses_m for state in seen]),
+        sq_norms_tm=torch.stack([state.sq_norms_m for state in seen]),
+        curvatures_tm=torch.stack(bent) if curvature else None,
+        end=sample,
+    )
