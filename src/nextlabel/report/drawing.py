@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DARK", "HEAT", "LIGHT", "SERIES", "Picture", "Style", "css_variables", "draw", "styles"]
+__all__ = [
+    "DARK",
+    "HEAT",
+    "LIGHT",
+    "SERIES",
+    "SETTINGS",
+    "Picture",
+    "Style",
+    "css_variables",
+    "draw",
+    "styles",
+]
 
 LIGHT: Mapping[str, str] = {
     "paper": "#fcfcfa",
@@ -78,7 +89,7 @@ HEAT = tuple(name for name in LIGHT if name.startswith("heat-"))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHES = ((0, ()), (0, (6, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (3, 1.5)))
 
-_SETTINGS: dict[Any, Any] = {  # Any: newer matplotlibs want a Literal of every key
+SETTINGS: dict[Any, Any] = {  # Any: newer matplotlibs want a Literal of every key
     "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
     "text.parse_math": False,  # a dollar in a name is a dollar
     "font.family": "sans-serif",
@@ -113,6 +124,7 @@ _SETTINGS: dict[Any, Any] = {  # Any: newer matplotlibs want a Literal of every 
     "ytick.labelcolor": LIGHT["muted"],
     "figure.dpi": 72,
 }
+"""What every figure of nextlabel is drawn with, in the light theme."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +206,7 @@ def draw(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({**_SETTINGS, "svg.hashsalt": name}):
+    with rc_context({**SETTINGS, "svg.hashsalt": name}):
         figure = Figure(figsize=(4.6, height), layout="constrained")
         axes = figure.add_subplot()
         paint(axes)
