@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from nextlabel.errors import DataError
+from nextlabel.strategies.cod import Cod
 from nextlabel.strategies.entropy import Entropy
+from nextlabel.strategies.gini import Gini
 from nextlabel.strategies.least_confidence import LeastConfidence
 from nextlabel.strategies.margin import Margin
 from nextlabel.strategies.random import Random
@@ -47,7 +49,21 @@ def test_entropy_prefers_the_row_whose_distribution_is_widest():
     assert Entropy().score(view(PROBS), rng=rng()).tolist() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("strategy", [Margin(), LeastConfidence(), Entropy()], ids=lambda part: part.name)
+def test_gini_prefers_the_row_whose_probabilities_have_the_smallest_sum_of_squares():
+    assert order(Gini()) == [2, 1, 0, 3]
+    expected = [1 - sum(p * p for p in row) for row in PROBS]
+    assert Gini().score(view(PROBS), rng=rng()).tolist() == pytest.approx(expected)
+
+
+def test_gini_ranks_as_cod_does_against_the_uniform_distribution():
+    cod = Cod(first_cycle="least_confident").score(view(PROBS), rng=rng())
+    gini = Gini().score(view(PROBS), rng=rng())
+    assert gini.tolist() == pytest.approx((2 * cod + 1 - 1 / 3).tolist())
+
+
+@pytest.mark.parametrize(
+    "strategy", [Margin(), LeastConfidence(), Entropy(), Gini()], ids=lambda part: part.name
+)
 def test_several_draws_are_averaged_before_uncertainty_is_measured(strategy):
     generator = np.random.default_rng(0)
     draws = generator.dirichlet(np.ones(4), size=(7, 5))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nextlabel.errors import DataError
 
-__all__ = ["entropy", "least_confidence", "margin", "mean_log_probs"]
+__all__ = ["entropy", "gini", "least_confidence", "margin", "mean_log_probs"]
 
 
 def mean_log_probs(log_probs_nkc: Float[Tensor, "items draws classes"]) -> Float[Tensor, "items classes"]:
@@ -31,6 +31,12 @@ def mean_log_probs(log_probs_nkc: Float[Tensor, "items draws classes"]) -> Float
 def entropy(log_probs_nc: Float[Tensor, "items classes"]) -> Float[Tensor, " items"]:
     """Return the Shannon entropy of every row: (N,) in nats, in [0, ln C]."""
     terms: Tensor = torch.special.entr(log_probs_nc.exp())
+    return terms.sum(-1)
+
+
+def gini(log_probs_nc: Float[Tensor, "items classes"]) -> Float[Tensor, " items"]:
+    """Return 1 - SUM_c p_c^2 of every row: (N,) in [0, 1 - 1/C], precise where the model is nearly sure."""
+    terms: Tensor = -log_probs_nc.exp() * torch.expm1(log_probs_nc)
     return terms.sum(-1)
 
 

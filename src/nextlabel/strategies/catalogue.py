@@ -60,6 +60,14 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             citation="Lewis, Gale, A Sequential Algorithm for Training Text Classifiers, SIGIR 1994",
         ),
         Card(
+            "gini",
+            "nextlabel.strategies.gini:Gini",
+            needs=("log_probs",),
+            cost="O(N K C)",
+            when="as the uncertainty that the released TOD code's first cycle comes to",
+            citation="Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, Wadsworth, 1984",
+        ),
+        Card(
             "core_set",
             "nextlabel.strategies.core_set:CoreSet",
             needs=("embeddings", "labelled_embeddings"),

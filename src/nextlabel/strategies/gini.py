@@ -1,0 +1,37 @@
+"""Gini: query where a guess drawn from the predicted probabilities would most often be wrong.
+
+Knows only the present class probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.maths.entropy import gini, mean_log_probs
+from nextlabel.types import PoolView
+
+__all__ = ["Gini"]
+
+
+@dataclass(frozen=True)
+class Gini:
+    """Score candidates by 1 - SUM_c p_c^2, the Gini impurity of their predicted classes.
+
+    The impurity of L. Breiman, J. H. Friedman, R. A. Olshen, C. J. Stone, "Classification and Regression
+    Trees", Wadsworth, 1984, chapter 4. With several draws the probabilities are averaged first. It ranks as
+    minus the distance of the probabilities to the uniform distribution, which is what the released code of
+    the TOD papers scores by in its first cycle, but for the chance of an untrained network.
+    """
+
+    name: ClassVar[str] = "gini"
+    needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) scores in [0, 1 - 1/C]; draws nothing from ``rng``."""
+        assert view.pool.log_probs is not None
+        return gini(mean_log_probs(view.pool.log_probs))
