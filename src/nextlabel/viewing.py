@@ -34,6 +34,7 @@ class Viewer:
         previous: The folder of the training before, or None in the first cycle.
         seed: Seed of stochastic passes, the same in every cycle.
         advance: Called as scanning advances, with the rows done and the whole.
+        scans: Where to keep scans, if not in ``folder``.
         rows_forwarded: How many rows went through the model so far.
     """
 
@@ -42,6 +43,7 @@ class Viewer:
     previous: Path | None
     seed: int
     advance: Callable[[int, int], None] | None = None
+    scans: Path | None = None
     rows_forwarded: int = field(default=0, init=False)
 
     def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Tensor) -> PoolView:
@@ -72,9 +74,8 @@ class Viewer:
 
     def _kept(self, pool: Pool, fields: frozenset[str], name: str) -> Scan:
         self.rows_forwarded += len(pool)
-        return scan(
-            self.learner, pool, needs=fields, seed=self.seed, folder=self.folder / name, advance=self.advance
-        )
+        folder = (self.scans or self.folder) / name
+        return scan(self.learner, pool, needs=fields, seed=self.seed, folder=folder, advance=self.advance)
 
     def _snapshots(
         self, needs: frozenset[str], candidates: Pool, fields: frozenset[str]

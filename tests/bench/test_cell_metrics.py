@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nextlabel.bench.cell import loss_estimate
+from nextlabel.bench.audit import loss_estimate
 from nextlabel.bench.contact_sheet import write_contact_sheet
 
 LOSSES = torch.tensor([0.1, 3.0, 0.2, 2.0, 1.0])

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from nextlabel.bench.audit import loss_estimate
 from nextlabel.bench.contact_sheet import write_contact_sheet
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.outcome import finish
@@ -33,7 +33,7 @@ from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
-__all__ = ["loss_estimate", "make_learner", "run_cell"]
+__all__ = ["make_learner", "run_cell"]
 
 Metrics = dict[str, float | None]
 
@@ -98,31 +98,6 @@ class _Trial:
         truth = torch.from_numpy(self.data.y)[rows]
         losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
         return loss_estimate(losses, query.choice.rows, query.choice.scores)
-
-
-def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metrics:
-    """Say how well a query's scores estimate the candidates' true losses.
-
-    Args:
-        losses: (N,) true losses in nats.
-        chosen: (B,) the chosen rows.
-        scores: (N,) scores, or None where the strategy has none.
-
-    Returns:
-        ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
-        either is constant. ``top_share``: share of the B candidates with the largest losses that is among the
-        chosen. ``top_chance``: B / N, what random rows would give.
-    """
-    count = len(chosen)
-    top = set(torch.sort(losses, descending=True, stable=True).indices[:count].tolist())
-    correlation = None  # of something constant there is none
-    if scores is not None and scores.min() < scores.max() and losses.min() < losses.max():
-        correlation = float(spearmanr(scores.numpy(), losses.numpy()).statistic)
-    return {
-        "loss_correlation": correlation,
-        "top_share": len(top & set(chosen.tolist())) / count,
-        "top_chance": count / len(losses),
-    }
 
 
 def make_learner(cell: Cell, data: LabelledData) -> TorchLearner:
