@@ -250,3 +250,20 @@ def test_memory_mapped_arrays_are_read_in_place(tmp_path):
 def test_tensors_with_gradients_are_taken_as_they_are():
     probs = log_probs(3, 2).requires_grad_()
     assert len(select("entropy", 2, log_probs=probs)) == 2
+
+
+@pytest.mark.parametrize(
+    ("need", "wrapper"), [("draws:dropout", "McDropout"), ("draws:ensemble", "Ensemble")]
+)
+def test_a_strategy_that_needs_draws_is_shown_at_least_two(need, wrapper):
+    assert checked({"log_probs", need}).pool.log_probs.shape[1] == 2
+    one = PoolView(size=4, pool=Outputs(log_probs=log_probs(4, 1, 3)))
+    with pytest.raises(DataError, match=rf"needs '{need}'.*but K is 1; wrap the learner in {wrapper}"):
+        checked({"log_probs", need}, one)
+
+
+def test_moments_that_come_in_every_cycle_must_all_be_there():
+    needs = {"log_probs", "snapshot:ema", "snapshot:10 steps", "snapshot:initial"}
+    with pytest.raises(DataError, match="needs 3 snapshots, 'snapshot:ema', 'snapshot:10 steps' and 'snapsh"):
+        checked(needs)
+    assert len(checked({"log_probs", "snapshot:ema", "snapshot:10 steps"}).snapshots) == 2

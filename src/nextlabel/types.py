@@ -16,6 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nextlabel.errors import ConfigurationError
+from nextlabel.moments import SNAPSHOT, Moment
+
 if TYPE_CHECKING:
     from nextlabel.pool import Pool
 
@@ -28,12 +31,14 @@ __all__ = [
     "Losses",
     "Network",
     "Objective",
+    "ObjectiveWithExtra",
     "Oracle",
     "Outputs",
     "PoolView",
     "Restorable",
     "Scorer",
     "Strategy",
+    "need_meaning",
 ]
 
 ItemId: TypeAlias = str
@@ -53,10 +58,37 @@ NEEDS: Mapping[str, str] = {
     "labelled_embeddings": "embeddings of the labelled items",
     "labels": "the labels of the labelled items",
     "snapshot:previous": "outputs at the end of the previous cycle",
-    "snapshot:initial": "outputs under the run's initial weights, in the first cycle",
-    "snapshot:epoch": "outputs one epoch before the end of training, in the first cycle",
+    "snapshot:initial": "outputs under the weights that this cycle's training began with",
+    "snapshot:untrained": "outputs under the weights of a fresh, unrelated network",
+    "snapshot:ema": "outputs under the exponential moving average of the weights of this training",
+    "snapshot:epoch": "outputs one epoch before the end of training, or `snapshot:<n> epochs`",
+    "snapshot:step": "outputs one step before the end of training, or `snapshot:<n> steps`",
+    "draws:dropout": "at least 2 draws of the log-probabilities, by dropout at prediction",
+    "draws:ensemble": "at least 2 draws of the log-probabilities, by the members of an ensemble",
 }
-"""All that a strategy may declare in ``needs``, with its meaning; ``extra:NAME`` asks for an extra field."""
+"""What a strategy may declare in ``needs``, with its meaning.
+
+Besides, ``extra:NAME`` asks for an extra field, and ``snapshot:<n> steps`` and ``snapshot:<n> epochs`` for
+outputs so long before the end of training. A strategy with ``snapshot:previous`` sees the other moments that it
+asks for in the first cycle only, where no cycle was before; one without sees them in every cycle.
+"""
+
+
+def need_meaning(need: str) -> str | None:
+    """Return what a word in ``needs`` means, or None for an unknown one.
+
+    >>> need_meaning("snapshot:10 steps")
+    'outputs 10 steps before the end of training'
+    """
+    if need.startswith("extra:") and need != "extra:":
+        return "an extra field of the candidates"
+    if need in NEEDS or not need.startswith(SNAPSHOT):
+        return NEEDS.get(need)
+    try:
+        moment = Moment.parse(need.removeprefix(SNAPSHOT))
+    except ConfigurationError:
+        return None
+    return None if moment.kind == "end" else f"outputs {moment.meaning}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +161,7 @@ class Scorer(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What the view must hold: keys of :data:`NEEDS`, or ``extra:NAME``."""
+        """What the view must hold: words of :data:`NEEDS`, or ``extra:NAME``."""
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) finite scores; higher = query first."""
@@ -145,7 +177,7 @@ class Strategy(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What the view must hold: keys of :data:`NEEDS`, or ``extra:NAME``."""
+        """What the view must hold: words of :data:`NEEDS`, or ``extra:NAME``."""
 
     def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, " batch"]:
         """Return ``batch_size`` distinct rows, best first."""
@@ -187,7 +219,9 @@ class Restorable(Protocol):
 
         Args:
             workdir: The folder that was given to ``fit``.
-            moment: ``"end"`` of that training, its ``"initial"`` weights, or one ``"epoch"`` before the end.
+            moment: A word of :class:`~nextlabel.moments.Moment`: the ``"end"`` of that training, the
+                ``"initial"`` weights that it began with, an ``"untrained"`` network, the ``"ema"`` of its
+                weights, or ``"10 steps"``, one ``"epoch"``, ... before the end.
 
         Raises:
             MissingStateError: The folder holds no such state; a campaign then makes it again.
@@ -201,10 +235,18 @@ class Restorable(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """One forward pass: (B, C) raw outputs and, where the model can give them, (B, D) embeddings."""
+    """One forward pass of a network over B items.
+
+    Attributes:
+        outputs: (B, C) raw outputs.
+        embeddings: (B, D) features of the layer before the head, where they were wanted and can be had.
+        stages: The features after each stage, the first stage first, each (B, channels, height, width) or (B,
+            D), where they were wanted.
+    """
 
     outputs: Tensor
     embeddings: Tensor | None = None
+    stages: tuple[Tensor, ...] | None = None
 
 
 Network: TypeAlias = nn.Module
@@ -229,6 +271,10 @@ class Objective(Protocol):
 
     An objective is an ``nn.Module``: its parameters (a second head) train with the model's, its buffers and
     frozen sub-modules (an EMA teacher) travel in the checkpoint, and a warm start carries them on.
+
+    An objective may have ``uses_embeddings`` (True unless it says False) and ``uses_stages`` (False unless it
+    says True): whether the forward passes of the network shall give these; it may have a ``task``, the only
+    one that it is for. What it can say of items besides, it offers as :class:`ObjectiveWithExtra`.
     """
 
     @property
@@ -248,3 +294,15 @@ class Objective(Protocol):
 
     def state_dict(self) -> dict[str, Any]:  # Any: torch's own signature
         """Return the tensors to keep."""
+
+
+@runtime_checkable
+class ObjectiveWithExtra(Objective, Protocol):
+    """An objective that trained something which says more of an item: a predicted loss, for example."""
+
+    @property
+    def extra_fields(self) -> frozenset[str]:
+        """The names of the fields of :class:`Outputs.extra` that it gives."""
+
+    def extra(self, model: Network, x: Tensor) -> Mapping[str, Tensor]:
+        """Return each field by name, (B, ...), for a batch; called in evaluation mode, without gradients."""

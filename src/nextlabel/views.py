@@ -19,7 +19,8 @@ from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError, listed, nearest
 from nextlabel.maths.blocks import row_blocks
-from nextlabel.types import NEEDS, ItemId, Outputs, PoolView
+from nextlabel.moments import SNAPSHOT, snapshots_in_view
+from nextlabel.types import NEEDS, ItemId, Outputs, PoolView, need_meaning
 
 __all__ = ["Array", "checked_view", "tensor_of", "view_of_arrays"]
 
@@ -33,8 +34,6 @@ _AXES = {"log_probs": ("N", "K", "C"), "values": ("N", "K", "O"), "embeddings": 
 _TOLERANCE = 1e-3
 """Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below what logits give."""
 
-_FIRST_CYCLE = ("snapshot:initial", "snapshot:epoch")
-
 
 def checked_view(
     view: PoolView, needs: frozenset[str], *, part: str, ids: Sequence[ItemId] | None = None
@@ -42,17 +41,19 @@ def checked_view(
     """Return the view that holds what ``needs`` says and nothing else, every tensor float32 or wider.
 
     Whether a strategy can do without a snapshot in the first cycle is seen from its needs: one that declares
-    ``snapshot:initial`` or ``snapshot:epoch`` cannot.
+    a moment besides ``snapshot:previous`` cannot. Snapshots are newest first, in the order that
+    :func:`nextlabel.moments.snapshots_in_view` gives.
 
     Args:
         view: What is there.
-        needs: Keys of ``NEEDS``, or ``extra:NAME``.
+        needs: Words of ``NEEDS``, or ``extra:NAME``.
         part: The part that needs it, for messages: ``"strategy 'cod'"``.
         ids: (N,) ids of the candidates, for messages; without them rows are named.
 
     Raises:
         ContractError: A need is not a known word.
-        DataError: Something needed is missing, of the wrong shape, not finite or not normalised.
+        DataError: Something needed is missing, of the wrong shape, not finite or not normalised, or there are
+            fewer draws or snapshots than needed.
     """
     _check_words(needs, part)
     if ids is not None and len(ids) != view.size:
@@ -61,6 +62,7 @@ def checked_view(
     items = _Items(part, view.size, lambda row: f"row {row}" if ids is None else f"item '{ids[row]}'")
     wanted = [need for need in needs if need in _AXES or need.startswith("extra:")]
     pool = _checked_outputs(view.pool, wanted, items)
+    _check_draws(pool, needs, part)
     inner = [need.removeprefix("labelled_") for need in needs if need.startswith("labelled_")]
     labelled_items = _Items(part, None, lambda row: f"labelled row {row}", prefix="labelled_")
     labelled = _checked_outputs(view.labelled, inner, labelled_items)
@@ -135,7 +137,7 @@ def view_of_arrays(
 
 def _check_words(needs: Iterable[str], part: str) -> None:
     for need in sorted(needs):
-        if need not in NEEDS and not need.startswith("extra:"):
+        if need_meaning(need) is None:
             hint = nearest(need, NEEDS)
             guess = f"; did it mean '{hint}'?" if hint else ";"
             raise ContractError(
@@ -159,7 +161,7 @@ def _checked_outputs(outputs: Outputs, names: Iterable[str], items: _Items) -> O
     for name in sorted(names):
         label = items.prefix + name
         if name not in fields:
-            meaning = NEEDS.get(label) or NEEDS.get(name, "an extra field of the candidates")
+            meaning = need_meaning(label) or need_meaning(name)
             empty = (
                 "; pass an array of 0 rows where nothing is labelled yet"
                 if label in NEEDS and items.prefix
@@ -173,14 +175,9 @@ def _checked_outputs(outputs: Outputs, names: Iterable[str], items: _Items) -> O
 def _checked_snapshots(
     view: PoolView, needs: frozenset[str], wanted: Iterable[str], items: _Items
 ) -> tuple[Outputs, ...]:
-    if not any(need.startswith("snapshot:") for need in needs):
+    if not any(need.startswith(SNAPSHOT) for need in needs):
         return ()
-    first = next((need for need in _FIRST_CYCLE if need in needs), None)
-    if not view.snapshots and first is not None:
-        raise DataError(
-            f"{items.part} needs a snapshot ('{first}': {NEEDS[first]}), but the view has none; "
-            "pass snapshots=[...], newest first, or choose an option of the strategy that needs none"
-        )
+    _check_snapshots_there(view, needs, items.part)
     checked = []
     for number, snapshot in enumerate(view.snapshots):
         present = snapshot.fields()
@@ -191,6 +188,30 @@ def _checked_snapshots(
             _check_same_width(f"snapshot {number}: {name}", view.pool.fields()[name], tensor)
         checked.append(outputs)
     return tuple(checked)
+
+
+def _check_snapshots_there(view: PoolView, needs: frozenset[str], part: str) -> None:
+    moments = snapshots_in_view(needs, first_cycle=True)
+    least = 1 if f"{SNAPSHOT}previous" in needs else len(moments)  # from the second cycle on it has one
+    if moments and len(view.snapshots) < least:
+        told = listed((f"{SNAPSHOT}{moment}" for moment in moments), limit=20)
+        meaning = f" ({need_meaning(SNAPSHOT + moments[0])})" if len(moments) == 1 else ""
+        count = f"{least} snapshots" if least > 1 else "a snapshot"
+        raise DataError(
+            f"{part} needs {count}, {told}{meaning}, but the view has {len(view.snapshots) or 'none'}; "
+            "pass snapshots=[...], newest first, or choose an option of the strategy that needs none"
+        )
+
+
+def _check_draws(pool: Outputs, needs: frozenset[str], part: str) -> None:
+    for need in sorted(need for need in needs if need.startswith("draws:")):
+        draws = 0 if pool.log_probs is None else pool.log_probs.shape[1]
+        if draws < 2:
+            learner = "McDropout" if need == "draws:dropout" else "Ensemble"
+            raise DataError(
+                f"{part} needs '{need}' ({NEEDS[need]}), so log_probs must be (N, K, C) with K >= 2, but "
+                f"K is {draws}; wrap the learner in {learner}, or pass several draws"
+            )
 
 
 def _checked_labels(view: PoolView, labelled: Outputs) -> Tensor:

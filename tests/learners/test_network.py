@@ -106,3 +106,33 @@ def test_outputs_that_are_no_matrix_of_floats_are_refused(returned, told):
 
     with pytest.raises(ContractError, match=told):
         wrapped(Wrong())(torch.rand(3, 6))
+
+
+class Staged(NormedNet):
+    """Gives its hidden layer before and after the norm's ReLU."""
+
+    def forward_stages(self, x):
+        first = self.first(x)
+        return first, self.dropout(torch.relu(self.norm(first)))
+
+
+@pytest.mark.parametrize("layer", [None, "first"])
+@pytest.mark.parametrize("embeddings", [False, True])
+def test_stages_come_beside_the_same_outputs_and_embeddings(layer, embeddings):
+    module, x = Staged().eval(), torch.rand(4, 6)
+    network = wrapped(module, layer=layer, embeddings=embeddings)
+    plain_pass = network(x)
+    network.with_stages = True
+    staged = network(x)
+    assert plain_pass.stages is None
+    assert [tuple(stage.shape) for stage in staged.stages] == [(4, 8), (4, 8)]
+    assert torch.equal(staged.stages[0], module.first(x))
+    assert torch.equal(staged.outputs, plain_pass.outputs)
+    assert torch.equal(staged.embeddings, plain_pass.embeddings) if embeddings else staged.embeddings is None
+
+
+def test_stages_of_a_model_without_any_are_refused():
+    network = wrapped(plain(), embeddings=False)
+    network.with_stages = True
+    with pytest.raises(ContractError, match="the model Sequential has no forward_stages and forward_head"):
+        network(X)

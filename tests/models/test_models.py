@@ -64,3 +64,13 @@ def test_impossible_options_are_refused_in_one_sentence(name, options):
 def test_an_unknown_model_is_refused_with_the_nearest_name():
     with pytest.raises(UnknownNameError, match="small_cnn"):
         MODELS.card("smal_cnn")
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_the_last_stage_is_the_features_and_each_has_its_channels(name, shape):
+    options = {"layers": 3, "dropout": 0.5} if name == "mlp" else {}
+    model = MODELS.create(name, input_shape=shape, classes=4, width=6, **options).eval()
+    x = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
+    stages = model.forward_stages(x)
+    assert [stage.shape[1] for stage in stages] == list(model.stage_channels)
+    assert torch.equal(stages[-1], model.forward_features(x))

@@ -1,9 +1,11 @@
-"""A user's module, wrapped so that a call gives raw outputs and, on demand, embeddings.
+"""A user's module, wrapped so that a call gives raw outputs and, on demand, embeddings and stages.
 
 Embeddings come from the timm contract or from a named layer. Knows nothing of training or tasks.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +30,8 @@ class ModuleNetwork(nn.Module):
 
     Attributes:
         with_embeddings: Whether a call also computes embeddings; set it to what is needed.
+        with_stages: Whether a call also returns the features after each stage, as the module's
+            ``forward_stages`` gives them; its last stage must be what ``forward_head`` takes.
 
     Raises:
         UnknownNameError: The module has no such layer.
@@ -42,36 +46,66 @@ class ModuleNetwork(nn.Module):
         self.module = module
         self.embedding_layer = embedding_layer
         self.with_embeddings = False
+        self.with_stages = False
 
     @property
     def has_embeddings(self) -> bool:
         """Whether the module can give embeddings."""
-        return self.embedding_layer is not None or (
-            callable(getattr(self.module, "forward_features", None))
-            and callable(getattr(self.module, "forward_head", None))
-        )
+        return self.embedding_layer is not None or self._has("forward_features", "forward_head")
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether the module can give the features after each stage."""
+        return self._has("forward_stages", "forward_head")
 
     def forward(self, x: Tensor) -> Forward:
-        """Return the (B, C) raw outputs and, if they are wanted and to be had, the (B, D) embeddings.
+        """Return the (B, C) raw outputs, and embeddings and stages where they are wanted.
+
+        Embeddings are left out where the module has none; stages are not.
 
         Raises:
-            ContractError: The module returned something else than (B, C) outputs.
+            ContractError: The module returned something else than (B, C) outputs, or has no stages.
         """
-        if not (self.with_embeddings and self.has_embeddings):
-            return Forward(self._checked(self.module(x), len(x)))
-        if self.embedding_layer is not None:
+        if self.with_embeddings and self.embedding_layer is not None:
             return self._tapped(x, self.embedding_layer)
-        features = self.module.forward_features(x)  # type: ignore[operator]  # has_embeddings checked it
-        embeddings = self.module.forward_head(features, pre_logits=True)  # type: ignore[operator]
-        outputs = self.module.forward_head(features)  # type: ignore[operator]
-        return Forward(self._checked(outputs, len(x)), self._flat(embeddings))
+        if self.with_stages:
+            stages = self._stages(x)
+            return replace(self._of_features(stages[-1], len(x)), stages=stages)
+        if self.with_embeddings and self.has_embeddings:
+            features = self.module.forward_features(x)  # type: ignore[operator]  # has_embeddings checked it
+            return self._of_features(features, len(x))
+        return Forward(self._checked(self.module(x), len(x)))
+
+    def _has(self, *methods: str) -> bool:
+        return all(callable(getattr(self.module, method, None)) for method in methods)
+
+    def _stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        if not self.has_stages:
+            raise ContractError(
+                "the features after each stage are needed, but the model "
+                f"{type(self.module).__name__} has no forward_stages and forward_head; add them, or use one "
+                "of the models of nextlabel"
+            )
+        return tuple(self.module.forward_stages(x))  # type: ignore[operator]  # has_stages checked it
+
+    def _of_features(self, features: Tensor, batch: int) -> Forward:
+        head = self.module.forward_head
+        embeddings = None
+        if self.with_embeddings and self.embedding_layer is None:
+            embeddings = self._flat(head(features, pre_logits=True))  # type: ignore[operator]
+        outputs = head(features)  # type: ignore[operator]  # has_stages or has_embeddings checked it
+        return Forward(self._checked(outputs, batch), embeddings)
 
     def _tapped(self, x: Tensor, layer: str) -> Forward:
         # The hook lives for one call only, so that copies of this network never write into each other.
         seen: list[object] = []
         handle = self.module.get_submodule(layer).register_forward_hook(lambda *call: seen.append(call[2]))
         try:
-            outputs = self._checked(self.module(x), len(x))
+            if self.with_stages:
+                stages = self._stages(x)
+                forward = replace(self._of_features(stages[-1], len(x)), stages=stages)
+            else:
+                forward = Forward(self._checked(self.module(x), len(x)))
         finally:
             handle.remove()
         if len(seen) != 1 or not isinstance(seen[0], Tensor):
@@ -80,7 +114,7 @@ class ModuleNetwork(nn.Module):
                 f"gave {len(seen)} results of type {type(seen[0]).__name__ if seen else 'none'}; name "
                 "another layer"
             )
-        return Forward(outputs, self._flat(seen[0]))
+        return replace(forward, embeddings=self._flat(seen[0]))
 
     def _flat(self, embeddings: Tensor) -> Tensor:
         return embeddings.mean((2, 3)) if embeddings.ndim == 4 else embeddings.flatten(1)

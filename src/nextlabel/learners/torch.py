@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
@@ -28,7 +27,9 @@ from nextlabel.learners.checkpoint import (
 )
 from nextlabel.learners.device import DeviceName, Engine
 from nextlabel.learners.labels import Task, check_counts, check_task, checked_labels
+from nextlabel.learners.making import bind, example_outputs, new_network, new_objective
 from nextlabel.learners.network import ModuleNetwork
+from nextlabel.learners.predicting import check_needs, predicted
 from nextlabel.learners.randomness import isolated_rng
 from nextlabel.learners.schedule import (
     MixedPrecision,
@@ -39,7 +40,6 @@ from nextlabel.learners.schedule import (
     Schedule,
 )
 from nextlabel.learners.training import CHECKPOINT, Training
-from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.types import Forward, Objective, Outputs
@@ -97,6 +97,7 @@ class TorchLearner:
 
     Attributes:
         progress: A function of steps done and steps in all, called during ``fit`` at most ten times a second.
+        extra_fields: The names of the extra fields that the objective gives.
 
     Raises:
         ConfigurationError: An option is unknown or out of range.
@@ -159,10 +160,11 @@ class TorchLearner:
         self._model, self._augment = model, augmentation(augment)
         self._objective, self._objective_options = objective, dict(objective_options or {})
         self._network: ModuleNetwork | None = None
-        self._objective_state: dict[str, Tensor] = {}
+        self._objective_state: dict[str, Tensor] | None = None
+        self._bound: nn.Module | None = None
         self._cache = DeviceCache()
         Engine(device, mixed_precision)  # refuses now what this machine cannot do
-        self._new_objective()
+        self.extra_fields = frozenset(getattr(self._new_objective(), "extra_fields", ()))
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train on the labelled pool and return ``train_loss``, ``steps`` and ``epochs``.
@@ -220,7 +222,8 @@ class TorchLearner:
         network = self._starting_network(seed).to(engine.device)
         example = self._example(network, objective, x, engine)
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
-        self._bind(objective, network, example, seed, engine)
+        carried = self._objective_state if self.start == "warm" and self._network is not None else None
+        bind(objective, network, example, seed=seed, engine=engine, state=carried or {})
         return Training(
             network=network,
             objective=objective,
@@ -254,7 +257,7 @@ class TorchLearner:
         write_tensors(workdir / "end.safetensors", joined(states))
         write_json(workdir / FINISHED, {"metrics": metrics, "arguments": training.arguments})
         (workdir / CHECKPOINT).unlink(missing_ok=True)
-        self._network, self._objective_state = network, states["objective"]
+        self._network, self._objective_state, self._bound = network, states["objective"], objective
         return metrics
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
@@ -276,29 +279,15 @@ class TorchLearner:
         if len(x) == 0:
             raise DataError("predict needs at least one item, but the pool is empty")
         own = "log_probs" if self.task == "classification" else "values"
-        for need in sorted(needs - {own, "embeddings"}):
-            raise ContractError(
-                f"a TorchLearner with task='{self.task}' gives '{own}' and 'embeddings', not '{need}'"
-            )
-        if "embeddings" in needs and not network.has_embeddings:
-            raise ContractError(
-                f"embeddings are needed, but {type(network.module).__name__} has no forward_features and "
-                "forward_head "
-                "as timm's models have; name a layer with embedding_layer="
-            )
+        check_needs(needs, network, own=own, extra_fields=self.extra_fields)
         engine = Engine(self.device, self.recipe.mixed_precision)
-        network.to(engine.device).eval()
-        network.with_embeddings = "embeddings" in needs
-        fields: dict[str, list[Tensor]] = {need: [] for need in needs}
-        with isolated_rng(derive(seed, "predict"), engine.device), torch.no_grad():
-            for batch in sequential(
+        network.to(engine.device)
+        objective = self._bound_objective(network, x, engine) if needs - {own, "embeddings"} else None
+        with isolated_rng(derive(seed, "predict"), engine.device):
+            batches = sequential(
                 x, self.scan_batch_size, seed, engine.device, self._cache, workers=self.num_workers
-            ):
-                with engine.autocast():
-                    forward = network(batch)
-                for need in needs:
-                    fields[need].append(self._field(need, forward))
-        return Outputs.from_fields({need: torch.cat(parts).cpu() for need, parts in fields.items() if parts})
+            )
+            return predicted(network, batches, needs, engine=engine, objective=objective)
 
     def load(self, workdir: Path, *, moment: str = "end") -> None:
         """Become the model that ``fit`` left in ``workdir``.
@@ -322,22 +311,15 @@ class TorchLearner:
         state = part(tensors, "model")
         check_fits(network.module, state, what="the model")
         network.module.load_state_dict(state)
-        self._network, self._objective_state = network, part(tensors, "objective")
+        self._network, self._bound = network, None
+        self._objective_state = part(tensors, "objective") if moment == "end" else None
 
     def reset(self) -> None:
         """Forget every training: the next fit starts from initial weights, also on a warm start."""
-        self._network, self._objective_state = None, {}
+        self._network = self._objective_state = self._bound = None
 
     def _fresh_network(self, seed: int) -> ModuleNetwork:
-        with isolated_rng(derive(seed, "weights")):
-            # A module is callable too, and a function may return the same module twice: what is trained is a
-            # copy.
-            made = self._model if isinstance(self._model, nn.Module) else self._model()
-            if not isinstance(made, nn.Module):
-                raise ContractError(
-                    f"the model function must return an nn.Module, but returned {type(made).__name__}"
-                )
-            return ModuleNetwork(copy.deepcopy(made), embedding_layer=self.embedding_layer)
+        return new_network(self._model, seed=seed, embedding_layer=self.embedding_layer)
 
     def _starting_network(self, seed: int) -> ModuleNetwork:
         if self.start == "cold" or self._network is None:
@@ -345,50 +327,24 @@ class TorchLearner:
         return copy.deepcopy(self._network)  # a fit that fails or is killed must leave the held weights alone
 
     def _example(self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine) -> Forward:
-        """Return the outputs for two items; this also gives lazy modules their shapes."""
-        network.with_embeddings = bool(getattr(objective, "uses_embeddings", True))
-        network.eval()
-        with isolated_rng(0, engine.device), torch.no_grad():  # items of a data set may draw as well
-            batch = next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
-            forward: Forward = network(batch)
-        outputs = forward.outputs.shape[1]
-        if (self.task == "classification") != (outputs > 1):
-            wanted = "one output a class, at least 2" if self.task == "classification" else "1 output"
-            raise ContractError(f"task='{self.task}' needs a model with {wanted}, but it has {outputs}")
-        return forward
+        def batch() -> Tensor:
+            return next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
 
-    def _bind(
-        self, objective: nn.Module, network: ModuleNetwork, example: Forward, seed: int, engine: Engine
-    ) -> None:
-        with isolated_rng(derive(seed, "objective"), engine.device):
-            objective.bind(network, example)  # type: ignore[operator]  # _new_objective checked it
-        objective.to(engine.device)
-        if self.start == "warm" and self._network is not None and self._objective_state:
-            check_fits(objective, self._objective_state, what="the objective")
-            objective.load_state_dict(self._objective_state)
+        return example_outputs(network, objective, batch, task=self.task, engine=engine)
+
+    def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> nn.Module:
+        """Return the objective as the training left it; after ``load`` it is made again from its state."""
+        if self._bound is None:
+            if self._objective_state is None:
+                raise ContractError(
+                    "extra fields are there at the moment 'end' only, where the objective's state is kept; "
+                    "load that"
+                )
+            objective = self._new_objective()
+            example = self._example(network, objective, x, engine)
+            bind(objective, network, example, seed=0, engine=engine, state=self._objective_state)
+            self._bound = objective
+        return self._bound
 
     def _new_objective(self) -> nn.Module:
-        if isinstance(self._objective, str):
-            made: Any = OBJECTIVES.create(self._objective, **self._objective_options)  # Any: checked below
-        else:
-            made = self._objective(**self._objective_options)
-        if not isinstance(made, nn.Module) or not isinstance(made, Objective):
-            raise ContractError(
-                "an objective must be an nn.Module with uses_unlabelled, bind and after_step, but got "
-                f"{type(made).__name__}"
-            )
-        meant = getattr(made, "task", self.task)
-        if meant != self.task:
-            fitting = "squared_error" if self.task == "regression" else "supervised"
-            raise ConfigurationError(
-                f"the objective {type(made).__name__} is for {meant}, but the task is {self.task}; "
-                f"use objective='{fitting}'"
-            )
-        return made
-
-    def _field(self, need: str, forward: Forward) -> Tensor:
-        if need == "embeddings":
-            assert forward.embeddings is not None, "has_embeddings was checked"
-            return forward.embeddings.float()
-        outputs = forward.outputs.float()
-        return (outputs.log_softmax(1) if need == "log_probs" else outputs).unsqueeze(1)
+        return new_objective(self._objective, self._objective_options, self.task)

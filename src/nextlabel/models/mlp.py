@@ -22,6 +22,9 @@ class Mlp(nn.Module):
         layers: The number of hidden layers.
         dropout: Share of hidden units that are dropped in training, in [0, 1).
 
+    Attributes:
+        stage_channels: The units of each hidden layer, as a loss-prediction module wants them.
+
     Raises:
         ConfigurationError: A size is not positive, or the dropout is outside [0, 1).
     """
@@ -47,8 +50,19 @@ class Mlp(nn.Module):
             if dropout > 0:
                 hidden.append(nn.Dropout(dropout))
             inputs = width
+        self.stage_channels = (width,) * layers
         self.hidden = nn.Sequential(nn.Flatten(), *hidden)
         self.head = nn.Linear(width, classes)
+
+    def forward_stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the (B, D) activations of every hidden layer, the first layer first."""
+        flat, *parts = self.hidden
+        x, size, stages = flat(x), len(parts) // len(self.stage_channels), list[Tensor]()
+        for number, part in enumerate(parts, 1):
+            x = part(x)
+            if number % size == 0:
+                stages.append(x)
+        return tuple(stages)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the (B, D) activations of the last hidden layer."""

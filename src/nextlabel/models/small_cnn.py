@@ -23,6 +23,9 @@ class SmallCnn(nn.Module):
         width: Channels of the first convolution; embeddings have D = 4 * width features.
         dropout: Share of embedding features that are dropped in training, in [0, 1).
 
+    Attributes:
+        stage_channels: The channels of the three convolutions, as a loss-prediction module wants them.
+
     Raises:
         ConfigurationError: The input is not a picture of at least 4 x 4 pixels, or an option is out of range.
     """
@@ -43,6 +46,7 @@ class SmallCnn(nn.Module):
                 f"but got classes={classes}, width={width}, dropout={dropout}"
             )
         self.grey = len(input_shape) == 2
+        self.stage_channels = (width, 2 * width, 4 * width)
         self.features = nn.Sequential(
             *_stage(shape[0], width),
             nn.MaxPool2d(2),
@@ -52,6 +56,15 @@ class SmallCnn(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4 * width, classes)
+
+    def forward_stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the (B, channels, height, width) maps of each convolution, before any pooling."""
+        x, stages = x.unsqueeze(1) if self.grey else x, list[Tensor]()
+        for part in self.features:
+            x = part(x)
+            if isinstance(part, nn.ReLU):
+                stages.append(x)
+        return tuple(stages)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the (B, D, height / 4, width / 4) maps of the last convolution."""

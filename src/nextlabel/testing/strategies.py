@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.testing.random_state import global_random_state_untouched
-from nextlabel.types import NEEDS, Outputs, PoolView, Scorer, Strategy
+from nextlabel.types import Outputs, PoolView, Scorer, Strategy, need_meaning
 
 __all__ = ["STRATEGY_CHECKS", "MakeStrategy", "check_strategy", "example_view"]
 
@@ -43,7 +43,7 @@ def example_view(
     """Build a view of random numbers that holds what ``needs`` says and nothing else; the same at every call.
 
     Args:
-        needs: Keys of ``NEEDS``, or ``extra:NAME``.
+        needs: Words of ``NEEDS``, or ``extra:NAME``.
         size: N.
         labelled: L.
         classes: C, also the number of regression outputs.
@@ -92,7 +92,7 @@ def check_says_what_it_is(make: MakeStrategy) -> None:
     assert isinstance(needs, frozenset), (
         f"needs of '{name}' must be a frozenset of strings, but are {needs!r}"
     )
-    unknown = sorted(need for need in needs if need not in NEEDS and not need.startswith("extra:"))
+    unknown = sorted(need for need in needs if need_meaning(need) is None)
     assert not unknown, f"needs of '{name}' must be words of NEEDS or extra:NAME, but {unknown} are not"
     both = isinstance(part, Scorer), isinstance(part, Strategy)
     assert sum(both) == 1, f"'{name}' must have exactly one of score and select, but has {sum(both)}"

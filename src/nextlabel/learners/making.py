@@ -1,0 +1,138 @@
+"""What a training is made of: a network from the user's model, an objective, and the two bound to each other.
+
+Knows pools only to take an example from, and nothing of the training itself or of predictions.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.learners.checkpoint import check_fits
+from nextlabel.learners.device import Engine
+from nextlabel.learners.labels import Task
+from nextlabel.learners.network import ModuleNetwork
+from nextlabel.learners.randomness import isolated_rng
+from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.seeds import derive
+from nextlabel.types import Forward, Objective
+
+__all__ = ["bind", "example_outputs", "new_network", "new_objective"]
+
+
+def new_network(
+    model: Callable[[], nn.Module] | nn.Module, *, seed: int, embedding_layer: str | None
+) -> ModuleNetwork:
+    """Return a network of one's own: nothing that is done to it reaches the user's module.
+
+    Args:
+        model: A function that returns a module, called under a generator that is derived from the seed, or a
+            module, which is copied.
+        seed: Of the weights.
+        embedding_layer: As of :class:`ModuleNetwork`.
+
+    Raises:
+        ContractError: The function returned no module.
+        UnknownNameError: The module has no such layer.
+    """
+    with isolated_rng(derive(seed, "weights")):
+        # A module is callable too, and a function may return the same module twice: a copy is trained.
+        made = model if isinstance(model, nn.Module) else model()
+        if not isinstance(made, nn.Module):
+            raise ContractError(
+                f"the model function must return an nn.Module, but returned {type(made).__name__}"
+            )
+        return ModuleNetwork(copy.deepcopy(made), embedding_layer=embedding_layer)
+
+
+def new_objective(
+    objective: str | Callable[..., Objective],
+    options: Mapping[str, Any],  # Any: an objective's options are its own
+    task: Task,
+) -> nn.Module:
+    """Return a new objective, not bound yet.
+
+    Raises:
+        UnknownNameError: There is no objective of that name, or no such option.
+        ContractError: What the function returned is no objective.
+        ConfigurationError: It is for another task, or an option is out of range.
+    """
+    if isinstance(objective, str):
+        made: Any = OBJECTIVES.create(objective, **options)  # Any: checked below
+    else:
+        made = objective(**options)
+    if not isinstance(made, nn.Module) or not isinstance(made, Objective):
+        raise ContractError(
+            "an objective must be an nn.Module with uses_unlabelled, bind and after_step, but got "
+            f"{type(made).__name__}"
+        )
+    meant = getattr(made, "task", task)
+    if meant != task:
+        fitting = "squared_error" if task == "regression" else "supervised"
+        raise ConfigurationError(
+            f"the objective {type(made).__name__} is for {meant}, but the task is {task}; "
+            f"use objective='{fitting}'"
+        )
+    return made
+
+
+def example_outputs(
+    network: ModuleNetwork, objective: nn.Module, batch: Callable[[], Tensor], *, task: Task, engine: Engine
+) -> Forward:
+    """Return the outputs for a few items, with what the objective wants; lazy modules get their shapes by it.
+
+    Args:
+        network: Left in evaluation mode, and set to give what the objective wants.
+        objective: Says so by ``uses_embeddings`` and ``uses_stages``.
+        batch: Loads the items, on the device.
+        task: What the outputs have to be fit for.
+        engine: Where.
+
+    Raises:
+        ContractError: The outputs are not those of the task.
+    """
+    network.with_embeddings = bool(getattr(objective, "uses_embeddings", True))
+    network.with_stages = bool(getattr(objective, "uses_stages", False))
+    network.eval()
+    with isolated_rng(0, engine.device), torch.no_grad():  # items of a data set may draw as well
+        forward: Forward = network(batch())
+    outputs = forward.outputs.shape[1]
+    if (task == "classification") != (outputs > 1):
+        wanted = "one output a class, at least 2" if task == "classification" else "1 output"
+        raise ContractError(f"task='{task}' needs a model with {wanted}, but it has {outputs}")
+    return forward
+
+
+def bind(
+    objective: nn.Module,
+    network: ModuleNetwork,
+    example: Forward,
+    *,
+    seed: int,
+    engine: Engine,
+    state: Mapping[str, Tensor],
+) -> None:
+    """Bind an objective to its network, on the device, and give it its state where there is one.
+
+    Args:
+        objective: Not bound yet.
+        network: What it is to train, or trained.
+        example: The network's outputs for a few items.
+        seed: All chance is derived from it.
+        engine: Where.
+        state: What an earlier training left of the objective; empty for none.
+
+    Raises:
+        ConfigurationError: The state does not fit.
+    """
+    with isolated_rng(derive(seed, "objective"), engine.device):
+        objective.bind(network, example)  # type: ignore[operator]  # new_objective checked it
+    objective.to(engine.device)
+    if state:
+        check_fits(objective, state, what="the objective")
+        objective.load_state_dict(state)
