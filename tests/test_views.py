@@ -264,6 +264,6 @@ def test_a_strategy_that_needs_draws_is_shown_at_least_two(need, wrapper):
 
 def test_moments_that_come_in_every_cycle_must_all_be_there():
     needs = {"log_probs", "snapshot:ema", "snapshot:10 steps", "snapshot:initial"}
-    with pytest.raises(DataError, match="needs 3 snapshots, 'snapshot:ema', 'snapshot:10 steps' and 'snapsh"):
+    with pytest.raises(DataError, match="needs 3 snapshots, 'snapshot:ema', 'snapshot:10 steps', 'snaps"):
         checked(needs)
     assert len(checked({"log_probs", "snapshot:ema", "snapshot:10 steps"}).snapshots) == 2

@@ -69,8 +69,8 @@ NEEDS: Mapping[str, str] = {
 """What a strategy may declare in ``needs``, with its meaning.
 
 Besides, ``extra:NAME`` asks for an extra field, and ``snapshot:<n> steps`` and ``snapshot:<n> epochs`` for
-outputs so long before the end of training. A strategy with ``snapshot:previous`` sees the other moments that it
-asks for in the first cycle only, where no cycle was before; one without sees them in every cycle.
+outputs so long before the end of training. A strategy with ``snapshot:previous`` sees the other moments that
+it asks for in the first cycle only, where no cycle was before; one without sees them in every cycle.
 """
 
 
