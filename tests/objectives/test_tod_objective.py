@@ -6,70 +6,29 @@ import copy
 
 import pytest
 import torch
-from torch import nn
+from objective_cases import (
+    Normed,
+    TwoLayers,
+    U,
+    X,
+    Y,
+    assert_same_gradients,
+    copies,
+    cross_entropy,
+    draw,
+    moved,
+    outputs,
+    probabilities,
+)
+from objective_cases import bound as bound_objective
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.types import Forward
 
 
-class TwoLayers(nn.Module):
-    """A small network in float64 whose hidden layer is the embedding."""
-
-    def __init__(self, seed=0, dtype=torch.float64):
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        self.first = nn.Parameter(torch.randn(5, 3, generator=generator, dtype=dtype))
-        self.last = nn.Parameter(torch.randn(4, 5, generator=generator, dtype=dtype))
-
-    def forward(self, x):
-        embeddings = torch.tanh(x @ self.first.T)
-        return Forward(embeddings @ self.last.T, embeddings)
-
-
-class Normed(nn.Module):
-    """A network with batch normalisation, without embeddings."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm, self.head = nn.BatchNorm1d(3), nn.Linear(3, 2)
-
-    def forward(self, x):
-        return Forward(self.head(self.norm(x)))
-
-
-def draw(*shape, seed=1, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
 def bound(model, **options):
-    objective = OBJECTIVES.create("tod", **options)
-    objective.bind(model, model(draw(2, 3, dtype=next(model.parameters()).dtype)))
-    return objective.to(next(model.parameters()).dtype)
-
-
-def outputs(first, last, x):
-    """The network of TwoLayers by itself, from its two weights."""
-    return torch.tanh(x @ first.T) @ last.T
-
-
-def moved(model, by=0.1, seed=9):
-    """Shift every weight, as an optimiser step would."""
-    with torch.no_grad():
-        for index, weight in enumerate(model.parameters()):
-            weight.add_(by * draw(*weight.shape, seed=seed + index, dtype=weight.dtype))
-
-
-X, Y, U = draw(4, 3, seed=2), torch.tensor([0, 3, 2, 2]), draw(6, 3, seed=3)
-
-
-def cross_entropy(logits):
-    shares = torch.exp(logits) / torch.exp(logits).sum(1, keepdim=True)
-    return -sum(torch.log(shares[row, Y[row]]) for row in range(4)) / 4
-
-
-def gradients(loss, weights):
-    return torch.autograd.grad(loss, weights)
+    return bound_objective("tod", model, **options)
 
 
 @pytest.mark.parametrize("compared", ["probs", "logits"])
@@ -79,20 +38,19 @@ def test_the_paper_form_equals_the_naive_loss_and_its_gradients(compared):
     teacher = [weight.detach().clone() for weight in model.parameters()]
     moved(model)
     parts = objective(model, X, Y, U, step=0).parts
-    first, last = (weight.detach().clone().requires_grad_() for weight in model.parameters())
+    first, last = theirs = copies(model)
     student, taught = outputs(first, last, U), outputs(*teacher, U)
     if compared == "probs":
-        student, taught = (torch.exp(f) / torch.exp(f).sum(1, keepdim=True) for f in (student, taught))
+        student, taught = probabilities(student), probabilities(taught)
     naive = sum(((student[i] - taught[i]) ** 2).sum() for i in range(6)) / 6 * 0.7
     assert naive.item() > 1e-4
+    entropy = cross_entropy(outputs(first, last, X))
     torch.testing.assert_close(parts["tod"], naive, atol=1e-12, rtol=1e-9)
-    torch.testing.assert_close(
-        parts["supervised"], cross_entropy(outputs(first, last, X)), atol=1e-12, rtol=1e-9
+    torch.testing.assert_close(parts["supervised"], entropy, atol=1e-12, rtol=1e-9)
+    assert_same_gradients(parts["tod"], list(model.parameters()), naive, theirs)
+    assert_same_gradients(
+        bound(model, weight=0.0)(model, X, Y, U, step=0).total, list(model.parameters()), entropy, theirs
     )
-    total = gradients(sum(parts.values()), list(model.parameters()))
-    expected = gradients(naive + cross_entropy(outputs(first, last, X)), [first, last])
-    for got, wanted in zip(total, expected, strict=True):
-        torch.testing.assert_close(got, wanted, atol=1e-9, rtol=1e-6)
 
 
 def test_the_code_form_equals_the_naive_loss_and_its_gradients():
@@ -113,9 +71,22 @@ def test_the_code_form_equals_the_naive_loss_and_its_gradients():
     torch.testing.assert_close(parts["residual"], 0.3 * residual, atol=1e-12, rtol=1e-9)
     torch.testing.assert_close(parts["consistency"], 0.3 * consistency, atol=1e-12, rtol=1e-9)
     total = cross_entropy(outputs(first, last, X)) + 0.3 * (residual + consistency)
-    for got, wanted in zip(gradients(sum(parts.values()), ours), gradients(total, theirs), strict=True):
-        assert wanted.abs().max() > 1e-4
-        torch.testing.assert_close(got, wanted, atol=1e-9, rtol=1e-6)
+    assert_same_gradients(sum(parts.values()), ours, total, theirs)
+
+
+def test_the_residual_moves_both_heads_and_the_consistency_the_second_alone():
+    model = TwoLayers()
+    objective = bound(model, form="code", weight=0.3)
+    moved(model)
+    parts = objective(model, X, Y, U, step=0).parts
+    heads = {"first": model.last, "second": objective.second_head.weight}
+    for part, moves in {
+        "supervised": {"first"},
+        "residual": {"first", "second"},
+        "consistency": {"second"},
+    }.items():
+        slopes = torch.autograd.grad(parts[part], list(heads.values()), retain_graph=True, allow_unused=True)
+        assert {name for name, slope in zip(heads, slopes, strict=True) if slope is not None} == moves
 
 
 def test_the_discrepancy_is_zero_before_the_first_step():
@@ -141,6 +112,25 @@ def test_the_teacher_follows_the_moving_average_from_the_students_first_weights(
         ]
         for got, wanted in zip(objective.teacher.module.parameters(), expected, strict=True):
             torch.testing.assert_close(got, wanted, atol=1e-12, rtol=1e-9)
+
+
+def test_over_1200_steps_the_code_forms_decay_rises_to_its_limit_and_stays_there():
+    model = torch.nn.Linear(1, 2, bias=False).double()
+    model.forward = lambda x: Forward(x @ model.weight.T, x)
+    objective = OBJECTIVES.create("tod", form="code")
+    objective.bind(model, model(draw(2, 1)))
+    weights = draw(1200, 2, 1, seed=4)
+    first = expected = model.weight.detach().clone()
+    for n, weight in enumerate(weights, 1):
+        model.weight.data.copy_(weight)
+        objective.after_step(model)
+        decay = min(1 - 1 / (n + 1), 0.999)
+        expected = decay * expected + (1 - decay) * weight
+        if n in (1, 2, 500, 998, 999, 1000, 1200):
+            torch.testing.assert_close(objective.teacher.module.weight, expected, atol=1e-12, rtol=1e-9)
+        if n == 998:  # so far it is the plain mean of all weights, the first included
+            mean = (first + weights[:998].sum(0)) / 999
+            torch.testing.assert_close(expected, mean, atol=1e-9, rtol=1e-6)
 
 
 def test_the_teacher_takes_over_the_students_buffers_after_every_step():

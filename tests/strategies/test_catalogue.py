@@ -10,7 +10,17 @@ from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.strategies.cod import Cod
 from nextlabel.testing.strategies import STRATEGY_CHECKS, check_strategy
 
-NAMES = ("random", "cod", "entropy", "margin", "least_confidence", "gini", "core_set", "badge")
+NAMES = (
+    "random",
+    "cod",
+    "entropy",
+    "margin",
+    "least_confidence",
+    "gini",
+    "core_set",
+    "badge",
+    "vaal",
+)
 
 
 @pytest.mark.parametrize("check", STRATEGY_CHECKS, ids=lambda check: check.__name__)

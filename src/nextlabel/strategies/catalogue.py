@@ -85,6 +85,14 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             citation="Ash, Zhang, Krishnamurthy, Langford, Agarwal, Deep Batch Active Learning by Diverse, "
             "Uncertain Gradient Lower Bounds, ICLR 2020",
         ),
+        Card(
+            "vaal",
+            "nextlabel.strategies.vaal:Vaal",
+            needs=("extra:labelled_probability",),
+            cost="O(N); its learner trains an autoencoder and a discriminator, often longer than the task",
+            when="as the task-agnostic, adversarial baseline on pictures",
+            citation="Sinha, Ebrahimi, Darrell, Variational Adversarial Active Learning, ICCV 2019",
+        ),
     ),
 )
 """Every known strategy; other packages add theirs by an entry point of the group ``nextlabel.strategies``."""

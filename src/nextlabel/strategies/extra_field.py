@@ -1,0 +1,32 @@
+"""Reads an extra field of a view that holds one number an item. Knows no strategy."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.errors import DataError
+from nextlabel.types import PoolView
+
+__all__ = ["one_number_an_item"]
+
+
+def one_number_an_item(view: PoolView, name: str, *, part: str) -> Float[Tensor, " items"]:
+    """Return the (N,) extra field of this name, float32 or wider.
+
+    Args:
+        view: What holds it.
+        name: The field, without ``extra:``.
+        part: Who reads it, for the message.
+
+    Raises:
+        DataError: It holds more than one number an item.
+    """
+    field = view.pool.extra[name]
+    if field.shape != (view.size,):
+        raise DataError(
+            f"{part} needs one number an item in 'extra:{name}', shape ({view.size},), but it has "
+            f"{tuple(field.shape)}"
+        )
+    return field.to(torch.promote_types(field.dtype, torch.float32))

@@ -1,0 +1,32 @@
+"""VAAL: query what looks least like the labelled items. Knows only a learner's word on that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.strategies.extra_field import one_number_an_item
+from nextlabel.types import PoolView
+
+__all__ = ["Vaal"]
+
+
+@dataclass(frozen=True)
+class Vaal:
+    """Score candidates by how little VAAL's discriminator takes them for labelled.
+
+    Samarth Sinha, Sayna Ebrahimi, Trevor Darrell: Variational Adversarial Active Learning, ICCV 2019,
+    Algorithm 2: the b candidates with the lowest probability D of being labelled. The score is -D, which is
+    exact where D is nearly 0, as 1 - D is not.
+    """
+
+    name: ClassVar[str] = "vaal"
+    needs: ClassVar[frozenset[str]] = frozenset({"extra:labelled_probability"})
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) scores in [-1, 0], higher = query first; draws nothing from ``rng``."""
+        return -one_number_an_item(view, "labelled_probability", part="strategy 'vaal'")
