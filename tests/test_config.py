@@ -80,3 +80,50 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     broken.write_text("seeds = ")
     with pytest.raises(ConfigurationError, match=r"expected TOML in .*broken.toml"):
         read_toml(broken)
+
+
+def test_settings_that_came_later_are_recorded_only_where_they_are_set():
+    plain = load_config()
+    assert plain.recorded().keys() == plain.first
+    assert plain.recorded()["learner"].keys() == plain.learner.first
+    config = load_config(settings=["subset=0.5", "learner.gamma=0.2", "label_noise=0.2"])
+    assert config.recorded().keys() - plain.first == {"subset", "label_noise"}
+    assert config.recorded()["learner"].keys() - plain.learner.first == {"gamma"}
+
+
+def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
+    config = load_config(
+        settings=[
+            "dataset_options.digits.keep=3",
+            "subset=all",
+            "label_noise=0.2",
+            'audit=[{strategy="cod", gap="10 steps"}]',
+            "full_training=once,equal_updates",
+            "learner.milestones=[0.5, 0.75]",
+            "learner.normalise=[[0.5], [0.25]]",
+            "learner.augment_options.random_crop.padding=2",
+            "learner.compile=auto",
+            "learner.companion_options.vaal.epochs=3",
+        ]
+    )
+    path = tmp_path / "experiment.toml"
+    path.write_text(to_toml(config.recorded()))
+    assert load_config(path).model_dump() == config.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("label_noise=1.0", "the setting 'label_noise' is wrong"),
+        ("subset=0", "the setting 'subset' is wrong"),
+        ("subset=half", "the setting 'subset' is wrong"),
+        ('audit=[{gap="epoch"}]', "every table must name its strategy"),
+        ("full_training=twice", "the setting 'full_training' is wrong"),
+        ("learner.milestones=[1.5]", "the setting 'learner.milestones' is wrong"),
+        ("learner.compile=maybe", "the setting 'learner.compile' is wrong"),
+    ],
+)
+def test_a_wrong_later_setting_gets_one_sentence_too(setting, sentence):
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        load_config(settings=[setting])
+    assert "\n" not in str(caught.value)

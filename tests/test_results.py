@@ -1,3 +1,6 @@
+import csv
+import io
+
 import pytest
 
 from nextlabel.errors import DataError
@@ -32,3 +35,12 @@ def test_a_missing_column_and_a_wrong_value_are_named(tmp_path):
     path.write_text(to_csv([ROW]).replace("144", "many"))
     with pytest.raises(DataError, match=r"expected int in column 'n_labelled' of .*, but got 'many'"):
         read_csv(path)
+
+
+def test_a_file_from_before_there_were_other_metrics_holds_accuracies(tmp_path):
+    path = tmp_path / "results.csv"
+    table = list(csv.DictReader(io.StringIO(to_csv([ROW]))))
+    older = [name for name in COLUMNS if name != "metric"]
+    path.write_text(",".join(older) + "\n" + ",".join(table[0][name] for name in older) + "\n")
+    assert read_csv(path) == [ROW]
+    assert ROW.metric == "accuracy"

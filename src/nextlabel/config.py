@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -38,6 +38,9 @@ __all__ = [
 Amount: TypeAlias = Annotated[int | float, Field(gt=0)]
 """A count where it is an integer, a share of the pool where it is a float below 1."""
 
+Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+"""A part of a whole, neither none nor all of it."""
+
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """``auto`` is ``cuda`` where there is one, else ``cpu``."""
 
@@ -49,9 +52,31 @@ class _Strict(BaseModel):
         extra="forbid", frozen=True, protected_namespaces=()
     )  # "model" is a word of ours
 
+    first: ClassVar[frozenset[str]] = frozenset()
+    """The settings that every record of a run holds; later ones are in it only where they are set."""
+
+    def recorded(self) -> Tree:
+        """Return the settings as a record keeps them.
+
+        Settings that came after the first release are left out while they have their default, so that run
+        directories made before they existed keep their names and still open.
+        """
+        tree: Tree = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            usual = field.get_default(call_default_factory=True)
+            if not field.exclude and (name in self.first or value != usual):
+                tree[name] = value.recorded() if isinstance(value, _Strict) else value
+        return tree
+
 
 class LearnerConfig(_Strict):
     """How the model is trained; what is left out comes from the data set's own recipe."""
+
+    first: ClassVar[frozenset[str]] = frozenset({
+        "model", "model_options", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay",
+        "schedule", "augment", "mixed_precision", "start",
+    })  # fmt: skip
 
     model: str | None = Field(default=None, description="Name of the model.")
     model_options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
@@ -67,16 +92,49 @@ class LearnerConfig(_Strict):
         default=None, description="Course of the learning rate."
     )
     augment: list[str] | str | None = Field(default=None, description="Batched augmentations, by name.")
-    mixed_precision: Literal["no", "fp16", "bf16"] = Field(
-        default="no", description="Arithmetic of the forward pass."
+    mixed_precision: Literal["no", "fp16", "bf16", "auto"] = Field(
+        default="no", description="Arithmetic of the forward pass; auto is fp16 on a GPU, else no."
     )
     start: Literal["warm", "cold"] = Field(
         default="warm", description="Whether a cycle goes on from the last cycle's weights or from new ones."
+    )
+    milestones: list[Share] | None = Field(
+        default=None, description="Shares of the training at which multistep multiplies the rate by gamma."
+    )
+    gamma: float | None = Field(default=None, gt=0, description="That factor.")
+    augment_options: dict[str, dict[str, Any]] | None = Field(
+        default=None, description="Options of augmentations, by name."
+    )
+    normalise: list[list[float]] | None = Field(
+        default=None, description="Mean and standard deviation of every channel, of inputs in [0, 1]."
+    )
+    channels_last: bool | None = Field(default=None, description="Memory layout of picture networks.")
+    compile: bool | Literal["auto"] | None = Field(
+        default=None, description="Whether torch compiles the network; auto does so on a GPU."
+    )
+    num_workers: int | None = Field(
+        default=None, ge=0, description="Processes that load items which are not arrays."
+    )
+    scan_batch_size: int | None = Field(
+        default=None, ge=1, description="Items in one pass that trains nothing."
+    )
+    embedding_layer: str | None = Field(
+        default=None, description="The layer whose output are the embeddings, where the model does not say."
+    )
+    companion_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Options of what a strategy trains beside the model, by name: learning_loss, vaal, "
+        "ta_vaal, mc_dropout, ensemble.",
     )
 
 
 class ExperimentConfig(_Strict):
     """A grid of campaigns: every data set with every strategy, objective and seed."""
+
+    first: ClassVar[frozenset[str]] = frozenset({
+        "dataset", "strategy", "objective", "seeds", "cycles", "start", "batch_size", "device", "threads",
+        "learner", "strategy_options", "objective_options",
+    })  # fmt: skip
 
     dataset: list[str] = Field(default=["digits"], min_length=1, description="Data sets, by name.")
     strategy: list[str] = Field(
@@ -104,6 +162,27 @@ class ExperimentConfig(_Strict):
     objective_options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Options of objectives, by objective."
     )
+    dataset_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Options of data sets, by data set."
+    )
+    subset: int | float | Literal["all"] | None = Field(
+        default=None,
+        description="Unlabelled items drawn at random in each cycle for the strategy to choose from: a "
+        "count, or a share of the pool; all, as when left out, lets it see every one.",
+    )
+    label_noise: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the labels that are told wrong, uniformly."
+    )
+    audit: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="Further strategies, each a table with strategy and its options, whose scores are "
+        "compared with the true losses on the models that each cell trains.",
+    )
+    full_training: list[Literal["once", "equal_updates"]] = Field(
+        default_factory=list,
+        description="References trained on all labels: once as a cycle is, or with as many updates as all "
+        "cycles together.",
+    )
 
     recipes: dict[str, dict[str, Any]] | None = Field(
         default=None,
@@ -111,33 +190,45 @@ class ExperimentConfig(_Strict):
         description="What a resolved file says of the training on each data set; compared, never set.",
     )
 
-    @field_validator("dataset", "strategy", "objective", mode="before")
+    @field_validator("dataset", "strategy", "objective", "full_training", mode="before")
     @classmethod
     def _one_or_many(cls, names: Any) -> Any:  # Any: not validated yet
         return [names] if isinstance(names, str) else names
 
-    @field_validator("dataset", "strategy", "objective")
+    @field_validator("dataset", "strategy", "objective", "full_training")
     @classmethod
     def _distinct(cls, names: list[str]) -> list[str]:
         if len(set(names)) != len(names):
             raise ValueError(f"names must be distinct, but got {', '.join(names)}")
         return names
 
-    @field_validator("start", "batch_size", mode="before")
+    @field_validator("start", "batch_size", "subset", mode="before")
     @classmethod
     def _a_number(cls, amount: Any) -> Any:  # Any: not validated yet
         if isinstance(amount, bool):
             raise ValueError(f"expected a count or a share, but got {str(amount).lower()}")
         return amount
 
-    @field_validator("start", "batch_size")
+    @field_validator("start", "batch_size", "subset")
     @classmethod
-    def _count_or_share(cls, amount: int | float) -> int | float:
+    def _count_or_share(cls, amount: int | float | str | None) -> int | float | str | None:
+        if isinstance(amount, (int, float)) and amount <= 0:  # of the sub-pool, whose type does not say it
+            raise ValueError(f"expected a count or a share above 0, but got {amount}")
         if isinstance(amount, float) and amount >= 1:
             if not amount.is_integer():
                 raise ValueError(f"expected a count (an integer) or a share below 1, but got {amount}")
             return int(amount)
         return amount
+
+    @field_validator("audit")
+    @classmethod
+    def _names_its_strategy(cls, audit: list[dict[str, Any]]) -> list[dict[str, Any]]:  # Any: TOML
+        for table in audit:
+            if not isinstance(table.get("strategy"), str):
+                raise ValueError(
+                    f"every table must name its strategy, as {{strategy = 'entropy'}} does, but got {table}"
+                )
+        return audit
 
 
 def load_config(
@@ -239,8 +330,13 @@ def _value(text: str) -> Any:  # Any: what TOML may hold
 
 def _sentence(error: ValidationError, path: Path | None) -> str:
     first = error.errors()[0]
-    kinds = ("int", "float")  # the branch of a union that was tried, not a part of the path
-    where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int) and part not in kinds)
+    kinds = (
+        "int",
+        "float",
+        "bool",
+        "literal[",
+    )  # the branch of a union that was tried
+    where = ".".join(part for part in first["loc"] if isinstance(part, str) and not part.startswith(kinds))
     source = f" in {path}" if path else ""
     if first["type"] == "extra_forbidden":
         known = _keys_beside(first["loc"])

@@ -15,7 +15,19 @@ from pathlib import Path
 
 from nextlabel.errors import DataError
 
-__all__ = ["COLUMNS", "Row", "read_csv", "to_csv"]
+__all__ = ["COLUMNS", "FULL_TRAINING", "METRIC", "Row", "read_csv", "to_csv"]
+
+METRIC = "accuracy"
+"""What a row's accuracy is unless it says otherwise."""
+
+FULL_TRAINING: Mapping[str, str] = {
+    "once": "full_training",
+    "equal_updates": "full_training_equal_updates",
+}
+"""References trained on all labels, by kind: what stands in their rows in place of a strategy.
+
+``once`` is one training as a cycle is; ``equal_updates`` makes as many updates as all cycles together.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class Row:
         seed: The cell's seed.
         cycle: The cycle, from 1.
         n_labelled: Labels that the model was trained on.
-        accuracy: Share of the test items classified rightly, in [0, 1].
+        accuracy: Share of the test items classified rightly, or what ``metric`` says, in [0, 1].
         loss: Mean cross-entropy on the test items, in nats.
         fit_seconds: Time of training.
         scan_seconds: Time of the model's passes over the pool.
@@ -41,6 +53,7 @@ class Row:
         top_share: Share of the n_chosen candidates with the truly largest losses that is among the chosen.
         top_chance: What chance would give: n_chosen / candidates.
         device: What the model ran on: ``cpu``, or the name of the GPU.
+        metric: What ``accuracy`` is: ``accuracy`` or ``mean IoU``.
     """
 
     dataset: str
@@ -60,6 +73,7 @@ class Row:
     top_share: float | None = None
     top_chance: float | None = None
     device: str = ""
+    metric: str = METRIC
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """Return the row as a mapping in column order."""
@@ -94,7 +108,7 @@ def read_csv(path: Path) -> list[Row]:
 def _row(record: Mapping[str, str], path: Path) -> Row:
     values: dict[str, object] = {}
     for column in fields(Row):
-        text = record.get(column.name)
+        text = record.get(column.name, METRIC if column.name == "metric" else None)  # older files have none
         if text is None:
             raise DataError(f"expected the column '{column.name}' in {path}, but it has {sorted(record)}")
         try:

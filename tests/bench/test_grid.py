@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from nextlabel.bench.grid import amount, make_grid
@@ -68,6 +70,16 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"objective_options": {"supervised": {"smoothing": 1}}}, "has no option 'smoothing'"),
         ({"learner": {"model_options": {"depth": 3}}}, "the model 'mlp' has no option 'depth'"),
         ({"learner": {"augment": ["horizontl_flip"]}}, "did you mean 'horizontal_flip'"),
+        (
+            {"dataset_options": {"animals": {}}},
+            "dataset_options names 'animals', but this experiment",
+        ),
+        ({"dataset_options": {"digits": {"size": 3}}}, "the data set 'digits' has no option 'size'"),
+        ({"audit": [{"strategy": "cod", "form": "l3"}]}, "option 'form' of strategy 'cod' must be"),
+        ({"audit": [{"strategy": "badge"}]}, "badge"),
+        ({"start": 1437}, "the start takes 1,437 labels, which is all 1,437 items of the pool of digits"),
+        ({"subset": 71}, "a cycle asks for 72 labels on digits, but its sub-pool has only 71 items"),
+        ({"learner": {"companion_options": {"vall": {}}}}, "not for 'vall'; did you mean 'vaal'"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_before_any_work(options, sentence):
@@ -99,3 +111,23 @@ def test_more_labels_than_the_pool_has_are_noted():
 
 def test_an_amount_is_a_count_or_a_rounded_share_of_at_least_one():
     assert [amount(20, 1000), amount(0.05, 1437), amount(0.0001, 1000)] == [20, 72, 1]
+
+
+def test_settings_that_came_later_leave_the_names_of_older_cells_as_they_were():
+    names = [cell.name for cell in grid(seeds=1, strategy=["cod", "random"]).cells]
+    assert names == ["digits-cod-supervised-s0-a3d24ab2", "digits-random-supervised-s0-c7c4ddce"]
+    assert grid(seeds=1, subset="all", label_noise=0.0).cells[0].name == names[0]
+    assert grid(seeds=1, label_noise=0.1).cells[0].name != names[0]
+
+
+def test_a_sub_pool_is_a_count_or_a_share_of_the_pool():
+    assert [grid(seeds=1, subset=of).cells[0].subset_size for of in (100, 0.5, "all")] == [100, 718, None]
+
+
+def test_references_train_once_on_all_labels_or_with_as_many_updates_as_the_campaign():
+    once, equal = grid(seeds=1, strategy=["random"], full_training=["once", "equal_updates"]).cells[1:]
+    assert (once.strategy, equal.strategy) == ("full_training", "full_training_equal_updates")
+    assert (once.is_reference, once.start_size, once.cycles) == (True, 1437, 1)
+    assert (once.learner["epochs"], once.learner["batch_size"]) == (60, 32)
+    batches = [math.ceil(labels / 32) for labels in range(144, 144 + 7 * 72, 72)]
+    assert equal.learner["epochs"] == round(60 * sum(batches) / math.ceil(1437 / 32))

@@ -9,33 +9,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from nextlabel.bench.audit import loss_estimate
+from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
 from nextlabel.bench.contact_sheet import write_contact_sheet
 from nextlabel.bench.grid import Cell
+from nextlabel.bench.making import main_learner, make_learner
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ContractError
 from nextlabel.learners.device import Engine
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.maths.entropy import mean_log_probs
-from nextlabel.models.catalogue import MODELS
 from nextlabel.oracles import SimulatedOracle
+from nextlabel.plan import Plan
 from nextlabel.pool import Pool
 from nextlabel.progress import Advance
 from nextlabel.seeds import derive
-from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
-__all__ = ["make_learner", "run_cell"]
+__all__ = ["run_cell"]
 
-Metrics = dict[str, float | None]
+Metrics = dict[str, Any]  # Any: JSON
 
 
 def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], None]) -> None:
@@ -47,11 +47,12 @@ def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], N
         advance: Called as work advances, with the cycle, the phase, the work done and the whole.
     """
     torch.set_num_threads(cell.threads)
-    data = DATASETS.create(cell.dataset)
+    data = DATASETS.create(cell.dataset, **cell.dataset_options)
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))
-    campaign.run(SimulatedOracle(labels), until=Budget(cycles=cell.cycles))
+    oracle = SimulatedOracle(labels, noise=cell.label_noise, classes=len(data.classes), seed=cell.seed)
+    campaign.run(oracle, until=Budget(cycles=cell.cycles))
     finish(folder, cell, campaign.state, labels, data.classes)
 
 
@@ -65,11 +66,11 @@ class _Trial:
         learner = make_learner(self.cell, self.data)
         pool = Pool(self.data.x, self.data.ids)
         test = Pool(self.data.test_x, self.data.test_ids)
-        return Campaign(
+        campaign = Campaign(
             self.folder,
             pool,
             learner,
-            self.cell.strategy,
+            "random" if self.cell.is_reference else self.cell.strategy,  # a reference asks nothing
             strategy_options=self.cell.strategy_options,
             batch_size=self.cell.batch_size,
             start_size=self.cell.start_size,
@@ -78,64 +79,64 @@ class _Trial:
                 _evaluate,
                 test=test,
                 labels=torch.from_numpy(self.data.test_y),
+                classes=len(self.data.classes),
                 seed=self.cell.seed,
                 device=_device_name(self.cell),
             ),
-            audit=partial(self.audit, learner=learner, pool=pool),
+            audit=lambda query: self.audit(query, campaign),
             advance=advance,
         )
+        return campaign
 
-    def audit(self, query: Query, *, learner: Learner, pool: Pool) -> Metrics:
-        """Compare a query with the truth, and draw what was queried."""
+    def audit(self, query: Query, campaign: Campaign) -> Metrics:
+        """Compare a query, and the scorers to be audited, with the truth, and draw what was queried."""
+        pool, learner = campaign.pool, campaign.learner
         rows = pool.rows_of(query.ids)
         write_contact_sheet(
             self.data.x[rows[query.choice.rows].numpy()],
             self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
         )
         log_probs = query.view.pool.log_probs
-        if log_probs is None:
-            log_probs = _log_probs(learner, pool.subset(query.ids), self.cell.seed)
+        if log_probs is None or log_probs.shape[1] > 1:  # of draws, not of the model that is reported
+            log_probs = _log_probs(main_learner(learner), pool.subset(query.ids), self.cell.seed)
         truth = torch.from_numpy(self.data.y)[rows]
         losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
-        return loss_estimate(losses, query.choice.rows, query.choice.scores)
-
-
-def make_learner(cell: Cell, data: LabelledData) -> TorchLearner:
-    """Return the untrained learner of a cell.
-
-    Raises:
-        ConfigurationError: A setting of the model or of its training cannot be used.
-    """
-    options = dict(cell.learner)
-    name, model_options = options.pop("model"), options.pop("model_options")
-    new_model = partial(
-        MODELS.create, name, input_shape=data.input_shape, classes=len(data.classes), **model_options
-    )
-    new_model()  # an option that the model does not have is refused here, not in a training
-    needs = STRATEGIES.create(cell.strategy, **cell.strategy_options).needs
-    return TorchLearner(
-        new_model,
-        objective=cell.objective,
-        objective_options=dict(cell.objective_options),
-        device=cell.device,
-        moments=tuple(m for m in ("initial", "epoch") if f"snapshot:{m}" in needs),
-        **options,
-    )
+        found: Metrics = dict(loss_estimate(losses, query.choice.rows, query.choice.scores))
+        if self.cell.audit:
+            found["scorers"] = audit_query(
+                make_scorers(self.cell.audit),
+                Plan.next(campaign.state, pool, self.folder),
+                query.ids,
+                truth,
+                learner=learner,
+                pool=pool,
+                seed=self.cell.seed,
+            )
+        return found
 
 
 def _evaluate(
-    learner: Learner, *, test: Pool, labels: Tensor, seed: int, device: str
-) -> dict[str, float | str]:
-    log_probs = mean_log_probs(_log_probs(learner, test, seed))
+    learner: Learner, *, test: Pool, labels: Tensor, classes: int, seed: int, device: str
+) -> dict[str, float | str | list[float | None]]:
+    log_probs = mean_log_probs(_log_probs(main_learner(learner), test, seed))
+    right = log_probs.argmax(1) == labels
     return {
-        "accuracy": float((log_probs.argmax(1) == labels).double().mean()),
+        "accuracy": float(right.double().mean()),
         "loss": float(nll_loss(log_probs.double(), labels)),
+        "class_accuracy": _by_class(right, labels, classes),
         "device": device,
     }
 
 
+def _by_class(right: Tensor, labels: Tensor, classes: int) -> list[float | None]:
+    """Return for each class the share of its test items classified rightly, or None where it has none."""
+    items = torch.bincount(labels, minlength=classes)
+    hits = torch.bincount(labels[right], minlength=classes)
+    return [hit / count if count else None for hit, count in zip(hits.tolist(), items.tolist(), strict=True)]
+
+
 def _device_name(cell: Cell) -> str:
-    device = Engine(cell.device, cell.learner["mixed_precision"]).device
+    device = Engine(cell.device, "no").device
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

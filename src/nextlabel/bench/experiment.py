@@ -27,7 +27,7 @@ __all__ = ["Experiment", "default_folder", "default_jobs"]
 
 def default_folder(config: ExperimentConfig) -> Path:
     """Return the run directory of a configuration; the same one gives the same directory."""
-    return Path("runs") / f"{'-'.join(config.dataset)}-{fingerprint(config.model_dump())}"
+    return Path("runs") / f"{'-'.join(config.dataset)}-{fingerprint(config.recorded())}"
 
 
 def default_jobs(config: ExperimentConfig) -> int:
@@ -127,7 +127,7 @@ class Experiment:
 
     def _record(self) -> dict[str, Any]:  # Any: TOML
         return {
-            **self.config.model_dump(),
+            **self.config.recorded(),
             "recipes": dict(self.grid.recipes),
             "environment": describe_environment(),
         }

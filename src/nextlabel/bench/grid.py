@@ -5,8 +5,8 @@ Names are checked here, before any work starts. Imports no torch and trains noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from itertools import product
 from typing import Any
 
@@ -16,6 +16,7 @@ from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
 
 __all__ = ["Cell", "Grid", "amount", "make_grid"]
@@ -27,7 +28,7 @@ class Cell:
 
     Attributes:
         dataset: Name of the data set.
-        strategy: Name of the strategy.
+        strategy: Name of the strategy, or of a reference in :data:`nextlabel.results.FULL_TRAINING`.
         objective: Name of the objective.
         seed: The seed.
         cycles: Trainings.
@@ -38,6 +39,11 @@ class Cell:
         learner: Options of the learner, the model's name and options among them.
         strategy_options: Options of the strategy.
         objective_options: Options of the objective.
+        dataset_options: Options of the data set.
+        subset_size: Candidates that the strategy sees of the unlabelled items, or None for all.
+        label_noise: Share of the labels that are told wrong.
+        audit: Further strategies that are compared with the truth on this cell's models: tables with
+            ``strategy`` and its options.
     """
 
     dataset: str
@@ -52,11 +58,27 @@ class Cell:
     learner: Mapping[str, Any]  # Any: TOML
     strategy_options: Mapping[str, Any]  # Any: TOML
     objective_options: Mapping[str, Any]  # Any: TOML
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)  # Any: TOML
+    subset_size: int | None = None
+    label_noise: float = 0.0
+    audit: tuple[Mapping[str, Any], ...] = ()  # Any: TOML
 
     @property
     def name(self) -> str:
         """The name of the cell's folder: readable, and distinct for distinct settings."""
-        return f"{self.dataset}-{self.strategy}-{self.objective}-s{self.seed}-{fingerprint(vars(self))}"
+        return f"{self.dataset}-{self.strategy}-{self.objective}-s{self.seed}-{fingerprint(self.recorded())}"
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it trains on all labels at once and queries nothing."""
+        return self.strategy in FULL_TRAINING.values()
+
+    def recorded(self) -> dict[str, Any]:  # Any: TOML
+        """Return the settings as a record keeps them, without optional ones that have their default."""
+        usual = {
+            f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(self)
+        }
+        return {name: value for name, value in vars(self).items() if value != usual[name]}
 
 
 @dataclass(frozen=True)
@@ -82,24 +104,70 @@ def make_grid(config: ExperimentConfig) -> Grid:
         ConfigurationError: An option does not exist, or belongs to a part that the grid does not have.
     """
     _check_names(config)
-    data = {name: DATASETS.create(name) for name in config.dataset}
+    data = {name: DATASETS.create(name, **config.dataset_options.get(name, {})) for name in config.dataset}
+    for name, one in data.items():
+        _check_amounts(config, name, len(one))
     recipes = {name: _recipe(config, data[name]) for name in config.dataset}
-    cells = tuple(
-        Cell(
-            dataset, strategy, objective, seed, config.cycles,
-            amount(config.start, len(data[dataset])), amount(config.batch_size, len(data[dataset])),
-            config.device, config.threads, recipes[dataset],
-            config.strategy_options.get(strategy, {}), config.objective_options.get(objective, {}),
-        )
-        for seed, dataset, objective, strategy in product(
-            range(config.seeds), config.dataset, config.objective, config.strategy
-        )
-    )  # fmt: skip
+    cells = tuple(_cells(config, {name: len(one) for name, one in data.items()}, recipes))
     _check_recipes(config, recipes)
-    if config.learner != LearnerConfig() or config.device != "auto":
-        _check_learners(cells, data)
+    _check_learners(config, cells, data)
     notes = tuple(note for name in config.dataset if (note := _shortfall(config, name, len(data[name]))))
     return Grid(cells, recipes, notes)
+
+
+def _cells(
+    config: ExperimentConfig,
+    sizes: Mapping[str, int],
+    recipes: Mapping[str, Mapping[str, Any]],  # Any: TOML
+) -> Iterator[Cell]:
+    for seed, dataset, objective in product(range(config.seeds), config.dataset, config.objective):
+        size = sizes[dataset]
+        plain = Cell(
+            dataset, "", objective, seed, config.cycles,
+            amount(config.start, size), amount(config.batch_size, size),
+            config.device, config.threads, recipes[dataset],
+            {}, config.objective_options.get(objective, {}),
+            dataset_options=config.dataset_options.get(dataset, {}), label_noise=config.label_noise,
+        )  # fmt: skip
+        for strategy in config.strategy:
+            yield replace(
+                plain,
+                strategy=strategy,
+                strategy_options=config.strategy_options.get(strategy, {}),
+                subset_size=_subset(config, size),
+                audit=tuple(config.audit),
+            )
+        for kind in config.full_training:
+            learner = recipes[dataset]
+            if kind == "equal_updates":
+                learner = {**learner, "epochs": _epochs_of_equal_updates(plain, size)}
+            yield replace(
+                plain, strategy=FULL_TRAINING[kind], cycles=1, start_size=size, batch_size=1, learner=learner
+            )
+
+
+def _epochs_of_equal_updates(cell: Cell, size: int) -> int:
+    """Return for how many epochs all labels make as many updates as the cell's cycles, to the nearest."""
+    for needed in ("epochs", "batch_size"):
+        if needed not in cell.learner:
+            raise ConfigurationError(
+                f"full_training='equal_updates' needs the setting 'learner.{needed}', for the recipe of "
+                f"{cell.dataset} does not give it"
+            )
+    batch, epochs = int(cell.learner["batch_size"]), int(cell.learner["epochs"])
+    labels = [min(cell.start_size + cycle * cell.batch_size, size) for cycle in range(cell.cycles)]
+    updates = epochs * sum(_updates(count, batch) for count in dict.fromkeys(labels))
+    return max(1, round(updates / _updates(size, batch)))
+
+
+def _updates(count: int, batch: int) -> int:
+    """Return the updates of one epoch; a rest of one item joins the batch before it."""
+    full, rest = divmod(count, min(batch, count))
+    return full + (rest > 1)
+
+
+def _subset(config: ExperimentConfig, size: int) -> int | None:
+    return None if config.subset is None or config.subset == "all" else amount(config.subset, size)
 
 
 def amount(wanted: int | float, size: int) -> int:
@@ -109,6 +177,25 @@ def amount(wanted: int | float, size: int) -> int:
     (20, 144)
     """
     return wanted if isinstance(wanted, int) else max(1, round(wanted * size))
+
+
+def _check_amounts(config: ExperimentConfig, name: str, size: int) -> None:
+    """Refuse numbers of labels under which no cycle could add any, or not a whole batch."""
+    start, batch, subset = (
+        amount(config.start, size),
+        amount(config.batch_size, size),
+        _subset(config, size),
+    )
+    if config.cycles > 1 and start >= size:
+        raise ConfigurationError(
+            f"the start takes {start:,} labels, which is all {size:,} items of the pool of {name}, so no "
+            "cycle could add one; lower 'start', or set cycles=1"
+        )
+    if subset is not None and subset < batch:
+        raise ConfigurationError(
+            f"a cycle asks for {batch:,} labels on {name}, but its sub-pool has only {subset:,} items; "
+            "raise 'subset', or lower 'batch_size'"
+        )
 
 
 def _shortfall(config: ExperimentConfig, name: str, size: int) -> str | None:
@@ -131,12 +218,29 @@ def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, 
         )
 
 
-def _check_learners(cells: tuple[Cell, ...], data: Mapping[str, LabelledData]) -> None:
-    """Make one learner a data set, so that a setting it cannot use is refused before any work."""
-    from nextlabel.bench.cell import make_learner  # imports torch, which a plain run leaves to its workers
+def _check_learners(
+    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData]
+) -> None:
+    """Make the learners that settings or strategies change, so that what cannot be made is refused now.
 
-    for name, one in data.items():
-        make_learner(next(cell for cell in cells if cell.dataset == name), one)
+    One a data set for the settings, and one for every strategy that trains something beside the model.
+    """
+    changed = config.learner != LearnerConfig() or config.device != "auto"
+    kinds = {cell.dataset: cell for cell in reversed(cells)} if changed else {}
+    kinds |= {f"{cell.dataset} {cell.strategy}": cell for cell in cells if _has_companion(cell)}
+    if kinds:
+        from nextlabel.bench.making import make_learner  # imports torch, which a plain run leaves to workers
+
+        for cell in kinds.values():
+            make_learner(cell, data[cell.dataset])
+
+
+def _has_companion(cell: Cell) -> bool:
+    names = [] if cell.is_reference else [cell.strategy]
+    names += [str(table["strategy"]) for table in cell.audit]
+    return any(
+        need.startswith(("extra:", "draws:")) for name in names for need in STRATEGIES.card(name).needs
+    )
 
 
 def _check_names(config: ExperimentConfig) -> None:
@@ -152,6 +256,7 @@ def _check_names(config: ExperimentConfig) -> None:
     for key, names, options in (
         ("strategy_options", config.strategy, config.strategy_options),
         ("objective_options", config.objective, config.objective_options),
+        ("dataset_options", config.dataset, config.dataset_options),
     ):
         for name in options:
             if name not in names:
@@ -160,12 +265,16 @@ def _check_names(config: ExperimentConfig) -> None:
         STRATEGIES.create(name, **given)
     for name, given in config.objective_options.items():
         OBJECTIVES.create(name, **given)
+    if config.audit:
+        from nextlabel.bench.audit import make_scorers  # imports torch
+
+        make_scorers(config.audit)
 
 
 def _recipe(config: ExperimentConfig, data: LabelledData) -> dict[str, Any]:
     """Return the data set's own recipe with the configuration's settings laid over it."""
     own = dict(data.recipe)
-    given = {key: value for key, value in config.learner.model_dump().items() if value is not None}
+    given = {key: value for key, value in config.learner.recorded().items() if value is not None}
     options = given.pop("model_options")
     if given.get("model", own.get("model")) == own.get("model"):
         options = {**dict(own.get("model_options", {})), **options}  # type: ignore[call-overload]  # a table

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nextlabel.bench.audit_record import write_audit
 from nextlabel.bench.grid import Cell
 from nextlabel.config import to_toml
 from nextlabel.errors import DataError
 from nextlabel.events import State
-from nextlabel.results import Row
+from nextlabel.results import METRIC, Row
 from nextlabel.types import ItemId, Label
 
 __all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
@@ -21,7 +22,7 @@ def begin(folder: Path, cell: Cell) -> None:
     """Write down what the cell in this folder is; an error of an earlier attempt is forgotten."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "failed.json").unlink(missing_ok=True)
-    _write(folder / "cell.toml", to_toml(vars(cell)))
+    _write(folder / "cell.toml", to_toml(cell.recorded()))
 
 
 def finish(
@@ -31,6 +32,8 @@ def finish(
     measured = [row.as_dict() for row in _rows(cell, state)]
     _write(folder / "classes.json", json.dumps(list(classes)))
     _write(folder / "queries.json", json.dumps(_queries(state, labels, len(classes))))
+    _write(folder / "evaluations.json", json.dumps(_evaluations(state)))
+    write_audit(folder, state)
     _write(folder / "rows.json", json.dumps(measured))
     _write(folder / "finished", "")
 
@@ -81,16 +84,28 @@ def _rows(cell: Cell, state: State) -> list[Row]:
             continue
         query: Mapping[str, Any] = state.measurements.get((cycle, "query"), {})  # Any: JSON
         chosen = len(state.asked.get(cycle, ())) if query else 0
+        estimate = {key: value for key, value in query.get("audit", {}).items() if key != "scorers"}
         rows.append(
             Row(
                 cell.dataset, cell.strategy, cell.objective, cell.seed, cycle,
                 training["n_labelled"], training["evaluation"]["accuracy"], training["evaluation"]["loss"],
                 training["seconds"], query.get("scan_seconds", 0.0), query.get("select_seconds", 0.0),
-                query.get("rows_forwarded", 0), chosen, **query.get("audit", {}),
+                query.get("rows_forwarded", 0), chosen, **estimate,
                 device=training["evaluation"]["device"],
+                metric=training["evaluation"].get("metric", METRIC),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: row.cycle)
+
+
+def _evaluations(state: State) -> list[dict[str, Any]]:  # Any: JSON
+    """Return all that was measured on the test items, cycle by cycle; the accuracy of each class among it."""
+    found = [
+        {"cycle": cycle, "n_labelled": training["n_labelled"], **training["evaluation"]}
+        for (cycle, name), training in state.measurements.items()
+        if name.startswith("train-")
+    ]
+    return sorted(found, key=lambda one: one["cycle"])
 
 
 def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list[dict[str, Any]]:

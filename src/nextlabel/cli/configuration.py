@@ -28,7 +28,7 @@ def show(
     from nextlabel.config import load_config, to_toml
 
     resolved = load_config(config, settings=setting or ())
-    tree = {**resolved.model_dump(), "recipes": dict(make_grid(resolved).recipes)}
+    tree = {**resolved.recorded(), "recipes": dict(make_grid(resolved).recipes)}
     if as_json:
         print_json({"config": tree})
     else:

@@ -31,7 +31,8 @@ def _show_run(run: Path, *, as_json: bool) -> None:
     from nextlabel.config import load_config
 
     config = load_config(run / "experiment.toml")
-    total = len(config.dataset) * len(config.strategy) * len(config.objective) * config.seeds
+    arms = len(config.strategy) + len(config.full_training)
+    total = len(config.dataset) * arms * len(config.objective) * config.seeds
     states = {folder.name: cell_state(folder) for folder in sorted((run / "cells").glob("*"))}
     counts = {
         word: sum(state == word for state in states.values()) for word in ("finished", "failed", "begun")

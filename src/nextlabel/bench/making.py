@@ -1,0 +1,147 @@
+"""From a cell's settings to its learner: the model, its training, and what a strategy trains beside it.
+
+A strategy's needs decide the company: a module that predicts losses trains with the objective, VAAL's
+autoencoder and discriminator after it, draws come from dropout or from an ensemble. The model whose accuracy
+is reported is the same, bit for bit, with and without company, but for dropout, which the model must have.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from nextlabel.bench.audit import audit_needs, make_scorers
+from nextlabel.bench.grid import Cell
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.errors import ConfigurationError, listed, nearest
+from nextlabel.learners.device import Engine
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.models.catalogue import MODELS
+from nextlabel.moments import kept_moments
+from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.types import Learner
+
+__all__ = ["COMPANIONS", "DROPOUT", "main_learner", "make_learner", "needs_of"]
+
+Options = dict[str, Any]  # Any: what TOML may hold
+
+COMPANIONS: Mapping[str, tuple[str, str]] = {
+    "extra:labelled_probability": ("vaal", "nextlabel.learners.vaal:Vaal"),
+    "extra:task_labelled_probability": ("ta_vaal", "nextlabel.learners.ta_vaal:TaVaal"),
+    "draws:dropout": ("mc_dropout", "nextlabel.learners.mc_dropout:McDropout"),
+    "draws:ensemble": ("ensemble", "nextlabel.learners.ensemble:Ensemble"),
+}
+"""The need that a learner round the model answers, with the learner's name in settings and where it lies."""
+
+LOSS_MODULE = "learning_loss"
+"""The objective that trains a module to predict losses, and the name of its options in settings."""
+
+DROPOUT = 0.5
+"""Of the layer before the head, where MC dropout needs one and the model's options name none.
+
+Srivastava et al., Dropout, JMLR 2014: close to optimal for hidden units over a wide range of networks.
+"""
+
+
+def make_learner(cell: Cell, data: LabelledData) -> Learner:
+    """Return the untrained learner of a cell.
+
+    Raises:
+        ConfigurationError: A setting of the model, its training or its company cannot be used.
+    """
+    needs = needs_of(cell)
+    options = dict(cell.learner)
+    company: dict[str, Options] = {
+        name: dict(of) for name, of in options.pop("companion_options", {}).items()
+    }
+    _check_company(company)
+    name, model_options = options.pop("model"), dict(options.pop("model_options"))
+    if "draws:dropout" in needs:
+        model_options.setdefault("dropout", DROPOUT)
+    new_model = partial(
+        MODELS.create, name, input_shape=data.input_shape, classes=len(data.classes), **model_options
+    )
+    new_model()  # an option that the model does not have is refused here, not in a training
+    wrappers = {need: of for need, of in COMPANIONS.items() if need in needs}
+    if len(wrappers) > 1:
+        raise ConfigurationError(
+            f"a cell can train one thing beside the model, but its strategies need {listed(wrappers)}; "
+            "give each a cell of its own"
+        )
+    objective, objective_options = _objective(cell, needs, company)
+    options = _for_device(options, cell.device)
+    moments: Any = kept_moments(needs)  # Any: the learner says which it can keep
+    learner = TorchLearner(
+        new_model,
+        objective=objective,
+        objective_options=objective_options,
+        device=cell.device,
+        moments=moments,
+        **options,
+    )
+    for wrapper, target in wrappers.values():
+        return _factory(target)(learner, **company.get(wrapper, {}))
+    return learner
+
+
+def needs_of(cell: Cell) -> frozenset[str]:
+    """Return what the cell's strategy and its audited ones need together."""
+    if cell.is_reference:
+        return frozenset()
+    needs = STRATEGIES.create(cell.strategy, **cell.strategy_options).needs
+    return needs | audit_needs(make_scorers(cell.audit))
+
+
+def main_learner(learner: Learner) -> Learner:
+    """Return the learner whose accuracy is reported: what others wrap, or the learner itself."""
+    main: Learner = getattr(learner, "main", learner)
+    return main
+
+
+def _objective(cell: Cell, needs: frozenset[str], company: Mapping[str, Options]) -> tuple[str, Options]:
+    """Return the objective and its options, with a loss module beside it where a strategy asks one.
+
+    The module sees detached features throughout, so the model trains as it would without. TA-VAAL's ranks by
+    cross-entropy.
+    """
+    options = dict(cell.objective_options)
+    asked = {"extra:predicted_loss", "extra:task_labelled_probability"} & needs
+    if not asked or "predicted_loss" in getattr(
+        OBJECTIVES.create(cell.objective, **options), "extra_fields", ()
+    ):
+        return cell.objective, options
+    beside: Options = {"base": cell.objective, "base_options": options, "detach_after": 0.0}
+    if "extra:task_labelled_probability" in needs:
+        beside["rank"] = "bce"
+    return LOSS_MODULE, {**beside, **company.get(LOSS_MODULE, {})}
+
+
+def _for_device(options: Options, device: str) -> Options:
+    """Resolve what depends on the device: half precision and compilation pay on a GPU alone."""
+    options = dict(options)
+    automatic = [name for name in ("mixed_precision", "compile") if options.get(name) == "auto"]
+    if automatic:
+        gpu = Engine(device, "no").device.type == "cuda"  # type: ignore[arg-type]  # a Device of the config
+        options |= {"mixed_precision": "fp16" if gpu else "no"} if "mixed_precision" in automatic else {}
+        options |= {"compile": gpu} if "compile" in automatic else {}
+    return options
+
+
+def _check_company(company: Mapping[str, Options]) -> None:
+    known = [LOSS_MODULE, *(name for name, _ in COMPANIONS.values())]
+    for name in company:
+        if name not in known:
+            hint = nearest(name, known)
+            guess = f"; did you mean '{hint}'?" if hint else ""
+            raise ConfigurationError(
+                f"companion_options has tables for {listed(known, limit=9)}, not for '{name}'{guess}"
+            )
+
+
+def _factory(target: str) -> Callable[..., Learner]:
+    module, _, attribute = target.partition(":")
+    made: Callable[..., Learner] = getattr(importlib.import_module(module), attribute)
+    return made
