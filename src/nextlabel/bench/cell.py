@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
-from nextlabel.bench.contact_sheet import write_contact_sheet
+from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import main_learner, make_learner
 from nextlabel.bench.outcome import finish
@@ -93,7 +94,7 @@ class _Trial:
         pool, learner = campaign.pool, campaign.learner
         rows = pool.rows_of(query.ids)
         write_contact_sheet(
-            self.data.x[rows[query.choice.rows].numpy()],
+            np.stack([self.data.x[row] for row in rows[query.choice.rows[:SHOWN]].tolist()]),
             self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
         )
         log_probs = query.view.pool.log_probs

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["write_contact_sheet"]
+__all__ = ["SHOWN", "write_contact_sheet"]
 
 COLUMNS, ROWS = 12, 6
+SHOWN = COLUMNS * ROWS
 TILE = 48
-"""Side of a tile in pixels; smaller pictures are enlarged without smoothing, so that every pixel is seen."""
+"""Side of a tile in pixels; smaller pictures are enlarged without smoothing, so that every pixel is seen,
+and larger ones are averaged."""
 GAP = 4
 
 
@@ -25,13 +27,14 @@ def write_contact_sheet(items: NDArray[np.generic], path: Path) -> None:
     """
     if items.ndim != 4 or items.shape[1] not in (1, 3) or items.dtype != np.uint8:
         return
-    shown = min(len(items), COLUMNS * ROWS)
+    shown = min(len(items), SHOWN)
     rows = -(-shown // COLUMNS)
     sheet = Image.new("RGBA", (COLUMNS * (TILE + GAP) - GAP, rows * (TILE + GAP) - GAP), (0, 0, 0, 0))
     for place in range(shown):
         picture = np.moveaxis(items[place], 0, -1)
         tile = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).convert("RGBA")
-        tile = tile.resize((TILE, TILE), Image.Resampling.NEAREST)
+        scaling = Image.Resampling.NEAREST if max(tile.size) <= TILE else Image.Resampling.BOX
+        tile = tile.resize((TILE, TILE), scaling)
         sheet.paste(tile, ((place % COLUMNS) * (TILE + GAP), (place // COLUMNS) * (TILE + GAP)))
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)

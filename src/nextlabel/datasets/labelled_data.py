@@ -1,4 +1,4 @@
-"""What a benchmark data set is: arrays with ids, a fixed test part, and how to train on it.
+"""What a benchmark data set is: items with ids, a fixed test part, and how to train on it.
 
 Knows no particular data set, and neither torch nor what is done with the data.
 """
@@ -8,17 +8,52 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import DataError, listed
 
-__all__ = ["Inputs", "LabelledData"]
+__all__ = ["Inputs", "LabelledData", "Part", "Streamed"]
 
-Inputs: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
+
+@runtime_checkable
+class Streamed(Protocol):
+    """N pictures that are read when they are wanted, and say beforehand what shape they have."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, channels, height, width)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # Any: as NumPy's arrays have it
+        """uint8."""
+
+    def __len__(self) -> int:
+        """Return N."""
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
+        """Return the (channels, height, width) bytes of one picture."""
+
+
+Inputs: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32] | Streamed"
 """Items by their first axis; pictures are (N, channels, height, width) bytes, seen divided by 255."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Items with their classes and ids.
+
+    Attributes:
+        x: (N, ...) inputs.
+        y: (N,) classes.
+        ids: N ids.
+    """
+
+    x: Inputs
+    y: NDArray[np.int64]
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +62,7 @@ class LabelledData:
 
     Args:
         name: Its name in configurations.
-        x: (N, ...) inputs of the pool, bytes or finite float32.
+        x: (N, ...) inputs of the pool, bytes or finite float32; or bytes that are read one by one.
         y: (N,) their classes, in [0, C).
         ids: N distinct ids, from the data: none changes when others are added or removed.
         test_x: (T, ...) inputs of the test items, of the same shape and type as ``x``.
@@ -38,6 +73,7 @@ class LabelledData:
         source: Where the data come from and how they were changed.
         recipe: How the benchmark trains on them unless told otherwise: ``model`` and ``model_options`` name a
             network of the models' shelf, all others are options of the learner.
+        validation: Items that were held out of the pool and are never queried nor tested on; None for none.
 
     Raises:
         DataError: The parts do not fit each other.
@@ -54,17 +90,24 @@ class LabelledData:
     licence: str
     source: str
     recipe: Mapping[str, object]
+    validation: Part | None = None
 
     def __post_init__(self) -> None:
-        self._check_part("pool", self.x, self.y, self.ids)
-        self._check_part("test", self.test_x, self.test_y, self.test_ids)
-        if (self.x.shape[1:], self.x.dtype) != (self.test_x.shape[1:], self.test_x.dtype):
-            raise DataError(
-                f"the data set '{self.name}' must have pool and test items of one shape and type, but they "
-                f"are {self.x.shape[1:]} {self.x.dtype} and {self.test_x.shape[1:]} {self.test_x.dtype}"
-            )
-        times = Counter((*self.ids, *self.test_ids))
-        if len(times) < len(self.ids) + len(self.test_ids):
+        parts = {
+            "pool": Part(self.x, self.y, self.ids),
+            "test": Part(self.test_x, self.test_y, self.test_ids),
+        }
+        if self.validation is not None:
+            parts["validation"] = self.validation
+        for name, part in parts.items():
+            self._check_part(name, part.x, part.y, part.ids)
+            if (self.x.shape[1:], self.x.dtype) != (part.x.shape[1:], part.x.dtype):
+                raise DataError(
+                    f"the data set '{self.name}' must have pool and {name} items of one shape and type, but "
+                    f"they are {self.x.shape[1:]} {self.x.dtype} and {part.x.shape[1:]} {part.x.dtype}"
+                )
+        times = Counter(item for part in parts.values() for item in part.ids)
+        if len(times) < sum(len(part.ids) for part in parts.values()):
             repeated = [item for item, count in times.items() if count > 1]
             raise DataError(
                 f"the ids of the data set '{self.name}' must be distinct over pool and test together, but "
@@ -89,7 +132,7 @@ class LabelledData:
                 f"the {part} labels of the data set '{self.name}' must lie in [0, {len(self.classes)}), but "
                 f"item '{ids[row]}' has {y[row]}"
             )
-        if x.dtype == np.float32:
+        if isinstance(x, np.ndarray) and x.dtype == np.float32:
             finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
             if not finite.all():
                 item = ids[int(np.flatnonzero(~finite)[0])]

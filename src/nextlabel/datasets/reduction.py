@@ -1,0 +1,109 @@
+"""Parts of a data set: a validation part held out of the pool, and smaller pools and test parts.
+
+Which items go where depends on their ids alone. Knows no particular data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.datasets.labelled_data import Inputs, LabelledData, Part
+from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.errors import ConfigurationError
+from nextlabel.seeds import derive
+
+__all__ = ["first_rows", "read_whole", "reduced"]
+
+
+def reduced(
+    data: LabelledData,
+    *,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    seed: int = 0,
+) -> LabelledData:
+    """Return the data set with a validation part held out of its pool, and with fewer items.
+
+    The validation part is drawn first, and the smaller pool from what is left of the pool. A smaller pool
+    lies within every larger one of the same seed; classes are not balanced.
+
+    Args:
+        data: The whole data set.
+        validation: Items to hold out of the pool: a count, or a share of it, rounded; 0 for none.
+        pool: Items to keep in the pool: a count, or a share of what validation leaves; None for all.
+        test: Items to keep in the test part: a count, or a share; None for all.
+        seed: Another seed draws other items.
+
+    Raises:
+        ConfigurationError: A count or share leaves no item, or asks for more than there are.
+    """
+    own = Part(data.x, data.y, data.ids)
+    held = _count(data.name, "validation", validation, len(data), least=0)
+    out = first_rows(data.ids, held, "validation", seed)
+    kept = np.setdiff1d(np.arange(len(data)), out)
+    rest = _taken(own, kept)
+    if pool is not None:
+        size = _count(data.name, "pool", pool, len(kept), least=1)
+        rest = _taken(own, kept[first_rows(rest.ids, size, "pool", seed)])
+    tested = Part(data.test_x, data.test_y, data.test_ids)
+    if test is not None:
+        size = _count(data.name, "test", test, len(tested.ids), least=1)
+        tested = _taken(tested, first_rows(tested.ids, size, "test", seed))
+    return replace(
+        data,
+        x=rest.x, y=rest.y, ids=rest.ids,
+        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
+        validation=_taken(own, out) if held else data.validation,
+    )  # fmt: skip
+
+
+def first_rows(ids: Sequence[str], count: int, purpose: str, seed: int) -> NDArray[np.int64]:
+    """Return the ascending rows of those ``count`` ids that have the smallest ``derive(seed, purpose, id)``.
+
+    Which item comes before which depends on the two ids alone, on every platform.
+    """
+    ranked = sorted(range(len(ids)), key=lambda row: derive(seed, purpose, ids[row])) if count else []
+    return np.sort(np.asarray(ranked[:count], dtype=np.int64))
+
+
+def read_whole(data: LabelledData) -> LabelledData:
+    """Return the data set with all its pictures decoded in memory."""
+    held = data.validation
+    return replace(
+        data,
+        x=_decoded(data.x),
+        test_x=_decoded(data.test_x),
+        validation=None if held is None else replace(held, x=_decoded(held.x)),
+    )
+
+
+def _decoded(x: Inputs) -> Inputs:
+    return x.array() if isinstance(x, StreamedPictures) else x
+
+
+def _taken(part: Part, rows: NDArray[np.int64]) -> Part:
+    if len(rows) == len(part.ids):
+        return part  # a copy of everything would double the memory
+    ids = tuple(part.ids[row] for row in rows)
+    if isinstance(part.x, StreamedPictures):
+        return Part(part.x.take(rows.tolist()), part.y[rows], ids)
+    assert isinstance(part.x, np.ndarray)  # our own loaders make nothing else
+    return Part(part.x[rows], part.y[rows], ids)
+
+
+def _count(name: str, option: str, wanted: int | float, size: int, *, least: int) -> int:
+    most = size - 1 if option == "validation" else size
+    count = wanted
+    if isinstance(wanted, float):
+        count = round(wanted * size) if 0 <= wanted <= 1 else -1
+    if isinstance(wanted, bool) or not isinstance(count, int) or not least <= count <= most:
+        raise ConfigurationError(
+            f"the data set '{name}' needs {option} as a count from {least} to {most:,} or as a share of "
+            f"{size:,} items, but got {wanted!r}"
+        )
+    return count
