@@ -7,6 +7,8 @@ from nextlabel.registry import Card, Registry
 
 __all__ = ["DATASETS"]
 
+TINY_IMAGES = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+
 DATASETS: Registry[LabelledData] = Registry(
     "data set",
     "nextlabel.datasets",
@@ -26,6 +28,30 @@ DATASETS: Registry[LabelledData] = Registry(
             cost="7,716 to label, 2,000 to test; 1 x 28 x 28 grey, 10 classes",
             when="pictures that want a convolutional network; ships with nextlabel",
             citation="S. Mohammadi, animal-mnist 0.4 (Animal-Shape), Python package, 2025",
+        ),
+        Card(
+            "cifar10",
+            "nextlabel.datasets.cifar:load_cifar10",
+            needs=("files",),
+            cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 10 classes",
+            when="the first benchmark of the TOD papers; no licence stated",
+            citation=TINY_IMAGES,
+        ),
+        Card(
+            "cifar100",
+            "nextlabel.datasets.cifar:load_cifar100",
+            needs=("files",),
+            cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 100 classes",
+            when="many classes with few pictures each; no licence stated",
+            citation=TINY_IMAGES,
+        ),
+        Card(
+            "cifar10_jpeg",
+            "nextlabel.datasets.cifar10_jpeg:load",
+            needs=("files", "pyarrow"),
+            cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 10 classes",
+            when="CIFAR-10 (JPEG), slightly lossy: where CIFAR-10 itself is not at hand; no licence stated",
+            citation=TINY_IMAGES,
         ),
     ),
 )

