@@ -7,7 +7,7 @@ import torch
 from learner_cases import POOL, UNLABELLED, X, Y, fit, learner, small_mlp
 from torch import nn
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, UnknownNameError
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.models.mlp import Mlp
 from nextlabel.pool import Pool
 
@@ -38,7 +38,7 @@ def test_a_moment_that_was_not_kept_is_refused(tmp_path):
     fit(learner(moments=()), tmp_path)
     with pytest.raises(DataError, match=r"there is no state at .*epoch"):
         learner().load(tmp_path, moment="epoch")
-    with pytest.raises(UnknownNameError, match="did you mean 'initial'"):
+    with pytest.raises(ConfigurationError, match="did you mean 'initial'"):
         learner().load(tmp_path, moment="initials")
 
 

@@ -5,15 +5,15 @@ Knows nothing of labels, models or data sets; an augmentation is any callable of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
+from nextlabel.errors import ConfigurationError, DataError, UnknownNameError, listed
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Composed", "HorizontalFlip", "RandomCrop", "augmentation"]
 
@@ -95,30 +95,52 @@ class Composed:
         return batch
 
 
-AUGMENTATIONS: dict[str, Callable[[], Augmentation]] = {
+AUGMENTATIONS: dict[str, type[HorizontalFlip] | type[RandomCrop]] = {
     "horizontal_flip": HorizontalFlip,
     "random_crop": RandomCrop,
 }
 """What can be named in configurations."""
 
 
-def augmentation(given: str | Augmentation | Sequence[str | Augmentation] | None) -> Augmentation | None:
+def augmentation(
+    given: str | Augmentation | Sequence[str | Augmentation] | None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,  # Any: each augmentation has its own
+) -> Augmentation | None:
     """Return one augmentation for names, callables or a sequence of them; None for none.
 
+    Args:
+        given: The augmentations, first to last.
+        options: By the names among them, the options of each, e.g. ``{"random_crop": {"padding": 2}}``.
+
     Raises:
-        UnknownNameError: There is no augmentation of that name.
+        UnknownNameError: There is no augmentation of that name, or no such option.
+        ConfigurationError: An option is out of range, or of an augmentation that is not among those given.
     """
-    if given is None:
-        return None
-    several = [given] if isinstance(given, str) or callable(given) else list(given)
-    parts = tuple(_named(part) if isinstance(part, str) else part for part in several)
+    several = [] if given is None else [given] if isinstance(given, str) or callable(given) else list(given)
+    options = options or {}
+    for name in options:
+        if name not in several:
+            named = listed(part for part in several if isinstance(part, str)) or "nothing"
+            raise ConfigurationError(
+                f"augment_options must be of augmentations that augment names, which names {named}, but has "
+                f"'{name}'; add it to augment, or leave its options out"
+            )
+    parts = tuple(_named(part, options.get(part, {})) if isinstance(part, str) else part for part in several)
     return Composed(parts) if parts else None
 
 
-def _named(name: str) -> Augmentation:
+def _named(name: str, options: Mapping[str, Any]) -> Augmentation:
     if name not in AUGMENTATIONS:
         raise UnknownNameError("augmentation", name, AUGMENTATIONS)
-    return AUGMENTATIONS[name]()
+    made = AUGMENTATIONS[name]
+    known = [option.name for option in fields(made)]
+    for option in options:
+        if option not in known:
+            raise UnknownNameError(f"option of the augmentation '{name}'", option, known)
+    try:
+        return made(**options)
+    except TypeError as error:
+        raise ConfigurationError(f"the augmentation '{name}' cannot take {dict(options)}: {error}") from error
 
 
 def _pixels(batch: Tensor, name: str) -> tuple[int, int]:

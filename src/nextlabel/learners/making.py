@@ -82,7 +82,13 @@ def new_objective(
 
 
 def example_outputs(
-    network: ModuleNetwork, objective: nn.Module, batch: Callable[[], Tensor], *, task: Task, engine: Engine
+    network: ModuleNetwork,
+    objective: nn.Module,
+    batch: Callable[[], Tensor],
+    *,
+    task: Task,
+    engine: Engine,
+    seed: int,
 ) -> Forward:
     """Return the outputs for a few items, with what the objective wants; lazy modules get their shapes by it.
 
@@ -92,6 +98,7 @@ def example_outputs(
         batch: Loads the items, on the device.
         task: What the outputs have to be fit for.
         engine: Where.
+        seed: Of the weights of lazy modules.
 
     Raises:
         ContractError: The outputs are not those of the task.
@@ -99,7 +106,10 @@ def example_outputs(
     network.with_embeddings = bool(getattr(objective, "uses_embeddings", True))
     network.with_stages = bool(getattr(objective, "uses_stages", False))
     network.eval()
-    with isolated_rng(0, engine.device), torch.no_grad():  # items of a data set may draw as well
+    with (
+        isolated_rng(derive(seed, "example"), engine.device),
+        torch.no_grad(),
+    ):  # items of a data set may draw as well
         forward: Forward = network(batch())
     outputs = forward.outputs.shape[1]
     if (task == "classification") != (outputs > 1):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nextlabel.errors import ContractError, listed
 from nextlabel.learners.device import Engine
 from nextlabel.learners.network import ModuleNetwork
+from nextlabel.learners.preparing import Prepare
 from nextlabel.types import Forward, Outputs
 
 __all__ = ["check_needs", "predicted"]
@@ -50,6 +51,7 @@ def predicted(
     needs: frozenset[str],
     *,
     engine: Engine,
+    prepare: Prepare,
     objective: nn.Module | None = None,
 ) -> Outputs:
     """Return the outputs of all batches, in evaluation mode and on the CPU.
@@ -62,6 +64,7 @@ def predicted(
         batches: (B, ...) inputs on the device.
         needs: Names of fields, checked.
         engine: Where.
+        prepare: For every batch.
         objective: Bound; gives the extra fields. None where there are none among the needs.
 
     Raises:
@@ -74,7 +77,7 @@ def predicted(
         objective.eval()
     fields: dict[str, list[Tensor]] = {need: [] for need in needs}
     with torch.no_grad():
-        for batch in batches:
+        for batch in map(prepare, batches):
             if own:
                 network.with_embeddings, network.with_stages = "embeddings" in needs, False
                 with engine.autocast():

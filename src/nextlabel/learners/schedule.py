@@ -17,12 +17,11 @@ from torch.optim import Optimizer
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
 
-__all__ = ["MixedPrecision", "Moment", "OptimizerFactory", "OptimizerName", "Recipe", "Schedule", "lr_factor"]
+__all__ = ["MixedPrecision", "OptimizerFactory", "OptimizerName", "Recipe", "Schedule", "lr_factor"]
 
 Schedule = Literal["constant", "multistep", "cosine", "one_cycle"]
 OptimizerName = Literal["sgd", "adam", "adamw"]
 MixedPrecision = Literal["no", "fp16", "bf16"]
-Moment = Literal["initial", "epoch", "end"]
 OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], Optimizer]
 """Makes an optimiser for these parameters; its groups' learning rates are what the schedule scales."""
 

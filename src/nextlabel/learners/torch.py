@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
@@ -26,20 +27,22 @@ from nextlabel.learners.checkpoint import (
     write_tensors,
 )
 from nextlabel.learners.device import DeviceName, Engine
+from nextlabel.learners.keeping import checked_moments, moment_path
 from nextlabel.learners.labels import Task, check_counts, check_task, checked_labels
 from nextlabel.learners.making import bind, example_outputs, new_network, new_objective
 from nextlabel.learners.network import ModuleNetwork
 from nextlabel.learners.predicting import check_needs, predicted
+from nextlabel.learners.preparing import Normalise, Preparation
 from nextlabel.learners.randomness import isolated_rng
 from nextlabel.learners.schedule import (
     MixedPrecision,
-    Moment,
     OptimizerFactory,
     OptimizerName,
     Recipe,
     Schedule,
 )
 from nextlabel.learners.training import CHECKPOINT, Training
+from nextlabel.moments import Moment
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.types import Forward, Objective, Outputs
@@ -62,8 +65,8 @@ class TorchLearner:
     Optimiser and schedule begin anew in every fit. Chance inside modules must come from torch's generators.
 
     Pools of tensors stay on the device and are sliced there; others come through a DataLoader. uint8 inputs
-    are turned into float32 in [0, 1], other floats into float32; any other normalisation is the model's or
-    the data set's.
+    are turned into float32 in [0, 1], other floats into float32; then come, in this order, augmentation (in
+    training only) and ``normalise``.
 
     Args:
         model: A function that returns a new module, called under a generator that is derived from the seed;
@@ -86,14 +89,24 @@ class TorchLearner:
         start: ``"warm"``: a fit goes on from the weights that the last one left; ``"cold"``: from new ones.
         augment: Names (``"random_crop"``, ``"horizontal_flip"``), callables of a batch and a generator, or a
             sequence of them, for training only.
+        augment_options: Options of the augmentations by name, e.g. ``{"random_crop": {"padding": 2}}``.
+        normalise: The mean and the standard deviation of every channel of a picture; None leaves inputs as
+            they are.
+        channels_last: Whether pictures and the weights of convolutions lie in memory channel by channel for
+            each pixel, which is faster on GPUs; results differ in their last digits.
+        compile: Whether training steps go through ``torch.compile``: worth its minute or so of preparation
+            for long trainings on a GPU; results differ in their last digits.
         mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         num_workers: Processes that load items of pools that are no tensors.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
         scan_batch_size: Items in one pass of ``predict``.
         checkpoint_seconds: Time between step checkpoints; a killed fit loses at most as much.
-        moments: What ``fit`` keeps besides its end: its ``"initial"`` weights, those one ``"epoch"`` before
-            the end.
+        moments: What ``fit`` keeps besides its end, words of :class:`~nextlabel.moments.Moment`: its
+            ``"initial"`` weights, those of an ``"untrained"`` network, the ``"ema"``, and ``"10 steps"``,
+            ``"epoch"``, ... before the end, of which a gap as long as the training or longer gives the
+            initial weights. Files of other moments are not written.
+        ema_decay: a of the moment ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
 
     Attributes:
         progress: A function of steps done and steps in all, called during ``fit`` at most ten times a second.
@@ -123,19 +136,22 @@ class TorchLearner:
         gamma: float = 0.1,
         start: Start = "warm",
         augment: str | Augmentation | Sequence[str | Augmentation] | None = None,
+        augment_options: Mapping[str, Mapping[str, Any]] | None = None,  # Any: each has its own
+        normalise: Normalise | None = None,
+        channels_last: bool = False,
+        compile: bool = False,  # torch's own word for it
         mixed_precision: MixedPrecision = "no",
         device: DeviceName = "auto",
         num_workers: int = 0,
         embedding_layer: str | None = None,
         scan_batch_size: int = 1024,
         checkpoint_seconds: float = 30.0,
-        moments: Sequence[Moment] = ("initial", "epoch"),
+        moments: Sequence[str] = ("initial", "epoch"),
+        ema_decay: float = 0.999,
     ) -> None:
         check_task(task)
-        for kind, names, known in (("start", (start,), Start), ("moment", moments, Moment)):
-            for name in names:
-                if name not in get_args(known):
-                    raise UnknownNameError(kind, name, get_args(known))
+        if start not in get_args(Start):
+            raise UnknownNameError("start", start, get_args(Start))
         if num_workers < 0 or scan_batch_size < 1 or checkpoint_seconds < 0:
             raise ConfigurationError(
                 "num_workers and checkpoint_seconds must be at least 0, and scan_batch_size at least 1, but "
@@ -153,11 +169,15 @@ class TorchLearner:
             gamma=gamma,
             mixed_precision=mixed_precision,
         )
-        self.task, self.start, self.device, self.moments = task, start, device, frozenset(moments)
+        self._moments = checked_moments(moments, model, ema_decay)
+        self.moments = frozenset(moment.name for moment in self._moments)
+        self.task, self.start, self.device, self.ema_decay = task, start, device, ema_decay
         self.num_workers, self.scan_batch_size = num_workers, scan_batch_size
         self.embedding_layer, self.checkpoint_seconds = embedding_layer, checkpoint_seconds
         self.progress: Callable[[int, int], None] | None = None
-        self._model, self._augment = model, augmentation(augment)
+        self._model, self._augment = model, augmentation(augment, augment_options)
+        self.preparation = Preparation.checked(normalise, channels_last=channels_last)
+        self.compile = compile
         self._objective, self._objective_options = objective, dict(objective_options or {})
         self._network: ModuleNetwork | None = None
         self._objective_state: dict[str, Tensor] | None = None
@@ -198,6 +218,10 @@ class TorchLearner:
                 for name, value in self._objective_options.items()
             },
             "augment": described(self._augment),
+            "normalise": self._normalise(),
+            "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
+            "compile": self.compile or None,
+            "ema_decay": self.ema_decay if Moment("ema") in self._moments else None,
         }
         finished = read_json(workdir / FINISHED)
         if finished is not None:
@@ -219,8 +243,8 @@ class TorchLearner:
         arguments: dict[str, Any],
     ) -> Training:
         engine = Engine(self.device, self.recipe.mixed_precision)
-        network = self._starting_network(seed).to(engine.device)
-        example = self._example(network, objective, x, engine)
+        network = self._placed(self._starting_network(seed), engine)
+        example = self._example(network, objective, x, engine, seed)
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
         carried = self._objective_state if self.start == "warm" and self._network is not None else None
         bind(objective, network, example, seed=seed, engine=engine, state=carried or {})
@@ -233,6 +257,10 @@ class TorchLearner:
             targets=targets.to(engine.device),
             unlabelled=others,
             augment=self._augment,
+            preparation=self.preparation,
+            moments=self._moments,
+            ema_decay=self.ema_decay,
+            compiled=self.compile,
             seed=seed,
             workdir=workdir,
             arguments=arguments,
@@ -244,15 +272,13 @@ class TorchLearner:
 
     def _trained(self, training: Training, workdir: Path) -> dict[str, float]:
         network, objective = training.network, training.objective
-        initial = workdir / "initial.safetensors"
-        if "initial" in self.moments and not (workdir / CHECKPOINT).exists():
-            write_tensors(initial, joined({"model": network.module.state_dict()}))
-
-        def on_epoch() -> None:
-            if "epoch" in self.moments:
-                write_tensors(workdir / "epoch.safetensors", joined({"model": network.module.state_dict()}))
-
-        metrics = training.run(on_epoch)
+        untrained = Moment("untrained")
+        if untrained in self._moments:
+            other = self._fresh_network(derive(training.seed, "untrained"))
+            other = self._placed(other, training.engine)
+            self._example(other, objective, training.x, training.engine, derive(training.seed, "untrained"))
+            write_tensors(moment_path(workdir, untrained), joined({"model": other.module.state_dict()}))
+        metrics = training.run()
         states = {"model": network.module.state_dict(), "objective": objective.state_dict()}
         write_tensors(workdir / "end.safetensors", joined(states))
         write_json(workdir / FINISHED, {"metrics": metrics, "arguments": training.arguments})
@@ -281,13 +307,14 @@ class TorchLearner:
         own = "log_probs" if self.task == "classification" else "values"
         check_needs(needs, network, own=own, extra_fields=self.extra_fields)
         engine = Engine(self.device, self.recipe.mixed_precision)
-        network.to(engine.device)
+        self._placed(network, engine)
         objective = self._bound_objective(network, x, engine) if needs - {own, "embeddings"} else None
         with isolated_rng(derive(seed, "predict"), engine.device):
             batches = sequential(
                 x, self.scan_batch_size, seed, engine.device, self._cache, workers=self.num_workers
             )
-            return predicted(network, batches, needs, engine=engine, objective=objective)
+            prepare = self.preparation.on(engine.device)
+            return predicted(network, batches, needs, engine=engine, prepare=prepare, objective=objective)
 
     def load(self, workdir: Path, *, moment: str = "end") -> None:
         """Become the model that ``fit`` left in ``workdir``.
@@ -297,22 +324,20 @@ class TorchLearner:
 
         Args:
             workdir: The folder that was given to ``fit``.
-            moment: ``"end"``, ``"initial"`` or ``"epoch"``.
+            moment: ``"end"``, or one of the ``moments`` that the training kept.
 
         Raises:
-            UnknownNameError: There is no such moment.
             DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: The state does not fit the model.
+            ConfigurationError: The word means no moment, or the state does not fit the model.
         """
-        if moment not in get_args(Moment):
-            raise UnknownNameError("moment", moment, get_args(Moment))
-        tensors, _ = read_tensors(Path(workdir) / f"{moment}.safetensors")
+        wanted = Moment.parse(moment)
+        tensors, _ = read_tensors(moment_path(Path(workdir), wanted))
         network = self._fresh_network(seed=0) if self._network is None else self._network
         state = part(tensors, "model")
         check_fits(network.module, state, what="the model")
         network.module.load_state_dict(state)
         self._network, self._bound = network, None
-        self._objective_state = part(tensors, "objective") if moment == "end" else None
+        self._objective_state = part(tensors, "objective") if wanted.kind == "end" else None
 
     def reset(self) -> None:
         """Forget every training: the next fit starts from initial weights, also on a warm start."""
@@ -326,11 +351,22 @@ class TorchLearner:
             return self._fresh_network(seed)
         return copy.deepcopy(self._network)  # a fit that fails or is killed must leave the held weights alone
 
-    def _example(self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine) -> Forward:
-        def batch() -> Tensor:
-            return next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
+    def _placed(self, network: ModuleNetwork, engine: Engine) -> ModuleNetwork:
+        network.to(engine.device)
+        return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
 
-        return example_outputs(network, objective, batch, task=self.task, engine=engine)
+    def _normalise(self) -> list[list[float]] | None:
+        mean, std = self.preparation.mean, self.preparation.std
+        return None if mean is None or std is None else [list(mean), list(std)]
+
+    def _example(
+        self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine, seed: int
+    ) -> Forward:
+        def batch() -> Tensor:
+            items = next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
+            return self.preparation.on(engine.device)(items)
+
+        return example_outputs(network, objective, batch, task=self.task, engine=engine, seed=seed)
 
     def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> nn.Module:
         """Return the objective as the training left it; after ``load`` it is made again from its state."""
@@ -341,7 +377,7 @@ class TorchLearner:
                     "load that"
                 )
             objective = self._new_objective()
-            example = self._example(network, objective, x, engine)
+            example = self._example(network, objective, x, engine, seed=0)
             bind(objective, network, example, seed=0, engine=engine, state=self._objective_state)
             self._bound = objective
         return self._bound

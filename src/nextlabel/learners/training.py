@@ -33,9 +33,12 @@ from nextlabel.learners.checkpoint import (
     write_tensors,
 )
 from nextlabel.learners.device import Engine
+from nextlabel.learners.keeping import MomentKeeper
 from nextlabel.learners.network import ModuleNetwork
+from nextlabel.learners.preparing import Preparation
 from nextlabel.learners.randomness import default_generators, deterministic_kernels, isolated_rng
 from nextlabel.learners.schedule import Recipe
+from nextlabel.moments import Moment
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.types import Objective
@@ -119,6 +122,10 @@ class Training:
         targets: (L,) labels as the objective takes them, on the device.
         unlabelled: Items for the objective, or None.
         augment: For labelled and unlabelled batches alike, or None.
+        preparation: For the same batches, after that.
+        moments: What to keep in ``workdir`` besides the end.
+        ema_decay: Of the moving average that the moment ``ema`` is.
+        compiled: Whether the passes of the training steps go through ``torch.compile``.
         seed: All chance is derived from it.
         workdir: Where the checkpoint is kept.
         arguments: What tells this training from another, for the checkpoint; JSON.
@@ -136,6 +143,10 @@ class Training:
     targets: Tensor
     unlabelled: Pool | None
     augment: Augmentation | None
+    preparation: Preparation
+    moments: frozenset[Moment]
+    ema_decay: float
+    compiled: bool
     seed: int
     workdir: Path
     arguments: dict[str, Any]  # Any: whatever JSON holds
@@ -154,32 +165,40 @@ class Training:
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)
         self.device_generator = torch.Generator(self.engine.device)
+        self.prepare = self.preparation.on(self.engine.device)
+        self.model: nn.Module = self.network
+        if self.compiled:  # a wrapper: the network itself, its names and its state stay as they are
+            self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
+        self.keeper = MomentKeeper(
+            self.moments,
+            self.network.module,
+            self.workdir,
+            steps=self.total,
+            steps_per_epoch=self.order.per_pass,
+            ema_decay=self.ema_decay,
+        )
 
-    def run(self, on_epoch: Callable[[], None]) -> dict[str, float]:
+    def run(self) -> dict[str, float]:
         """Train to the end and return ``train_loss``, ``steps`` and ``epochs``.
-
-        Args:
-            on_epoch: Called one epoch before the end, at the start if there is only one.
 
         Raises:
             ContractError: The loss is not finite.
-            DataError: The checkpoint is of another training or damaged, or cannot be written.
+            DataError: The checkpoint is of another training or damaged, or a state cannot be written.
             ConfigurationError: The checkpoint does not fit the model or the objective.
         """
         first = self._resume()
         self.network.train()
         self.objective.train()
         with isolated_rng(self.seed, self.engine.device), deterministic_kernels():
-            self._run_steps(first, on_epoch)
+            self._run_steps(first)
         return {**self.meter.means(), "steps": self.total, "epochs": self.recipe.epochs}
 
-    def _run_steps(self, first: int, on_epoch: Callable[[], None]) -> None:
+    def _run_steps(self, first: int) -> None:
         generators = default_generators(self.engine.device)
         saved = told = time.monotonic()
         with closing(self._batches(range(first, self.total))) as batches:
             for step, (rows, x, unlabelled) in zip(range(first, self.total), batches, strict=True):
-                if step == self.total - self.order.per_pass:
-                    on_epoch()
+                self.keeper.before(step)
                 if step % self.order.per_pass == 0:
                     self.meter.restart()
                 self._set_lr(step)
@@ -187,6 +206,7 @@ class Training:
                 for generator in generators:
                     generator.manual_seed(seed)
                 self._step(step, x, self.targets[rows], unlabelled)
+                self.keeper.after(step)
                 now = time.monotonic()
                 if step + 1 < self.total and now - saved >= self.checkpoint_seconds:
                     self._save(step + 1)
@@ -200,9 +220,11 @@ class Training:
             generator = self.device_generator.manual_seed(derive(self.seed, "augment", step))
             x = self.augment(x, generator)
             unlabelled = None if unlabelled is None else self.augment(unlabelled, generator)
+        x = self.prepare(x)
+        unlabelled = None if unlabelled is None else self.prepare(unlabelled)
         objective: Objective = self.objective  # type: ignore[assignment]  # the learner checked it
         with self.engine.autocast():
-            losses = objective(self.network, x, y, unlabelled, step=step)
+            losses = objective(self.model, x, y, unlabelled, step=step)
             only = next(iter(losses.parts.values())) if len(losses.parts) == 1 else None
             loss = losses.total if only is None else only  # adding one part costs as much as a small layer
         self.engine.step(loss)
@@ -233,6 +255,7 @@ class Training:
             "model": self.network.module.state_dict(),
             "objective": self.objective.state_dict(),
             "optimizer": tensors,
+            "ema": self.keeper.state(),
         }
         notes = {
             "step": step,
@@ -254,6 +277,7 @@ class Training:
             state = part(tensors, name)
             check_fits(module, state, what=f"the {name}")
             module.load_state_dict(state)
+        self.keeper.restore(part(tensors, "ema"))
         restore_optimizer(self.optimizer, part(tensors, "optimizer"), notes["optimizer"])
         self.engine.restore(notes["engine"])
         self.meter.sums, self.meter.steps = dict(notes["losses"]), int(notes["loss_steps"])
