@@ -6,15 +6,22 @@ runs, or that there are cycles.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
+from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.objectives.options import check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
+from nextlabel.objectives.teacher import (
+    Compared,
+    EmaTeacher,
+    Mode,
+    joint,
+    mean_squared_distance,
+    teach,
+)
 from nextlabel.types import Forward, Losses, Network
 
 __all__ = ["DECAY", "WEIGHT", "Form", "Tod"]
@@ -27,9 +34,6 @@ WEIGHT = 0.05
 0.005 for SVHN and 0.1 for Caltech-101."""
 
 Form = Literal["paper", "code"]
-Compared = Literal["probs", "logits"]
-Mode = Literal["train", "eval"]
-Tensors: TypeAlias = "tuple[Tensor, ...] | list[Tensor]"
 
 
 class Tod(nn.Module):
@@ -89,26 +93,23 @@ class Tod(nn.Module):
     ) -> None:
         super().__init__()
         compared = outputs or ("probs" if form == "paper" else "logits")
-        for kind, name, known in (
-            ("form of the objective 'tod'", form, get_args(Form)),
-            ("kind of outputs for the objective 'tod'", compared, get_args(Compared)),
-            ("teacher mode of the objective 'tod'", teacher_mode, get_args(Mode)),
-        ):
-            if name not in known:
-                raise UnknownNameError(kind, name, known)
+        check_choices(
+            "tod",
+            {
+                "form": (form, Form),
+                "kind of outputs": (compared, Compared),
+                "teacher mode": (teacher_mode, Mode),
+            },
+        )
         if form == "code" and compared != "logits":
             raise ConfigurationError(
                 "the form 'code' of the objective 'tod' compares logits; leave outputs out"
             )
-        if weight < 0 or not 0.0 <= decay <= 1.0 or not 0.0 <= label_smoothing < 1.0:
-            raise ConfigurationError(
-                "the objective 'tod' needs weight >= 0, decay in [0, 1] and label_smoothing in [0, 1), "
-                f"but got weight={weight}, decay={decay}, label_smoothing={label_smoothing}"
-            )
+        check_ranges("tod", weight=weight, decay=decay, label_smoothing=label_smoothing)
         self.form, self.weight, self.decay = form, weight, decay
         self.compared, self.teacher_mode, self.label_smoothing = compared, teacher_mode, label_smoothing
         self.uses_embeddings = form == "code"
-        self.teacher: AveragedModel | None = None
+        self.teacher: EmaTeacher | None = None
         self.second_head: nn.Linear | None = None
 
     def bind(self, model: Network, example: Forward) -> None:
@@ -129,18 +130,8 @@ class Tod(nn.Module):
                 )
             widths = example.embeddings.shape[1], example.outputs.shape[1]
             self.second_head = nn.Linear(*widths, device=example.outputs.device)
-        teacher = AveragedModel(model, multi_avg_fn=self._average, use_buffers=False)
-        teacher.requires_grad_(False)
-        teacher.update_parameters(model)  # the first update only copies: now w~_0 = w_0 and n_averaged = 1
-        self.teacher = teacher
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> Tod:
-        """Set the mode of this module; the teacher's stays the chosen one."""
-        super().train(mode)
-        if self.teacher is not None:
-            self.teacher.train(self.teacher_mode == "train")
-        return self
+        warm_up = self.form == "code"
+        self.teacher = EmaTeacher(model, decay=self.decay, warm_up=warm_up, mode=self.teacher_mode)
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
@@ -161,30 +152,21 @@ class Tod(nn.Module):
             raise ContractError(
                 "the objective 'tod' must be bound to a model before its first step: call bind()"
             )
-        both = x if unlabelled is None else torch.cat((x, unlabelled))
+        both = joint(x, unlabelled)
         student = model(both)
-        outputs = at_least_float32(student.outputs)
-        with torch.no_grad():
-            taught = at_least_float32(self.teacher(both).outputs)
+        outputs, taught = at_least_float32(student.outputs), teach(self.teacher, both)
         entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
         if self.form == "code":
             return self._code_losses(entropy, outputs, student.embeddings, taught, len(x))
         if unlabelled is None:
             return Losses({"supervised": entropy})
-        difference = self._comparable(outputs[len(x) :]) - self._comparable(taught[len(x) :])
-        return Losses({"supervised": entropy, "tod": self.weight * difference.square().sum(1).mean()})
+        distance = mean_squared_distance(outputs[len(x) :], taught[len(x) :], self.compared)
+        return Losses({"supervised": entropy, "tod": self.weight * distance})
 
     def after_step(self, model: Network) -> None:
         """Move the teacher towards the model: w~ <- a w~ + (1 - a) w; buffers are copied."""
         assert self.teacher is not None, "after_step follows a step, and a step needs bind()"
-        if self.teacher.n_averaged.device.type != "cpu":
-            self.teacher.n_averaged = (
-                self.teacher.n_averaged.cpu()
-            )  # read at every step: spare the device a wait
-        self.teacher.update_parameters(model)
-
-    def _comparable(self, logits: Tensor) -> Tensor:
-        return logits.softmax(1) if self.compared == "probs" else logits
+        self.teacher.follow(model)
 
     def _code_losses(
         self, entropy: Tensor, outputs: Tensor, embeddings: Tensor | None, taught: Tensor, labelled: int
@@ -204,10 +186,3 @@ class Tod(nn.Module):
                 "consistency": self.weight * consistency,
             }
         )
-
-    def _average(self, averaged: Tensors, current: Tensors, averaged_count: Tensor | int) -> None:
-        """Move ``averaged`` towards ``current`` in place, as AveragedModel asks."""
-        assert self.teacher is not None, "the averaging starts after bind()"
-        count = int(self.teacher.n_averaged)
-        decay = min(1 - 1 / (count + 1), self.decay) if self.form == "code" else self.decay
-        get_ema_multi_avg_fn(decay)(averaged, current, averaged_count)  # type: ignore[no-untyped-call]

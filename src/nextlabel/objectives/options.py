@@ -1,0 +1,54 @@
+"""The checks of the objectives' options: names among choices, numbers in ranges. Knows no objective."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import get_args
+
+from nextlabel.errors import ConfigurationError, UnknownNameError
+
+__all__ = ["check_choices", "check_ranges"]
+
+
+def check_choices(objective: str, choices: Mapping[str, tuple[str, object]]) -> None:
+    """Refuse a name that is not among the choices.
+
+    Args:
+        objective: The objective's name, for the message.
+        choices: What is chosen, with the name that was given and the ``Literal`` of the known ones.
+
+    Raises:
+        UnknownNameError: A name is unknown; the message offers the nearest.
+    """
+    for what, (name, known) in choices.items():
+        if name not in get_args(known):
+            raise UnknownNameError(f"{what} of the objective '{objective}'", name, get_args(known))
+
+
+_RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    "weight": (">= 0", lambda value: 0 <= value < math.inf),
+    "noise": (">= 0", lambda value: 0 <= value < math.inf),
+    "margin": (">= 0", lambda value: 0 <= value < math.inf),
+    "decay": ("in [0, 1]", lambda value: 0 <= value <= 1),
+    "ramp_up": ("in [0, 1]", lambda value: 0 <= value <= 1),
+    "detach_after": ("in [0, 1]", lambda value: 0 <= value <= 1),
+    "label_smoothing": ("in [0, 1)", lambda value: 0 <= value < 1),
+}
+
+
+def check_ranges(objective: str, **values: float) -> None:
+    """Refuse a value that is out of range.
+
+    Args:
+        objective: The objective's name, for the message.
+        values: By name of the option.
+
+    Raises:
+        ConfigurationError: A value is out of range; the message names all.
+    """
+    if not all(_RANGES[name][1](value) for name, value in values.items()):
+        *wanted, last = (f"{name} {_RANGES[name][0]}" for name in values)
+        told = f"{', '.join(wanted)} and {last}" if wanted else last
+        got = ", ".join(f"{name}={value}" for name, value in values.items())
+        raise ConfigurationError(f"the objective '{objective}' needs {told}, but got {got}")

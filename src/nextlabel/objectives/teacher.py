@@ -1,0 +1,105 @@
+"""What the losses with a teacher share: earlier states of a network as teachers, and distances to a student.
+
+Knows no loss by name, and nothing of steps or cycles.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal, TypeAlias, final
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nextlabel.objectives.supervised import at_least_float32
+from nextlabel.types import Network
+
+__all__ = [
+    "Compared",
+    "EmaTeacher",
+    "Mode",
+    "frozen_copy",
+    "joint",
+    "mean_squared_distance",
+    "teach",
+]
+
+Compared: TypeAlias = Literal["probs", "logits"]
+"""Which outputs of student and teacher are compared."""
+
+Mode: TypeAlias = Literal["train", "eval"]
+"""Whether a teacher normalises with its batch and draws dropout, or runs as it predicts."""
+
+Tensors: TypeAlias = "tuple[Tensor, ...] | list[Tensor]"
+
+
+@final
+class EmaTeacher(AveragedModel):
+    """A copy of a network that follows it as w~ <- a w~ + (1 - a) w; buffers are copied at every step.
+
+    It takes no gradients and stays in its own mode, whatever mode the module that holds it is set to.
+
+    Args:
+        model: The network with the weights w_0, where the teacher starts.
+        decay: a, in [0, 1].
+        warm_up: Whether a is min(1 - 1 / (n + 1), decay) at the n-th step, so that the teacher is at first
+            the plain mean of all weights so far: Antti Tarvainen, Harri Valpola: Mean teachers are better
+            role models, NeurIPS 2017, in their released code.
+        mode: ``"train"`` or ``"eval"``.
+    """
+
+    def __init__(self, model: Network, *, decay: float, warm_up: bool = False, mode: Mode = "train") -> None:
+        super().__init__(model, multi_avg_fn=self._average, use_buffers=False)
+        self.decay, self.warm_up, self.mode = decay, warm_up, mode
+        self.requires_grad_(False)
+        self.update_parameters(model)  # the first update only copies: now w~_0 = w_0 and n_averaged = 1
+        self.train()
+
+    def train(self, mode: bool = True) -> EmaTeacher:
+        """Set the chosen mode, whatever is asked for."""
+        super().train(self.mode == "train")
+        return self
+
+    def follow(self, model: Network) -> None:
+        """Move the weights towards the model's and copy its buffers."""
+        if self.n_averaged.device.type != "cpu":
+            self.n_averaged = self.n_averaged.cpu()  # read at every step: spare the device a wait
+        self.update_parameters(model)
+
+    def _average(self, averaged: Tensors, current: Tensors, averaged_count: Tensor | int) -> None:
+        """Move ``averaged`` towards ``current`` in place, as AveragedModel asks."""
+        decay = min(1 - 1 / (int(self.n_averaged) + 1), self.decay) if self.warm_up else self.decay
+        get_ema_multi_avg_fn(decay)(averaged, current, averaged_count)  # type: ignore[no-untyped-call]
+
+
+def frozen_copy(model: Network, mode: Mode) -> Network:
+    """Return a copy of the network in this mode that takes no gradients."""
+    return copy.deepcopy(model).requires_grad_(False).train(mode == "train")
+
+
+def joint(x: Tensor, unlabelled: Tensor | None) -> Tensor:
+    """Return the (L + U, ...) labelled and unlabelled items as one batch, the labelled ones first.
+
+    One joint pass, and not one each: batch statistics then describe both, and not the batch that came last.
+    """
+    return x if unlabelled is None else torch.cat((x, unlabelled))
+
+
+def teach(teacher: Network, x: Tensor) -> Tensor:
+    """Return the (B, C) raw outputs of the teacher, float32 or wider, without gradients."""
+    with torch.no_grad():
+        return at_least_float32(teacher(x).outputs)
+
+
+def mean_squared_distance(student: Tensor, teacher: Tensor, compared: Compared) -> Tensor:
+    """Return the mean over items of the squared L2 distance between two raw outputs, a scalar.
+
+    Args:
+        student: (B, C) logits.
+        teacher: (B, C) logits.
+        compared: Whether the distance is taken between these or between their class probabilities.
+    """
+    if compared == "probs":
+        student, teacher = student.softmax(1), teacher.softmax(1)
+    return (student - teacher).square().sum(1).mean()
