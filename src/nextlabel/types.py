@@ -274,7 +274,9 @@ class Objective(Protocol):
 
     An objective may have ``uses_embeddings`` (True unless it says False) and ``uses_stages`` (False unless it
     says True): whether the forward passes of the network shall give these; it may have a ``task``, the only
-    one that it is for. What it can say of items besides, it offers as :class:`ObjectiveWithExtra`.
+    one that it is for, and a method ``begin(total_steps)``, called before the first step of a training and
+    before the first of a continued one. What it can say of items besides, it offers as
+    :class:`ObjectiveWithExtra`.
     """
 
     @property

@@ -189,6 +189,9 @@ class Training:
         first = self._resume()
         self.network.train()
         self.objective.train()
+        begin = getattr(self.objective, "begin", None)  # optional in an objective
+        if begin is not None:
+            begin(self.total)
         with isolated_rng(self.seed, self.engine.device), deterministic_kernels():
             self._run_steps(first)
         return {**self.meter.means(), "steps": self.total, "epochs": self.recipe.epochs}

@@ -40,6 +40,28 @@ OBJECTIVES: Registry[Any] = Registry(  # Any: naming the Objective protocol woul
                 "Discrepancy. ICCV 2021"
             ),
         ),
+        Card(
+            "cyclic",
+            "nextlabel.objectives.cyclic:Cyclic",
+            needs=("labelled", "unlabelled"),
+            cost="2 forward and backward passes, and 2 forward passes of the last cycle's model",
+            when="to repeat the TOD paper's ablation; with a warm start, and not in the first cycle",
+            citation=(
+                "Huang, Wang, Xiong, Huan, Dou. Semi-Supervised Active Learning with Temporal Output "
+                "Discrepancy. ICCV 2021"
+            ),
+        ),
+        Card(
+            "mean_teacher",
+            "nextlabel.objectives.mean_teacher:MeanTeacher",
+            needs=("labelled", "unlabelled"),
+            cost="2 forward and backward passes, and 2 forward passes of the EMA teacher",
+            when="as the baseline of semi-supervised losses with an EMA teacher",
+            citation=(
+                "Tarvainen, Valpola. Mean teachers are better role models: Weight-averaged consistency "
+                "targets improve semi-supervised deep learning results. NeurIPS 2017"
+            ),
+        ),
     ),
 )
 """The objectives that can be named in configurations."""
