@@ -62,6 +62,11 @@ def test_every_position_of_a_large_map_counts():
         assert torch.equal(slopes, slopes[:, :1].expand_as(slopes))
 
 
+def test_a_stage_without_positions_counts_as_its_own_mean():
+    module, stages = LossPrediction((2, 3)), maps(4, 2)
+    assert torch.equal(module(stages), module([stages[0].mean((2, 3)), stages[1]]))
+
+
 def test_it_trains_without_the_network_where_the_caller_detaches_the_stages():
     module, stages = LossPrediction((2, 3)), [stage.requires_grad_() for stage in maps(2, 2)]
     module([stage.detach() for stage in stages]).sum().backward()
@@ -76,7 +81,7 @@ def test_impossible_sizes_are_refused(channels, units):
 
 
 @pytest.mark.parametrize(
-    "stages", [maps(4, 2)[:1], maps(4, 2)[::-1], [stage.mean((2, 3)) for stage in maps(4, 2)]]
+    "stages", [maps(4, 2)[:1], maps(4, 2)[::-1], [stage.mean(3) for stage in maps(4, 2)]]
 )
 def test_other_stages_than_it_was_made_for_are_refused_with_their_shapes(stages):
     with pytest.raises(ContractError, match=r"\[2, 3\] channels, but got shapes \[\(4, "):

@@ -19,6 +19,7 @@ NAMES = (
     "gini",
     "core_set",
     "badge",
+    "learning_loss",
     "vaal",
 )
 

@@ -47,20 +47,20 @@ class LossPrediction(nn.Module):
         """Return (B,) predicted losses; only their order is meant, not their unit.
 
         Args:
-            stages: For each stage its (B, channels, height, width) maps, as ``forward_stages`` gives them.
+            stages: For each stage its (B, channels, height, width) maps, as ``forward_stages`` gives them, or
+                (B, channels) features of a stage without positions.
 
         Raises:
             ContractError: They are not as many, or have other channels, than the module was made for.
         """
         shapes = [tuple(maps.shape) for maps in stages]
         expected = [layer.in_features for layer in self.hidden]  # ModuleList of nn.Linear
-        if [shape[1] if len(shape) == 4 else None for shape in shapes] != expected:
+        if [shape[1] if len(shape) in (2, 4) else None for shape in shapes] != expected:
             raise ContractError(
-                f"the loss prediction needs maps of shape (B, channels, height, width) with {expected} "
-                f"channels, but got shapes {shapes}; make it with the model's stage_channels"
+                f"the loss prediction needs maps of shape (B, channels, height, width) or (B, channels) with "
+                f"{expected} channels, but got shapes {shapes}; make it with the model's stage_channels"
             )
-        hidden = [
-            functional.relu(layer(maps.mean((2, 3)))) for layer, maps in zip(self.hidden, stages, strict=True)
-        ]
+        means = [maps.mean((2, 3)) if maps.ndim == 4 else maps for maps in stages]
+        hidden = [functional.relu(layer(mean)) for layer, mean in zip(self.hidden, means, strict=True)]
         losses: Tensor = self.head(torch.cat(hidden, 1))
         return losses.squeeze(1)

@@ -62,6 +62,14 @@ OBJECTIVES: Registry[Any] = Registry(  # Any: naming the Objective protocol woul
                 "targets improve semi-supervised deep learning results. NeurIPS 2017"
             ),
         ),
+        Card(
+            "learning_loss",
+            "nextlabel.objectives.learning_loss:LearningLoss",
+            needs=("labelled", "unlabelled where its base needs them"),
+            cost="that of its base, and a linear layer for each stage of the network",
+            when="to query by predicted loss, with the strategy 'learning_loss'",
+            citation="Yoo, Kweon. Learning Loss for Active Learning. CVPR 2019",
+        ),
     ),
 )
 """The objectives that can be named in configurations."""

@@ -86,6 +86,14 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             "Uncertain Gradient Lower Bounds, ICLR 2020",
         ),
         Card(
+            "learning_loss",
+            "nextlabel.strategies.learning_loss:LearningLoss",
+            needs=("extra:predicted_loss",),
+            cost="O(N)",
+            when="with a model trained by the objective 'learning_loss'",
+            citation="Yoo, Kweon, Learning Loss for Active Learning, CVPR 2019",
+        ),
+        Card(
             "vaal",
             "nextlabel.strategies.vaal:Vaal",
             needs=("extra:labelled_probability",),

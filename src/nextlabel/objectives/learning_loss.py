@@ -1,0 +1,266 @@
+"""The loss of learning loss: a module beside the network learns to rank items by their loss.
+
+It stands around another objective, whose forward pass it shares. It does not know what the predicted losses
+are used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.models.loss_prediction import LossPrediction
+from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.objectives.options import check_choices, check_ranges
+from nextlabel.objectives.supervised import at_least_float32
+from nextlabel.types import Forward, Losses, Network, Objective
+
+__all__ = ["LearningLoss", "Rank", "Ties", "ranking_loss"]
+
+Rank: TypeAlias = Literal["hinge", "bce"]
+Ties: TypeAlias = Literal["ignore", "negative"]
+
+FIELD = "predicted_loss"
+
+
+def ranking_loss(
+    predicted: Tensor, losses: Tensor, *, margin: float = 1.0, rank: Rank = "hinge", ties: Ties = "ignore"
+) -> Tensor:
+    """Return how badly predicted losses rank the items of a batch, a scalar; the mean over pairs.
+
+    Item i is compared with item n - 1 - i; the middle one of an odd batch is left out, and a batch of one
+    item gives 0. With d the difference of a pair's predictions and s = +-1 the sign of that of its losses:
+
+    * ``rank="hinge"``: max(0, margin - s d), Donggeun Yoo, In So Kweon: Learning Loss for Active Learning,
+      CVPR 2019, equation 2.
+    * ``rank="bce"``: -log sigmoid(s d), in nats, as in the released code of Kwanyoung Kim, Dongwon Park,
+      Kwang In Kim, Se Young Chun: Task-Aware Variational Adversarial Active Learning, CVPR 2021.
+
+    Deviation: in the released codes of both a pair of equal losses has s = -1, so that the item that happens
+    to come first is to be the smaller one. ``ties="ignore"`` lets such a pair count for nothing;
+    ``"negative"`` is the code.
+
+    Args:
+        predicted: (B,) predicted losses; gradients flow into them alone.
+        losses: (B,) losses.
+        margin: The distance between predictions that ``hinge`` asks for.
+        rank: ``"hinge"`` or ``"bce"``.
+        ties: ``"ignore"`` or ``"negative"``.
+
+    >>> ranking_loss(torch.tensor([0.5, 9.0, 0.0]), torch.tensor([1.0, 5.0, 3.0]))
+    tensor(1.5000)
+    """
+    pairs = len(predicted) // 2
+    if pairs == 0:
+        return predicted.new_zeros(())
+    difference = (predicted - predicted.flip(0))[:pairs]
+    truth = (losses - losses.flip(0))[:pairs].detach()
+    signed = torch.where(truth > 0, difference, -difference)
+    each = functional.relu(margin - signed) if rank == "hinge" else functional.softplus(-signed)
+    if ties == "ignore":
+        each = torch.where(truth == 0, 0.0, each)
+    return each.sum() / pairs
+
+
+@final
+class _Recorder(nn.Module):
+    """Pass calls on to a network and keep the first thing that it returned."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.seen: Forward | None = None
+
+    def forward(self, x: Tensor) -> Forward:
+        forward: Forward = self.network(x)
+        self.seen = forward if self.seen is None else self.seen
+        return forward
+
+
+@final
+class LearningLoss(nn.Module):
+    """Another objective, and a module that learns from the network's stages how large each item's loss is.
+
+    Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019: the losses of ``base`` plus
+    ``weight`` times :func:`ranking_loss` of what a :class:`~nextlabel.models.loss_prediction.LossPrediction`
+    says of the labelled batch, whose true losses are cross-entropies (squared errors in regression),
+    without gradients. From ``detach_after`` of the training on, the module trains beside the network and no
+    longer moves it: in the paper after 120 of 200 epochs.
+
+    With ``detach_after=0`` it never does: the network's weights are then, bit for bit, those that ``base``
+    alone would give with the same seed, and only predicted losses are gained. This is the combination "task
+    loss alone, learning-loss sampling" of the released code of Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun
+    Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021.
+
+    Deviations from the latter's code, and from the public code of learning loss that it follows:
+
+    * The module trains with the network's optimiser, and its learning rate falls with the network's. In the
+      former it never falls.
+    * Stages are detached from 120 / 200 of the training on, as in the paper; the codes do so after the
+      epoch of index 120, one epoch later.
+    * Equal losses count for nothing (``ties``), and odd batches, which are refused there, leave out one item.
+
+    Args:
+        base: Name of the objective that trains the network. Its first pass of the model must begin with the
+            labelled batch, as that of every objective in the catalogue does; it may only call the model.
+        base_options: Options of that objective.
+        weight: Of the ranking loss, at least 0.
+        margin: Of the ranking loss, at least 0.
+        rank: ``"hinge"`` or ``"bce"``, see :func:`ranking_loss`.
+        ties: ``"ignore"`` or ``"negative"``, see :func:`ranking_loss`.
+        detach_after: Share of the training after which the module moves the network no longer, in [0, 1].
+        units: Units of the module's hidden layers, one layer a stage.
+
+    Raises:
+        ConfigurationError: An option is unknown or out of range, or ``base`` predicts losses itself.
+        ContractError: ``base`` is no objective.
+    """
+
+    uses_stages = True
+    extra_fields = frozenset({FIELD})
+
+    def __init__(
+        self,
+        *,
+        base: str = "supervised",
+        base_options: Mapping[str, Any] | None = None,  # Any: an objective's options are its own
+        weight: float = 1.0,
+        margin: float = 1.0,
+        rank: Rank = "hinge",
+        ties: Ties = "ignore",
+        detach_after: float = 0.6,
+        units: int = 128,
+    ) -> None:
+        super().__init__()
+        check_choices("learning_loss", {"ranking loss": (rank, Rank), "rule for ties": (ties, Ties)})
+        check_ranges("learning_loss", weight=weight, margin=margin, detach_after=detach_after)
+        if units < 1:
+            raise ConfigurationError(f"the objective 'learning_loss' needs units >= 1, but got units={units}")
+        self.base = _base(base, dict(base_options or {}))
+        self.task: str = getattr(self.base, "task", "classification")
+        self.uses_unlabelled = bool(self.base.uses_unlabelled)
+        self.uses_embeddings = bool(getattr(self.base, "uses_embeddings", True))
+        self.weight, self.margin, self.rank, self.ties = weight, margin, rank, ties
+        self.detach_after, self.units = detach_after, units
+        self.predictor: LossPrediction | None = None
+        self._total: int | None = None
+
+    def bind(self, model: Network, example: Forward) -> None:
+        """Bind the base and build the module for the model's stages.
+
+        Args:
+            model: The network with its starting weights.
+            example: Its outputs for a few items; the stages' channels are read from it.
+
+        Raises:
+            ContractError: There are no stages, or the base cannot be bound.
+        """
+        if not example.stages:
+            raise ContractError(
+                "the objective 'learning_loss' predicts losses from the stages of the network, but the model "
+                "gives none; give it forward_stages, as the models of the catalogue have it"
+            )
+        _objective(self.base).bind(model, example)  # first, so that it draws what it would draw alone
+        self.predictor = LossPrediction([stage.shape[1] for stage in example.stages], units=self.units)
+
+    def begin(self, total_steps: int) -> None:
+        """Take the number of steps of this training, of which ``detach_after`` is a share."""
+        self._total = total_steps
+        begin = getattr(self.base, "begin", None)
+        if begin is not None:
+            begin(total_steps)
+
+    def forward(
+        self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
+    ) -> Losses:
+        """Return the parts of the base, and ``ranking``.
+
+        Args:
+            model: The network in training, which returns stages.
+            x: (L, ...) labelled inputs.
+            y: (L,) class indices, or target values.
+            unlabelled: (U, ...) unlabelled inputs for the base, or None.
+            step: The step of this training, from 0.
+
+        Raises:
+            ContractError: :meth:`bind` or :meth:`begin` was not called, or the base did not run the model on
+                the labelled batch.
+        """
+        attached = self._attached(step)
+        recorder = _Recorder(model)
+        parts = dict(_objective(self.base)(recorder, x, y, unlabelled, step=step).parts)
+        seen = recorder.seen
+        if seen is None or len(seen.outputs) < len(x):
+            raise ContractError(
+                "the base of the objective 'learning_loss' must begin its first pass of the model with the "
+                f"labelled batch, but {type(self.base).__name__} "
+                f"{'made none' if seen is None else f'passed {len(seen.outputs)} items for {len(x)}'}"
+            )
+        stages = tuple(stage[: len(x)] for stage in seen.stages or ())
+        predicted = self._predicted(stages if attached else tuple(stage.detach() for stage in stages))
+        losses = self._item_losses(seen.outputs[: len(x)].detach(), y)
+        ranking = ranking_loss(predicted, losses, margin=self.margin, rank=self.rank, ties=self.ties)
+        return Losses({**parts, "ranking": self.weight * ranking})
+
+    def after_step(self, model: Network) -> None:
+        """Let the base follow the model."""
+        _objective(self.base).after_step(model)
+
+    def extra(self, model: Network, x: Tensor) -> Mapping[str, Tensor]:
+        """Return ``predicted_loss``, (B,); only its order is meant, not its unit.
+
+        Args:
+            model: The trained network, which returns stages.
+            x: (B, ...) inputs.
+
+        Raises:
+            ContractError: :meth:`bind` was not called, or the model gives no stages.
+        """
+        return {FIELD: self._predicted(model(x).stages or ())}
+
+    def _predicted(self, stages: tuple[Tensor, ...]) -> Tensor:
+        if self.predictor is None:
+            raise ContractError(
+                "the objective 'learning_loss' must be bound to a model before its first step: call bind()"
+            )
+        return at_least_float32(self.predictor(stages))
+
+    def _item_losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        outputs = at_least_float32(outputs)
+        if self.task == "regression":
+            return (outputs[:, 0] - y.to(outputs.dtype)).square()
+        return functional.cross_entropy(outputs, y, reduction="none")
+
+    def _attached(self, step: int) -> bool:
+        if self.detach_after in (0.0, 1.0):
+            return self.detach_after == 1.0
+        if self._total is None:
+            raise ContractError(
+                "the objective 'learning_loss' must know the length of the training before its first step: "
+                "call begin() with the number of steps, or set detach_after to 0 or 1"
+            )
+        return step / self._total < self.detach_after
+
+
+def _objective(base: nn.Module) -> Objective:
+    return base  # type: ignore[return-value]  # _base checked it
+
+
+def _base(name: str, options: dict[str, Any]) -> nn.Module:
+    made: Any = OBJECTIVES.create(name, **options)  # Any: checked below
+    if isinstance(made, LearningLoss):
+        raise ConfigurationError(
+            "the base of the objective 'learning_loss' must be another one, but is 'learning_loss' itself; "
+            "name the loss that trains the network, e.g. 'supervised' or 'tod'"
+        )
+    if not isinstance(made, nn.Module) or not isinstance(made, Objective):
+        raise ContractError(
+            "the base of the objective 'learning_loss' must be an nn.Module with uses_unlabelled, bind and "
+            f"after_step, but '{name}' is {type(made).__name__}"
+        )
+    return made
