@@ -6,6 +6,7 @@ import random
 
 import pytest
 import torch
+from torch.nn.functional import nll_loss
 
 from campaigns import make, tell
 from nextlabel.bench.audit import (
@@ -141,8 +142,9 @@ def audits(tmp_path, pool, truth):
     def audit(query):
         plan = Plan.next(campaign.state, pool, campaign.path)
         classes = torch.tensor([truth[item] for item in query.ids])
-        records = audit_query(scorers, plan, query.ids, classes, learner=learner, pool=pool, seed=0)
-        return {**loss_estimate(torch.rand(len(query.ids)), query.choice.rows, None), "scorers": records}
+        losses = nll_loss(query.view.pool.log_probs[:, 0], classes, reduction="none")
+        records = audit_query(scorers, plan, query.ids, losses, learner=learner, pool=pool, seed=0)
+        return {**loss_estimate(losses, query.choice.rows, query.choice.scores), "scorers": records}
 
     campaign = make(tmp_path / "with", pool, learner, "cod", audit=audit)
     for _ in range(4):
@@ -166,6 +168,12 @@ def test_an_audited_campaign_asks_what_an_unaudited_one_does(audits, tmp_path, p
         ]
         assert rows[0] == rows[1]
     assert not list((tmp_path / "with").glob("cycles/*/*/audit"))
+
+
+def test_the_strategy_itself_audited_correlates_as_the_query_does(audits):
+    for cycle in (1, 2, 3):
+        audit = audits.state.measurements[cycle, "query"]["audit"]
+        assert audit["scorers"][0]["spearman"] == pytest.approx(audit["loss_correlation"], abs=1e-12)
 
 
 def test_the_audit_file_says_what_the_ledger_says(audits, tmp_path):

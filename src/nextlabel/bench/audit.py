@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.stats import rankdata
 from torch import Tensor
-from torch.nn.functional import nll_loss
 
 from nextlabel.bench.audit_record import BANDS, SHARES
 from nextlabel.errors import ConfigurationError
 from nextlabel.events import JSON
-from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.plan import Plan
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
@@ -102,7 +100,7 @@ def audit_query(
     scorers: Sequence[AuditedScorer],
     plan: Plan,
     ids: Sequence[ItemId],
-    truth: Int[Tensor, " items"],
+    losses: Float[Tensor, " items"],
     *,
     learner: Learner,
     pool: Pool,
@@ -116,7 +114,7 @@ def audit_query(
         scorers: Whom to judge.
         plan: The cycle's, as it was when the campaign chose.
         ids: The N candidates that the campaign's strategy chose from.
-        truth: (N,) their true classes.
+        losses: (N,) their true losses in nats, under the model that is reported.
         learner: Trained; it holds the end of the cycle's training, and does so afterwards.
         pool: The campaign's.
         seed: The campaign's.
@@ -131,11 +129,8 @@ def audit_query(
     own = frozenset(n for n in audit_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))
 
     def view_of(needs: frozenset[str]) -> PoolView:  # one scan for all: every view asks for all own fields
-        return viewer.view(needs | own | {"log_probs"}, candidates, labelled, labels)
+        return viewer.view(needs | own, candidates, labelled, labels)
 
-    log_probs = view_of(frozenset()).pool.log_probs
-    assert log_probs is not None, "it was asked for"
-    losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
     rng = torch.Generator().manual_seed(derive(seed, "audit", plan.cycle))
     records = audited(scorers, view_of, losses, rng=rng)
     shutil.rmtree(scans, ignore_errors=True)

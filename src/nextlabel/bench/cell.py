@@ -108,7 +108,7 @@ class _Trial:
                 make_scorers(self.cell.audit),
                 Plan.next(campaign.state, pool, self.folder),
                 query.ids,
-                truth,
+                losses,
                 learner=learner,
                 pool=pool,
                 seed=self.cell.seed,
