@@ -1,0 +1,1 @@
+"""What the papers of temporal output discrepancy print, as data."""
