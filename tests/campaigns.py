@@ -23,7 +23,9 @@ def seen_by(seen):
         snapshots = [
             Outputs.from_fields({k: v.clone() for k, v in s.fields().items()}) for s in view.snapshots
         ]
-        kept = type(view)(view.size, Outputs.from_fields(copies), snapshots, view.labelled, view.labels)
+        kept = type(view)(
+            view.size, Outputs.from_fields(copies), snapshots, view.labelled, view.labels, view.moments
+        )
         seen.append(type(query)(query.cycle, query.ids, kept, query.choice))
         return {}
 

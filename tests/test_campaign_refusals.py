@@ -125,19 +125,6 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
         campaign.fork(tmp_path / "b", before_cycle=2).ask()
 
 
-class EarlyOnly(Endless):
-    """Needs what is there in the first cycle only."""
-
-    needs = frozenset({"log_probs", "snapshot:initial"})
-
-
-def test_a_strategy_that_could_ask_in_the_first_cycle_only_is_refused(tmp_path, pool):
-    with pytest.raises(
-        ContractError, match="'endless' needs 'snapshot:initial', which is there in the first cycle only"
-    ):
-        make(tmp_path, pool, strategy=EarlyOnly())
-
-
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [

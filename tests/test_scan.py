@@ -7,7 +7,7 @@ import torch
 
 from nextlabel.errors import ContractError, DataError
 from nextlabel.pool import Pool
-from nextlabel.scan import open_scan, scan
+from nextlabel.scan import is_scanned, open_scan, scan
 from nextlabel.types import Outputs
 
 NEEDS = frozenset({"log_probs", "extra:length"})
@@ -122,3 +122,25 @@ def test_a_folder_without_a_finished_scan_cannot_be_opened(tmp_path, items):
     (tmp_path / "scan" / "scan.json").write_text(json.dumps({**state, "done": 3}))
     with pytest.raises(DataError, match="expected a finished scan"):
         open_scan(tmp_path / "scan")
+
+
+def test_a_finished_scan_of_more_fields_is_opened_and_one_of_fewer_made_again(tmp_path, items):
+    folder = tmp_path / "scan"
+    kept(items, folder)
+    learner = Echo()
+    for needs, rows in ((frozenset({"log_probs"}), 0), (NEEDS | {"embeddings"}, 25)):
+        assert is_scanned(folder, items, needs) == (rows == 0)
+        if rows:
+            with pytest.raises(ContractError, match="asked for embeddings"):
+                scan(learner, items, needs=needs, seed=0, folder=folder)
+        else:
+            scan(learner, items, needs=needs, seed=0, folder=folder)
+        assert learner.rows == rows
+    assert not is_scanned(folder, items, NEEDS)
+
+
+def test_a_scan_of_other_items_is_none_of_these(tmp_path, items):
+    kept(items, tmp_path / "scan")
+    assert is_scanned(tmp_path / "scan", items, NEEDS)
+    assert not is_scanned(tmp_path / "scan", items.slice(0, 24), NEEDS)
+    assert not is_scanned(tmp_path / "none", items, NEEDS)

@@ -267,3 +267,41 @@ def test_moments_that_come_in_every_cycle_must_all_be_there():
     with pytest.raises(DataError, match="needs 3 snapshots, 'snapshot:ema', 'snapshot:10 steps', 'snaps"):
         checked(needs)
     assert len(checked({"log_probs", "snapshot:ema", "snapshot:10 steps"}).snapshots) == 2
+
+
+def moments_view(*moments):
+    snapshots = [Outputs(log_probs=log_probs(4, 1, 3, seed=seed)) for seed, _ in enumerate(moments)]
+    return PoolView(size=4, pool=full_view().pool, snapshots=snapshots, moments=moments)
+
+
+def test_of_a_view_that_says_what_its_snapshots_are_a_strategy_is_shown_its_own():
+    view = moments_view("previous", "ema", "10 steps")
+    for needs, expected in (
+        ({"snapshot:previous", "snapshot:initial"}, ["previous"]),
+        ({"snapshot:10 steps", "snapshot:ema"}, ["ema", "10 steps"]),
+        ({"snapshot:10 steps"}, ["10 steps"]),
+    ):
+        seen = checked({"log_probs", *needs}, view)
+        assert list(seen.moments) == expected
+        for moment, snapshot in zip(expected, seen.snapshots, strict=True):
+            there = view.snapshots[view.moments.index(moment)]
+            assert torch.equal(snapshot.log_probs, there.log_probs)
+    assert checked({"log_probs"}, view).snapshots == ()
+
+
+def test_in_a_first_cycle_the_moment_that_stands_in_for_the_previous_cycle_is_shown():
+    view = moments_view("ema", "initial")
+    assert checked({"log_probs", "snapshot:previous", "snapshot:initial"}, view).moments == ("initial",)
+    assert checked({"log_probs", "snapshot:previous"}, view).snapshots == ()
+
+
+def test_a_moment_that_the_view_does_not_hold_is_named():
+    with pytest.raises(DataError, match=r"needs 'snapshot:epoch' .*one epoch before.* of 'ema' only"):
+        checked({"log_probs", "snapshot:epoch"}, moments_view("ema"))
+
+
+@pytest.mark.parametrize("moments", [("ema", "ema"), ("ema",)])
+def test_moments_that_do_not_belong_to_the_snapshots_are_refused(moments):
+    view = PoolView(size=4, pool=full_view().pool, snapshots=full_view().snapshots, moments=moments)
+    with pytest.raises(DataError, match="moments must say of each snapshot what it is, and none twice"):
+        checked({"log_probs", "snapshot:ema"}, view)

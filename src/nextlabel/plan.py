@@ -233,16 +233,13 @@ def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strat
             "a strategy needs name, needs and either score or select, "
             f"but {type(strategy).__name__} has {has}"
         )
-    early = {"snapshot:initial", "snapshot:epoch"} & strategy.needs
-    if early and "snapshot:previous" not in strategy.needs:
-        raise ContractError(
-            f"the strategy '{strategy.name}' needs {listed(sorted(early))}, which is there in the first "
-            "cycle only; it must need 'snapshot:previous' too, for the cycles after it"
-        )
     return strategy
 
 
 def _options(strategy: object) -> dict[str, Any]:  # Any: JSON
     if not is_dataclass(strategy):
         return {}
-    return {f.name: getattr(strategy, f.name) for f in fields(strategy) if f.init}
+    options = {f: getattr(strategy, f.name) for f in fields(strategy) if f.init}
+    # An option that came with a later version is left out at its default: older ledgers do not have it.
+    kept = {f for f, value in options.items() if not (f.metadata.get("later") and value == f.default)}
+    return {f.name: value for f, value in options.items() if f in kept}

@@ -23,7 +23,7 @@ from nextlabel.errors import ContractError, DataError
 from nextlabel.pool import Pool
 from nextlabel.types import ItemId, Learner, Outputs
 
-__all__ = ["CHUNK", "Scan", "open_scan", "scan"]
+__all__ = ["CHUNK", "Scan", "is_scanned", "open_scan", "scan"]
 
 CHUNK = 8192
 """Items handed to the learner at once: 34 MB of outputs for 1,024 numbers an item."""
@@ -67,7 +67,8 @@ def scan(
 ) -> Scan:
     """Run the learner over the pool and keep its outputs in ``folder``.
 
-    A scan that was finished is opened, one that was killed goes on behind the last chunk it had written.
+    A finished scan that holds all these fields is opened, one that was killed goes on behind the last chunk
+    that it had written.
 
     Args:
         learner: The model to ask.
@@ -108,6 +109,15 @@ def scan(
             "nothing is lost: make room there and run again"
         ) from error
     return open_scan(folder)
+
+
+def is_scanned(folder: Path, pool: Pool, needs: frozenset[str]) -> bool:
+    """Return whether the folder holds a finished scan of just these items with all these fields."""
+    state = _state(folder)
+    if state is None or state["done"] != state["items"] or not needs <= set(state["needs"]):
+        return False
+    same: bool = state["pool"] == pool.digest()
+    return same
 
 
 def open_scan(folder: Path) -> Scan:
@@ -154,8 +164,10 @@ def _checked(learner: Learner, outputs: Outputs, part: Pool, needs: frozenset[st
 def _continue_at(folder: Path, pool: Pool, needs: frozenset[str]) -> int:
     """Return how many rows of this very scan the folder already holds; clear anything else away."""
     state = _state(folder)
-    if state and state["pool"] == pool.digest() and set(state["needs"]) == needs:
-        return int(state["done"])
+    if state and state["pool"] == pool.digest():
+        finished = state["done"] == state["items"]
+        if needs == set(state["needs"]) or (finished and needs < set(state["needs"])):
+            return int(state["done"])
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 

@@ -91,6 +91,7 @@ def select(
     labelled_embeddings: Array | None = None,
     labels: Array | None = None,
     extra: Mapping[str, Array] | None = None,
+    moments: Sequence[str] | None = None,
     seed: int = 0,
     **options: object,
 ) -> np.ndarray:
@@ -108,6 +109,8 @@ def select(
         labelled_embeddings: (L, D) embeddings of the labelled items; (0, D) where there are none yet.
         labels: (L,) labels of the labelled items.
         extra: Further arrays (N, ...) by name, for strategies that need ``extra:NAME``.
+        moments: What each snapshot is, for strategies that make a difference: ``"previous"`` for the end of
+            the previous cycle, or a moment such as ``"untrained"``, ``"ema"`` or ``"10 steps"``.
         seed: Seed of whatever the strategy draws; the same seed gives the same rows.
         options: Options of the strategy, e.g. ``first_cycle="least_confident"`` of ``cod``.
 
@@ -134,6 +137,7 @@ def select(
         labelled_embeddings=labelled_embeddings,
         labels=labels,
         extra=extra,
+        moments=moments,
     )
     choice = choose(chooser, view, batch_size, rng=_rng(seed))
     if choice.shortfall:
@@ -153,6 +157,7 @@ def score(
     labelled_embeddings: Array | None = None,
     labels: Array | None = None,
     extra: Mapping[str, Array] | None = None,
+    moments: Sequence[str] | None = None,
     seed: int = 0,
     **options: object,
 ) -> np.ndarray:
@@ -180,6 +185,7 @@ def score(
         labelled_embeddings=labelled_embeddings,
         labels=labels,
         extra=extra,
+        moments=moments,
     )
     if not _is_scorer(scorer):
         raise ConfigurationError(

@@ -142,6 +142,8 @@ class PoolView:
         snapshots: Outputs of earlier states of the model on the same rows, newest first.
         labelled: The present model's outputs on the labelled items.
         labels: (L,) labels of the labelled items.
+        moments: What each of the snapshots is: ``"previous"`` for the end of the previous cycle, or a word of
+            :class:`~nextlabel.moments.Moment`; empty where nobody said, as with one's own arrays.
     """
 
     size: int
@@ -149,6 +151,7 @@ class PoolView:
     snapshots: Sequence[Outputs] = ()
     labelled: Outputs = field(default_factory=Outputs)
     labels: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    moments: Sequence[str] = ()
 
 
 @runtime_checkable

@@ -14,14 +14,12 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ContractError
+from nextlabel.moments import SNAPSHOT, Moment, snapshots_in_view
 from nextlabel.pool import Pool
-from nextlabel.scan import Scan, open_scan, scan
+from nextlabel.scan import Scan, is_scanned, open_scan, scan
 from nextlabel.types import ItemId, Learner, Outputs, PoolView, Restorable
 
-__all__ = ["MOMENTS", "Viewer"]
-
-MOMENTS = ("initial", "epoch")
-"""The moments of the first training whose outputs may stand in for those of the cycle before it."""
+__all__ = ["Viewer"]
 
 
 @dataclass
@@ -35,7 +33,9 @@ class Viewer:
         seed: Seed of stochastic passes, the same in every cycle.
         advance: Called as scanning advances, with the rows done and the whole.
         scans: Where to keep scans, if not in ``folder``.
-        rows_forwarded: How many rows went through the model so far.
+        rows_forwarded: How many rows went through the model for the views so far. What a view needs of an
+            earlier one's scans is not counted again, nor is it forwarded again; what was scanned before a
+            kill is.
     """
 
     learner: Learner
@@ -45,6 +45,7 @@ class Viewer:
     advance: Callable[[int, int], None] | None = None
     scans: Path | None = None
     rows_forwarded: int = field(default=0, init=False)
+    _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Tensor) -> PoolView:
         """Return the view of these candidates that holds everything in ``needs``.
@@ -57,42 +58,53 @@ class Viewer:
 
         Raises:
             ContractError: The learner broke its contract, or cannot give an earlier moment that is needed.
+            MissingStateError: The training did not keep that moment.
         """
         fields = frozenset(
             n for n in needs if n in {"log_probs", "values", "embeddings"} or n.startswith("extra:")
         )
         of_labelled = frozenset(n.removeprefix("labelled_") for n in needs if n.startswith("labelled_"))
         now = self._scan(candidates, fields, "scan")
-        past = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
+        past, moments = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
         known = self._scan(labelled, of_labelled, "scan-labelled")
-        return PoolView(len(candidates), now, past, known, labels)
+        return PoolView(len(candidates), now, past, known, labels, moments)
 
     def _scan(self, pool: Pool, fields: frozenset[str], name: str) -> Outputs:
         if not fields or not len(pool):
             return Outputs()
-        return self._kept(pool, fields, name).outputs
+        if not fields <= self._counted.get(name, frozenset()):  # not made for an earlier view of this cycle
+            self.rows_forwarded += len(pool)
+            self._counted[name] = fields
+        made = scan(
+            self.learner, pool, needs=fields, seed=self.seed, folder=self._at(name), advance=self.advance
+        )
+        return made.outputs
 
-    def _kept(self, pool: Pool, fields: frozenset[str], name: str) -> Scan:
-        self.rows_forwarded += len(pool)
-        folder = (self.scans or self.folder) / name
-        return scan(self.learner, pool, needs=fields, seed=self.seed, folder=folder, advance=self.advance)
+    def _at(self, name: str) -> Path:
+        return (self.scans or self.folder) / name
 
     def _snapshots(
         self, needs: frozenset[str], candidates: Pool, fields: frozenset[str]
-    ) -> tuple[Outputs, ...]:
-        if self.previous is not None:
-            wanted = "snapshot:previous" in needs
-            return (self._outputs_before(self.previous, candidates, fields),) if wanted else ()
-        moments = [moment for moment in MOMENTS if f"snapshot:{moment}" in needs]
-        return tuple(self._outputs_at(moment, candidates, fields) for moment in moments)
-
-    def _outputs_at(self, moment: str, candidates: Pool, fields: frozenset[str]) -> Outputs:
-        learner = self._restorable(
-            f"its {moment} weights in the first cycle",
-            "for cod choose first_cycle='least_confident' or 'random'",
+    ) -> tuple[tuple[Outputs, ...], tuple[str, ...]]:
+        """Return the snapshots, and what each of them is."""
+        words = snapshots_in_view(needs, first_cycle=self.previous is None)
+        if words == ("previous",) and self.previous is not None:
+            return (self._outputs_before(self.previous, candidates, fields),), words
+        way_out = (
+            "for cod choose first_cycle='least_confident' or 'random'"
+            if f"{SNAPSHOT}previous" in needs
+            else "choose a strategy without snapshots"
         )
-        learner.load(self.folder, moment=moment)
-        outputs = self._scan(candidates, fields, f"scan-{moment}")
+        moments = map(Moment.parse, words)
+        return tuple(self._outputs_at(moment, candidates, fields, way_out) for moment in moments), words
+
+    def _outputs_at(self, moment: Moment, candidates: Pool, fields: frozenset[str], way_out: str) -> Outputs:
+        name = f"scan-{moment.stem}"
+        if is_scanned(self._at(name), candidates, fields):
+            return self._scan(candidates, fields, name)
+        learner = self._restorable(f"outputs {moment.meaning}", way_out)
+        learner.load(self.folder, moment=moment.name)
+        outputs = self._scan(candidates, fields, name)
         learner.load(self.folder)
         return outputs
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError, listed, nearest
 from nextlabel.maths.blocks import row_blocks
-from nextlabel.moments import SNAPSHOT, snapshots_in_view
+from nextlabel.moments import SNAPSHOT, Moment, snapshots_in_view
 from nextlabel.types import NEEDS, ItemId, Outputs, PoolView, need_meaning
 
 __all__ = ["Array", "checked_view", "tensor_of", "view_of_arrays"]
@@ -42,7 +42,8 @@ def checked_view(
 
     Whether a strategy can do without a snapshot in the first cycle is seen from its needs: one that declares
     a moment besides ``snapshot:previous`` cannot. Snapshots are newest first, in the order that
-    :func:`nextlabel.moments.snapshots_in_view` gives.
+    :func:`nextlabel.moments.snapshots_in_view` gives; of a view that says what its snapshots are, the
+    strategy is shown those that it needs.
 
     Args:
         view: What is there.
@@ -68,9 +69,10 @@ def checked_view(
     labelled = _checked_outputs(view.labelled, inner, labelled_items)
     for name in inner:
         _check_same_width(f"labelled_{name}", view.pool.fields().get(name), labelled.fields()[name])
-    snapshots = _checked_snapshots(view, needs, wanted, items)
+    view = _with_needed_snapshots(view, needs, part)
+    snapshots, moments = _checked_snapshots(view, wanted, items), tuple(view.moments)
     labels = _checked_labels(view, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
-    return PoolView(size=view.size, pool=pool, snapshots=snapshots, labelled=labelled, labels=labels)
+    return PoolView(view.size, pool, snapshots, labelled, labels, moments)
 
 
 def view_of_arrays(
@@ -83,6 +85,7 @@ def view_of_arrays(
     labelled_embeddings: Array | None = None,
     labels: Array | None = None,
     extra: Mapping[str, Array] | None = None,
+    moments: Sequence[str] | None = None,
 ) -> PoolView:
     """Build a view from NumPy arrays or tensors; nothing is copied where memory can be shared.
 
@@ -95,8 +98,10 @@ def view_of_arrays(
         labelled_embeddings: (L, D); (0, D) where nothing is labelled yet.
         labels: (L,).
         extra: Further arrays (N, ...) by name.
+        moments: What each snapshot is, ``"previous"`` or a word of :class:`~nextlabel.moments.Moment`.
 
     Raises:
+        ConfigurationError: A word in ``moments`` means nothing.
         DataError: Something is not an array or has the wrong number of axes, or the candidates' N differ.
     """
     if isinstance(snapshots, (np.ndarray, Tensor)):
@@ -132,6 +137,7 @@ def view_of_arrays(
         snapshots=earlier,
         labelled=labelled,
         labels=torch.empty(0, dtype=torch.int64) if label_tensor is None else label_tensor,
+        moments=[word if word == "previous" else Moment.parse(word).name for word in moments or ()],
     )
 
 
@@ -172,12 +178,31 @@ def _checked_outputs(outputs: Outputs, names: Iterable[str], items: _Items) -> O
     return Outputs.from_fields(checked)
 
 
-def _checked_snapshots(
-    view: PoolView, needs: frozenset[str], wanted: Iterable[str], items: _Items
-) -> tuple[Outputs, ...]:
+def _with_needed_snapshots(view: PoolView, needs: frozenset[str], part: str) -> PoolView:
+    """Return the view with those snapshots alone that are needed, as far as it says what they are."""
     if not any(need.startswith(SNAPSHOT) for need in needs):
-        return ()
-    _check_snapshots_there(view, needs, items.part)
+        return replace(view, snapshots=(), moments=())
+    if not view.moments:
+        _check_snapshots_there(view, needs, part)
+        return view
+    there = dict(zip(view.moments, view.snapshots, strict=False))
+    if not len(there) == len(view.moments) == len(view.snapshots):
+        raise DataError(
+            f"moments must say of each snapshot what it is, and none twice, but there are "
+            f"{len(view.snapshots)} snapshots and the moments {listed(view.moments, limit=20)}"
+        )
+    wanted = snapshots_in_view(needs, first_cycle="previous" not in there)
+    for word in wanted:
+        if word not in there:
+            need = SNAPSHOT + word
+            raise DataError(
+                f"{part} needs '{need}' ({need_meaning(need)}), but the view has snapshots of "
+                f"{listed(view.moments, limit=20)} only; add that one, or choose another option of it"
+            )
+    return replace(view, snapshots=[there[word] for word in wanted], moments=wanted)
+
+
+def _checked_snapshots(view: PoolView, wanted: Iterable[str], items: _Items) -> tuple[Outputs, ...]:
     checked = []
     for number, snapshot in enumerate(view.snapshots):
         present = snapshot.fields()

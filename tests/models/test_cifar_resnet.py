@@ -86,3 +86,22 @@ def test_impossible_options_are_refused_in_one_sentence(options):
 @pytest.mark.parametrize("objective", [{}, {"objective": "tod", "objective_options": {"form": "code"}}])
 def test_a_learner_trains_it(tmp_path, objective):
     learns_in_one_step(lambda: CifarResNet18((3, 16, 16), 2, width=4), (3, 16, 16), 32, tmp_path, **objective)
+
+
+@pytest.mark.parametrize("name", ["cifar_resnet18", "imagenet_resnet18"])
+def test_dropout_acts_before_the_head_in_training_only_and_has_no_parameters(name):
+    def made(**options):
+        torch.manual_seed(0)
+        return MODELS.create(name, input_shape=(3, 32, 32), classes=4, width=4, **options)
+
+    plain, dropping = made(), made(dropout=0.5)
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert plain.state_dict().keys() == dropping.state_dict().keys()
+    assert torch.equal(plain.eval()(x), dropping.eval()(x))
+    features = dropping.forward_features(x)
+    pooled = dropping.train().forward_head(features, pre_logits=True)
+    assert bool((pooled == 0).any())
+    kept = pooled != 0
+    torch.testing.assert_close(pooled[kept], 2 * features.mean((2, 3))[kept])
+    with pytest.raises(ConfigurationError, match=rf"'{name}' needs a dropout in \[0, 1\), but got 1.0"):
+        made(dropout=1.0)

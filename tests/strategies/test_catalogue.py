@@ -13,6 +13,7 @@ from nextlabel.testing.strategies import STRATEGY_CHECKS, check_strategy
 NAMES = (
     "random",
     "cod",
+    "ema_discrepancy",
     "entropy",
     "margin",
     "least_confidence",
@@ -30,10 +31,15 @@ def test_every_strategy_conforms(name, check):
     check(lambda: STRATEGIES.create(name))
 
 
-@pytest.mark.parametrize("first_cycle", ["initial", "epoch", "least_confident", "random"])
+@pytest.mark.parametrize("first_cycle", ["initial", "untrained", "epoch", "least_confident", "random"])
 @pytest.mark.parametrize("form", ["l2", "half_squared"])
 def test_cod_conforms_with_every_option(form, first_cycle):
     check_strategy(lambda: Cod(form=form, first_cycle=first_cycle))
+
+
+@pytest.mark.parametrize("gap", ["step", "10 epochs"])
+def test_cod_conforms_with_gaps(gap):
+    check_strategy(lambda: Cod(gap=gap))
 
 
 def test_the_shelf_holds_the_strategies_and_their_cards_say_what_they_are():

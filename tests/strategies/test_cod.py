@@ -1,10 +1,13 @@
 """Promises of cyclic output discrepancy as a strategy."""
 
+import numpy as np
 import pytest
 import torch
 
-from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
+from nextlabel.selection import score
 from nextlabel.strategies.cod import DEFAULT_FIRST_CYCLE, Cod
+from nextlabel.strategies.ema_discrepancy import EmaDiscrepancy
 from nextlabel.types import Outputs, PoolView
 
 NOW = [[0.7, 0.3], [0.5, 0.5], [0.9, 0.1]]
@@ -20,8 +23,15 @@ def outputs(probs):
     return Outputs(log_probs=torch.tensor(probs, dtype=torch.float64).log()[:, None])
 
 
-def view(now, *snapshots):
-    return PoolView(size=len(now), pool=outputs(now), snapshots=[outputs(probs) for probs in snapshots])
+def view(now, *snapshots, moments=()):
+    earlier = [outputs(probs) for probs in snapshots]
+    return PoolView(size=len(now), pool=outputs(now), snapshots=earlier, moments=moments)
+
+
+def naive(now, before, form="half_squared"):
+    """The distances of the equation, in Python's floats."""
+    squared = [sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) for a, b in zip(now, before, strict=True)]
+    return [value / 2 if form == "half_squared" else value**0.5 for value in squared]
 
 
 def test_the_score_is_half_the_squared_distance_to_the_newest_snapshot():
@@ -34,14 +44,12 @@ def test_the_l2_form_ranks_like_the_half_squared_one():
     now, before = torch.softmax(torch.randn(2, 40, 5, generator=generator, dtype=torch.float64), -1).tolist()
     squared = Cod(form="half_squared").score(view(now, before), rng=rng())
     plain = Cod(form="l2").score(view(now, before), rng=rng())
-    naive = [
-        sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) ** 0.5 for a, b in zip(now, before, strict=True)
-    ]
-    assert plain.tolist() == pytest.approx(naive)
+    assert plain.tolist() == pytest.approx(naive(now, before, "l2"), abs=1e-12)
+    assert squared.tolist() == pytest.approx(naive(now, before), abs=1e-12)
     assert torch.equal(squared.argsort(), plain.argsort())
 
 
-@pytest.mark.parametrize("first_cycle", ["initial", "epoch", "least_confident", "random"])
+@pytest.mark.parametrize("first_cycle", ["initial", "untrained", "epoch", "least_confident", "random"])
 def test_a_snapshot_is_used_whatever_the_first_cycle_is_to_be(first_cycle):
     scores = Cod(first_cycle=first_cycle).score(view(NOW, BEFORE), rng=rng())
     assert scores.tolist() == pytest.approx([0.01, 0.16, 0.0], abs=1e-12)
@@ -60,7 +68,7 @@ def test_a_random_first_cycle_draws_from_the_generator():
     assert not torch.equal(strategy.score(view(NOW), rng=rng(1)), strategy.score(view(NOW), rng=rng(2)))
 
 
-@pytest.mark.parametrize("first_cycle", ["initial", "epoch"])
+@pytest.mark.parametrize("first_cycle", ["initial", "untrained", "epoch"])
 def test_a_first_cycle_that_wants_a_snapshot_says_so(first_cycle):
     with pytest.raises(DataError, match=f"first_cycle is '{first_cycle}'.*first_cycle='least_confident'"):
         Cod(first_cycle=first_cycle).score(view(NOW), rng=rng())
@@ -69,6 +77,7 @@ def test_a_first_cycle_that_wants_a_snapshot_says_so(first_cycle):
 def test_the_needs_follow_the_first_cycle():
     common = {"log_probs", "snapshot:previous"}
     assert Cod(first_cycle="initial").needs == common | {"snapshot:initial"}
+    assert Cod(first_cycle="untrained").needs == common | {"snapshot:untrained"}
     assert Cod(first_cycle="epoch").needs == common | {"snapshot:epoch"}
     assert Cod(first_cycle="least_confident").needs == Cod(first_cycle="random").needs == common
     assert Cod().first_cycle == DEFAULT_FIRST_CYCLE
@@ -79,3 +88,68 @@ def test_unknown_values_of_options_are_refused_with_the_nearest():
         Cod(first_cycle="least_confidence")
     with pytest.raises(ConfigurationError, match="'form' of strategy 'cod' must be 'l2', 'half_squared'"):
         Cod(form="l1")
+
+
+@pytest.mark.parametrize("form", ["half_squared", "l2"])
+def test_against_an_untrained_network_the_smallest_distance_comes_first_as_in_the_released_code(form):
+    first = Cod(first_cycle="untrained", form=form)
+    scores = first.score(view(NOW, BEFORE, moments=["untrained"]), rng=rng())
+    assert scores.tolist() == pytest.approx([-score for score in naive(NOW, BEFORE, form)], abs=1e-12)
+    later = first.score(view(NOW, BEFORE, moments=["previous"]), rng=rng())
+    assert torch.equal(later, -scores)
+
+
+def test_against_a_nearly_uniform_untrained_network_the_order_is_that_of_least_confidence():
+    generator = torch.Generator().manual_seed(1)
+    now = torch.softmax(torch.randn(50, 10, generator=generator, dtype=torch.float64), -1).tolist()
+    flat = torch.softmax(1e-6 * torch.randn(50, 10, generator=generator, dtype=torch.float64), -1).tolist()
+    untrained = Cod(first_cycle="untrained").score(view(now, flat, moments=["untrained"]), rng=rng())
+    gini = Cod(first_cycle="least_confident").score(view(now), rng=rng())
+    assert torch.equal(untrained.argsort(), gini.argsort())
+
+
+def test_arrays_can_say_that_their_snapshot_is_of_an_untrained_network():
+    arrays = {"log_probs": np.log(NOW), "snapshots": [np.log(BEFORE)], "first_cycle": "untrained"}
+    assert score("cod", **arrays).tolist() == pytest.approx(naive(NOW, BEFORE))
+    turned = score("cod", **arrays, moments=["untrained"])
+    assert turned.tolist() == pytest.approx([-value for value in naive(NOW, BEFORE)])
+
+
+@pytest.mark.parametrize(
+    ("gap", "need"),
+    [
+        ("step", "step"),
+        ("1 steps", "step"),
+        ("10 steps", "10 steps"),
+        ("epoch", "epoch"),
+        ("50 epochs", "50 epochs"),
+    ],
+)
+def test_a_gap_asks_for_its_moment_in_every_cycle_and_takes_the_largest_distance(gap, need):
+    strategy = Cod(gap=gap)
+    assert strategy.needs == {"log_probs", f"snapshot:{need}"}
+    scores = strategy.score(view(NOW, BEFORE, moments=[need]), rng=rng())
+    assert scores.tolist() == pytest.approx(naive(NOW, BEFORE), abs=1e-12)
+
+
+@pytest.mark.parametrize("gap", ["cycles", "ema", "initial", "10 step", "0 epochs"])
+def test_a_gap_that_is_none_is_refused(gap):
+    with pytest.raises(ConfigurationError, match="option 'gap' of strategy 'cod' must be 'cycle', 'step'"):
+        Cod(gap=gap)
+
+
+def test_a_first_cycle_rule_beside_a_gap_that_has_no_use_for_it_is_refused():
+    with pytest.raises(ConfigurationError, match=r"with gap='epoch' .* leave one of the two out"):
+        Cod(gap="epoch", first_cycle="initial")
+
+
+@pytest.mark.parametrize("form", ["half_squared", "l2"])
+def test_the_ema_discrepancy_is_the_distance_to_the_average(form):
+    strategy = EmaDiscrepancy(form=form)
+    scores = strategy.score(view(NOW, BEFORE, moments=["ema"]), rng=rng())
+    assert scores.tolist() == pytest.approx(naive(NOW, BEFORE, form), abs=1e-12)
+
+
+def test_the_ema_discrepancy_refuses_another_form():
+    with pytest.raises(UnknownNameError, match="did you mean 'half_squared'"):
+        EmaDiscrepancy(form="half_square")

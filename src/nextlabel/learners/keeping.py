@@ -12,11 +12,11 @@ from typing import final
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, MissingStateError
 from nextlabel.learners.checkpoint import check_fits, joined, write_tensors
 from nextlabel.moments import Moment
 
-__all__ = ["MomentKeeper", "checked_moments", "moment_path"]
+__all__ = ["MomentKeeper", "check_kept", "checked_moments", "moment_path"]
 
 
 def checked_moments(
@@ -44,6 +44,20 @@ def checked_moments(
 def moment_path(workdir: Path, moment: Moment) -> Path:
     """Return where the weights of a moment lie in a training's folder."""
     return workdir / f"{moment.stem}.safetensors"
+
+
+def check_kept(workdir: Path, moment: Moment) -> None:
+    """Refuse a moment that the finished training in a folder did not keep.
+
+    Raises:
+        MissingStateError: It did not; the message says how it will.
+    """
+    path = moment_path(workdir, moment)
+    if moment.kind != "end" and not path.exists():
+        raise MissingStateError(
+            f"there is no state at {path}, for the training did not keep the moment '{moment.name}'; give "
+            f"the learner moments=['{moment.name}'] and train again in a new folder"
+        )
 
 
 @final

@@ -27,7 +27,7 @@ from nextlabel.learners.checkpoint import (
     write_tensors,
 )
 from nextlabel.learners.device import DeviceName, Engine
-from nextlabel.learners.keeping import checked_moments, moment_path
+from nextlabel.learners.keeping import check_kept, checked_moments, moment_path
 from nextlabel.learners.labels import Task, check_counts, check_task, checked_labels
 from nextlabel.learners.making import bind, example_outputs, new_network, new_objective
 from nextlabel.learners.network import ModuleNetwork
@@ -327,11 +327,14 @@ class TorchLearner:
             moment: ``"end"``, or one of the ``moments`` that the training kept.
 
         Raises:
-            DataError: The folder holds no such state, or a damaged one.
+            MissingStateError: The folder holds no such state.
+            DataError: It is damaged.
             ConfigurationError: The word means no moment, or the state does not fit the model.
         """
         wanted = Moment.parse(moment)
-        tensors, _ = read_tensors(moment_path(Path(workdir), wanted))
+        if (workdir / FINISHED).exists():
+            check_kept(workdir, wanted)
+        tensors, _ = read_tensors(moment_path(workdir, wanted))
         network = self._fresh_network(seed=0) if self._network is None else self._network
         state = part(tensors, "model")
         check_fits(network.module, state, what="the model")

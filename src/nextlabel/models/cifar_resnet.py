@@ -36,15 +36,19 @@ class CifarResNet18(ResNet18):
         input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem; embeddings have D = 8 * width features.
+        dropout: Share of the features before the head that are dropped in training, in [0, 1); the papers
+            have none.
 
     Raises:
         ConfigurationError: The input is not a picture of at least 8 x 8 pixels, or an option is out of range.
     """
 
-    def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 64) -> None:
+    def __init__(
+        self, input_shape: Sequence[int], classes: int, *, width: int = 64, dropout: float = 0.0
+    ) -> None:
         channels, *_ = picture_shape(input_shape, model=NAME, least=8)
-        check_sizes(model=NAME, classes=classes, width=width)
-        super().__init__(channels=channels, classes=classes, width=width, kernel=3, stride=1)
+        check_sizes(model=NAME, classes=classes, width=width, dropout=dropout)
+        super().__init__(channels=channels, classes=classes, width=width, dropout=dropout, kernel=3, stride=1)
 
     def forward_stem(self, x: Tensor) -> Tensor:
         """Return the maps of the stem, which are as high and wide as the pictures."""

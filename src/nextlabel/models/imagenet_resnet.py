@@ -46,6 +46,8 @@ class ImageNetResNet18(ResNet18):
         input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem; embeddings have D = 8 * width features.
+        dropout: Share of the features before the head that are dropped in training, in [0, 1); the papers
+            have none.
         weights: None for new weights, the path of a file of tensors by torchvision's names, these tensors
             themselves, or ``"imagenet"`` for those that torchvision publishes, which it downloads once.
 
@@ -65,11 +67,12 @@ class ImageNetResNet18(ResNet18):
         classes: int,
         *,
         width: int = 64,
+        dropout: float = 0.0,
         weights: str | Path | Mapping[str, Tensor] | None = None,
     ) -> None:
         channels, *_ = picture_shape(input_shape, model=NAME, least=32)
-        check_sizes(model=NAME, classes=classes, width=width)
-        super().__init__(channels=channels, classes=classes, width=width, kernel=7, stride=2)
+        check_sizes(model=NAME, classes=classes, width=width, dropout=dropout)
+        super().__init__(channels=channels, classes=classes, width=width, dropout=dropout, kernel=7, stride=2)
         initialise_by_fan_out(self)
         self.loading: LoadingReport | None = None
         if weights is not None:

@@ -32,17 +32,19 @@ def picture_shape(input_shape: Sequence[int], *, model: str, least: int) -> tupl
     return channels, height, width
 
 
-def check_sizes(*, model: str, classes: int, width: int) -> None:
-    """Refuse numbers of classes and channels that are not positive.
+def check_sizes(*, model: str, classes: int, width: int, dropout: float = 0.0) -> None:
+    """Refuse numbers of classes and channels that are not positive, and a dropout that leaves nothing.
 
     Raises:
-        ConfigurationError: One is below 1.
+        ConfigurationError: One is below 1, or the dropout is outside [0, 1).
     """
     if min(classes, width) < 1:
         raise ConfigurationError(
             f"the model '{model}' needs classes and width of at least 1, but got classes={classes}, "
             f"width={width}"
         )
+    if not 0.0 <= dropout < 1.0:
+        raise ConfigurationError(f"the model '{model}' needs a dropout in [0, 1), but got {dropout}")
 
 
 def with_channels(x: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ class ResNet18(nn.Module, ABC):
         channels: Channels of a picture.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem and of the first stage; the later ones have 2, 4 and 8 times as many.
+        dropout: Share of the features before the head that are dropped in training, in [0, 1).
         kernel: Size of the stem's convolution.
         stride: Of the stem's convolution.
 
@@ -80,7 +81,9 @@ class ResNet18(nn.Module, ABC):
         stage_channels: The channels of the four stages, as a loss-prediction module wants them.
     """
 
-    def __init__(self, *, channels: int, classes: int, width: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self, *, channels: int, classes: int, width: int, dropout: float, kernel: int, stride: int
+    ) -> None:
         super().__init__()
         self.stage_channels = (width, 2 * width, 4 * width, 8 * width)
         self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)
@@ -89,6 +92,7 @@ class ResNet18(nn.Module, ABC):
         self.layer2 = stage(width, 2 * width, stride=2)
         self.layer3 = stage(2 * width, 4 * width, stride=2)
         self.layer4 = stage(4 * width, 8 * width, stride=2)
+        self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(8 * width, classes)
 
     @abstractmethod
@@ -113,7 +117,7 @@ class ResNet18(nn.Module, ABC):
             x: (B, D, height, width) maps of the last stage.
             pre_logits: Whether to stop before the linear head.
         """
-        pooled = x.mean((2, 3))  # a mean, as adaptive pooling is not reproducible on CUDA
+        pooled = self.dropout(x.mean((2, 3)))  # a mean, as adaptive pooling is not reproducible on CUDA
         outputs: Tensor = pooled if pre_logits else self.fc(pooled)
         return outputs
 

@@ -34,6 +34,15 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             "Discrepancy, ICCV 2021",
         ),
         Card(
+            "ema_discrepancy",
+            "nextlabel.strategies.ema_discrepancy:EmaDiscrepancy",
+            needs=("log_probs", "snapshot:ema"),
+            cost="O(N C); two forward passes",
+            when="to compare a model with its own average, also where every cycle trains anew",
+            citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
+            "Discrepancy, ICCV 2021",
+        ),
+        Card(
             "entropy",
             "nextlabel.strategies.entropy:Entropy",
             needs=("log_probs",),

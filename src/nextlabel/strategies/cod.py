@@ -6,7 +6,7 @@ Knows the present and earlier class probabilities, not the models or how they we
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 import torch
@@ -15,11 +15,12 @@ from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy
 from nextlabel.errors import ConfigurationError, DataError, listed, nearest
+from nextlabel.moments import Moment
 from nextlabel.types import PoolView
 
 __all__ = ["DEFAULT_FIRST_CYCLE", "Cod", "FirstCycle"]
 
-FirstCycle: TypeAlias = Literal["initial", "least_confident", "epoch", "random"]
+FirstCycle: TypeAlias = Literal["initial", "untrained", "least_confident", "epoch", "random"]
 
 DEFAULT_FIRST_CYCLE: FirstCycle = "least_confident"
 """Chosen by measurement (``benchmarks/first_cycle.py``, the papers' protocol). Area under the curve in %:
@@ -32,7 +33,10 @@ animals (5)             96.92  96.66   96.31    95.62
 ============  ===============  =====  ======  =======
 """
 
-_SNAPSHOT_OF = {"initial": "snapshot:initial", "epoch": "snapshot:epoch"}
+CYCLE = "cycle"
+"""The gap of COD itself."""
+
+_WITH_SNAPSHOT = ("initial", "untrained", "epoch")
 
 
 @dataclass(frozen=True)
@@ -45,46 +49,68 @@ class Cod:
     several draws the probabilities are averaged first.
 
     The first cycle has no previous one, and paper and code disagree there. Whenever the view holds a
-    snapshot, the score is the distance to the newest one, also in the first cycle; what the first cycle is
-    to be compared with, or what it is scored by without a snapshot, is ``first_cycle``:
+    snapshot, the score is the distance to it, also in the first cycle, but for ``untrained``; what the first
+    cycle is to be compared with, or what it is scored by without a snapshot, is ``first_cycle``:
 
-    - ``initial``: the paper, literally. The snapshot is of the run's own initial weights; the largest
+    - ``initial``: the paper, literally. The snapshot is of the weights that the run began with; the largest
       distance first, which are the most confident rows, as an untrained network's output is nearly uniform.
-    - ``epoch``: the snapshot is of the weights one epoch before the end of the first training, as in the
-      gap study of the TNNLS article (arXiv 2212.10613).
-    - ``least_confident``: what the authors' code amounts to. It takes the *smallest* distance to an
-      unrelated, untrained network, whose output is nearly uniform; here that network is replaced by its
-      limit, the uniform distribution u, so the score is -1/2 ||p - u||^2 = 1/2 (1/C - SUM_c p_c^2) (for
-      ``l2`` -||p - u||), the Gini uncertainty. A deviation: the chance of that network's weights is left out.
+    - ``untrained``: the authors' code, literally. The snapshot is of an unrelated network that was never
+      trained, and the *smallest* distance comes first: the score is minus the distance. The network is what
+      the model function makes, so where that loads pretrained weights it has them too, but for the head; the
+      code's has none.
+    - ``least_confident``: what that amounts to. The untrained network, whose output is nearly uniform, is
+      replaced by its limit, the uniform distribution u, so the score is -1/2 ||p - u||^2 = 1/2 (1/C - SUM_c
+      p_c^2) (for ``l2`` -||p - u||), the Gini uncertainty. A deviation: the chance of that network's weights
+      is left out.
+    - ``epoch``: the snapshot is of the weights one epoch before the end of the first training.
     - ``random``: uniform draws.
+
+    With a ``gap`` other than ``"cycle"`` the earlier weights are those so long before the end of the present
+    training, in every cycle, the first included: the gap study of the TNNLS article (arXiv 2212.10613, fig.
+    7). A gap as long as the training or longer compares with the weights that the training began with.
 
     Attributes:
         form: ``"half_squared"``, 1/2 ||.||^2 as in the code, or ``"l2"``, as in the paper; they rank alike.
         first_cycle: See above.
+        gap: ``"cycle"``, ``"step"``, ``"<n> steps"``, ``"epoch"`` or ``"<n> epochs"``.
 
     Raises:
-        ConfigurationError: An option has another value than these.
+        ConfigurationError: An option has another value than these, or ``first_cycle`` is chosen with a gap
+            that has no use for it.
     """
 
     form: Form = "half_squared"
     first_cycle: FirstCycle = DEFAULT_FIRST_CYCLE
+    gap: str = field(default=CYCLE, metadata={"later": True})
 
     name: ClassVar[str] = "cod"
 
     def __post_init__(self) -> None:
         _check_choice("form", self.form, get_args(Form))
         _check_choice("first_cycle", self.first_cycle, get_args(FirstCycle))
+        if self.gap == CYCLE:
+            return
+        _check_gap(self.gap)
+        if self.first_cycle != DEFAULT_FIRST_CYCLE:
+            raise ConfigurationError(
+                f"with gap='{self.gap}' strategy 'cod' scores the first cycle like all others, but "
+                f"first_cycle is '{self.first_cycle}'; leave one of the two out"
+            )
 
     @property
     def needs(self) -> frozenset[str]:
-        """``log_probs``, the previous cycle's snapshot, and the snapshot that the first cycle asks for."""
-        first = _SNAPSHOT_OF.get(self.first_cycle)
-        return frozenset({"log_probs", "snapshot:previous"} | ({first} if first else set()))
+        """``log_probs``, and the snapshots of the gap, or of the previous cycle and the first one's."""
+        if self.gap != CYCLE:
+            return frozenset({"log_probs", f"snapshot:{Moment.parse(self.gap).name}"})
+        first = {f"snapshot:{self.first_cycle}"} if self.first_cycle in _WITH_SNAPSHOT else set()
+        return frozenset({"log_probs", "snapshot:previous"} | first)
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) discrepancies, higher = query first.
 
-        Draws from ``rng`` only without a snapshot and with ``first_cycle="random"``.
+        A snapshot counts as that of an untrained network where ``view.moments`` says so; of arrays whose
+        moments nobody told it counts as the previous cycle's. Draws from ``rng`` only without a snapshot and
+        with ``first_cycle="random"``.
 
         Raises:
             DataError: There is no snapshot and ``first_cycle`` asks for one.
@@ -94,7 +120,8 @@ class Cod:
         if view.snapshots:
             before = view.snapshots[0].log_probs
             assert before is not None
-            return cyclic_discrepancy(now, before, form=self.form)
+            moved = cyclic_discrepancy(now, before, form=self.form)
+            return -moved if tuple(view.moments[:1]) == ("untrained",) else moved
         if self.first_cycle == "random":
             return torch.rand(view.size, generator=rng, dtype=torch.float64)
         if self.first_cycle == "least_confident":
@@ -105,6 +132,20 @@ class Cod:
             f"strategy 'cod' needs a snapshot of earlier outputs, but the view has none (first_cycle is "
             f"'{self.first_cycle}'); pass the outputs of an earlier state as the snapshot, or choose "
             "first_cycle='least_confident'"
+        )
+
+
+def _check_gap(gap: str) -> None:
+    try:
+        usable = Moment.parse(gap).kind in ("step", "epoch")
+    except ConfigurationError:
+        usable = False
+    if not usable:
+        hint = nearest(str(gap), (CYCLE, "step", "10 steps", "epoch", "10 epochs"))
+        guess = f"; did you mean '{hint}'?" if hint else ""
+        raise ConfigurationError(
+            "option 'gap' of strategy 'cod' must be 'cycle', 'step', '<n> steps', 'epoch' or '<n> epochs', "
+            f"but is {gap!r}{guess}"
         )
 
 
