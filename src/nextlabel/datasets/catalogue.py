@@ -53,6 +53,49 @@ DATASETS: Registry[LabelledData] = Registry(
             when="CIFAR-10 (JPEG), slightly lossy: where CIFAR-10 itself is not at hand; no licence stated",
             citation=TINY_IMAGES,
         ),
+        Card(
+            "svhn",
+            "nextlabel.datasets.svhn:load",
+            needs=("files",),
+            cost="73,257 to label, 26,032 to test; 3 x 32 x 32 colour, 10 classes",
+            when="digits in colour, of unequal number; for non-commercial use only",
+            citation="Netzer, Wang, Coates, Bissacco, Wu, Ng. Reading Digits in Natural Images with "
+            "Unsupervised Feature Learning. NIPS Workshop 2011",
+        ),
+        Card(
+            "fashion_mnist",
+            "nextlabel.datasets.fashion_mnist:load",
+            needs=("files",),
+            cost="60,000 to label, 10,000 to test; 1 x 28 x 28 grey, 10 classes",
+            when="many small grey pictures that are harder than digits; MIT",
+            citation="Xiao, Rasul, Vollgraf. Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine "
+            "Learning Algorithms. arXiv 1708.07747, 2017",
+        ),
+        Card(
+            "stl10",
+            "nextlabel.datasets.stl10:load",
+            needs=("files",),
+            cost="5,000 to label, 8,000 to test; 3 x 96 x 96 colour, 10 classes",
+            when="few labels on larger pictures; no licence stated",
+            citation="Coates, Lee, Ng. An Analysis of Single-Layer Networks in Unsupervised Feature "
+            "Learning. AISTATS 2011",
+        ),
+        Card(
+            "caltech101",
+            "nextlabel.datasets.caltech101:load",
+            needs=("files",),
+            cost="7,766 to label, 911 to test; 3 x 224 x 224 colour, 101 classes",
+            when="large pictures of classes of very unequal size, read one by one; CC BY 4.0",
+            citation="Fei-Fei, Fergus, Perona. Learning Generative Visual Models from Few Training Examples. "
+            "CVPR Workshop 2004",
+        ),
+        Card(
+            "image_folder",
+            "nextlabel.datasets.image_folder:load",
+            needs=("files",),
+            cost="as many as there are; 3 x size x size colour",
+            when="your own pictures in one folder a class, read one by one",
+        ),
     ),
 )
 """All data sets by name; ``DATASETS.create("digits")`` loads one."""

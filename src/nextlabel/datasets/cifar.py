@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.files import Place, Root, fetch, root_of
+from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
 from nextlabel.datasets.labelled_data import LabelledData, Part
 from nextlabel.datasets.pickled import read_pickled
 from nextlabel.datasets.reduction import reduced
@@ -115,8 +115,7 @@ def _assembled(
 def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: int) -> Part:
     batches = [_batch(place, place.file(name), key, classes) for name in files]
     x = np.concatenate([pictures for pictures, _ in batches])
-    ids = tuple(f"{prefix}-{position:05d}" for position in range(len(x)))
-    return Part(x, np.concatenate([labels for _, labels in batches]), ids)
+    return Part(x, np.concatenate([labels for _, labels in batches]), numbered(prefix, len(x)))
 
 
 def _batch(place: Place, path: Path, key: str, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nextlabel.errors import ConfigurationError, DataError, listed
 
-__all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "root_of"]
+__all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "numbered", "root_of"]
 
 Root: TypeAlias = "str | os.PathLike[str] | None"
 """The option ``root`` of a data set: its folder, or None for the usual one."""
@@ -27,6 +30,15 @@ def fetch(name: str, root: Root = None) -> str:
     'fetch it with: nextlabel datasets download svhn'
     """
     return f"fetch it with: nextlabel datasets download {name}" + (f" --root {root}" if root else "")
+
+
+def numbered(prefix: str, count: int) -> tuple[str, ...]:
+    """Return the ids of items that files hold without names: their positions.
+
+    >>> numbered("svhn-test", 2)
+    ('svhn-test-00000', 'svhn-test-00001')
+    """
+    return tuple(f"{prefix}-{position:05d}" for position in range(count))
 
 
 def root_of(name: str, root: Root = None) -> Path:
@@ -82,11 +94,10 @@ class Place:
         Raises:
             DataError: Always.
         """
-        archives = self._archives()
-        if archives:
+        if self.archives:
             raise DataError(
-                f"the data set '{self.name}' needs {path}, but there is only the packed {listed(archives)}; "
-                "unpack it in its folder, with tar -xf or unzip"
+                f"the data set '{self.name}' needs {path}, but there is only the packed "
+                f"{listed(self.archives)}; unpack it in its folder, with tar -xf or unzip"
             )
         raise DataError(
             f"the data set '{self.name}' needs {path}, but it is not there; {self.remedy}, or say with the "
@@ -109,7 +120,25 @@ class Place:
             f"{self.remedy}"
         ) from error
 
-    def _archives(self) -> list[str]:
+    def check_labels(self, path: Path, labels: NDArray[np.integer], least: int, most: int) -> None:
+        """Refuse labels that the publisher's files do not have.
+
+        Args:
+            path: Their file.
+            labels: (N,) labels as they stand in it.
+            least: The smallest label there is.
+            most: The largest.
+
+        Raises:
+            DataError: A label is outside.
+        """
+        foreign = labels[(labels < least) | (labels > most)]
+        if len(foreign):
+            self.damaged(path, f"it holds the label {foreign[0]} where labels go from {least} to {most}")
+
+    @property
+    def archives(self) -> list[str]:
+        """The paths of the archives that lie where the files or the archives should."""
         folders = {self.root, self.folder, self.root / "caltech-101"}
         found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
         return sorted(str(path) for path in found if path.name.lower().endswith(ARCHIVES))

@@ -5,7 +5,7 @@ Which items go where depends on their ids alone. Knows no particular data set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.errors import ConfigurationError
 from nextlabel.seeds import derive
 
-__all__ = ["first_rows", "read_whole", "reduced"]
+__all__ = ["first_rows", "mapped", "read_whole", "reduced", "taken"]
 
 
 def reduced(
@@ -46,19 +46,19 @@ def reduced(
     held = _count(data.name, "validation", validation, len(data), least=0)
     out = first_rows(data.ids, held, "validation", seed)
     kept = np.setdiff1d(np.arange(len(data)), out)
-    rest = _taken(own, kept)
+    rest = taken(own, kept)
     if pool is not None:
         size = _count(data.name, "pool", pool, len(kept), least=1)
-        rest = _taken(own, kept[first_rows(rest.ids, size, "pool", seed)])
+        rest = taken(own, kept[first_rows(rest.ids, size, "pool", seed)])
     tested = Part(data.test_x, data.test_y, data.test_ids)
     if test is not None:
         size = _count(data.name, "test", test, len(tested.ids), least=1)
-        tested = _taken(tested, first_rows(tested.ids, size, "test", seed))
+        tested = taken(tested, first_rows(tested.ids, size, "test", seed))
     return replace(
         data,
         x=rest.x, y=rest.y, ids=rest.ids,
         test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        validation=_taken(own, out) if held else data.validation,
+        validation=taken(own, out) if held else data.validation,
     )  # fmt: skip
 
 
@@ -73,20 +73,22 @@ def first_rows(ids: Sequence[str], count: int, purpose: str, seed: int) -> NDArr
 
 def read_whole(data: LabelledData) -> LabelledData:
     """Return the data set with all its pictures decoded in memory."""
+    return mapped(data, lambda x: x.array() if isinstance(x, StreamedPictures) else x)
+
+
+def mapped(data: LabelledData, function: Callable[[Inputs], Inputs]) -> LabelledData:
+    """Return the data set with the function applied to the inputs of each part."""
     held = data.validation
     return replace(
         data,
-        x=_decoded(data.x),
-        test_x=_decoded(data.test_x),
-        validation=None if held is None else replace(held, x=_decoded(held.x)),
+        x=function(data.x),
+        test_x=function(data.test_x),
+        validation=None if held is None else replace(held, x=function(held.x)),
     )
 
 
-def _decoded(x: Inputs) -> Inputs:
-    return x.array() if isinstance(x, StreamedPictures) else x
-
-
-def _taken(part: Part, rows: NDArray[np.int64]) -> Part:
+def taken(part: Part, rows: NDArray[np.int64]) -> Part:
+    """Return the items of these distinct ascending rows; of streamed pictures none is read."""
     if len(rows) == len(part.ids):
         return part  # a copy of everything would double the memory
     ids = tuple(part.ids[row] for row in rows)

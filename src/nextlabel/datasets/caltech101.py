@@ -1,0 +1,108 @@
+"""Caltech-101: 8,677 colour photographs of 101 kinds of objects, about 300 x 200 pixels, in class folders.
+
+The folder of background pictures is found by its name. There is no published split; ours is a function of the
+files' names. Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.datasets.files import Place, Root, fetch, root_of
+from nextlabel.datasets.folders import class_folders, part_of_folders
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.reduction import first_rows, read_whole, reduced, taken
+from nextlabel.errors import DataError
+
+__all__ = ["BACKGROUND", "RECIPE", "load", "rows_to_test"]
+
+NAME = "caltech101"
+
+BACKGROUND = "BACKGROUND_Google"
+"""The folder of pictures that show none of the objects."""
+
+# Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of training
+# settings; they begin from weights learnt on ImageNet, which a setting of the model names.
+RECIPE: dict[str, object] = {
+    "model": "imagenet_resnet18",
+    "model_options": {},
+    "epochs": 50,
+    "batch_size": 64,
+    "optimizer": "sgd",
+    "lr": 0.01,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "schedule": "multistep",  # by default a tenth after 80 % of the epochs, which is their epoch 40
+    "augment": ["horizontal_flip"],
+}
+
+
+def load(
+    *,
+    root: Root = None,
+    in_memory: bool = False,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    split_seed: int = 0,
+) -> LabelledData:
+    """Load Caltech-101 from ``101_ObjectCategories``: 7,766 to label and 911 to test, 3 x 224 x 224.
+
+    Every picture is scaled to 256 x 256 pixels without regard to its proportions, and its centre of
+    224 x 224 is cut out, as in the TOD papers' code. Of the n pictures of a class, ``floor(0.9 n)`` are in
+    the pool, as there; which, depends on the seed and the pictures' paths alone.
+
+    Args:
+        root: The folder in which ``101_ObjectCategories`` or torchvision's ``caltech101`` lies, or the folder
+            of the class folders itself; None for ``$NEXTLABEL_DATA/caltech101``, or
+            ``~/.cache/nextlabel/caltech101`` where that variable is not set.
+        in_memory: Whether all pictures are decoded at once: 1.3 GB of memory, and no decoding in training.
+        validation: Items to hold out of the pool: a count or a share.
+        pool: Items to keep in the pool: a count or a share; None for all.
+        test: Items to keep in the test part: a count or a share; None for all.
+        split_seed: Draws the test part, and then the others, see
+            :func:`nextlabel.datasets.reduction.reduced`.
+
+    Raises:
+        DataError: The folder is missing, has other than 101 classes besides the background, or a picture
+            cannot be read.
+        ConfigurationError: An option is out of range.
+    """
+    inner = ("101_ObjectCategories", "caltech101/101_ObjectCategories", "caltech-101/101_ObjectCategories")
+    place = Place(NAME, root_of(NAME, root), fetch(NAME, root), inner)
+    classes = tuple(name for name in class_folders(place.folder) if name != BACKGROUND)
+    if not classes or (len(classes) != 101 and place.archives):
+        place.missing(place.root / "101_ObjectCategories")
+    if len(classes) != 101:
+        raise DataError(
+            f"the data set '{NAME}' needs 101 class folders besides {BACKGROUND}, but {place.folder} has "
+            f"{len(classes)}; {place.remedy}"
+        )
+    whole = part_of_folders(
+        place.folder, place.folder, classes, size=224, resize=256, who=f"data set '{NAME}'"
+    )
+    tested = rows_to_test(whole.y, whole.ids, seed=split_seed)
+    rest = taken(whole, np.setdiff1d(np.arange(len(whole.ids)), tested))
+    test_part = taken(whole, tested)
+    data = LabelledData(
+        name=NAME,
+        x=rest.x, y=rest.y, ids=rest.ids,
+        test_x=test_part.x, test_y=test_part.y, test_ids=test_part.ids,
+        classes=classes,
+        licence="CC BY 4.0",
+        source="L. Fei-Fei, R. Fergus, P. Perona, Caltech-101, without the background pictures; split by us",
+        recipe=RECIPE,
+    )  # fmt: skip
+    data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+    return read_whole(data) if in_memory else data
+
+
+def rows_to_test(y: NDArray[np.int64], ids: tuple[str, ...], *, seed: int) -> NDArray[np.int64]:
+    """Return the ascending rows that are tested on: n - floor(0.9 n) of the n items of every class."""
+    chosen: list[int] = []
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)
+        count = len(rows) - len(rows) * 9 // 10
+        chosen += rows[first_rows([ids[row] for row in rows], count, "test", seed)].tolist()
+    return np.sort(np.asarray(chosen, dtype=np.int64))

@@ -1,0 +1,97 @@
+"""Fashion-MNIST: 70,000 grey pictures of clothes from a shop's catalogue, 28 x 28 pixels.
+
+Read from its authors' four idx files, packed or unpacked. Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
+from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
+from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.reduction import reduced
+
+__all__ = ["CLASSES", "load"]
+
+NAME = "fashion_mnist"
+
+CLASSES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+"""Xiao, Rasul, Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms,
+2017, table 2."""
+
+# As on CIFAR: Huang et al., Temporal Output Discrepancy for Loss Estimation-Based Active Learning, 2022.
+RECIPE: dict[str, object] = CIFAR_RECIPE
+
+
+def load(
+    *,
+    root: Root = None,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    split_seed: int = 0,
+) -> LabelledData:
+    """Load Fashion-MNIST from its four idx files: 60,000 to label and 10,000 to test.
+
+    Args:
+        root: The folder of the files ``train-images-idx3-ubyte.gz`` and so on, or the folder in which
+            torchvision put ``FashionMNIST/raw``; None for ``$NEXTLABEL_DATA/fashion_mnist``, or
+            ``~/.cache/nextlabel/fashion_mnist`` where that variable is not set.
+        validation: Items to hold out of the pool: a count or a share.
+        pool: Items to keep in the pool: a count or a share; None for all.
+        test: Items to keep in the test part: a count or a share; None for all.
+        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
+
+    Raises:
+        DataError: A file is missing, damaged or not what was published.
+        ConfigurationError: An option is out of range.
+    """
+    place = Place(NAME, root_of(NAME, root), fetch(NAME, root), ("FashionMNIST/raw",))
+    train, tested = _part(place, "train", "train"), _part(place, "t10k", "test")
+    data = LabelledData(
+        name=NAME,
+        x=train.x, y=train.y, ids=train.ids,
+        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
+        classes=CLASSES,
+        licence="MIT, copyright (c) 2017 Zalando SE",
+        source="H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST",
+        recipe=RECIPE,
+    )  # fmt: skip
+    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+
+
+def _part(place: Place, files: str, part: str) -> Part:
+    pictures, labels = (
+        place.file(f"{files}-{kind}-ubyte.gz", f"{files}-{kind}-ubyte")
+        for kind in ("images-idx3", "labels-idx1")
+    )
+    x, y = _idx(place, pictures, axes=3), _idx(place, labels, axes=1)
+    if x.shape != (len(y), 28, 28):
+        place.damaged(pictures, f"it holds pictures of shape {x.shape} for {len(y)} labels in {labels.name}")
+    place.check_labels(labels, y, 0, 9)
+    return Part(x[:, None], y.astype(np.int64), numbered(f"{NAME}-{part}", len(x)))
+
+
+def _idx(place: Place, path: Path, *, axes: int) -> NDArray[np.uint8]:
+    """Read bytes: a magic number that says type and axes, then the sizes, big-endian, then the data."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        place.damaged(path, f"it cannot be unpacked ({error})", error)
+    start = 4 * (1 + axes)
+    head = np.frombuffer(content[:start], dtype=">u4") if len(content) >= start else np.zeros(1, ">u4")
+    if head[0] != 0x0800 + axes:
+        place.damaged(path, f"it does not begin as an idx file of bytes with {axes} axes does")
+    shape = tuple(int(size) for size in head[1:])
+    if len(content) - start != np.prod(shape):
+        place.damaged(path, f"it has {len(content) - start:,} bytes of data where its head says {shape}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,125 @@
+"""A folder of the user's own pictures, one sub-folder a class, with or without a test part of its own.
+
+Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nextlabel.datasets.caltech101 import RECIPE
+from nextlabel.datasets.files import Place, Root, root_of
+from nextlabel.datasets.folders import class_folders, part_of_folders
+from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.reduction import read_whole, reduced, taken
+from nextlabel.datasets.split import stratified_test_rows
+from nextlabel.errors import ConfigurationError, DataError, listed
+
+__all__ = ["LAYOUT", "load"]
+
+NAME = "image_folder"
+
+LAYOUT = "put the pictures of every class into a sub-folder of its name, or into train/CLASS and test/CLASS"
+
+
+def load(
+    *,
+    root: Root = None,
+    size: int = 224,
+    resize: int | None = None,
+    test_share: float | None = None,
+    in_memory: bool = False,
+    validation: int | float = 0,
+    pool: int | float | None = None,
+    test: int | float | None = None,
+    split_seed: int = 0,
+) -> LabelledData:
+    """Load pictures from ``ROOT/CLASS/...``, or from ``ROOT/train/CLASS/...`` and ``ROOT/test/CLASS/...``.
+
+    Args:
+        root: The folder; None for ``$NEXTLABEL_DATA/image_folder``, or ``~/.cache/nextlabel/image_folder``
+            where that variable is not set.
+        size: Height and width of what the model sees, in pixels.
+        resize: Side to which pictures are scaled, without regard to their proportions, before their centre of
+            ``size`` is cut out; None for ``size``.
+        test_share: Share of the pictures that is tested on where there is no folder ``test``, every class
+            with its share; None for 0.2.
+        in_memory: Whether all pictures are decoded at once and kept, 3 * size * size bytes each.
+        validation: Items to hold out of the pool: a count or a share.
+        pool: Items to keep in the pool: a count or a share; None for all.
+        test: Items to keep in the test part: a count or a share; None for all.
+        split_seed: Draws the test part, and then the others, see
+            :func:`nextlabel.datasets.reduction.reduced`.
+
+    Raises:
+        DataError: There are fewer than two classes, a class has no picture, or a picture cannot be read.
+        ConfigurationError: An option is out of range.
+    """
+    scaled = size if resize is None else resize
+    _check(size, scaled, test_share)
+    place = Place(NAME, root_of(NAME, root), LAYOUT)
+    if not place.root.is_dir():
+        place.missing(place.root)
+    parted = {"train", "test"} <= set(class_folders(place.root))
+    folder = place.root / "train" if parted else place.root
+    classes = tuple(class_folders(folder))
+    if len(classes) < 2:
+        raise DataError(
+            f"the data set '{NAME}' needs at least 2 classes, but {folder} has {len(classes)} sub-folders; "
+            f"{LAYOUT}"
+        )
+    train = part_of_folders(place.root, folder, classes, size=size, resize=scaled, who=f"data set '{NAME}'")
+    if parted:
+        tested = _test_part(place.root, classes, size, scaled, test_share)
+    else:
+        rows = _drawn(train, 0.2 if test_share is None else test_share, split_seed)
+        tested = taken(train, rows)
+        train = taken(train, np.setdiff1d(np.arange(len(train.ids)), rows))
+    data = LabelledData(
+        name=NAME,
+        x=train.x, y=train.y, ids=train.ids,
+        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
+        classes=classes,
+        licence="that of the pictures, which nextlabel does not know",
+        source=f"the pictures in {place.root}",
+        recipe=RECIPE,
+    )  # fmt: skip
+    data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+    return read_whole(data) if in_memory else data
+
+
+def _check(size: int, resize: int, test_share: float | None) -> None:
+    for option, pixels, least in (("size", size, 1), ("resize", resize, size)):
+        if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < least:
+            raise ConfigurationError(
+                f"the data set '{NAME}' needs {option} of at least {least} pixels, but got {pixels!r}"
+            )
+    if test_share is not None and not (isinstance(test_share, float) and 0 < test_share < 1):
+        raise ConfigurationError(
+            f"the data set '{NAME}' needs test_share between 0 and 1, but got {test_share!r}"
+        )
+
+
+def _test_part(
+    root: Path, classes: tuple[str, ...], size: int, resize: int, test_share: float | None
+) -> Part:
+    if test_share is not None:
+        raise ConfigurationError(
+            f"the data set '{NAME}' has no use for test_share where there is a folder {root / 'test'}; leave "
+            "it out"
+        )
+    tested = tuple(class_folders(root / "test"))
+    if tested != classes:
+        differing = sorted(set(tested) ^ set(classes))
+        raise DataError(
+            f"the data set '{NAME}' needs the same class folders in train and test, but only one of them has "
+            f"{listed(differing)}; make them alike"
+        )
+    return part_of_folders(root, root / "test", classes, size=size, resize=resize, who=f"data set '{NAME}'")
+
+
+def _drawn(whole: Part, share: float, seed: int) -> np.ndarray:
+    size = max(1, round(share * len(whole.ids)))
+    return stratified_test_rows(whole.y, whole.ids, size, seed=seed)

@@ -1,0 +1,171 @@
+"""SVHN, Fashion-MNIST and STL-10 in their published formats, and what is said of files that are not."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from published import STL10_CLASSES, idx, noise, write_fashion_mnist, write_stl10, write_svhn
+
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.errors import ConfigurationError, DataError
+
+
+def test_svhn_comes_channels_first_with_the_label_10_as_the_digit_0(tmp_path: Path) -> None:
+    write_svhn(tmp_path, items=11)
+    data = DATASETS.create("svhn", root=tmp_path)
+    raw = noise(1, 32, 32, 3, 11)
+    assert np.array_equal(data.test_x, np.stack([raw[..., n].transpose(2, 0, 1) for n in range(11)]))
+    assert data.y.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert data.classes[data.y[9]] == "0"
+    assert (data.ids[10], data.test_ids[0]) == ("svhn-train-00010", "svhn-test-00000")
+
+
+def svhn_file(tmp_path: Path, **variables: np.ndarray) -> None:
+    from scipy.io import savemat
+
+    write_svhn(tmp_path)
+    savemat(tmp_path / "test_32x32.mat", variables)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"X": noise(0, 32, 32, 3, 2)}, "it lacks the variables 'X' and 'y'"),
+        (
+            {"X": noise(0, 2, 32, 32, 3), "y": np.ones((2, 1), np.uint8)},
+            r"bytes of shape \(32, 32, 3, 2\) for",
+        ),
+        (
+            {"X": noise(0, 32, 32, 3, 2), "y": np.array([[1], [11]])},
+            "it holds the label 11 where labels go from 1",
+        ),
+        ({"X": noise(0, 32, 32, 3, 2), "y": np.array([[0], [1]])}, "it holds the label 0"),
+    ],
+)
+def test_an_svhn_file_with_something_else_in_it_is_refused(
+    tmp_path: Path, variables: dict[str, np.ndarray], said: str
+) -> None:
+    svhn_file(tmp_path, **variables)
+    with pytest.raises(DataError, match=rf"test_32x32.mat as it was published, but .*{said}"):
+        DATASETS.create("svhn", root=tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_svhn_file_is_named(tmp_path: Path, share: float) -> None:
+    write_svhn(tmp_path)
+    path = tmp_path / "train_32x32.mat"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError, match=f"needs {path} as it was published, but"):
+        DATASETS.create("svhn", root=tmp_path)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_fashion_mnist_is_read_packed_or_unpacked(tmp_path: Path, packed: bool) -> None:
+    folder = write_fashion_mnist(tmp_path, items=12)
+    if not packed:
+        for path in list(folder.iterdir()):
+            path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+            path.unlink()
+    data = DATASETS.create("fashion_mnist", root=tmp_path if packed else folder)
+    assert np.array_equal(data.x, noise(0, 12, 28, 28)[:, None])
+    assert np.array_equal(data.test_x, noise(1, 12, 28, 28)[:, None])
+    assert data.y.tolist() == [*range(10), 0, 1]
+    assert (data.classes[9], data.ids[0]) == ("Ankle boot", "fashion_mnist-train-00000")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(idx(noise(0, 12, 28, 28)))[:-50], "it cannot be unpacked"),
+        (b"<html>not found</html>", "it cannot be unpacked"),
+        (gzip.compress(b"\0\0"), "does not begin as an idx file of bytes with 3 axes does"),
+        (gzip.compress(idx(noise(0, 12, 28))), "does not begin as an idx file of bytes with 3 axes does"),
+        (
+            gzip.compress(idx(noise(0, 12, 28, 28))[:-1]),
+            r"9,407 bytes of data where its head says \(12, 28, 28\)",
+        ),
+        (
+            gzip.compress(idx(noise(0, 11, 28, 28))),
+            r"it holds pictures of shape \(11, 28, 28\) for 12 labels",
+        ),
+    ],
+)
+def test_a_damaged_idx_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    folder = write_fashion_mnist(tmp_path)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(content)
+    with pytest.raises(DataError, match=f"train-images-idx3-ubyte.gz as it was published, but .*{said}"):
+        DATASETS.create("fashion_mnist", root=tmp_path)
+
+
+def test_an_idx_label_outside_the_classes_is_refused(tmp_path: Path) -> None:
+    folder = write_fashion_mnist(tmp_path, items=2)
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.array([1, 10], np.uint8))))
+    with pytest.raises(DataError, match="it holds the label 10 where labels go from 0 to 9"):
+        DATASETS.create("fashion_mnist", root=tmp_path)
+
+
+def test_stl10_stands_upright_with_labels_from_0(tmp_path: Path) -> None:
+    folder = write_stl10(tmp_path, items=3)
+    data = DATASETS.create("stl10", root=tmp_path)
+    assert np.array_equal(data.test_x, noise(1, 3, 3, 96, 96))
+    raw = (folder / "train_X.bin").read_bytes()
+    assert data.x[0, 0, 1, 0] == raw[1]  # the second byte lies below the first
+    assert data.y.tolist() == [0, 7, 4]
+    assert data.classes == tuple(STL10_CLASSES)
+
+
+def test_stl10_can_be_scaled_before_its_centre_is_cut_out(tmp_path: Path) -> None:
+    write_stl10(tmp_path, items=2)
+    data = DATASETS.create("stl10", root=tmp_path, resize=128)
+    picture = Image.fromarray(noise(0, 2, 3, 96, 96)[1].transpose(1, 2, 0).copy())
+    theirs = np.asarray(picture.resize((128, 128), Image.Resampling.BILINEAR).crop((16, 16, 112, 112)))
+    assert np.array_equal(data.x[1], theirs.transpose(2, 0, 1))
+    with pytest.raises(ConfigurationError, match="needs resize of at least 96 pixels, but got 64"):
+        DATASETS.create("stl10", root=tmp_path, resize=64)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("test_X.bin", b"\0" * 100, "it has 100 bytes, which is not 3 x 96 x 96 for each of the 3 labels"),
+        ("train_y.bin", b"\1\2\0", "it holds the label 0 where labels go from 1 to 10"),
+        ("class_names.txt", b"airplane\nbird\n", "it names 2 classes instead of 10"),
+    ],
+)
+def test_a_damaged_stl10_file_is_refused(tmp_path: Path, file: str, content: bytes, said: str) -> None:
+    (write_stl10(tmp_path) / file).write_bytes(content)
+    with pytest.raises(DataError, match=f"{file} as it was published, but {said}"):
+        DATASETS.create("stl10", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "file"),
+    [
+        ("svhn", write_svhn, "test_32x32.mat"),
+        ("fashion_mnist", write_fashion_mnist, "FashionMNIST/raw/t10k-labels-idx1-ubyte.gz"),
+        ("stl10", write_stl10, "stl10_binary/train_y.bin"),
+    ],
+)
+def test_a_missing_file_is_named_with_the_command(
+    tmp_path: Path, name: str, write: Callable[[Path], object], file: str
+) -> None:
+    write(tmp_path)
+    (tmp_path / file).unlink()
+    with pytest.raises(
+        DataError, match=f"{file}, but it is not there; fetch .* nextlabel datasets download {name}"
+    ):
+        DATASETS.create(name, root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("svhn", write_svhn), ("fashion_mnist", write_fashion_mnist), ("stl10", write_stl10)]
+)
+def test_parts_can_be_held_out_and_reduced(tmp_path: Path, name: str, write: Callable[..., object]) -> None:
+    write(tmp_path, items=10)
+    data = DATASETS.create(name, root=tmp_path, validation=2, pool=5, test=0.5)
+    assert (len(data.validation.ids), len(data), len(data.test_ids)) == (2, 5, 5)

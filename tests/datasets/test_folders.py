@@ -1,0 +1,143 @@
+"""Caltech-101 and folders of one's own pictures: classes by name, splits by path, pictures one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from published import noise, write_picture
+
+from nextlabel.datasets.caltech101 import BACKGROUND, rows_to_test
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.seeds import derive
+
+OBJECTS = [f"object_{number:03d}" for number in range(100)] + ["Zebra"]
+
+
+@pytest.fixture(scope="module")
+def caltech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root with the published layout: 101 classes of 2 pictures, one of 11, and the background."""
+    root = tmp_path_factory.mktemp("caltech101")
+    folder = root / "101_ObjectCategories"
+    for name in [*OBJECTS, BACKGROUND]:
+        for number in range(1, 12 if name == "Zebra" else 3):
+            write_picture(folder / name / f"image_{number:04d}.jpg", number, (6, 8))
+    (folder / "Zebra" / "tmp").write_text("the published archive holds such a file")
+    return root
+
+
+def test_the_background_is_dropped_by_its_name_wherever_it_stands(caltech: Path) -> None:
+    data = DATASETS.create("caltech101", root=caltech)
+    assert len(data.classes) == 101
+    assert BACKGROUND not in data.classes
+    assert data.classes[0] == "Zebra"  # capitals come first, so that the background was the first folder
+    assert not any(BACKGROUND in item for item in data.ids + data.test_ids)
+
+
+def test_nine_tenths_of_each_class_rounded_down_are_in_the_pool(caltech: Path) -> None:
+    data = DATASETS.create("caltech101", root=caltech)
+    assert np.bincount(data.y).tolist() == [9] + [1] * 100
+    assert np.bincount(data.test_y).tolist() == [2] + [1] * 100
+    zebras = [f"Zebra/image_{number:04d}.jpg" for number in range(1, 12)]
+    assert set(data.test_ids[:2]) == set(sorted(zebras, key=lambda item: derive(0, "test", item))[:2])
+    other = DATASETS.create("caltech101", root=caltech / "101_ObjectCategories", split_seed=1)
+    assert set(other.test_ids) != set(data.test_ids)
+    assert set(other.ids + other.test_ids) == set(data.ids + data.test_ids)
+
+
+def test_the_published_numbers_of_pictures_give_the_papers_pool() -> None:
+    counts = [70, 9, 10, 1]  # floor(0.9 n): 63, 8, 9, 0
+    y = np.repeat(np.arange(4), counts)
+    rows = rows_to_test(y, tuple(map(str, range(len(y)))), seed=0)
+    assert np.bincount(y[rows]).tolist() == [7, 1, 1, 1]
+
+
+def test_pictures_are_read_one_by_one_or_at_once_with_the_same_pixels(caltech: Path) -> None:
+    streamed = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1)
+    assert isinstance(streamed.x, StreamedPictures)
+    assert streamed.input_shape == (3, 224, 224)
+    read = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1, in_memory=True)
+    assert isinstance(read.x, np.ndarray)
+    assert all(np.array_equal(read.x[row], streamed.x[row]) for row in range(3))
+
+
+def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
+    for name in ("cat", "dog", BACKGROUND):
+        (tmp_path / name).mkdir()
+    with pytest.raises(
+        DataError, match=r"needs 101 class folders besides BACKGROUND_Google, but .* has 2; fetch"
+    ):
+        DATASETS.create("caltech101", root=tmp_path)
+
+
+def test_missing_class_folders_and_packed_ones_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"needs .*/101_ObjectCategories, but it is not there; fetch it with"):
+        DATASETS.create("caltech101", root=tmp_path / "nowhere")
+    (tmp_path / "caltech-101").mkdir()
+    (tmp_path / "caltech-101" / "101_ObjectCategories.tar.gz").touch()
+    with pytest.raises(DataError, match=r"only the packed .*101_ObjectCategories.tar.gz'; unpack it"):
+        DATASETS.create("caltech101", root=tmp_path)
+
+
+def write_pets(root: Path, count: int = 5) -> None:
+    for seed, name in enumerate(["dog", "cat"]):
+        for number in range(count):
+            write_picture(root / name / "more" / f"{number}.png", 100 * seed + number, (8, 8))
+
+
+def test_a_folder_of_classes_is_split_with_every_class_having_its_share(tmp_path: Path) -> None:
+    write_pets(tmp_path)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "cat" / "._0.png").write_text("what some archives leave behind")
+    data = DATASETS.create("image_folder", root=tmp_path, size=8, test_share=0.4)
+    assert data.classes == ("cat", "dog")
+    assert np.bincount(data.y).tolist() == [3, 3]
+    assert np.bincount(data.test_y).tolist() == [2, 2]
+    row = next(row for row, item in enumerate(data.ids) if item.startswith("dog/more/"))
+    number = int(Path(data.ids[row]).stem)
+    assert np.array_equal(data.x[row], noise(number, 8, 8, 3).transpose(2, 0, 1))
+
+
+def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
+    write_pets(tmp_path / "train", 3)
+    write_pets(tmp_path / "test", 2)
+    data = DATASETS.create("image_folder", root=tmp_path, size=4, resize=6)
+    assert (len(data), len(data.test_ids), data.input_shape) == (6, 4, (3, 4, 4))
+    assert data.test_ids[0] == "test/cat/more/0.png"
+    with pytest.raises(ConfigurationError, match="no use for test_share where there is a folder"):
+        DATASETS.create("image_folder", root=tmp_path, test_share=0.5)
+    (tmp_path / "test" / "bird").mkdir()
+    with pytest.raises(
+        DataError, match="same class folders in train and test, but only one of them has 'bird'"
+    ):
+        DATASETS.create("image_folder", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"size": 0}, "needs size of at least 1 pixels, but got 0"),
+        ({"size": 32, "resize": 16}, "needs resize of at least 32 pixels, but got 16"),
+        ({"test_share": 1.0}, "needs test_share between 0 and 1, but got 1.0"),
+    ],
+)
+def test_sizes_and_shares_that_cannot_be_are_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        DATASETS.create("image_folder", root="nowhere", **options)
+
+
+def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere, but it is not there; put the pictures of every class"):
+        DATASETS.create("image_folder", root=tmp_path / "nowhere")
+    write_picture(tmp_path / "cat" / "1.png", 1)
+    with pytest.raises(DataError, match=r"needs at least 2 classes, but .* has 1 sub-folders"):
+        DATASETS.create("image_folder", root=tmp_path)
+    (tmp_path / "dog").mkdir()
+    with pytest.raises(DataError, match=r"needs pictures of every class, but .*/dog holds none \(.jpg, "):
+        DATASETS.create("image_folder", root=tmp_path)
+    (tmp_path / "dog" / "2.png").write_text("not found")
+    with pytest.raises(DataError, match=r"expected a picture as item 'dog/2.png' \(.*\(no picture\)"):
+        DATASETS.create("image_folder", root=tmp_path)
