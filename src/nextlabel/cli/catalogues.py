@@ -1,4 +1,4 @@
-"""``nextlabel strategies``, ``objectives`` and ``datasets``: what there is, from the cards alone."""
+"""``nextlabel strategies`` and ``objectives``: what there is, from the cards alone."""
 
 from __future__ import annotations
 
@@ -8,31 +8,25 @@ from dataclasses import asdict
 from nextlabel.cli.output import JsonOption, print_json
 from nextlabel.registry import Card
 
-__all__ = ["datasets", "objectives", "strategies"]
+__all__ = ["objectives", "show_cards", "strategies"]
 
 
 def strategies(as_json: JsonOption = False) -> None:
     """List the query strategies: what each needs, costs and is good for, and where it comes from."""
     from nextlabel.strategies.catalogue import STRATEGIES
 
-    _show("strategies", STRATEGIES, as_json=as_json)
+    show_cards("strategies", STRATEGIES, as_json=as_json)
 
 
 def objectives(as_json: JsonOption = False) -> None:
     """List the training objectives."""
     from nextlabel.objectives.catalogue import OBJECTIVES
 
-    _show("objectives", OBJECTIVES, as_json=as_json)
+    show_cards("objectives", OBJECTIVES, as_json=as_json)
 
 
-def datasets(as_json: JsonOption = False) -> None:
-    """List the data sets for benchmarks."""
-    from nextlabel.datasets.catalogue import DATASETS
-
-    _show("datasets", DATASETS, as_json=as_json)
-
-
-def _show(title: str, cards: Iterable[Card], *, as_json: bool) -> None:
+def show_cards(title: str, cards: Iterable[Card], *, as_json: bool) -> None:
+    """Print the cards of a shelf as a table, or as JSON under the title."""
     if as_json:
         print_json(
             {title: [{key: v for key, v in asdict(card).items() if key != "target"} for card in cards]}

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nextlabel import __version__
-from nextlabel.cli import catalogues, configuration, doctor, report, run, status, verify_theory
+from nextlabel.cli import catalogues, configuration, datasets, doctor, report, run, status, verify_theory
 from nextlabel.cli.output import FAILED, print_error
 from nextlabel.errors import NextlabelError
 
@@ -33,7 +33,7 @@ app.command("report")(report.report)
 app.command("status")(status.status)
 app.command("strategies")(catalogues.strategies)
 app.command("objectives")(catalogues.objectives)
-app.command("datasets")(catalogues.datasets)
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(configuration.app, name="config")
 app.command("verify-theory")(verify_theory.verify_theory)
 app.command("doctor")(doctor.doctor)

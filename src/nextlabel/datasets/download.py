@@ -1,0 +1,82 @@
+"""Fetch data sets from their publishers where their licences let a program do so, checksums and all.
+
+torchvision knows the addresses and the checksums. Knows nothing of what is in the files.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import warnings
+import zipfile
+import zlib
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from nextlabel.datasets.cifar10_jpeg import LAYOUT as CIFAR10_JPEG_LAYOUT
+from nextlabel.datasets.files import Root, root_of
+from nextlabel.datasets.image_folder import LAYOUT as IMAGE_FOLDER_LAYOUT
+from nextlabel.errors import DataError, MissingExtraError
+
+__all__ = ["BY_HAND", "BY_TORCHVISION", "download"]
+
+BY_TORCHVISION: dict[
+    str, tuple[str, tuple[dict[str, Any], ...]]
+] = {  # Any: arguments of torchvision's classes
+    "cifar10": ("CIFAR10", ({"train": True},)),
+    "cifar100": ("CIFAR100", ({"train": True},)),
+    "svhn": ("SVHN", ({"split": "train"}, {"split": "test"})),
+    "fashion_mnist": ("FashionMNIST", ({"train": True},)),
+    "stl10": ("STL10", ({"split": "train"},)),
+    "caltech101": ("Caltech101", ({},)),
+}
+"""torchvision's class for a data set, and the arguments of every call that is needed."""
+
+BY_HAND: dict[str, str] = {
+    "digits": "it comes with scikit-learn and needs no file",
+    "animals": "it comes with nextlabel and needs no file",
+    "cifar10_jpeg": CIFAR10_JPEG_LAYOUT,
+    "image_folder": IMAGE_FOLDER_LAYOUT,
+}
+"""What to do about the data sets that this program does not fetch."""
+
+FAILURES = (
+    *(OSError, RuntimeError, HTTPException, ImportError, EOFError),
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error),
+)
+"""Without a connection, on a full disk, of a damaged archive, for an old torchvision that lacks gdown."""
+
+
+def download(name: str, root: Root = None) -> Path:
+    """Fetch a data set into its folder, where it is not there yet, and return the folder.
+
+    Args:
+        name: The data set.
+        root: The folder to put it into; None for the one in which the data set looks for its files.
+
+    Raises:
+        DataError: The data set has to be got by hand, or could not be fetched.
+        MissingExtraError: torchvision is not installed.
+    """
+    folder = root_of(name, root)
+    if name not in BY_TORCHVISION:
+        remedy = BY_HAND.get(name, "the package that it comes from says how to get it")
+        raise DataError(f"the data set '{name}' cannot be downloaded by this command: {remedy} ({folder})")
+    try:
+        from torchvision import datasets
+    except ImportError as error:
+        raise MissingExtraError("torchvision", "vision", f"downloading the data set '{name}'") from error
+    class_name, calls = BY_TORCHVISION[name]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torchvision's, about how it reads the files
+            for arguments in calls:
+                getattr(datasets, class_name)(folder, download=True, **arguments)
+    except FAILURES as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"the data set '{name}' could not be downloaded to {folder} ({reason}); check the connection and "
+            "the room on the disk, and run the same command again"
+        ) from error
+    return folder
