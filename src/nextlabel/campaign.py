@@ -83,6 +83,8 @@ class Campaign:
         strategy: The name of a strategy, or an object that is one.
         batch_size: Labels asked in a cycle.
         start_size: Items asked at random before the first training, unless labels were told before.
+        subset_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
+            pool's order; None lets it see all. The draw depends on the seed and the cycle alone.
         seed: All chance derives from it; the same seed gives every strategy the same start.
         classes: Class names; labels are then indices into them, and names are accepted in their place.
         strategy_options: Options of a strategy that is given by name.
@@ -109,6 +111,7 @@ class Campaign:
         *,
         batch_size: int,
         start_size: int,
+        subset_size: int | None = None,
         seed: int = 0,
         classes: Sequence[str] | None = None,
         strategy_options: Mapping[str, Any] | None = None,  # Any: each strategy has its own options
@@ -119,7 +122,7 @@ class Campaign:
         self.path, self.pool, self.learner = Path(path), pool, learner
         self.setup = Setup.checked(
             pool, learner, strategy, strategy_options or {},
-            batch_size=batch_size, start_size=start_size, seed=seed, classes=classes,
+            batch_size=batch_size, start_size=start_size, subset_size=subset_size, seed=seed, classes=classes,
         )  # fmt: skip
         self._evaluate, self._audit, self._advance = evaluate, audit, advance
         self.ledger = Ledger(self.path / "campaign.db")
@@ -200,7 +203,8 @@ class Campaign:
         Args:
             path: The new campaign's folder.
             before_cycle: Leave out what was asked in this cycle and later; None copies all.
-            changes: ``learner``, ``strategy``, ``strategy_options``, ``batch_size`` or ``seed`` that differ.
+            changes: ``learner``, ``strategy``, ``strategy_options``, ``batch_size``, ``subset_size`` or
+                ``seed`` that differ.
 
         Raises:
             ConfigurationError: The folder already holds a campaign, or an argument cannot be changed.
@@ -225,8 +229,9 @@ class Campaign:
         self.ledger.fork(target / "campaign.db", before_cycle=before_cycle, settings=setup.settings()).close()
         return Campaign(
             target, self.pool, learner, setup.strategy,
-            batch_size=setup.batch_size, start_size=setup.start_size, seed=setup.seed, classes=setup.classes,
-            evaluate=self._evaluate, audit=self._audit, advance=self._advance,
+            batch_size=setup.batch_size, start_size=setup.start_size, subset_size=setup.subset_size,
+            seed=setup.seed, classes=setup.classes, evaluate=self._evaluate, audit=self._audit,
+            advance=self._advance,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -275,6 +280,7 @@ class Campaign:
     def _query(self, plan: Plan, at_most: int | None) -> None:
         if not plan.candidates:
             raise DataError(f"nothing is left to ask: all {len(self.pool)} items of the pool are labelled")
+        plan = plan.with_sub_pool(self.setup.subset_size, seed=self.setup.seed)
         self._train(plan)
         before = plan.previous
         viewer = Viewer(

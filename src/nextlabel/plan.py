@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from torch import Tensor
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed, nearest
 from nextlabel.events import State
 from nextlabel.pool import Pool
+from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import ItemId, Label, Learner, Scorer, Strategy
 
@@ -34,6 +35,7 @@ class Setup:
     start_size: int
     seed: int
     classes: tuple[str, ...] | None
+    subset_size: int | None = None
 
     @staticmethod
     def checked(
@@ -46,6 +48,7 @@ class Setup:
         start_size: int,
         seed: int,
         classes: Sequence[str] | None,
+        subset_size: int | None = None,
     ) -> Setup:
         """Return the settings if a campaign can be run with them.
 
@@ -61,6 +64,11 @@ class Setup:
         for name, value in (("batch_size", batch_size), ("start_size", start_size)):
             if not _is_whole(value) or value < 1:
                 raise ConfigurationError(f"{name} must be a whole number of at least 1, but is {value!r}")
+        if subset_size is not None and (not _is_whole(subset_size) or subset_size < batch_size):
+            raise ConfigurationError(
+                f"subset_size must be a whole number of at least batch_size, {batch_size}, or None for the "
+                f"whole pool, but is {subset_size!r}"
+            )
         if not _is_whole(seed):
             raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
         for method in ("fit", "predict"):
@@ -73,7 +81,8 @@ class Setup:
         if names is not None and len(set(names)) != len(names):
             raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
         numbers = int(batch_size), int(start_size), int(seed)
-        return Setup(_as_strategy(strategy, strategy_options), *numbers, names)
+        subset = None if subset_size is None else int(subset_size)
+        return Setup(_as_strategy(strategy, strategy_options), *numbers, names, subset)
 
     def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
         """Return the settings with some of them changed, checked again.
@@ -81,7 +90,7 @@ class Setup:
         Raises:
             ConfigurationError: A setting cannot be changed, or not to this.
         """
-        changeable = ("strategy", "strategy_options", "batch_size", "seed")
+        changeable = ("strategy", "strategy_options", "batch_size", "subset_size", "seed")
         unknown = [name for name in changes if name not in changeable]
         if unknown:
             raise ConfigurationError(
@@ -93,10 +102,12 @@ class Setup:
             pool, learner, changes.get("strategy", same), options,
             batch_size=changes.get("batch_size", self.batch_size), start_size=self.start_size,
             seed=changes.get("seed", self.seed), classes=self.classes,
+            subset_size=changes.get("subset_size", self.subset_size),
         )  # fmt: skip
 
     def settings(self) -> dict[str, Any]:  # Any: JSON
         """Return what the ledger keeps and compares when the campaign is opened again."""
+        later = {} if self.subset_size is None else {"subset_size": self.subset_size}  # older ledgers lack it
         return {
             "strategy": self.strategy.name,
             "strategy_options": _options(self.strategy),
@@ -104,6 +115,9 @@ class Setup:
             "start_size": self.start_size,
             "seed": self.seed,
             "classes": list(self.classes) if self.classes is not None else None,
+            **(
+                {} if self.subset_size is None else {"subset_size": self.subset_size}
+            ),  # older ledgers lack it
         }
 
     def label(self, item: ItemId, label: Label | str) -> Label:
@@ -197,6 +211,23 @@ class Plan:
             if before is None
             else _folder(root, before, state.measurements[before, "query"]["training"]),
         )
+
+    def with_sub_pool(self, size: int | None, *, seed: int) -> Plan:
+        """Return the plan whose candidates are a uniform draw of so many of these, in the pool's order.
+
+        The sub-pool of the released code of Huang et al., "Semi-Supervised Active Learning with Temporal
+        Output Discrepancy", ICCV 2021 (there ``SUBSET``; the paper does not mention it), drawn anew in every
+        cycle. A deviation: the order in it is the pool's, where theirs is the draw's, which decides ties.
+
+        Args:
+            size: How many, all where there are fewer; None for all.
+            seed: The campaign's; the draw derives from it and the cycle.
+        """
+        if size is None or size >= len(self.candidates):
+            return self
+        rng = torch.Generator().manual_seed(derive(seed, "subset", self.cycle))
+        rows = torch.randperm(len(self.candidates), generator=rng)[:size].sort().values
+        return replace(self, candidates=tuple(self.candidates[row] for row in rows.tolist()))
 
     def training_set(self, pool: Pool) -> tuple[Pool, Tensor]:
         """Return the labelled items and (L,) their labels: int64 classes, or float32 values."""

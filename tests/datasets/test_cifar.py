@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from published import CIFAR10_CLASSES, noise, python2_pickle, write_cifar10, write_cifar100
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError
+from published import CIFAR10_CLASSES, noise, python2_pickle, write_cifar10, write_cifar100
 
 
 def test_the_five_batches_come_in_order_as_channels_first_pictures_with_stable_ids(tmp_path: Path) -> None:

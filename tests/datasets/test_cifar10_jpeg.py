@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from published import CIFAR10_CLASSES, encoded, noise, write_cifar10_jpeg
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import DataError, MissingExtraError
+from published import CIFAR10_CLASSES, encoded, noise, write_cifar10_jpeg
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet as pq  # noqa: E402  # below the line that says whether there is one

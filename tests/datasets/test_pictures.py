@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from published import encoded, noise, write_picture
 
 from nextlabel.datasets.labelled_data import Streamed
 from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
+from published import encoded, noise, write_picture
 
 
 def test_a_picture_is_scaled_to_a_square_and_its_centre_cut_out(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ class _Trial:
             strategy_options=self.cell.strategy_options,
             batch_size=self.cell.batch_size,
             start_size=self.cell.start_size,
+            subset_size=self.cell.subset_size,
             seed=self.cell.seed,
             evaluate=partial(
                 _evaluate,
