@@ -166,3 +166,21 @@ def test_a_source_is_moved_once_and_let_go_with_the_source():
     cache.on(other, device)
     assert len(cache._copies) == 1
     assert cache.on(other, CPU) is other
+
+
+class Damaged(Listed):
+    """Its last item is one that the data set itself cannot read."""
+
+    def __getitem__(self, index):
+        if index == len(self) - 1:
+            raise DataError("expected a picture as item 'c', but it cannot be decoded")
+        return super().__getitem__(index)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_item_that_cannot_be_read_is_one_sentence_from_a_worker_process_too(workers):
+    pool = Pool(Damaged([np.zeros(2, np.float32)] * 3), ["a", "b", "c"])
+    with pytest.raises(DataError) as error:
+        list(sequential(pool, 2, 0, CPU, DeviceCache(), workers=workers))
+    assert str(error.value) == "expected a picture as item 'c', but it cannot be decoded"

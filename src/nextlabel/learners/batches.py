@@ -172,7 +172,10 @@ class _SeededItems(Dataset[Any]):  # Any: whatever the user's data set holds
     def __getitem__(self, index: tuple[int, int]) -> Any:
         number, row = index
         seed_everything(derive(self.seed, number, self.pool.ids[row]))
-        return self.pool[row]
+        try:
+            return self.pool[row]
+        except DataError as error:  # a picture that cannot be decoded; handed over, see below
+            return error
 
 
 def _loaded(
@@ -195,6 +198,9 @@ def _loaded(
 def _stacked(items: list[Any]) -> Tensor | DataError:
     # The error is handed over and raised in the main process: raised in a worker, it would come with a
     # traceback.
+    fault = next((item for item in items if isinstance(item, DataError)), None)
+    if fault is not None:
+        return fault
     try:
         return torch.stack([_as_tensor(item) for item in items])
     except (RuntimeError, TypeError, ValueError) as error:
