@@ -74,7 +74,7 @@ def download(name: str, root: Root = None) -> Path:
             for arguments in calls:
                 getattr(datasets, class_name)(folder, download=True, **arguments)
     except FAILURES as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"the data set '{name}' could not be downloaded to {folder} ({reason}); check the connection and "
             "the room on the disk, and run the same command again"
