@@ -115,9 +115,7 @@ class Setup:
             "start_size": self.start_size,
             "seed": self.seed,
             "classes": list(self.classes) if self.classes is not None else None,
-            **(
-                {} if self.subset_size is None else {"subset_size": self.subset_size}
-            ),  # older ledgers lack it
+            **later,
         }
 
     def label(self, item: ItemId, label: Label | str) -> Label:

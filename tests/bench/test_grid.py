@@ -79,7 +79,9 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"audit": [{"strategy": "badge"}]}, "badge"),
         ({"start": 1437}, "the start takes 1,437 labels, which is all 1,437 items of the pool of digits"),
         ({"subset": 71}, "a cycle asks for 72 labels on digits, but its sub-pool has only 71 items"),
-        ({"learner": {"companion_options": {"vall": {}}}}, "not for 'vall'; did you mean 'vaal'"),
+        ({"learner": {"companion_options": {"vall": {}}}}, "no companion 'vall'; did you mean 'vaal'"),
+        ({"learner": {"companion_options": {"vaal": {"epoch": 1}}}}, "did you mean 'epochs'"),
+        ({"learner": {"companion_options": {"learning_loss": {"unit": 1}}}}, "did you mean 'units'"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_before_any_work(options, sentence):

@@ -6,12 +6,19 @@ from nextlabel.bench.grid import make_grid
 from nextlabel.bench.making import main_learner, make_learner, needs_of
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
+from nextlabel.learners.vaal import Vaal
+from nextlabel.pool import Pool
 
 
 @pytest.fixture(scope="module")
 def digits():
     return DATASETS.create("digits")
+
+
+def objective_of(learner):
+    return learner._objective, learner._objective_options
 
 
 def cell_of(**options):
@@ -40,3 +47,49 @@ def test_without_a_gpu_automatic_precision_is_float32_and_nothing_is_compiled(di
 def test_the_accuracy_of_a_class_without_test_items_is_none():
     labels, right = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([True, False, True, True, True])
     assert _by_class(right, labels, 4) == [0.5, None, 1.0, None]
+
+
+def test_a_loss_module_trains_beside_the_objective_that_the_cell_names(digits):
+    cell = cell_of(strategy=["learning_loss"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
+    learner = make_learner(cell, digits)
+    assert learner.extra_fields == {"predicted_loss"}
+    assert objective_of(learner) == (
+        "learning_loss",
+        {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0},
+    )
+
+
+def test_an_objective_that_predicts_losses_itself_is_taken_as_it_is(digits):
+    cell = cell_of(strategy=["learning_loss"], objective=["learning_loss"])
+    assert objective_of(make_learner(cell, digits)) == ("learning_loss", {})
+
+
+def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
+    cell = cell_of(strategy=["vaal"], learner={"companion_options": {"vaal": {"steps": 3, "width": 8}}})
+    learner = make_learner(cell, digits)
+    assert isinstance(learner, Vaal)
+    assert isinstance(main_learner(learner), TorchLearner)
+    assert objective_of(main_learner(learner)) == ("supervised", {})
+
+
+def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_path):
+    labelled, rest = Pool(digits.x[:48], digits.ids[:48]), Pool(digits.x[48:80], digits.ids[48:80])
+    states = []
+    for strategy in ("random", "learning_loss", "vaal"):
+        options = {"vaal": {"steps": 1, "width": 4, "units": 8, "batch_size": 8}}
+        cell = cell_of(strategy=[strategy], learner={"epochs": 2, "companion_options": options})
+        learner = make_learner(cell, digits)
+        folder = tmp_path / strategy
+        folder.mkdir()
+        learner.fit(labelled, torch.from_numpy(digits.y[:48]), rest, seed=5, workdir=folder)
+        outputs = main_learner(learner).predict(rest, needs=frozenset({"log_probs"}), seed=0)
+        states.append(outputs.log_probs)
+    assert torch.equal(states[0], states[1])
+    assert torch.equal(states[0], states[2])
+
+
+def test_strategies_that_need_different_company_need_cells_of_their_own(digits, monkeypatch):
+    needs = frozenset({"extra:labelled_probability", "draws:dropout"})
+    monkeypatch.setattr("nextlabel.bench.making.needs_of", lambda cell: needs)
+    with pytest.raises(ConfigurationError, match=r"one companion of the model, .* need 'vaal', 'mc_dropout'"):
+        make_learner(cell_of(strategy=["vaal"]), digits)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from published import STL10_CLASSES, idx, noise, write_fashion_mnist, write_stl10, write_svhn
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError
+from published import STL10_CLASSES, idx, noise, write_fashion_mnist, write_stl10, write_svhn
 
 
 def test_svhn_comes_channels_first_with_the_label_10_as_the_digit_0(tmp_path: Path) -> None:

@@ -7,20 +7,20 @@ is reported is the same, bit for bit, with and without company, but for dropout,
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from nextlabel.bench.audit import audit_needs, make_scorers
 from nextlabel.bench.grid import Cell
 from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.errors import ConfigurationError, listed, nearest
+from nextlabel.errors import ConfigurationError, listed
 from nextlabel.learners.device import Engine
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.catalogue import MODELS
 from nextlabel.moments import kept_moments
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.registry import Card, Registry
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
@@ -28,13 +28,17 @@ __all__ = ["COMPANIONS", "DROPOUT", "main_learner", "make_learner", "needs_of"]
 
 Options = dict[str, Any]  # Any: what TOML may hold
 
-COMPANIONS: Mapping[str, tuple[str, str]] = {
-    "extra:labelled_probability": ("vaal", "nextlabel.learners.vaal:Vaal"),
-    "extra:task_labelled_probability": ("ta_vaal", "nextlabel.learners.ta_vaal:TaVaal"),
-    "draws:dropout": ("mc_dropout", "nextlabel.learners.mc_dropout:McDropout"),
-    "draws:ensemble": ("ensemble", "nextlabel.learners.ensemble:Ensemble"),
-}
-"""The need that a learner round the model answers, with the learner's name in settings and where it lies."""
+COMPANIONS: Registry[Learner] = Registry(
+    "companion",
+    "nextlabel.companions",
+    (
+        Card("vaal", "nextlabel.learners.vaal:Vaal", needs=("extra:labelled_probability",)),
+        Card("ta_vaal", "nextlabel.learners.ta_vaal:TaVaal", needs=("extra:task_labelled_probability",)),
+        Card("mc_dropout", "nextlabel.learners.mc_dropout:McDropout", needs=("draws:dropout",)),
+        Card("ensemble", "nextlabel.learners.ensemble:Ensemble", needs=("draws:ensemble",)),
+    ),
+)
+"""The learners that go round a TorchLearner, each with the needs of strategies that it answers."""
 
 LOSS_MODULE = "learning_loss"
 """The objective that trains a module to predict losses, and the name of its options in settings."""
@@ -58,33 +62,34 @@ def make_learner(cell: Cell, data: LabelledData) -> Learner:
         name: dict(of) for name, of in options.pop("companion_options", {}).items()
     }
     _check_company(company)
-    name, model_options = options.pop("model"), dict(options.pop("model_options"))
+    model, model_options = options.pop("model"), dict(options.pop("model_options"))
     if "draws:dropout" in needs:
         model_options.setdefault("dropout", DROPOUT)
     new_model = partial(
-        MODELS.create, name, input_shape=data.input_shape, classes=len(data.classes), **model_options
+        MODELS.create, model, input_shape=data.input_shape, classes=len(data.classes), **model_options
     )
     new_model()  # an option that the model does not have is refused here, not in a training
-    wrappers = {need: of for need, of in COMPANIONS.items() if need in needs}
-    if len(wrappers) > 1:
+    companions = [card.name for card in COMPANIONS if needs.intersection(card.needs)]
+    if len(companions) > 1:
         raise ConfigurationError(
-            f"a cell can train one thing beside the model, but its strategies need {listed(wrappers)}; "
+            f"a cell can have one companion of the model, but its strategies need {listed(companions)}; "
             "give each a cell of its own"
         )
     objective, objective_options = _objective(cell, needs, company)
     options = _for_device(options, cell.device)
-    moments: Any = kept_moments(needs)  # Any: the learner says which it can keep
     learner = TorchLearner(
         new_model,
         objective=objective,
         objective_options=objective_options,
         device=cell.device,
-        moments=moments,
+        moments=kept_moments(needs),
         **options,
     )
-    for wrapper, target in wrappers.values():
-        return _factory(target)(learner, **company.get(wrapper, {}))
-    return learner
+    return (
+        COMPANIONS.factory(companions[0])(learner, **company.get(companions[0], {}))
+        if companions
+        else learner
+    )
 
 
 def needs_of(cell: Cell) -> frozenset[str]:
@@ -131,17 +136,6 @@ def _for_device(options: Options, device: str) -> Options:
 
 
 def _check_company(company: Mapping[str, Options]) -> None:
-    known = [LOSS_MODULE, *(name for name, _ in COMPANIONS.values())]
-    for name in company:
-        if name not in known:
-            hint = nearest(name, known)
-            guess = f"; did you mean '{hint}'?" if hint else ""
-            raise ConfigurationError(
-                f"companion_options has tables for {listed(known, limit=9)}, not for '{name}'{guess}"
-            )
-
-
-def _factory(target: str) -> Callable[..., Learner]:
-    module, _, attribute = target.partition(":")
-    made: Callable[..., Learner] = getattr(importlib.import_module(module), attribute)
-    return made
+    for name, options in company.items():
+        shelf: Registry[Any] = OBJECTIVES if name == LOSS_MODULE else COMPANIONS  # Any: either's parts
+        shelf.check_options(name, options)
