@@ -127,7 +127,7 @@ class AdversarialGame:
         self,
         x: Pool,
         unlabelled: Pool,
-        conditions: tuple[Tensor, Tensor] | None,
+        conditions: Callable[[], tuple[Tensor, Tensor]] | None,
         *,
         seed: int,
         workdir: Path,
@@ -138,7 +138,8 @@ class AdversarialGame:
         Args:
             x: The L labelled pictures.
             unlabelled: The U unlabelled ones; without any, the networks stay as they begin.
-            conditions: (L,) and (U,) numbers beside the pictures, or None.
+            conditions: Gives the (L,) and (U,) numbers beside the pictures, or None; called if there is a
+                game to be played.
             seed: All chance is derived from it.
             workdir: Where the state is kept.
             progress: Called with the steps done, at most ten times a second and at the end.
@@ -168,13 +169,14 @@ class AdversarialGame:
         device = Engine(self.device_name, "no").device
         with isolated_rng(derive(seed, "vaal", "weights")):
             vae, discriminator = self._networks(self._shape(x))
-        round_ = _Round(
-            self.rules, vae.to(device), discriminator.to(device), x, unlabelled, conditions, seed, device
-        )
-        losses = round_.run(self.steps(x, unlabelled), self._cache, self.workers, progress)
+        steps = self.steps(x, unlabelled)
+        beside = conditions() if conditions and steps else None
+        networks = vae.to(device), discriminator.to(device)
+        match = _Match(self.rules, *networks, x, unlabelled, beside, seed, device)
+        losses = match.run(steps, self._cache, self.workers, progress)
         metrics = {
             **{f"vaal_{name}_loss": value for name, value in losses.items()},
-            "vaal_steps": self.steps(x, unlabelled),
+            "vaal_steps": steps,
             "vaal_seconds": time.perf_counter() - began,
         }
         states = {"vae": vae.state_dict(), "discriminator": discriminator.state_dict()}
@@ -255,7 +257,7 @@ class AdversarialGame:
 
 
 @dataclass(frozen=True)
-class _Round:
+class _Match:
     """One game from its first step to its last."""
 
     rules: GameRules

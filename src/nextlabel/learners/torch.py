@@ -346,6 +346,11 @@ class TorchLearner:
         """Forget every training: the next fit starts from initial weights, also on a warm start."""
         self._network = self._objective_state = self._bound = None
 
+    @property
+    def network(self) -> ModuleNetwork | None:
+        """The network as it was trained or loaded last, or None."""
+        return self._network
+
     def _fresh_network(self, seed: int) -> ModuleNetwork:
         return new_network(self._model, seed=seed, embedding_layer=self.embedding_layer)
 

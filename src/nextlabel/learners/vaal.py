@@ -5,12 +5,12 @@ Knows neither how the task is learnt nor what the probability is used for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
 
 from nextlabel.learners.adversarial import AdversarialGame, GameRules
+from nextlabel.learners.phases import AfterTask, Progress
 from nextlabel.learners.torch import Start, TorchLearner
 from nextlabel.learners.vaal_losses import Kl
 from nextlabel.pool import Pool
@@ -96,7 +96,7 @@ class Vaal:
             units=units,
         )
         self.main = learner
-        self.progress: Callable[[int, int], None] | None = None
+        self.progress: Progress | None = None
         self._game = AdversarialGame(
             rules,
             device=learner.device,
@@ -129,21 +129,10 @@ class Vaal:
             ContractError: A part broke its contract, or a loss is not finite.
         """
         self._game.check(x)
-        steps, offset = self._game.steps(x, unlabelled), 0
-
-        def of_task(done: int, total: int) -> None:
-            nonlocal offset
-            offset = total
-            if self.progress:
-                self.progress(done, total + steps)
-
-        def of_game(done: int) -> None:
-            if self.progress:
-                self.progress(offset + done, offset + steps)
-
-        self.main.progress = of_task
+        told = AfterTask(self.progress, self._game.steps(x, unlabelled))
+        self.main.progress = told.task
         metrics = self.main.fit(x, y, unlabelled, seed=seed, workdir=workdir)
-        played = self._game.play(x, unlabelled, None, seed=seed, workdir=workdir, progress=of_game)
+        played = self._game.play(x, unlabelled, None, seed=seed, workdir=workdir, progress=told.after)
         return {**metrics, **played}
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:

@@ -110,6 +110,49 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             when="as the task-agnostic, adversarial baseline on pictures",
             citation="Sinha, Ebrahimi, Darrell, Variational Adversarial Active Learning, ICCV 2019",
         ),
+        Card(
+            "ta_vaal",
+            "nextlabel.strategies.ta_vaal:TaVaal",
+            needs=("extra:task_labelled_probability",),
+            cost="O(N); its learner trains an autoencoder, a discriminator and a loss module",
+            when="where VAAL should know what is hard for the task",
+            citation="Kim, Park, Kim, Chun, Task-Aware Variational Adversarial Active Learning, CVPR 2021",
+        ),
+        Card(
+            "mc_dropout",
+            "nextlabel.strategies.mc_dropout:McDropout",
+            needs=("log_probs", "draws:dropout"),
+            cost="O(N K C); K forward passes",
+            when="with a model that has dropout, to ask for what it does not know rather than for noise",
+            citation="Gal, Islam, Ghahramani, Deep Bayesian Active Learning with Image Data, ICML 2017",
+        ),
+        Card(
+            "qbc",
+            "nextlabel.strategies.qbc:Qbc",
+            needs=("log_probs", "draws:ensemble"),
+            cost="O(N K C); K trainings and K forward passes",
+            when="where training several members is affordable",
+            citation="Seung, Opper, Sompolinsky, Query by Committee, COLT 1992; McCallum, Nigam, Employing "
+            "EM and Pool-Based Active Learning for Text Classification, ICML 1998",
+        ),
+        Card(
+            "core_gcn",
+            "nextlabel.strategies.core_gcn:CoreGcn",
+            needs=("embeddings", "labelled_embeddings"),
+            cost="O((N + L) D H) for each of 200 steps, then O(N (L + B) H)",
+            when="as core-set, on features that know what is labelled; embeddings should not be negative",
+            citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, "
+            "CVPR 2021",
+        ),
+        Card(
+            "uncertain_gcn",
+            "nextlabel.strategies.uncertain_gcn:UncertainGcn",
+            needs=("embeddings", "labelled_embeddings"),
+            cost="O((N + L) D H) for each of 200 steps",
+            when="as core_gcn's uncertainty variant; embeddings should not be negative",
+            citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, "
+            "CVPR 2021",
+        ),
     ),
 )
 """Every known strategy; other packages add theirs by an entry point of the group ``nextlabel.strategies``."""

@@ -1,0 +1,35 @@
+"""TA-VAAL: query what looks least like the labelled items, given its predicted loss.
+
+Knows only a learner's word on that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.strategies.extra_field import one_number_an_item
+from nextlabel.types import PoolView
+
+__all__ = ["TaVaal"]
+
+
+@dataclass(frozen=True)
+class TaVaal:
+    """Score candidates by how little TA-VAAL's discriminator takes them for labelled.
+
+    Kwanyoung Kim, Dongwon Park, Kwang In Kim, Se Young Chun: Task-Aware Variational Adversarial Active
+    Learning, CVPR 2021: the candidates with the lowest probability D of being labelled, where D also knows
+    the predicted loss. The score is -D.
+    """
+
+    name: ClassVar[str] = "ta_vaal"
+    needs: ClassVar[frozenset[str]] = frozenset({"extra:task_labelled_probability"})
+
+    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
+        """Return (N,) scores in [-1, 0], higher = query first; draws nothing from ``rng``."""
+        return -one_number_an_item(view, "task_labelled_probability", part="strategy 'ta_vaal'")

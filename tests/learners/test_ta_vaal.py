@@ -1,0 +1,121 @@
+"""TA-VAAL's learner: conformance, the task learner untouched, what the networks are told, refusals."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from learner_cases import same_bits, state
+from picture_cases import GAME, picture_data, picture_learner
+
+from nextlabel.errors import ConfigurationError
+from nextlabel.learners.ta_vaal import TaVaal
+from nextlabel.learners.vaal import Vaal
+from nextlabel.testing.learners import LEARNER_CHECKS
+from nextlabel.types import Learner, Restorable
+
+OWN = "extra:task_labelled_probability"
+DATA = picture_data(frozenset({"log_probs", OWN}))
+
+
+def task(**options):
+    return picture_learner(objective="learning_loss", objective_options={"rank": "bce"}, **options)
+
+
+def ta_vaal(**options):
+    return TaVaal(task(), **{**GAME, **options})
+
+
+def fitted(made, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    return made, made.fit(DATA.x, DATA.y, DATA.unlabelled, seed=1, workdir=folder)
+
+
+def probabilities(made):
+    return made.predict(DATA.unlabelled, needs=frozenset({OWN}), seed=0).extra["task_labelled_probability"]
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
+def test_keeps_every_promise_of_a_learner(check, tmp_path):
+    check(ta_vaal, tmp_path, DATA)
+
+
+def test_is_a_learner_that_can_be_restored():
+    assert isinstance(ta_vaal(), Learner)
+    assert isinstance(ta_vaal(), Restorable)
+
+
+def test_the_task_learner_ends_bit_for_bit_as_it_does_alone(tmp_path):
+    _, alone = fitted(task(), tmp_path / "alone")
+    _, metrics = fitted(ta_vaal(), tmp_path / "wrapped")
+    assert same_bits(state(tmp_path / "alone"), state(tmp_path / "wrapped"))
+    assert alone.items() <= metrics.items()
+
+
+def test_decoder_and_discriminator_are_told_the_sigmoid_of_the_predicted_loss(tmp_path):
+    made, _ = fitted(ta_vaal(), tmp_path)
+    vae, discriminator = made._game._vae, made._game._discriminator
+    assert vae.decoder[0].in_features == discriminator.layers[0].in_features == GAME["latent"] + 1
+    losses = made.predict(DATA.unlabelled, needs=frozenset({"extra:predicted_loss"}), seed=0)
+    told = losses.extra["predicted_loss"].sigmoid().unsqueeze(1)
+    with torch.no_grad():
+        mean, _ = vae.eval().encode(DATA.unlabelled.tensor().float() / 255)
+        expected = discriminator(mean, told).sigmoid()
+        elsewhere = discriminator(mean, 1 - told).sigmoid()
+    torch.testing.assert_close(probabilities(made), expected)
+    assert not torch.allclose(expected, elsewhere)
+
+
+def test_what_is_told_follows_its_picture_through_the_training(tmp_path):
+    seen = []
+
+    class Recorded(TaVaal):
+        def _ranks(self, x, seed):
+            return torch.arange(len(x)) / 100 + (0.5 if x.ids[0] == DATA.unlabelled.ids[0] else 0)
+
+    made = Recorded(task(), **GAME)
+    decode = type(made._game)._networks
+
+    def networks(game, shape):
+        vae, discriminator = decode(game, shape)
+        vae.encoder.register_forward_hook(lambda *call: seen.append([call[1][0]]))
+        vae.decoder.register_forward_hook(lambda *call: seen[-1].append(call[1][0][:, -1]))
+        return vae, discriminator
+
+    made._game._networks = networks.__get__(made._game)
+    fitted(made, tmp_path)
+    rows = {
+        tuple(picture.flatten().tolist()): row for row, picture in enumerate(DATA.x.tensor().float() / 255)
+    }
+    others = {
+        tuple(picture.flatten().tolist()): row
+        for row, picture in enumerate(DATA.unlabelled.tensor().float() / 255)
+    }
+    told = [pair for pair in seen if len(pair) == 2]
+    assert len(told) == 2 * GAME["steps"]
+    for number, (batch, ranks) in enumerate(told):
+        where, offset = ((rows, 0.0), (others, 0.5))[number % 2]
+        expected = [where[tuple(picture.flatten().tolist())] / 100 + offset for picture in batch]
+        assert ranks.tolist() == pytest.approx(expected)
+
+
+def test_the_game_is_vaals_with_a_mean_divergence_and_one_step():
+    made, plain = ta_vaal(), Vaal(task(), **GAME)
+    assert (made._game.rules.kl, made._game.rules.vae_steps) == ("mean", 1)
+    assert (plain._game.rules.kl, plain._game.rules.vae_steps) == ("sum", 2)
+
+
+def test_other_moments_of_the_task_can_be_loaded(tmp_path):
+    made, _ = fitted(ta_vaal(), tmp_path)
+    made.load(tmp_path, moment="initial")
+    assert len(made.predict(DATA.unlabelled, needs=frozenset({"log_probs"}), seed=0)) == 13
+
+
+def test_without_unlabelled_pictures_nothing_is_played(tmp_path):
+    made = ta_vaal()
+    assert made.fit(DATA.x, DATA.y, DATA.x.slice(0, 0), seed=1, workdir=tmp_path)["vaal_steps"] == 0
+    assert len(probabilities(made)) == 13
+
+
+def test_a_learner_that_predicts_no_losses_is_refused():
+    with pytest.raises(ConfigurationError, match="use objective='learning_loss'"):
+        TaVaal(picture_learner())

@@ -1,0 +1,63 @@
+"""Promises of the strategies that train a graph network."""
+
+import pytest
+import torch
+
+from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.maths.graph import GraphTraining, trained_graph
+from nextlabel.strategies.core_gcn import CoreGcn
+from nextlabel.strategies.uncertain_gcn import UncertainGcn
+from nextlabel.types import Outputs, PoolView
+
+SHORT = {"steps": 15, "hidden": 6}
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def view(items=12, labelled=5):
+    points = torch.rand(items + labelled, 7, generator=rng(9))
+    return PoolView(items, Outputs(embeddings=points[:items]), labelled=Outputs(embeddings=points[items:]))
+
+
+def graph(shown):
+    return trained_graph(shown.pool.embeddings, shown.labelled.embeddings, GraphTraining(**SHORT), rng=rng(1))
+
+
+def test_uncertain_gcn_takes_the_scores_nearest_the_margin():
+    scores, _ = graph(view())
+    for margin in (0.1, 0.6):
+        expected = -(scores[:12] - margin).abs()
+        assert torch.equal(UncertainGcn(margin=margin, **SHORT).score(view(), rng=rng(1)), expected)
+
+
+def test_core_gcn_covers_the_hidden_features_farthest_first():
+    _, hidden = graph(view())
+    gaps = torch.cdist(hidden.double(), hidden.double())
+    chosen, centres = [], list(range(12, 17))
+    for _ in range(4):
+        nearest = gaps[:12][:, centres].amin(1)
+        chosen.append(int(nearest.argmax()))
+        centres.append(chosen[-1])
+    assert CoreGcn(**SHORT).select(view(), 4, rng=rng(1)).tolist() == chosen
+
+
+def test_the_choice_follows_the_seed():
+    one, two = (UncertainGcn(**SHORT).score(view(), rng=rng(seed)) for seed in (1, 2))
+    assert not torch.equal(one, two)
+
+
+@pytest.mark.parametrize("made", [CoreGcn(**SHORT), UncertainGcn(**SHORT)])
+def test_without_labels_there_is_nothing_to_tell_apart(made):
+    ask = made.select if isinstance(made, CoreGcn) else None
+    with pytest.raises(DataError, match="needs at least one labelled item, but there is none"):
+        ask(view(labelled=0), 3, rng=rng()) if ask else made.score(view(labelled=0), rng=rng())
+
+
+def test_options_out_of_range_are_refused_when_the_strategy_is_made():
+    with pytest.raises(ConfigurationError, match="margin of the strategy 'uncertain_gcn'"):
+        UncertainGcn(margin=1.5)
+    for made in (CoreGcn, UncertainGcn):
+        with pytest.raises(ConfigurationError, match="dropout of the graph network"):
+            made(dropout=1.0)
