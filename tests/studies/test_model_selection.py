@@ -6,13 +6,20 @@ from functools import partial
 import pytest
 import torch
 
+from nextlabel.config import ExperimentConfig
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
-from nextlabel.studies.model_selection import Judged, judge_models, model_selection, summary
+from nextlabel.studies.model_selection import (
+    Judged,
+    judge_models,
+    model_selection,
+    run_model_selection,
+    summary,
+)
 
-GAPS = ("epoch", "initial")
+GAPS = ("epoch", "2 steps")
 
 
 def new_learner(fits=None):
@@ -102,3 +109,27 @@ def test_a_folder_of_another_study_and_too_few_models_are_refused(study, data):
         model_selection(data, new_learner, folder, settings={"epochs": 3}, **OPTIONS)
     with pytest.raises(ConfigurationError, match="at least 2 models and 1 gap"):
         model_selection(data, new_learner, folder, settings={}, models=1)
+
+
+def test_a_configuration_is_studied_by_its_recipe_with_predicted_losses_beside(tmp_path):
+    config = ExperimentConfig.model_validate(
+        {"device": "cpu", "learner": {"epochs": 2, "model_options": {"width": 8}}, "strategy": "cod"}
+    )
+    told = []
+    result = run_model_selection(
+        config, tmp_path, models=2, gaps=["step"], labelled=60, predicted_loss=True,
+        advance=lambda *work: told.append(work),
+    )  # fmt: skip
+    assert result["settings"]["learner"]["lr"] == 0.2
+    assert (result["n_labelled"], list(result["gaps"])) == (60, ["step"])
+    assert "predicted_loss" in result["sample_level"]
+    assert result["model_level"]["tod"]["top"] == {}
+    assert told[-1] == ("model 2 of 2", 4, 4)
+    for one in judge_models(tmp_path):
+        assert 0 < one.discrepancies["step"].mean() < 2
+
+
+def test_several_data_sets_at_once_are_refused(tmp_path):
+    config = ExperimentConfig(dataset=["digits", "animals"])
+    with pytest.raises(ConfigurationError, match=r"one data set with one objective.*digits, animals"):
+        run_model_selection(config, tmp_path)

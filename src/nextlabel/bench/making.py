@@ -50,13 +50,18 @@ Srivastava et al., Dropout, JMLR 2014: close to optimal for hidden units over a 
 """
 
 
-def make_learner(cell: Cell, data: LabelledData) -> Learner:
+def make_learner(cell: Cell, data: LabelledData, *, more_needs: frozenset[str] = frozenset()) -> Learner:
     """Return the untrained learner of a cell.
+
+    Args:
+        cell: The cell.
+        data: Its data set.
+        more_needs: What it shall be able to give besides what the cell's strategies need.
 
     Raises:
         ConfigurationError: A setting of the model, its training or its company cannot be used.
     """
-    needs = needs_of(cell)
+    needs = needs_of(cell) | more_needs
     options = dict(cell.learner)
     company: dict[str, Options] = {
         name: dict(of) for name, of in options.pop("companion_options", {}).items()

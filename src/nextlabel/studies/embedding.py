@@ -146,7 +146,7 @@ def read_cell(folder: Path) -> Cell:
         return Cell(**read_toml(path))
     except TypeError as error:
         raise DataError(
-            f"the settings in {path} are not those of this version of nextlabel: {error}"
+            f"the settings in {path} are not those of this version ({error}); run the cell anew"
         ) from error
 
 

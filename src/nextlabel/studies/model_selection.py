@@ -25,11 +25,14 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.bench.grid import amount
-from nextlabel.config import differences
+from nextlabel.bench.grid import amount, make_grid
+from nextlabel.bench.making import make_learner
+from nextlabel.config import ExperimentConfig, differences
+from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.checkpoint import read_json, read_tensors, write_json, write_tensors
+from nextlabel.learners.device import Engine
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.locks import alone
 from nextlabel.maths.entropy import mean_log_probs
@@ -44,7 +47,16 @@ from nextlabel.studies.selection import (
     top_k_of_n,
 )
 
-__all__ = ["GAPS", "MODELS", "TOP", "Judged", "judge_models", "model_selection", "summary"]
+__all__ = [
+    "GAPS",
+    "MODELS",
+    "TOP",
+    "Judged",
+    "judge_models",
+    "model_selection",
+    "run_model_selection",
+    "summary",
+]
 
 GAPS: tuple[str, ...] = ("epoch", "5 steps", "20 steps", "50 steps", "2 epochs", "5 epochs")
 """How long before the end of training the earlier outputs are taken: Table V. The first is the default."""
@@ -86,6 +98,63 @@ class Judged:
         """Return every score of the test items by name, (T,) each, smaller = believed better."""
         own = {**sample_scores(self.log_probs), DISCREPANCY: self.discrepancies[gap]}
         return own if self.predicted_loss is None else {**own, PREDICTED_LOSS: self.predicted_loss}
+
+
+def run_model_selection(
+    config: ExperimentConfig,
+    folder: Path,
+    *,
+    models: int = MODELS,
+    gaps: Sequence[str] = GAPS,
+    labelled: int | float = 1.0,
+    predicted_loss: bool = False,
+    seed: int = 0,
+    subsets: int = SUBSETS,
+    advance: Callable[[str, int, int], None] | None = None,
+) -> Tree:
+    """Run the study on the data set of a configuration, by its recipe; see :func:`model_selection`.
+
+    Args:
+        config: One data set, one objective and how to train; its strategies and cycles are not used.
+        folder: Where the study is kept.
+        models: M, how many models are trained.
+        gaps: How long before the end of training the earlier outputs are taken.
+        labelled: How many of the pool's items are trained on.
+        predicted_loss: Whether a module that predicts losses is trained beside each model, to be compared
+            with; Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
+        seed: All chance derives from it.
+        subsets: The largest number of subsets that Top-k(N) looks at.
+        advance: Called with the model that is trained, the steps done and the steps in all.
+
+    Raises:
+        ConfigurationError: There is more than one data set or objective, or a setting cannot be used.
+    """
+    if len(config.dataset) > 1 or len(config.objective) > 1:
+        raise ConfigurationError(
+            "model selection is studied on one data set with one objective, but the configuration has "
+            f"{', '.join(config.dataset)} and {', '.join(config.objective)}"
+        )
+    plain: Tree = {"strategy": ["random"], "strategy_options": {}, "audit": [], "seeds": 1, "cycles": 1}
+    [cell] = make_grid(ExperimentConfig.model_validate({**config.model_dump(), **plain})).cells
+    torch.set_num_threads(cell.threads)
+    data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    needs = frozenset({"log_probs", *(f"snapshot:{Moment.parse(gap).name}" for gap in gaps)})
+    needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
+    settings = {
+        "objective": cell.objective, "objective_options": dict(cell.objective_options),
+        "dataset_options": dict(cell.dataset_options), "learner": dict(cell.learner),
+        "predicted_loss": predicted_loss,
+    }  # fmt: skip
+
+    def new_learner() -> TorchLearner:
+        learner = make_learner(cell, data, more_needs=needs)
+        assert isinstance(learner, TorchLearner), "no company but a loss module was asked for"
+        return learner
+
+    return model_selection(
+        data, new_learner, folder, settings=settings, models=models, gaps=gaps, labelled=labelled, seed=seed,
+        subsets=subsets, advance=advance,
+    )  # fmt: skip
 
 
 def model_selection(
@@ -139,7 +208,8 @@ def model_selection(
     rng = torch.Generator().manual_seed(derive(seed, "subsets"))
     result = {
         "dataset": data.name, "models": models, "n_labelled": count, "test_items": len(truth), "seed": seed,
-        "settings": dict(settings), **summary(judged, truth, subsets=subsets, rng=rng),
+        "settings": dict(settings), "device": study.device,
+        **summary(judged, truth, subsets=subsets, rng=rng),
         "fit_seconds": sum(one.seconds for one in judged), "environment": describe_environment(),
     }  # fmt: skip
     write_json(folder / "model_selection.json", result)
@@ -234,8 +304,11 @@ class _Study:
     seed: int
     advance: Callable[[str, int, int], None] | None
     parts: tuple[Pool, Tensor, Pool] = field(init=False)
+    device: str = field(init=False)
 
     def __post_init__(self) -> None:
+        device = Engine(self.new_learner().device, "no").device
+        self.device = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         pool = Pool(self.data.x, self.data.ids)
         rng = torch.Generator().manual_seed(derive(self.seed, "labelled"))
         drawn = torch.randperm(len(pool), generator=rng)
