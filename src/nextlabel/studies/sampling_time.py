@@ -184,7 +184,7 @@ class _Timing:
         with torch.no_grad():
             parts = [
                 self.network(batch.to(device).float() / 255).log_softmax(1).cpu()
-                for batch in self.pictures[: self.setup.items].split(1024)
+                for batch in torch.split(self.pictures[: self.setup.items], 1024)
             ]
         return torch.cat(parts)
 
