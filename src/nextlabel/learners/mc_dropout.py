@@ -36,8 +36,8 @@ class McDropout:
     Y. Gal, Z. Ghahramani: Dropout as a Bayesian Approximation, ICML 2016; for queries Y. Gal, R. Islam, Z.
     Ghahramani: Deep Bayesian Active Learning with Image Data, ICML 2017. The masks are consistent, as in A.
     Kirsch, J. van Amersfoort, Y. Gal: BatchBALD, NeurIPS 2019, section 3: in one draw every item is passed
-    by the same network, not by one of its own. A mask is a function of the seed, the draw and the layer, so that a draw does not
-    depend on how the items are batched.
+    by the same network, not by one of its own. A mask is a function of the seed, the draw and the layer, so
+    that a draw does not depend on how the items are batched.
 
     Dropout is found in modules of torch: ``Dropout`` and ``Dropout1d``, ``2d`` and ``3d`` with p > 0; not in
     calls of ``torch.nn.functional``. A layer that a pass calls twice drops the same units twice.
