@@ -17,6 +17,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nextlabel.errors import ConfigurationError, nearest
+from nextlabel.recipes.reading import lay_over_recipe
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -136,6 +137,9 @@ class ExperimentConfig(_Strict):
         "learner", "strategy_options", "objective_options",
     })  # fmt: skip
 
+    recipe: Literal["code", "paper", "fast"] | None = Field(
+        default=None, description="Shipped settings below these: of the papers' code or text, or faster ones."
+    )
     dataset: list[str] = Field(default=["digits"], min_length=1, description="Data sets, by name.")
     strategy: list[str] = Field(
         default=["cod", "margin", "random"], min_length=1, description="Query strategies, by name."
@@ -236,6 +240,8 @@ def load_config(
 ) -> ExperimentConfig:
     """Build a configuration: defaults, then the file, then options, then ``key=value`` settings.
 
+    Where these name a ``recipe``, it is laid between the defaults and them.
+
     Args:
         path: A TOML file, or None.
         options: Values by top-level key; those that are None are left out.
@@ -243,12 +249,14 @@ def load_config(
 
     Raises:
         ConfigurationError: The file cannot be read, or a key or value is wrong.
+        UnknownNameError: There is no such recipe.
     """
     tree = read_toml(path) if path else {}
     tree.pop("environment", None)  # a resolved file records where it ran; that is not a setting
     tree |= {key: value for key, value in (options or {}).items() if value is not None}
     for setting in settings:
         _assign(tree, setting)
+    tree = lay_over_recipe(tree, default="digits")
     try:
         return ExperimentConfig.model_validate(tree)
     except ValidationError as error:

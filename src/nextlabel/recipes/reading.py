@@ -1,0 +1,117 @@
+"""Recipes: settings that ship with nextlabel, a TOML file for each data set and way of running it.
+
+Knows where the files lie and how they are laid below a user's own settings, not what a setting means.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any, TypeAlias, TypeGuard
+
+from nextlabel.errors import ConfigurationError, UnknownNameError, listed, nearest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["RECIPES", "lay_over_recipe", "load_recipe", "recipe_datasets"]
+
+RECIPES: Mapping[str, str] = {
+    "code": "what the released code of the TOD papers does",
+    "paper": "what the text and tables of the TOD papers say",
+    "fast": "the papers' protocol with a trainer of today that needs a tenth of the time",
+}
+"""The recipes, with what they are."""
+
+Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
+
+
+def recipe_datasets(name: str) -> tuple[str, ...]:
+    """Return the data sets that a recipe has settings for, in the order of the alphabet.
+
+    Raises:
+        UnknownNameError: There is no such recipe.
+    """
+    if name not in RECIPES:
+        raise UnknownNameError("recipe", name, RECIPES)
+    folder = resources.files("nextlabel.recipes") / name
+    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir()))
+
+
+def load_recipe(name: str, dataset: str) -> Tree:
+    """Read the settings of a recipe for a data set, as a configuration file would hold them.
+
+    Raises:
+        UnknownNameError: There is no such recipe.
+        ConfigurationError: It has no settings for this data set.
+    """
+    known = recipe_datasets(name)
+    if dataset not in known:
+        hint = nearest(dataset, known)
+        guess = f"; did you mean '{hint}'?" if hint else ""
+        raise ConfigurationError(
+            f"the recipe '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'{guess}"
+        )
+    file = resources.files("nextlabel.recipes") / name / f"{dataset}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def lay_over_recipe(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: TOML
+    """Lay settings over the recipe that they name; without one they come back as they are.
+
+    Tables are laid over tables, key by key. What the recipe says of a strategy, objective, model or
+    augmentation that the settings do not use is left out.
+
+    Args:
+        tree: The settings; ``recipe`` and ``dataset`` among them say which recipe.
+        default: The data set where the settings name none.
+
+    Raises:
+        UnknownNameError: There is no such recipe.
+        ConfigurationError: It has no settings for the data set, or there are several data sets.
+    """
+    name = tree.get("recipe")
+    if not isinstance(name, str):
+        return dict(tree)
+    datasets = _names(tree.get("dataset", default))
+    if len(datasets) != 1:
+        raise ConfigurationError(
+            f"a recipe is for one data set, but there are {listed(datasets)}; run each by itself"
+        )
+    base = load_recipe(name, datasets[0])
+    learner, own = base.get("learner", {}), tree.get("learner", {})
+    if not isinstance(own, Mapping):  # which the configuration will refuse
+        return dict(tree)
+    if own.get("model", learner.get("model")) != learner.get("model"):
+        learner.pop("model_options", None)
+    _keep(learner, "augment_options", own.get("augment", learner.get("augment", ())))
+    for kind in ("strategy", "objective"):
+        _keep(base, f"{kind}_options", tree.get(kind, base.get(kind, ())))
+    return _laid_over(base, tree)
+
+
+def _keep(tree: Tree, table: str, names: object) -> None:
+    """Leave out of a table of options those of parts that are not among the names."""
+    if table in tree:
+        tree[table] = {name: options for name, options in tree[table].items() if name in _names(names)}
+
+
+def _names(given: object) -> list[str]:
+    """Return the names where there are one or several, as configurations may hold them."""
+    return [given] if isinstance(given, str) else [str(name) for name in given] if _is_list(given) else []
+
+
+def _is_list(given: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(given, Sequence)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:  # Any: TOML
+    merged = dict(below)
+    for key, value in above.items():
+        there = merged.get(key)
+        both = isinstance(there, Mapping) and isinstance(value, Mapping)
+        merged[key] = _laid_over(there, value) if both else value  # type: ignore[arg-type]  # both are
+    return merged
