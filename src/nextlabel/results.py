@@ -22,7 +22,7 @@ METRIC = "accuracy"
 
 FULL_TRAINING: Mapping[str, str] = {
     "once": "full_training",
-    "equal_updates": "full_training_equal_updates",
+    "equal_updates": "full_equal",
 }
 """References trained on all labels, by kind: what stands in their rows in place of a strategy.
 

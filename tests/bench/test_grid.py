@@ -128,7 +128,7 @@ def test_a_sub_pool_is_a_count_or_a_share_of_the_pool():
 
 def test_references_train_once_on_all_labels_or_with_as_many_updates_as_the_campaign():
     once, equal = grid(seeds=1, strategy=["random"], full_training=["once", "equal_updates"]).cells[1:]
-    assert (once.strategy, equal.strategy) == ("full_training", "full_training_equal_updates")
+    assert (once.strategy, equal.strategy) == ("full_training", "full_equal")
     assert (once.is_reference, once.start_size, once.cycles) == (True, 1437, 1)
     assert (once.learner["epochs"], once.learner["batch_size"]) == (60, 32)
     batches = [math.ceil(labels / 32) for labels in range(144, 144 + 7 * 72, 72)]

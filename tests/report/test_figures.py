@@ -87,3 +87,13 @@ def test_the_name_of_a_strategy_cannot_leave_the_folder_or_the_mark_up(section):
     picture = figures.class_counts(section, count_classes([cell]))
     assert picture.name == "digits-supervised-classes-script"
     assert "<script>" not in picture.inline
+
+
+def test_a_training_on_all_labels_is_a_named_line_across_the_learning_curves(session_rows):
+    full = dataclasses.replace(
+        session_rows[0], strategy="full_training", cycle=1, n_labelled=1400, accuracy=1.0
+    )
+    picture = figures.learning_curves(summarise([*session_rows, full])[0], LOOKS)
+    assert ">full_training</text>" in picture.svg
+    assert picture.description.endswith("full_training at 100.0 %, a broken line.")
+    assert picture.caption.endswith("full_training is one training on all labels.")

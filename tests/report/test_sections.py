@@ -147,3 +147,31 @@ def test_labels_saved_come_from_the_mean_curves(rows_of):
     saved = section.saved["cod"]
     assert saved.target == pytest.approx(np.max(random.accuracy_sp.mean(0)), abs=1e-3)
     assert 1 < saved.ratio < random.n_labelled[-1] / cod.n_labelled[0]
+
+
+def reference(row, strategy, accuracy):
+    return dataclasses.replace(
+        row, strategy=strategy, cycle=1, n_labelled=1400, accuracy=accuracy, n_chosen=0
+    )
+
+
+def test_trainings_on_all_labels_are_references_and_in_no_comparison(rows_of):
+    rows = rows_of(strategies=["cod", "random"], seeds=2, cycles=3)
+    full = [
+        dataclasses.replace(reference(rows[0], "full_training", accuracy), seed=seed)
+        for seed, accuracy in ((0, 0.97), (1, 0.99))
+    ]
+    with_them, without = summarise([*full, *rows])[0], summarise(rows)[0]
+    assert dataclasses.replace(with_them, references=()).left_out == without.left_out == ()
+    assert [c.strategy for c in with_them.curves] == ["cod", "random"]
+    assert with_them.against_random.keys() == {"cod"}
+    assert with_them.between == ()
+    (found,) = with_them.references
+    assert (found.strategy, found.seeds, found.final.mean) == ("full_training", (0, 1), pytest.approx(0.98))
+    assert with_them.saved == without.saved
+
+
+def test_references_alone_are_shown_as_what_they_are(rows_of):
+    section = summarise([reference(rows_of()[0], "full_training", 0.9)])[0]
+    assert [curve.strategy for curve in section.curves] == ["full_training"]
+    assert section.references == ()

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from nextlabel.report.sections import summarise
@@ -59,3 +61,10 @@ def test_times_add_up_to_the_whole(rows_of):
 def test_markdown_escapes_what_would_break_the_table():
     text = markdown(Table("t", ("a", "b"), (("x|y", "1\n2"),)))
     assert text == "| a | b |\n| :-- | --: |\n| x\\|y | 1 2 |"
+
+
+def test_a_training_on_all_labels_is_the_last_row_and_compared_with_nothing(rows_of):
+    rows = rows_of(strategies=["cod", "random"])
+    full = dataclasses.replace(rows[0], strategy="full_training", cycle=1, n_labelled=1400, accuracy=0.99)
+    table = summary_table(summarise([full, *rows])[0])
+    assert table.rows[2] == ("full_training", "1,400", "99.0", *[UNKNOWN] * 4, "1")

@@ -136,7 +136,8 @@ def render(run_dir: Path, format: Format) -> Path:
 
 def _chapters(run: Run) -> tuple[Chapter, ...]:
     sections = summarise(run.rows)
-    looks = styles(list(dict.fromkeys(row.strategy for row in run.rows)), BASELINE)
+    drawn = (curve.strategy for section in sections for curve in section.curves)
+    looks = styles(list(dict.fromkeys(drawn)), BASELINE)
     return tuple(_chapter(run, section, looks) for section in sections)
 
 

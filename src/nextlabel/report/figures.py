@@ -14,6 +14,7 @@ import numpy as np
 from nextlabel.report.counts import LEVELS, ClassCounts
 from nextlabel.report.drawing import HEAT, LIGHT, Picture, Style, draw
 from nextlabel.report.sections import BASELINE, Curve, Section, slug
+from nextlabel.results import FULL_TRAINING
 from nextlabel.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:
@@ -30,27 +31,41 @@ __all__ = [
 
 Looks = Mapping[str, Style]
 
+_REFERENCES: Mapping[str, tuple[tuple[int, int], str]] = {
+    FULL_TRAINING["once"]: ((5, 3), "full_training is one training on all labels."),
+    FULL_TRAINING["equal_updates"]: ((1, 2), "full_equal makes as many updates on them as all cycles."),
+}
+"""Dashes of the lines for trainings on all labels, and what they are."""
+
 
 def learning_curves(section: Section, looks: Looks) -> Picture:
     """Draw accuracy by labels: every seed faintly, the mean with its 95 % interval."""
 
     def paint(axes: Axes) -> None:
+        for reference in section.references:
+            name, dashes = reference.strategy, _REFERENCES[reference.strategy][0]
+            level = 100 * reference.final.mean
+            axes.axhline(level, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, dashes), label=name)
         _lines(axes, [_Line.of(curve, 100 * curve.accuracy_sp, looks) for curve in section.curves])
         axes.set(xlabel="Labels", ylabel="Test accuracy, %")
 
     several = any(len(curve.seeds) > 1 for curve in section.curves)
-    ends = "; ".join(
-        f"{c.strategy} from {100 * c.accuracy_sp[:, 0].mean():.1f} % to {100 * c.final.mean:.1f} %"
-        for c in section.curves
+    seeds = (
+        "Faint lines are seeds, strong lines their means; the bands are the means' 95 % intervals, cut off "
+        "at the frame."
+        if several
+        else "One seed, so how far chance moves a curve is not known."
     )
+    ends = "; ".join(
+        [f"{c.strategy} from {100 * c.accuracy_sp[:, 0].mean():.1f} % to {100 * c.final.mean:.1f} %"
+         for c in section.curves]
+        + [f"{c.strategy} at {100 * c.final.mean:.1f} %, a broken line" for c in section.references]
+    )  # fmt: skip
     return draw(
         f"{section.slug}-learning-curves",
         paint,
         title=f"Learning curves on {section.title}",
-        caption="Faint lines are seeds, strong lines their means; the bands are the means' 95 % "
-        "intervals, cut off at the frame."
-        if several
-        else "One seed, so how far chance moves a curve is not known.",
+        caption=" ".join([seeds, *(_REFERENCES[c.strategy][1] for c in section.references)]),
         description=f"Mean test accuracy from the fewest to the most labels: {ends}.",
         height=3.8,
     )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
-from nextlabel.results import Row
+from nextlabel.results import FULL_TRAINING, Row
 from nextlabel.statistics import (
     Interval,
     LabelsSaved,
@@ -116,6 +116,7 @@ class Section:
         against_random: Comparisons with random, by strategy; corrected over all those of the run.
         between: Comparisons of the others with each other; corrected within the section.
         left_out: The cells that ended early and are in no mean, each as a phrase.
+        references: Trainings on all labels at once, to set the curves against; in no comparison.
     """
 
     dataset: str
@@ -126,6 +127,7 @@ class Section:
     against_random: Mapping[str, Comparison] = field(default_factory=dict)
     between: tuple[Comparison, ...] = ()
     left_out: tuple[str, ...] = ()
+    references: tuple[Curve, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -172,10 +174,20 @@ def summarise(rows: Iterable[Row]) -> tuple[Section, ...]:
 
 
 def _section(dataset: str, objective: str, rows: Sequence[Row], *, several: bool) -> Section:
+    queried = [row for row in rows if row.strategy not in FULL_TRAINING.values()]
+    references = [row for row in rows if row.strategy in FULL_TRAINING.values()] if queried else []
+    curves, left_out = _curves(queried or rows)
+    title = f"{dataset}, objective {objective}" if several else dataset
+    section = Section(dataset, objective, title, curves, left_out=left_out, references=_curves(references)[0])
+    return _compared(section)
+
+
+def _curves(rows: Sequence[Row]) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
+    """Return the curves of the complete cells, and the others as phrases."""
     cells: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         cells.setdefault((row.strategy, row.seed), []).append(row)
-    most = max(row.n_labelled for row in rows)
+    most = max((row.n_labelled for row in rows), default=0)
     complete: dict[str, dict[int, tuple[Row, ...]]] = {}
     left_out = []
     for (strategy, seed), unsorted in cells.items():
@@ -189,10 +201,7 @@ def _section(dataset: str, objective: str, rows: Sequence[Row], *, several: bool
             left_out.append(f"{strategy}, seed {seed} ({cell[-1].n_labelled} of {most} labels)")
         else:
             complete.setdefault(strategy, {})[seed] = cell
-    curves = tuple(_curve(strategy, seeds) for strategy, seeds in complete.items())
-    title = f"{dataset}, objective {objective}" if several else dataset
-    section = Section(dataset, objective, title, curves, left_out=tuple(left_out))
-    return _compared(section)
+    return tuple(_curve(strategy, seeds) for strategy, seeds in complete.items()), tuple(left_out)
 
 
 def _curve(strategy: str, cells: Mapping[int, tuple[Row, ...]]) -> Curve:

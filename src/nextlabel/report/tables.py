@@ -45,7 +45,7 @@ def summary_table(section: Section) -> Table:
     headers: tuple[str, ...] = ("Strategy", "Labels", "Final accuracy, %", "Area under curve, %")
     if section.baseline is not None:
         headers += (f"Against {BASELINE}, points", "p", "Labels saved")
-    rows = tuple(_summary_row(section, curve) for curve in section.curves)
+    rows = tuple(_summary_row(section, curve) for curve in (*section.curves, *section.references))
     return Table(f"Results on {section.title}", (*headers, "Seeds"), rows)
 
 
