@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 
 from nextlabel import __version__
-from nextlabel.cli import catalogues, configuration, datasets, doctor, report, run, status, verify_theory
+from nextlabel.cli import (
+    catalogues,
+    configuration,
+    datasets,
+    doctor,
+    report,
+    reproduce,
+    run,
+    status,
+    verify_theory,
+)
 from nextlabel.cli.output import FAILED, print_error
 from nextlabel.errors import NextlabelError
 
@@ -29,6 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("reproduce")(reproduce.reproduce)
 app.command("report")(report.report)
 app.command("status")(status.status)
 app.command("strategies")(catalogues.strategies)

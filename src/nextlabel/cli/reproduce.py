@@ -1,0 +1,258 @@
+"""``nextlabel reproduce``: the papers' experiments in the released code's own words, and their exhibits."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from nextlabel.cli.output import FAILED, JsonOption, print_error, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nextlabel.bench.experiment import Experiment
+    from nextlabel.report.tables import Table
+    from nextlabel.reproduction.arms import Arm
+
+__all__ = ["reproduce"]
+
+
+def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
+    exhibit: Annotated[
+        str | None,
+        typer.Argument(
+            help="fig1 to fig11, table1 to table3, suppfig1 to suppfig3, noise, tsne or model_selection; "
+            "without it, one experiment."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="The data set: cifar10, cifar100, svhn, caltech101, ...; also digits and animals."),
+    ] = None,
+    sampling: Annotated[
+        str | None, typer.Option(help="RANDOM, TOD (which is COD), EMAOD, LL4AL, CORESET, VAAL, ...")
+    ] = None,
+    auxiliary: Annotated[
+        str | None,
+        typer.Option(help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER."),
+    ] = None,
+    recipe: Annotated[
+        Literal["code", "paper", "fast"] | None,
+        typer.Option(help="The constants: the released code's, the papers', or a fast trainer's."),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Trainings of a campaign.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where runs and exhibits go.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Only these lines of an exhibit, separated by commas.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one a core.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run an experiment of the TOD papers, or make one of their figures or tables from runs of one's own.
+
+    Takes the words of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works here.
+    Its words swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
+    --auxiliary TOD is the unsupervised loss with an EMA teacher. Without arguments it runs TOD with TOD on
+    CIFAR-10, as the release does. With an exhibit the default is digits and the recipe fast, which takes
+    minutes anywhere. Published numbers stand beside measured ones and are never mixed with them. Run again
+    to continue.
+    """
+    from nextlabel.errors import ConfigurationError
+
+    typed: dict[str, Any] = {  # Any: what the settings take
+        "trials": trials, "cycles": cycles, "device": device, "root": root, "settings": setting or (),
+    }  # fmt: skip
+    if exhibit is None:
+        if series is not None:
+            raise ConfigurationError(
+                "--series chooses lines of an exhibit, but none is named; name one, or leave --series out"
+            )
+        words = sampling or "TOD", auxiliary or "TOD"
+        _experiment(config or "cifar10", recipe or "code", words, typed, out=out, jobs=jobs, as_json=as_json)
+        return
+    if sampling or auxiliary:
+        raise ConfigurationError(
+            f"the exhibit {exhibit} says itself what it compares, so it takes no --sampling and no "
+            "--auxiliary; leave them out, or choose lines with --series"
+        )
+    _exhibit(exhibit, config, recipe or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
+
+
+def _experiment(
+    dataset: str,
+    recipe: str,
+    words: tuple[str, str],
+    typed: dict[str, Any],  # Any: what the settings take
+    *,
+    out: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Run one strategy with one objective and compare its curve with the published one."""
+    from nextlabel.report.build import build
+    from nextlabel.reproduction.arms import Arm, finished, open_run
+    from nextlabel.reproduction.comparison import compared, comparison_table, published_curve
+    from nextlabel.reproduction.learning_curves import curves
+    from nextlabel.reproduction.settings import arm_settings, base_settings, counted_items
+
+    base = base_settings(dataset, recipe, **typed)
+    strategy, objective = arm_settings(base, *words)
+    name = base.dataset[0]
+    plan = open_run(Arm(strategy, strategy, objective), base, out, counted=counted_items(recipe, name))
+    failures = _followed(plan.experiment, jobs, as_json=as_json)
+    folder = plan.experiment.folder
+    pairs = compared(curves(finished(plan)), published_curve(strategy, objective, name))
+    metric = plan.experiment.rows[0].metric if pairs else ""
+    page = build(folder) if pairs else None
+    if not as_json and pairs:
+        _show(comparison_table(pairs, dataset=name, metric=metric))
+        typer.echo(f"Report: {page}")
+    records = [
+        {
+            "labelled_percent": both.measured.x,
+            "measured": both.measured.y,
+            "standard_deviation": both.measured.spread,
+            "seeds": both.measured.seeds,
+            "published": both.published.y if both.published else None,
+            "published_source": both.published.source if both.published else None,
+            "difference": both.difference,
+        }
+        for both in pairs
+        if both.measured
+    ]
+    content = {
+        "run": str(folder), "report": str(page), "dataset": name, "strategy": strategy,
+        "objective": objective, "recipe": recipe, "metric": metric, "curve": records,
+    }  # fmt: skip
+    _conclude(content, folder, failures, as_json=as_json)
+
+
+def _exhibit(
+    name: str,
+    dataset: str | None,
+    recipe: str,
+    series: str | None,
+    typed: dict[str, Any],  # Any: what the settings take
+    *,
+    out: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Make an exhibit of the papers from runs of one's own."""
+    from nextlabel.bench.experiment import default_jobs
+    from nextlabel.reproduction.arms import finished, make_plan
+    from nextlabel.reproduction.catalogue import exhibit
+    from nextlabel.reproduction.exhibit import Request
+    from nextlabel.reproduction.page import Circumstances, write_page
+    from nextlabel.reproduction.settings import base_settings, counted_items
+
+    one = exhibit(name)
+    base = base_settings(dataset or one.dataset, recipe, **typed)
+    place = out or Path("runs") / "reproduction"
+    folder = place / f"{name}-{base.dataset[0]}-{recipe}"
+    advance = None if as_json else _told
+    counted = counted_items(recipe, base.dataset[0])
+    request = Request(base, folder, advance)
+    arms = _chosen(one.arms(request), series)
+    done, failures = [], {}
+    if arms:
+        plan = make_plan(arms, base, place, counted=counted)
+        place.mkdir(parents=True, exist_ok=True)
+        failures = _followed(plan.experiment, jobs or default_jobs(base), as_json=as_json)
+        done = finished(plan)
+    made = one.make(done, request)
+    command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
+    under = Circumstances(name, base.dataset[0], recipe, base.cycles, command, failures)
+    page = write_page(made, done, under, folder)
+    if not as_json:
+        for table in made.tables:
+            _show(table)
+        typer.echo(str(page))
+    pictures = [str(folder / f"{picture.name}.svg") for picture in made.pictures]
+    content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],
+               "recipe": recipe, "notes": list(made.notes)}  # fmt: skip
+    _conclude(content, place, failures, as_json=as_json)
+
+
+def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:
+    """Return the arms whose labels were asked for, all where none was."""
+    from nextlabel.errors import UnknownNameError
+
+    if series is None:
+        return list(arms)
+    known = {arm.label.lower(): arm.label for arm in arms}
+    wanted = [name.strip() for name in series.split(",") if name.strip()]
+    for name in wanted:
+        if name.lower() not in known:
+            raise UnknownNameError("series of this exhibit", name, known.values())
+    return [arm for arm in arms if arm.label.lower() in {name.lower() for name in wanted}]
+
+
+def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dict[str, str]:
+    """Run what is not finished and show how it goes; return the errors of failed cells."""
+    from nextlabel.bench.experiment import default_jobs
+    from nextlabel.cli.display import follow
+
+    events = experiment.run(jobs=jobs or default_jobs(experiment.config))
+    try:
+        return follow(events, experiment, quiet=as_json)
+    except KeyboardInterrupt:
+        events.close()
+        print_error(
+            "interrupted; nothing is lost: run the same command again, "
+            f"and {experiment.folder} goes on from here",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED) from None
+
+
+def _told(what: str, done: int, total: int) -> None:
+    """Say on a terminal which model is trained."""
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        sys.stderr.write(f"\r{what}: {done} of {total} steps{end}")
+
+
+def _show(table: Table) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    shown = RichTable(title=table.caption, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    shown.padding, shown.pad_edge, shown.show_edge = (0, 1, 0, 0), False, False
+    for place, header in enumerate(table.headers):
+        words = header in {"Series", "Origin"}
+        shown.add_column(header, justify="left" if words or not place else "right", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    Console(highlight=False).print(shown)
+
+
+def _conclude(
+    content: dict[str, Any],  # Any: JSON
+    folder: Path,
+    failures: dict[str, str],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json and not failures:
+        print_json(content)
+    if failures:
+        first, why = next(iter(failures.items()))
+        count = f"{len(failures)} cell{'s' * (len(failures) > 1)}"
+        print_error(
+            f"{count} failed, the first with: {why.rstrip('.')}. Run the same command again to retry; "
+            f"the details are in {folder / 'cells' / first / 'failed.json'}",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED)

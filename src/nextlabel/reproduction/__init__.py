@@ -1,0 +1,1 @@
+"""The papers' figures and tables made again from one's own runs, with the published numbers beside them."""

@@ -1,0 +1,196 @@
+"""The arms of an exhibit: which campaigns make its lines, and what they measured.
+
+An arm is one strategy with one objective and, where an exhibit needs it, other options. Its cells are those
+of any run: they lie in one folder for all exhibits, so that an arm which several exhibits show runs once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nextlabel.bench.experiment import Experiment, default_folder
+from nextlabel.bench.grid import Cell, Grid, make_grid
+from nextlabel.bench.outcome import is_finished, rows_of
+from nextlabel.config import ExperimentConfig, fingerprint
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.results import FULL_TRAINING, Row
+
+__all__ = ["Arm", "Finished", "Plan", "finished", "make_plan", "open_run"]
+
+Options = Mapping[str, Any]  # Any: what TOML may hold
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One line of an exhibit.
+
+    Attributes:
+        label: Its name, in the papers' words where they have it.
+        strategy: The strategy, or ``full_training``.
+        objective: The objective.
+        panel: The part of the exhibit that it belongs to.
+        x: Where on the horizontal axis it stands, in exhibits that vary a parameter.
+        strategy_options: Laid over the recipe's options of the strategy.
+        objective_options: Laid over the recipe's options of the objective.
+        settings: Laid over the recipe's top-level settings.
+        control: Whether the papers lack it.
+    """
+
+    label: str
+    strategy: str
+    objective: str = "supervised"
+    panel: str = ""
+    x: float | None = None
+    strategy_options: Options = field(default_factory=dict)
+    objective_options: Options = field(default_factory=dict)
+    settings: Options = field(default_factory=dict)
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells that an exhibit needs.
+
+    Attributes:
+        experiment: All of them as one experiment.
+        cells: The cells of each arm, a seed each.
+        dataset: Name of the data set.
+        size: How many items are 100 % of the labels.
+    """
+
+    experiment: Experiment
+    cells: Mapping[Arm, tuple[Cell, ...]]
+    dataset: str
+    size: int
+
+    def folder(self, cell: Cell) -> Path:
+        """Return where a cell is kept."""
+        return self.experiment.folder / "cells" / cell.name
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the finished seeds of an arm measured.
+
+    Attributes:
+        arm: The arm.
+        dataset: Name of the data set.
+        size: How many items are 100 % of the labels.
+        folders: (S,) the cells' folders.
+        rows_sp: (S, P) the rows of each seed, by cycle.
+    """
+
+    arm: Arm
+    dataset: str
+    size: int
+    folders: tuple[Path, ...]
+    rows_sp: tuple[tuple[Row, ...], ...]
+
+    def share(self, n_labelled: int) -> float:
+        """Return a count of labels in %."""
+        return 100 * n_labelled / self.size
+
+
+def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path, *, counted: int | None) -> Plan:
+    """Resolve arms into cells.
+
+    Args:
+        arms: The arms.
+        base: Data set, recipe, seeds and cycles; its strategies and objectives are replaced by the arms'.
+        folder: Where the cells are kept, beside those of other exhibits.
+        counted: How many items are 100 % of the labels; None for the pool's size.
+
+    Raises:
+        UnknownNameError: A strategy or objective of an arm does not exist.
+        ConfigurationError: An option does not exist, or a setting cannot be used.
+        DataError: The data set is not there.
+    """
+    cells: dict[Arm, tuple[Cell, ...]] = {}
+    recipes: Mapping[str, Options] = {}
+    notes: dict[str, None] = {}
+    for config, members in _configs(arms, base):
+        grid = make_grid(config)
+        recipes = grid.recipes
+        notes |= dict.fromkeys(grid.notes)
+        for arm in members:
+            cells[arm] = tuple(cell for cell in grid.cells if cell.strategy == arm.strategy)
+    cells = {arm: cells[arm] for arm in arms}
+    distinct = {cell.name: cell for of_arm in cells.values() for cell in of_arm}
+    grid = Grid(tuple(distinct.values()), recipes, tuple(notes))
+    experiment = Experiment(base, grid, folder, grid.notes)
+    return Plan(experiment, cells, base.dataset[0], _pool_size(base) if counted is None else counted)
+
+
+def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None, *, counted: int | None) -> Plan:
+    """Make or open the run directory of one arm, as ``nextlabel run`` would.
+
+    Args:
+        arm: The arm.
+        base: Data set, recipe, seeds and cycles; its strategies and objectives are replaced by the arm's.
+        folder: The run directory; None for that named after the settings.
+        counted: How many items are 100 % of the labels; None for the pool's size.
+
+    Raises:
+        UnknownNameError: The strategy or the objective does not exist.
+        ConfigurationError: A setting cannot be used, or the folder holds another run.
+        DataError: The data set is not there, or the folder cannot be written.
+    """
+    config = _config([arm], base)
+    experiment = Experiment.open(config, folder or default_folder(config))
+    size = _pool_size(base) if counted is None else counted
+    return Plan(experiment, {arm: experiment.grid.cells}, base.dataset[0], size)
+
+
+def finished(plan: Plan) -> list[Finished]:
+    """Read what the finished cells of every arm measured; arms without any are left out."""
+    found = []
+    for arm, cells in plan.cells.items():
+        folders = tuple(plan.folder(cell) for cell in cells if is_finished(plan.folder(cell)))
+        if folders:
+            rows_sp = tuple(tuple(rows_of(folder)) for folder in folders)
+            found.append(Finished(arm, plan.dataset, plan.size, folders, rows_sp))
+    return found
+
+
+def _pool_size(base: ExperimentConfig) -> int:
+    return len(DATASETS.create(base.dataset[0], **base.dataset_options.get(base.dataset[0], {})))
+
+
+def _configs(
+    arms: Sequence[Arm], base: ExperimentConfig
+) -> Iterator[tuple[ExperimentConfig, tuple[Arm, ...]]]:
+    """Yield the fewest configurations that have all arms, each with its arms."""
+    groups: dict[tuple[str, str], list[Arm]] = {}
+    for arm in arms:
+        options = {"strategy": arm.strategy_options, "objective": arm.objective_options, "": arm.settings}
+        groups.setdefault((arm.objective, fingerprint(options)), []).append(arm)
+    for members in groups.values():
+        yield _config(members, base), tuple(members)
+
+
+def _config(members: Sequence[Arm], base: ExperimentConfig) -> ExperimentConfig:
+    """Return the configuration of arms that differ in nothing but their strategy."""
+    tree = base.model_dump()
+    kinds = [kind for kind, name in FULL_TRAINING.items() if name in {arm.strategy for arm in members}]
+    names = dict.fromkeys(arm.strategy for arm in members if arm.strategy not in FULL_TRAINING.values())
+    strategies, objective = list(names) or ["random"], members[0].objective
+    return ExperimentConfig.model_validate(
+        {
+            **tree,
+            **members[0].settings,
+            "strategy": strategies,
+            "objective": [objective],
+            "full_training": kinds,
+            "strategy_options": _laid(tree["strategy_options"], strategies, members[0].strategy_options),
+            "objective_options": _laid(tree["objective_options"], [objective], members[0].objective_options),
+        }
+    )
+
+
+def _laid(tables: Mapping[str, Options], names: Sequence[str], over: Options) -> dict[str, Options]:
+    """Return the options of these names with others laid over them, without empty tables."""
+    laid = {name: {**tables.get(name, {}), **over} for name in names}
+    return {name: options for name, options in laid.items() if options}

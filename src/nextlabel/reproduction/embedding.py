@@ -1,0 +1,84 @@
+"""The article's maps of what is queried: t-SNE of class probabilities, by strategy and cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nextlabel.report.drawing import LIGHT
+from nextlabel.reproduction.arms import Arm, Finished
+from nextlabel.reproduction.drawing import Panel, picture
+from nextlabel.reproduction.exhibit import Exhibit, Made, Request, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nextlabel.studies.embedding import Embedding
+
+__all__ = ["TSNE"]
+
+MARKER_AREA = 7.0
+"""In square points: some two thousand lie on each map."""
+
+
+def _tsne(done: Sequence[Finished], _: Request) -> Made:
+    from nextlabel.studies.embedding import CYCLES, embed_cycle
+
+    maps: list[tuple[str, Embedding]] = []
+    for arm in done:
+        for cycle in CYCLES:
+            if cycle <= len(arm.rows_sp[0]):
+                maps.append((arm.arm.label, embed_cycle(arm.folders[0], cycle)))
+    if not maps:
+        return Made((), (), ())
+    columns = len({one.cycle for _, one in maps})
+    panels = [Panel(f"{label}, cycle {one.cycle}", "", "", ()) for label, one in maps]
+    by_panel = dict(zip(map(id, panels), (one for _, one in maps), strict=True))
+
+    def paint(axes: Axes, panel: Panel) -> None:
+        _paint_map(axes, by_panel[id(panel)])
+
+    shown = maps[0][1]
+    figure = picture(
+        "tsne",
+        panels,
+        paint,
+        title=f"What is queried on {title_of(shown.dataset)}, in the plane of t-SNE",
+        caption=f"Class probabilities of {len(shown.ids):,} items of the pool, seed {shown.seed}. Coloured: "
+        "labelled, by class. Dark: queried after this cycle. Pale: the rest. After the last cycle nothing is "
+        "queried.",
+        description="Maps by strategy (rows) and cycle (columns); clusters are mostly of one class.",
+        columns=columns,
+        width=3.0,
+        height=2.9,
+    )
+    notes = (
+        "The article shows Fashion-MNIST, without numbers. Distances between clusters of t-SNE mean nothing.",
+    )
+    return Made((figure,), (), (), notes)
+
+
+def _paint_map(axes: Axes, one: Embedding) -> None:
+    from matplotlib import colormaps
+
+    classes = colormaps["tab10"]
+    for part, color in (("unlabelled", LIGHT["rule"]), ("labelled", None), ("queried", LIGHT["ink"])):
+        places = [i for i, of in enumerate(one.parts) if of == part]
+        x, y = ([one.points[i][axis] for i in places] for axis in (0, 1))
+        axes.scatter(
+            x,
+            y,
+            s=MARKER_AREA,
+            c=[color or classes(one.classes[i] % 10) for i in places],
+            linewidths=0,
+            alpha=0.6 if part == "queried" else 0.9,
+        )
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+TSNE = Exhibit(
+    "tsne",
+    lambda _: (Arm("Random", "random"), Arm("LL4AL", "learning_loss"), Arm("COD", "cod")),
+    _tsne,
+)

@@ -1,0 +1,175 @@
+"""Exhibits of how well scores estimate the true loss: by cycle, by band, by share found, by gap.
+
+All judge scorers on the same trained models, those of COD with the task loss, and share their cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.reproduction.arms import Arm, Finished
+from nextlabel.reproduction.exhibit import Exhibit, Made, Request
+from nextlabel.reproduction.numbers import Measured
+from nextlabel.reproduction.presenting import controls_last, lines_made
+from nextlabel.studies.loss_estimates import (
+    AuditedCell,
+    Series,
+    band_series,
+    labels_of,
+    loss_series,
+    score_series,
+    top_series,
+)
+
+__all__ = ["FIG3", "FIG5", "FIG6", "SUPPFIG3", "audited_arm"]
+
+GAPS: Mapping[str, int | None] = {
+    "step": None,
+    "10 steps": None,
+    "epoch": 1,
+    "10 epochs": 10,
+    "50 epochs": 50,
+}
+"""The gaps of the supplement's Fig. 3, with their length in epochs; a whole cycle is COD itself."""
+
+LITERAL = "cod (first_cycle=initial)"
+"""COD that is compared with the initial model in the first cycle, as in the paper's text."""
+
+CYCLE = 3
+"""Whose query is judged; the spacing of the points of the paper's Fig. 6 fits it."""
+
+ONE_MODEL = (
+    "Measured: all scorers are judged on the models of one and the same campaigns, so that only the score "
+    "differs; the predicted loss comes from a module that is trained beside them without touching them."
+)
+CONTROLS = "Entropy and least confidence are controls that the papers lack."
+
+
+def audited_arm(request: Request) -> Arm:
+    """Return the arm that audits every scorer; gaps as long as a training or longer are left out."""
+    gaps = [
+        {"strategy": "cod", "gap": gap}
+        for gap, epochs in GAPS.items()
+        if epochs is None or request.epochs is None or epochs < request.epochs
+    ]
+    literal = {"strategy": "cod", "first_cycle": "initial"}
+    others = [{"strategy": name} for name in ("learning_loss", "entropy", "least_confidence")]
+    return Arm("COD", "cod", settings={"audit": [{"strategy": "cod"}, literal, *gaps, *others]})
+
+
+def _cells(done: Sequence[Finished]) -> list[AuditedCell]:
+    from nextlabel.bench.audit_record import read_audit
+
+    return [
+        AuditedCell(arm.dataset, arm.arm.strategy, arm.arm.objective, rows[0].seed, tuple(read_audit(folder)))
+        for arm in done
+        for folder, rows in zip(arm.folders, arm.rows_sp, strict=True)
+    ]
+
+
+def _numbers(
+    series: Series, name: str, dataset: str, unit: str, *, factor: float = 1.0, control: bool = False
+) -> list[Measured]:
+    return [
+        Measured(
+            dataset, "", name, x * factor, y * factor, None if s is None else s * factor, series.seeds, unit,
+            control,
+        )
+        for x, y, s in zip(series.x, series.mean, series.spread, strict=True)
+        if y is not None
+    ]  # fmt: skip
+
+
+def _by_cycle(series: Series, name: str, dataset: str, unit: str) -> list[Measured]:
+    return _numbers(series, name, dataset, unit)
+
+
+def _fig3(done: Sequence[Finished], request: Request) -> Made:
+    cells = _cells(done)
+    own = [
+        *_by_cycle(score_series(cells, LITERAL), "COD", request.dataset, ""),
+        *_by_cycle(loss_series(cells, LITERAL), "loss", request.dataset, "nats"),
+    ]
+    scale = (
+        "Measured COD is half the squared distance of class probabilities, in [0, 1]; in the first cycle "
+        "it is to the initial model, as in the paper. After the last cycle nothing is scored."
+    )
+    return _made("fig3", own, scale, split=True)
+
+
+def _fig5(done: Sequence[Finished], request: Request) -> Made:
+    own = [
+        number
+        for band in band_series(_cells(done), "cod")
+        for number in _by_cycle(band, band.label, request.dataset, "nats")
+    ]
+    return _made("fig5", own, "Bands are of the candidates by COD, the largest first.")
+
+
+def _fig6(done: Sequence[Finished], request: Request) -> Made:
+    names = {
+        "cod": "COD",
+        "learning_loss": "LL4AL",
+        "entropy": "Entropy",
+        "least_confidence": "Least confidence",
+    }
+    own, told = _found(_cells(done), names, request.dataset)
+    return _made("fig6", own, told, ONE_MODEL, CONTROLS, guide=lambda x: x)
+
+
+def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
+    names = {"cod": "COD (whole cycle)", "learning_loss": "LL4AL"}
+    words = {"step": "1 step", "epoch": "1 epoch"}
+    names |= {f"cod (gap={gap})": words.get(gap, gap) for gap in reversed(tuple(GAPS))}
+    own, told = _found(_cells(done), names, request.dataset)
+    shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes
+    left_out = [gap for gap, epochs in GAPS.items() if epochs and request.epochs and epochs >= request.epochs]
+    short = (
+        f"A training has {request.epochs} epochs here, so that a gap of {' or '.join(left_out)} is left out."
+        if left_out
+        else ""
+    )
+    return _made("suppfig3", shown, told, ONE_MODEL, short, guide=lambda x: x)
+
+
+def _found(
+    cells: Sequence[AuditedCell], names: Mapping[str, str], dataset: str
+) -> tuple[list[Measured], str]:
+    """Return the shares found by the scorers that were audited, and of which cycle."""
+    if not cells:
+        return [], ""
+    last = max(row.cycle for cell in cells for row in cell.rows)
+    cycle = min(CYCLE, last)
+    papers = {"COD", "LL4AL", "COD (whole cycle)", *(w for gap in GAPS for w in (gap, f"1 {gap}"))}
+    own = [
+        number
+        for label, name in names.items()
+        if label in labels_of(cells)
+        for number in _numbers(
+            top_series(cells, label, cycle), name, dataset, "%", factor=100, control=name not in papers
+        )
+    ]
+    return own, f"Measured after the training of cycle {cycle}."
+
+
+def _made(
+    name: str,
+    own: Sequence[Measured],
+    *notes: str,
+    guide: Callable[[float], float] | None = None,
+    **more: Any,
+) -> Made:
+    told = [note for note in (*notes, *EXHIBITS[name].notes) if note]
+    return lines_made(name, controls_last(own), tolerance=0.13, notes=told, guide=guide, **more)
+
+
+def _arms(request: Request) -> Sequence[Arm]:
+    return (audited_arm(request),)
+
+
+FIG3 = Exhibit("fig3", _arms, _fig3)
+FIG5 = Exhibit("fig5", _arms, _fig5)
+FIG6 = Exhibit("fig6", _arms, _fig6)
+SUPPFIG3 = Exhibit("suppfig3", _arms, _suppfig3)

@@ -1,0 +1,90 @@
+"""Write an exhibit's files: figures as SVG and PNG, numbers as CSV, and a page about how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nextlabel.bench.environment import describe_environment
+from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.report.tables import markdown
+from nextlabel.reproduction.arms import Finished
+from nextlabel.reproduction.exhibit import Made, title_of
+from nextlabel.reproduction.numbers import to_csv
+
+__all__ = ["Circumstances", "write_page"]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Under what an exhibit was made.
+
+    Attributes:
+        exhibit: Its name.
+        dataset: The data set of the measured side.
+        recipe: The recipe.
+        cycles: Trainings of a campaign.
+        command: What makes it again.
+        failures: Why cells failed, by the cell's name.
+    """
+
+    exhibit: str
+    dataset: str
+    recipe: str
+    cycles: int
+    command: str
+    failures: Mapping[str, str]
+
+
+def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folder: Path) -> Path:
+    """Write the files of an exhibit and return the page's path.
+
+    Args:
+        made: What came of the exhibit.
+        done: The finished arms; none for drawings.
+        under: How it came about.
+        folder: Where to write; made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in made.pictures:
+        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
+        (folder / f"{picture.name}.png").write_bytes(picture.png)
+    if made.pairs:
+        (folder / "numbers.csv").write_text(to_csv(made.pairs), encoding="utf-8")
+    about = EXHIBITS[under.exhibit]
+    lines = [f"# {about.title}", "", f"The counterpart of {about.where}.", ""]
+    if made.pairs:
+        lines += [
+            "Published numbers are the authors'; they are drawn dashed or hollow, stand in rows of their own "
+            "and enter no mean. All numbers, side by side: [numbers.csv](numbers.csv).",
+            "",
+        ]
+    for picture in made.pictures:
+        lines += [f"![{picture.description}]({picture.name}.svg)", "", picture.caption, ""]
+    for table in made.tables:
+        lines += [f"**{table.caption}**", "", markdown(table), ""]
+    if made.notes:
+        lines += ["## What to know", "", *(f"- {note}" for note in made.notes), ""]
+    lines += ["## How it was made", "", *(f"- {fact}" for fact in _facts(done, under)), ""]
+    path = folder / f"{under.exhibit}.md"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
+    facts = [f"Command: `{under.command}`"]
+    if done:
+        facts.append(
+            f"Data set {title_of(under.dataset)}, recipe `{under.recipe}`, {under.cycles} cycles; "
+            f"100 % are {done[0].size:,} items"
+        )
+        for arm in done:
+            seeds = ", ".join(str(rows[0].seed) for rows in arm.rows_sp)
+            what = f"strategy `{arm.arm.strategy}`, objective `{arm.arm.objective}`"
+            facts.append(f"{arm.arm.panel} {arm.arm.label}: {what}, seeds {seeds}".strip())
+        devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows if row.device})
+        facts.append(f"Device: {', '.join(devices) or 'unknown'}")
+    facts.append("; ".join(f"{name} {value}" for name, value in describe_environment().items()))
+    facts += [f"Failed and in no mean: `{name}`: {why}" for name, why in under.failures.items()]
+    return facts

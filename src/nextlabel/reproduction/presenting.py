@@ -1,0 +1,235 @@
+"""From measured and published numbers to the panels of a figure and the rows of a table.
+
+Knows nothing of runs; what an exhibit's numbers mean is said by :mod:`nextlabel.published.exhibits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.published.reading import Published, published
+from nextlabel.report.tables import UNKNOWN, Table
+from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
+from nextlabel.reproduction.exhibit import Made, counterpart, title_of
+from nextlabel.reproduction.numbers import Measured, Pair, pair
+
+__all__ = ["controls_last", "lines_made", "points_made", "tables_of"]
+
+Number = Measured | Published
+
+REFERENCE = "cifar10"
+"""Whose published numbers stand beside those of a data set that the papers do not have."""
+
+FULL = 100.0
+"""The place of full training, in % of the labels: drawn as a level."""
+
+
+def lines_made(
+    exhibit: str,
+    own: Sequence[Measured],
+    *,
+    reference: str = REFERENCE,
+    tolerance: float = 0.5,
+    caption: str = "",
+    notes: Sequence[str] = (),
+    log_x: bool = False,
+    equal_ticks: bool = False,
+    split: bool = False,
+    guide: Callable[[float], float] | None = None,
+) -> Made:
+    """Make an exhibit of lines.
+
+    Args:
+        exhibit: Its name.
+        own: What was measured, all of one data set.
+        reference: Whose published numbers stand beside it where the papers lack the data set.
+        tolerance: How far a measured and a published place may lie apart and still be compared.
+        caption: What to know beside the usual.
+        notes: What the reader must know.
+        log_x: Whether the horizontal axis is logarithmic.
+        equal_ticks: Whether places stand at equal distances.
+        split: Whether every series has a panel of its own.
+        guide: A line to judge the others by, such as chance.
+    """
+    about = EXHIBITS[exhibit]
+    pairs, told = _paired(exhibit, own, reference, tolerance)
+    panels = []
+    for numbers in _panels(exhibit, pairs, split=split):
+        lines = _lines(numbers)
+        if guide is not None:
+            ends = (0.0, max(x for line in lines for x in line.x))
+            heights = tuple(guide(x) for x in ends)
+            lines = (*lines, Line("chance", ends, heights, (None, None), published=False, guide=True))
+        ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
+        y_label = f"{lines[0].label}" if split else about.y
+        panels.append(Panel(_heading(numbers), about.x, y_label, lines, log_x, tuple(ticks)))
+    figure = draw_lines(
+        exhibit, panels, title=about.title, caption=_caption(pairs, caption), description=_description(pairs)
+    )
+    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
+
+
+def points_made(
+    exhibit: str,
+    own: Sequence[Measured],
+    *,
+    reference: str = REFERENCE,
+    tolerance: float = 0.5,
+    caption: str = "",
+    notes: Sequence[str] = (),
+    log_x: bool = False,
+) -> Made:
+    """Make an exhibit that is a table: a row of points for every series, and the table itself."""
+    about = EXHIBITS[exhibit]
+    pairs, told = _paired(exhibit, own, reference, tolerance)
+    panels = [
+        Panel(_heading(numbers), about.y, "", _lines(numbers, levels=False), log_x)
+        for numbers in _panels(exhibit, pairs)
+    ]
+    figure = draw_points(
+        exhibit, panels, title=about.title, caption=_caption(pairs, caption), description=_description(pairs)
+    )
+    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
+
+
+def tables_of(exhibit: str, pairs: Sequence[Pair]) -> tuple[Table, ...]:
+    """Return a table for every panel: the series as rows, the places as columns, published ones said so."""
+    return tuple(_table(exhibit, numbers) for numbers in _panels(exhibit, pairs))
+
+
+def _paired(
+    exhibit: str, own: Sequence[Measured], reference: str, tolerance: float
+) -> tuple[list[Pair], list[str]]:
+    """Return the pairs, and what must be said of the data sets."""
+    datasets = list(dict.fromkeys(one.dataset for one in own))
+    known = {row.dataset for row in published(exhibit)}
+    reference = reference if reference in known else next(iter(published(exhibit))).dataset
+    same = counterpart(exhibit, datasets[0]) if datasets else None
+    told = []
+    if datasets and same is None:
+        told.append(
+            f"The papers do not show {title_of(datasets[0])}: their numbers are of {title_of(reference)}, in "
+            "a panel of their own, and only the order of the lines can be compared."
+        )
+    elif datasets and same != datasets[0]:
+        told.append(
+            f"{title_of(datasets[0])} is {title_of(str(same))} after JPEG compression, which loses a little: "
+            "expect accuracies somewhat under those of the original pictures."
+        )
+    theirs = published(exhibit, same or reference)
+    return pair(own, theirs, counterpart=same, tolerance=tolerance), told
+
+
+def _panels(exhibit: str, pairs: Iterable[Pair], *, split: bool = False) -> list[list[Number]]:
+    """Group numbers by data set and panel; a measured data set shares its panels with its published form."""
+    groups: dict[tuple[str, str, str], list[Number]] = {}
+    for both in pairs:
+        for number in (both.measured, both.published):
+            if number is not None:
+                own = isinstance(number, Measured)
+                dataset = (counterpart(exhibit, number.dataset) if own else None) or number.dataset
+                series = number.series if split else ""
+                groups.setdefault((dataset, number.panel, series), []).append(number)
+    return list(groups.values())
+
+
+def _lines(numbers: Sequence[Number], *, levels: bool = True) -> tuple[Line, ...]:
+    """Return one line a series and origin, in the order of their first numbers."""
+    found: dict[tuple[str, bool], list[Number]] = {}
+    for number in numbers:
+        found.setdefault((number.series, isinstance(number, Published)), []).append(number)
+    lines = []
+    for (series, is_published), of_line in found.items():
+        full = levels and len(of_line) == 1 and of_line[0].x == FULL
+        lines.append(
+            Line(
+                series,
+                tuple(number.x for number in of_line if number.x is not None),
+                tuple(number.y for number in of_line),
+                tuple(number.spread for number in of_line),
+                is_published,
+                level=full,
+            )
+        )
+    return tuple(lines)
+
+
+def _heading(numbers: Sequence[Number]) -> str:
+    """Say of which data sets the numbers are, and whether measured or published."""
+    own = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Measured)))
+    theirs = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Published)))
+    if own == theirs:
+        heading = f"{own[0]}, measured and published"
+    else:
+        parts = [f"{name}, measured" for name in own] + [f"{name}, published" for name in theirs]
+        heading = "; ".join(parts)
+    panel = numbers[0].panel
+    return f"{heading}: {panel}" if panel else heading
+
+
+def _caption(pairs: Sequence[Pair], more: str) -> str:
+    seeds = sorted({both.measured.seeds for both in pairs if both.measured})
+    sources = list(dict.fromkeys(both.published.source for both in pairs if both.published))
+    parts = []
+    if seeds:
+        many = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
+        several = "" if seeds == [1] else ", with its standard deviation over them"
+        parts.append(f"Measured: mean of {many} seed{'' if seeds == [1] else 's'}{several}.")
+    if sources:
+        parts.append(f"Published, dashed or hollow: {'; '.join(sources)}.")
+    return " ".join([*parts, more]).strip()
+
+
+def _description(pairs: Sequence[Pair]) -> str:
+    """Say the last number of every series in words."""
+    last: dict[tuple[str, str, str], Number] = {}
+    for both in pairs:
+        for number in (both.measured, both.published):
+            if number is not None:
+                origin = "measured" if isinstance(number, Measured) else "published"
+                last[origin, title_of(number.dataset), f"{number.panel} {number.series}".strip()] = number
+    told = [f"{origin} {name} {series} {n.y:.4g}" for (origin, name, series), n in last.items()]
+    return f"The last value of every series: {'; '.join(told)}."
+
+
+def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
+    places = list(
+        dict.fromkeys(_place(n.x) for n in sorted(numbers, key=lambda n: n.x if n.x is not None else -1))
+    )
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for number in numbers:
+        theirs = isinstance(number, Published)
+        origin = "published" if theirs else f"measured, {number.seeds} seeds"  # type: ignore[union-attr]
+        spread = "" if number.spread is None else f" ± {_digits(number.spread)}"
+        rows.setdefault((number.series, origin), {})[_place(number.x)] = f"{_digits(number.y)}{spread}"
+    axis = EXHIBITS[exhibit].x
+    heads = ["Value" if place == "" else place for place in places]
+    body = tuple(
+        (series, origin, *(cells.get(place, UNKNOWN) for place in places))
+        for (series, origin), cells in sorted(rows.items(), key=lambda item: _order(item[0][0], numbers))
+    )
+    unit = f", {numbers[0].unit}" if numbers[0].unit else ""
+    label = f"; columns: {axis}" if axis else ""
+    return Table(f"{_heading(numbers)}{unit}{label}", ("Series", "Origin", *heads), body)
+
+
+def _order(series: str, numbers: Sequence[Number]) -> int:
+    return next(i for i, number in enumerate(numbers) if number.series == series)
+
+
+def _place(x: float | None) -> str:
+    if x is None:
+        return ""
+    return f"{x:g}" if x < 1 else f"{round(x, 1):g}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def controls_last(own: Sequence[Measured]) -> list[Measured]:
+    """Return the series that the papers lack behind the others."""
+    marked = [replace(one, series=f"{one.series} (not in the papers)") if one.control else one for one in own]
+    return sorted(marked, key=lambda one: one.control)

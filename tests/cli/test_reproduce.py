@@ -1,0 +1,144 @@
+"""Promises of ``nextlabel reproduce``."""
+
+import csv
+import inspect
+
+import pytest
+import torch
+
+from nextlabel.bench import experiment
+from nextlabel.bench.cell import run_cell
+from nextlabel.bench.workers import Ended, Started
+from nextlabel.cli import reproduce as command
+from nextlabel.reproduction.catalogue import REPRODUCED
+from nextlabel.reproduction.settings import arm_settings, base_settings
+
+TINY = ("--cycles", "2", "--set", "learner.epochs=2", "--jobs", "1", "--json")
+
+
+@pytest.fixture
+def no_workers(monkeypatch):
+    """Run cells in this process: starting a worker takes longer than these trainings."""
+    threads = torch.get_num_threads()
+
+    def run_cells(cells, folder, *, jobs):
+        for cell in cells:
+            yield Started(cell)
+            run_cell(cell, folder / cell.name, lambda *_: None)
+            yield Ended(cell)
+
+    monkeypatch.setattr(experiment, "run_cells", run_cells)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_them(nextlabel, tmp_path):
+    typed = ("reproduce", "fig7", "--config", "digits", "--trials", "2", *TINY, "--out", tmp_path)
+    told = nextlabel(*typed, "--series", "ours-task,Random")
+    assert told.code == 0
+    folder = tmp_path / "fig7-digits-fast"
+    assert told.json()["page"] == str(folder / "fig7.md")
+    assert {path.name for path in folder.iterdir()} == {"fig7.md", "fig7.svg", "fig7.png", "numbers.csv"}
+    rows = list(csv.DictReader((folder / "numbers.csv").read_text(encoding="utf-8").splitlines()))
+    measured = [row for row in rows if row["measured"]]
+    assert [(row["dataset"], row["series"], row["seeds"]) for row in measured] == [
+        ("digits", series, "2") for series in ("Ours-Task", "Ours-Task", "Random", "Random")
+    ]
+    assert not any(row["published"] for row in measured)  # the papers do not have digits
+    published = [row for row in rows if row["published"]]
+    assert {row["published_source"] for row in published} == {"ICCV 2021, Fig. 7"}
+    page = (folder / "fig7.md").read_text(encoding="utf-8")
+    for words in ("CIFAR-10, published", "recipe `fast`, 2 cycles", "seeds 0, 1", "Device: "):
+        assert words in page
+    cells = sorted(path.name for path in (tmp_path / "cells").iterdir())
+    again = nextlabel("reproduce", "fig9", *typed[2:], "--series", "CyclicOD,Random")
+    assert again.code == 0  # the same campaigns, already finished
+    assert sorted(path.name for path in (tmp_path / "cells").iterdir()) == cells
+    assert (tmp_path / "fig9-digits-fast" / "fig9.md").exists()
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, tmp_path):
+    words = ("--config", "digits", "--sampling", "random", "--auxiliary", "NONE", "--recipe", "fast")
+    told = nextlabel("reproduce", *words, "--trials", "1", *TINY, "--out", tmp_path / "run")
+    assert told.code == 0
+    content = told.json()
+    assert (content["strategy"], content["objective"], content["metric"]) == (
+        "random",
+        "supervised",
+        "accuracy",
+    )
+    assert [(round(one["labelled_percent"]), one["published"]) for one in content["curve"]] == [
+        (10, None),
+        (15, None),
+    ]
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "recipe", "words", "parts", "labels"),
+    [
+        ("cifar10", "code", ("TOD", "TOD"), ("cod", "tod"), (5000, 2500, 25000)),
+        ("cifar100", "code", ("RANDOM", "NONE"), ("random", "supervised"), (5000, 2500, 25000)),
+        ("svhn", "code", ("LL4AL", "LL4AL"), ("learning_loss", "learning_loss"), (7324, 3662, 29302)),
+        ("Caltech101", "code", ("RANDOM", "TOD"), ("random", "tod"), (868, 434, 4340)),
+        ("cifar10", "paper", ("TOD", "NONE"), ("cod", "supervised"), (0.1, 0.05, None)),
+    ],
+)
+def test_the_commands_of_the_release_mean_its_settings(dataset, recipe, words, parts, labels):
+    base = base_settings(dataset, recipe)
+    assert arm_settings(base, *words) == parts
+    assert (base.start, base.batch_size, base.subset) == labels
+    assert (base.seeds, base.cycles) == (3, 7)
+
+
+def test_without_a_word_the_release_s_own_defaults_are_run(nextlabel, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "_experiment", lambda *given, **_: asked.append(given[:3]))
+    assert nextlabel("reproduce").code == 0
+    assert nextlabel("reproduce", "--config", "svhn", "--sampling", "LL4AL", "--auxiliary", "LL4AL").code == 0
+    assert asked == [("cifar10", "code", ("TOD", "TOD")), ("svhn", "code", ("LL4AL", "LL4AL"))]
+
+
+def test_the_help_tells_the_trap_in_the_names_and_every_exhibit():
+    assert "--sampling TOD queries by COD" in inspect.cleandoc(command.reproduce.__doc__)
+    assert len(REPRODUCED) == 20
+
+
+@pytest.mark.parametrize("name", ["fig2", "fig4"])
+def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
+    told = nextlabel("reproduce", name, "--out", tmp_path, "--json")
+    assert told.code == 0
+    assert (tmp_path / f"{name}-digits-fast" / f"{name}.svg").exists()
+    assert not (tmp_path / "cells").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (("figg7",), "there is no exhibit 'figg7'; did you mean 'fig7'"),
+        (("--config", "digits", "--sampling", "CODD"), "there is no sampling 'CODD'; did you mean 'TOD'"),
+        (("--config", "digits", "--auxiliary", "LLAL"), "did you mean 'LL4AL'"),
+        (("fig7", "--sampling", "TOD"), "takes no --sampling"),
+        (("--series", "Random"), "--series chooses lines of an exhibit"),
+        (("fig9", "--series", "Randm"), "did you mean 'Random'"),
+        (("--config", "digit"), "did you mean 'digits'"),
+        (("--config", "digits", "--set", "learner.epoch=3"), "did you mean 'epochs'"),
+    ],
+)
+def test_a_user_error_is_one_sentence_before_any_work(typed, sentence, nextlabel, tmp_path):
+    told = nextlabel("reproduce", *typed, "--out", tmp_path / "new")
+    assert told.code == 1
+    assert sentence in told.err
+    assert told.err.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("typed", [(), ("fig7", "--config", "cifar10")])
+def test_missing_data_is_one_sentence_with_the_command_that_gets_them(typed, nextlabel, tmp_path):
+    (tmp_path / "data").mkdir()
+    told = nextlabel("reproduce", *typed, "--root", tmp_path / "data", "--out", tmp_path / "new")
+    assert told.code == 1
+    assert "nextlabel datasets download cifar10" in told.err
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,98 @@
+"""Measured and published numbers, side by side and never one."""
+
+import csv
+import io
+
+import pytest
+
+from nextlabel.published.reading import Published, published
+from nextlabel.report.tables import UNKNOWN
+from nextlabel.reproduction.comparison import COUNTERPARTS, compared, comparison_table, published_curve
+from nextlabel.reproduction.numbers import COLUMNS, Measured, measured, pair, to_csv
+
+
+def own(x, y, *, dataset="cifar10", series="Ours-Semi", panel=""):
+    return Measured(dataset, panel, series, x, y, 0.3, 3, "%")
+
+
+def test_a_measured_number_is_the_mean_with_the_standard_deviation_of_the_seeds():
+    one = measured([90.0, 92.0, 94.0], dataset="digits", series="Random", x=10.0, unit="%")
+    assert (one.y, one.spread, one.seeds) == (92.0, 2.0, 3)
+    assert measured([90.0], dataset="digits", series="Random", x=10.0, unit="%").spread is None
+
+
+def test_a_measured_number_stands_beside_the_nearest_published_one_within_the_tolerance():
+    theirs = published("fig7", "cifar10", series="Ours-Semi")
+    pairs = pair([own(10.2, 80.0), own(17.0, 85.0)], theirs, counterpart="cifar10", tolerance=0.5)
+    assert [(p.measured.y, p.published and p.published.x) for p in pairs[:2]] == [(80.0, 10.0), (85.0, None)]
+    assert pairs[0].difference == pytest.approx(80.0 - 79.68)
+    assert [p.published.x for p in pairs[2:]] == [15, 20, 25, 30, 35, 40]
+
+
+def test_another_data_set_series_or_panel_is_no_counterpart():
+    theirs = published("suppfig2", "svhn", panel="with the loss", series="Ours")
+    for one in (
+        own(10.0, 90.0, dataset="svhn", series="Random", panel="with the loss"),
+        own(10.0, 90.0, dataset="svhn", series="Ours", panel="without the loss"),
+    ):
+        assert pair([one], theirs, counterpart="svhn", tolerance=0.5)[0].published is None
+    alone = pair([own(10.0, 90.0)], theirs, counterpart=None, tolerance=0.5)
+    assert all(one.measured is None or one.published is None for one in alone)
+
+
+def test_the_csv_keeps_measured_and_published_in_columns_of_their_own():
+    theirs = published("fig7", "cifar10", series="Ours-Semi")
+    text = to_csv(pair([own(10.0, 80.0)], theirs, counterpart="cifar10", tolerance=0.5))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert tuple(rows[0]) == COLUMNS
+    assert (rows[0]["measured"], rows[0]["published"], rows[0]["seeds"]) == ("80.0", "79.68", "3")
+    assert rows[1]["measured"] == rows[1]["seeds"] == ""
+    assert rows[1]["published_source"] == "ICCV 2021, Fig. 7"
+
+
+def test_neither_type_is_the_other():
+    assert not issubclass(Measured, Published)
+    assert not issubclass(Published, Measured)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "objective", "dataset", "last", "source"),
+    [
+        ("cod", "tod", "cifar10", 94.49, "ICCV 2021, Fig. 7"),
+        ("cod", "supervised", "cifar100", 67.26, "ICCV 2021, Fig. 9"),
+        ("random", "supervised", "cifar10", 91.81, "ICCV 2021, Fig. 9"),
+        ("random", "supervised", "svhn", 94.51, "ICCV 2021, Fig. 7"),
+        ("random", "tod", "cifar10_jpeg", 92.22, "ICCV 2021, Fig. 10"),
+        ("learning_loss", "learning_loss", "caltech101", 88.98, "ICCV 2021, Fig. 7"),
+        ("dense_cod", "tod", "cityscapes", 58.81, "ICCV 2021, Fig. 8"),
+    ],
+)
+def test_a_run_is_compared_with_the_curve_that_the_papers_print_of_it(
+    strategy, objective, dataset, last, source
+):
+    curve = published_curve(strategy, objective, dataset)
+    assert len(curve) == 7
+    assert curve[-1].y == pytest.approx(last, abs=0.0051)
+    assert curve[-1].source == source
+
+
+def test_every_counterpart_exists():
+    for places in COUNTERPARTS.values():
+        for exhibit, panel, series in places:
+            assert published(exhibit, panel=panel, series=series)
+
+
+def test_what_is_not_published_has_no_counterpart():
+    assert published_curve("cod", "tod", "digits") == ()
+    assert published_curve("badge", "supervised", "cifar10") == ()
+
+
+def test_the_table_says_measured_published_and_difference():
+    pairs = compared([own(10.0, 80.0, series="cod"), own(12.5, 82.0, series="cod")],
+                     published_curve("cod", "tod", "cifar10"))  # fmt: skip
+    table = comparison_table(pairs, dataset="cifar10", metric="accuracy")
+    assert table.rows == (
+        ("10.0", "80.00 ± 0.30", "79.68", "+0.32"),
+        ("12.5", "82.00 ± 0.30", UNKNOWN, UNKNOWN),
+    )
+    assert table.caption == "accuracy on CIFAR-10, %, 3 seeds; published: Ours-Semi, ICCV 2021, Fig. 7"

@@ -1,0 +1,88 @@
+"""Panels of measured and published numbers."""
+
+import pytest
+
+from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.report.tables import UNKNOWN
+from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
+from nextlabel.reproduction.numbers import Measured
+from nextlabel.reproduction.presenting import lines_made, points_made
+
+WORDS = {"title": "A title", "caption": "How to read it.", "description": "What there is."}
+
+
+def line(label="Random", *, published=False, **more):
+    return Line(label, (10.0, 20.0), (80.0, 90.0), (None, 1.0), published, **more)
+
+
+def own(series, x, y, *, dataset="cifar10", panel=""):
+    return Measured(dataset, panel, series, x, y, 0.5, 2, "%")
+
+
+def test_measured_lines_are_solid_and_published_ones_dashed():
+    both = draw_lines("both", [Panel("", "x", "y", (line("A"), line("A", published=True)))], **WORDS)
+    assert "stroke-dasharray" in both.svg
+    for word in ("measured", "published"):
+        assert word in both.svg
+    alone = draw_lines("alone", [Panel("", "x", "y", (line("A"),))], **WORDS)
+    assert "stroke-dasharray" not in alone.svg
+    assert "published" not in alone.svg
+
+
+@pytest.mark.parametrize("draw", [draw_lines, draw_points])
+def test_the_same_panels_give_the_same_bytes(draw):
+    panels = [Panel("one", "x", "y", (line("A"), line("B", published=True), line("Random")))]
+    first, second = (draw("twice", panels, **WORDS) for _ in range(2))
+    assert (first.svg, first.png) == (second.svg, second.png)
+    assert first.png.startswith(b"\x89PNG")
+
+
+def test_levels_guides_equal_ticks_and_logarithms_are_drawn():
+    lines = (Line("Full training", (100.0,), (93.0,), (None,), published=True, level=True),
+             Line("chance", (1.0, 10.0), (1.0, 10.0), (None, None), published=False, guide=True))  # fmt: skip
+    ticked = Panel("ticks", "decay", "y", (line(),), ticks=(10.0, 20.0))
+    drawn = draw_lines("odd", [Panel("log", "x", "y", (*lines, line()), log_x=True), ticked], **WORDS)
+    for word in ("Full training", "chance", "decay"):
+        assert word in drawn.svg
+    assert "mathdefault" not in drawn.svg  # numbers of a logarithmic axis are plain text
+
+
+def test_a_data_set_of_the_papers_shares_its_panel_with_what_they_print():
+    made = lines_made("fig7", [own("Ours-Semi", 10.0, 80.0), own("Ours-Semi", 15.0, 86.0)])
+    assert [table.caption for table in made.tables] == [
+        "CIFAR-10, measured and published, %; columns: Labelled, %"
+    ]
+    rows = {row[:2]: row[2:] for row in made.tables[0].rows}
+    assert rows["Ours-Semi", "measured, 2 seeds"][:3] == ("80.0 ± 0.5", "86.0 ± 0.5", UNKNOWN)
+    assert rows["Ours-Semi", "published"][:3] == ("79.7", "87.8", "90.2")
+    assert rows["Full training", "published"][-1] == "93.1"
+    assert sum(pair.published is not None and pair.measured is not None for pair in made.pairs) == 2
+
+
+def test_another_data_set_has_a_panel_of_its_own_and_the_page_says_why():
+    made = lines_made("fig9", [own("CyclicOD", 10.0, 95.0, dataset="digits")])
+    captions = [table.caption.split(", %")[0] for table in made.tables]
+    assert captions == ["digits, measured", "CIFAR-10, published"]
+    assert "The papers do not show digits" in made.notes[0]
+    assert all(pair.published is None or pair.measured is None for pair in made.pairs)
+
+
+def test_jpeg_pictures_stand_beside_the_published_ones_and_the_page_says_so():
+    made = lines_made("fig9", [own("CyclicOD", 10.0, 78.0, dataset="cifar10_jpeg")])
+    assert [table.caption for table in made.tables] == [
+        "CIFAR-10 (JPEG), measured; CIFAR-10, published, %; columns: Labelled, %"
+    ]
+    assert "JPEG compression" in made.notes[0]
+
+
+def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():
+    made = points_made("table1", [own("Base", 40.0, 90.0), own("Base+Semi", 40.0, 91.0)])
+    assert len(made.pictures) == 1
+    rows = {row[:2]: row[2] for row in made.tables[0].rows}
+    assert (rows["Base", "measured, 2 seeds"], rows["SRAAL", "published"]) == ("90.0 ± 0.5", "92.5")
+
+
+def test_without_measured_numbers_the_published_ones_stand_alone():
+    made = lines_made("fig5", [])
+    assert made.pictures[0].title == EXHIBITS["fig5"].title
+    assert all(pair.measured is None for pair in made.pairs)
