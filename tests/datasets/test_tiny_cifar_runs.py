@@ -1,0 +1,69 @@
+"""Every sampler and every training loss once, through all that a reproduction on CIFAR-10 goes through."""
+
+import json
+
+import pytest
+
+from nextlabel.bench.cell import run_cell
+from nextlabel.bench.grid import make_grid
+from nextlabel.bench.outcome import is_finished, rows_of
+from nextlabel.config import load_config
+from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.strategies.catalogue import STRATEGIES
+from published import write_cifar10
+
+SAMPLERS = [card.name for card in STRATEGIES if not card.name.startswith("dense_")]
+LOSSES = [card.name for card in OBJECTIVES if card.name not in ("supervised", "squared_error")]
+SMALL_GAME = {"steps": 1, "width": 4, "units": 8, "batch_size": 8}
+COMPANIONS = {
+    "vaal": SMALL_GAME,
+    "ta_vaal": SMALL_GAME,
+    "ensemble": {"members": 2},
+    "mc_dropout": {"draws": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cifar10")
+    write_cifar10(folder, per_batch=8)
+    return folder
+
+
+def run(root, folder, strategy, objective):
+    options = {
+        "recipe": "code",
+        "dataset": ["cifar10"],
+        "dataset_options": {"cifar10": {"root": str(root)}},
+        "strategy": [strategy],
+        "objective": [objective],
+        **{"seeds": 1, "cycles": 2, "start": 10, "batch_size": 5, "subset": 12, "device": "cpu"},
+        "learner": {
+            "model_options": {"width": 4},
+            "epochs": 1,
+            "batch_size": 8,
+            "companion_options": COMPANIONS,
+        },
+    }
+    (cell,) = make_grid(load_config(options=options)).cells
+    run_cell(cell, folder, lambda *work: None)
+    assert is_finished(folder)
+    return rows_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "objective"),
+    [*((strategy, "supervised") for strategy in SAMPLERS), *(("random", loss) for loss in LOSSES)],
+)
+def test_two_cycles_on_a_tiny_cifar10_go_through_with(root, tmp_path, strategy, objective):
+    first, second = run(root, tmp_path, strategy, objective)
+    assert (first.strategy, first.objective) == (strategy, objective)
+    assert [(row.n_labelled, row.n_chosen) for row in (first, second)] == [(10, 5), (15, 0)]
+    assert all(0 <= row.accuracy <= 1 for row in (first, second))
+    (query,) = json.loads((tmp_path / "queries.json").read_text())
+    assert len(set(query["ids"])) == 5
+    assert sum(query["pool_classes"]) == 30
+
+
+def test_the_published_pair_of_sampler_and_loss_goes_through_together(root, tmp_path):
+    assert [row.n_labelled for row in run(root, tmp_path, "cod", "tod")] == [10, 15]
