@@ -1,7 +1,9 @@
 """Choose among independently trained models without test labels, as Tables III to V of the TNNLS article do.
 
-Several pools of models, each from seeds of its own; the shares are means over pools. Chance is stated beside
-every Top-k(N), and the plain ensemble beside every choice by sample: the article has neither.
+The schedule is the papers' steps: under one that ends near 0, as the data sets' own may, outputs stand
+still in the last epoch but for round-off. Several pools of models, each from seeds of its own; the shares are
+means over pools. Chance is stated beside every Top-k(N), and the plain ensemble beside every choice by
+sample: the article has neither.
 
     python benchmarks/model_selection.py [--dataset NAME] [--models N] [--pools N]
         [--labelled SHARE ...] [--predicted-loss] [--set KEY=VALUE] [--runs DIR] [--json] [--out FILE]
@@ -60,7 +62,10 @@ def means(pools: list[dict[str, Any]]) -> dict[str, Any]:
         "gaps": {
             gap: {
                 "model_level": levels(pools, "gaps", gap, "model_level"),
-                "sample_level": mean_of(pools, "gaps", gap, "sample_level"),
+                **{
+                    key: mean_of(pools, "gaps", gap, key)
+                    for key in ("sample_level", "mean_discrepancy", "round_off")
+                },
             }
             for gap in first["gaps"]
         },
@@ -69,7 +74,9 @@ def means(pools: list[dict[str, Any]]) -> dict[str, Any]:
 
 def studied(labelled: float, options: argparse.Namespace) -> dict[str, Any]:
     """Run the study for all pools of models that are trained on this share of the items."""
-    config = load_config(options={"dataset": [options.dataset]}, settings=options.set)
+    config = load_config(
+        options={"dataset": [options.dataset]}, settings=["learner.schedule=multistep", *options.set]
+    )
     pools = []
     for seed in range(options.pools):
         folder = Path(options.runs) / f"model_selection-{options.dataset}-{labelled:g}-s{seed}"
@@ -137,7 +144,8 @@ def show(found: dict[str, Any]) -> None:
     print(f"ensemble {found['ensemble']:.2%}, any right {found['any_right']:.2%}")
     for gap, level in found["gaps"].items():
         shares = "".join(f"{level['model_level']['top'][top]['share']:12.1%}" for top in tops)
-        print(f"{gap:<18}{shares}{'':>12}{level['sample_level']:>12.2%}")
+        print(f"{gap:<18}{shares}{'':>12}{level['sample_level']:>12.2%}", end="")
+        print(f"  mean {level['mean_discrepancy']:.1e}, {level['round_off']:.0%} round-off")
 
 
 if __name__ == "__main__":

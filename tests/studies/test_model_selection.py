@@ -74,6 +74,8 @@ def test_the_choices_are_those_worked_out_by_hand():
     assert found["sample_level"]["least_confidence"] == 1.0  # models 1 and 2
     assert found["sample_level"]["tod"] == 0.5  # models 2 and 1
     assert found["gaps"]["epoch"]["sample_level"] == 0.5
+    assert found["gaps"]["epoch"]["mean_discrepancy"] == pytest.approx((0.32 + 0.02 + 0.32) / 6)
+    assert found["gaps"]["epoch"]["round_off"] == 0.5  # three of six did not move
 
 
 def test_a_study_measures_every_model_and_states_chance(study):
