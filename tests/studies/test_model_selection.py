@@ -76,6 +76,9 @@ def test_the_choices_are_those_worked_out_by_hand():
     assert found["gaps"]["epoch"]["sample_level"] == 0.5
     assert found["gaps"]["epoch"]["mean_discrepancy"] == pytest.approx((0.32 + 0.02 + 0.32) / 6)
     assert found["gaps"]["epoch"]["round_off"] == 0.5  # three of six did not move
+    [note] = found["notes"]
+    assert "50% over 'epoch'" in note
+    assert "learner.schedule=multistep" in note
 
 
 def test_a_study_measures_every_model_and_states_chance(study):

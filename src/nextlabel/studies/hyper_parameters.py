@@ -1,4 +1,4 @@
-"""The weight lambda of the TOD loss and the decay alpha of its teacher, varied one at a time. No torch.
+"""The weight lambda of the TOD loss and the decay alpha of its teacher, varied one at a time.
 
 It makes the configurations, which run like any other, and collects their rows; it runs nothing itself.
 

@@ -1,4 +1,4 @@
-"""How well scores estimate true losses, as series for figures, read off audits. No torch.
+"""How well scores estimate true losses, as series for figures, read off audits.
 
 Knows files of a run directory and means over seeds; neither how an audit is made nor how a figure is drawn.
 """

@@ -21,7 +21,6 @@ from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
-from scipy.stats import rankdata
 from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
@@ -43,6 +42,7 @@ from nextlabel.studies.selection import (
     SAMPLE_SCORES,
     discrepancy_scores,
     picked_by_sample,
+    rank_correlation,
     sample_scores,
     top_k_of_n,
 )
@@ -243,7 +243,7 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
         ``gaps``: both for the discrepancy at every gap; beside them ``mean_discrepancy``, over models and
         items, and ``round_off``, the share of models and items that moved less than arithmetic can tell. A
         schedule that ends near a learning rate of 0, such as ``cosine`` and ``one_cycle``, makes short gaps
-        all round-off; the article's drops to a tenth only.
+        all round-off; the article's drops to a tenth only. ``notes``: a sentence where that happened.
     """
     log_probs_mnc = torch.stack([one.log_probs for one in judged])
     predicted_mn = log_probs_mnc.argmax(2)
@@ -284,6 +284,7 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
         "sample_level": {name: level["sample_level"] for name, level in found.items() if len(level) > 1},
         "score_formulas": {**SAMPLE_SCORES, DISCREPANCY: "||p_now - p_before||^2"},
         "gaps": at_gaps,
+        "notes": _notes(at_gaps),
     }  # fmt: skip
 
 
@@ -294,14 +295,18 @@ def _model_level(
     for k, n in TOP:
         if n <= len(scores):
             tops[f"{k}({n})"] = vars(top_k_of_n(scores, quality, k=k, n=n, limit=subsets, rng=rng))
-    return {"top": tops, "rank_correlation": _rank_correlation([-score for score in scores], quality)}
+    return {"top": tops, "rank_correlation": rank_correlation([-score for score in scores], quality)}
 
 
-def _rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    if len(set(first)) < 2 or len(set(second)) < 2:
-        return None
-    ranks = torch.stack([torch.from_numpy(rankdata(values)) for values in (first, second)])
-    return float(torch.corrcoef(ranks)[0, 1])
+def _notes(at_gaps: Mapping[str, Tree]) -> list[str]:
+    still = [gap for gap, level in at_gaps.items() if level["round_off"] > 0.1]
+    if not still:
+        return []
+    shares = ", ".join(f"{at_gaps[gap]['round_off']:.0%} over '{gap}'" for gap in still)
+    return [
+        f"Movements as small as the rounding of float32: {shares}. There the discrepancy ranks noise: the "
+        "learning rate was nearly 0. The article's schedule is learner.schedule=multistep."
+    ]
 
 
 @dataclass

@@ -15,13 +15,22 @@ from itertools import combinations
 
 import torch
 from jaxtyping import Float, Int
+from scipy.stats import rankdata
 from torch import Tensor
 
 from nextlabel.discrepancy import output_discrepancy
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.maths.entropy import entropy, least_confidence, margin
 
-__all__ = ["SAMPLE_SCORES", "Hits", "discrepancy_scores", "picked_by_sample", "sample_scores", "top_k_of_n"]
+__all__ = [
+    "SAMPLE_SCORES",
+    "Hits",
+    "discrepancy_scores",
+    "picked_by_sample",
+    "rank_correlation",
+    "sample_scores",
+    "top_k_of_n",
+]
 
 SAMPLE_SCORES: Mapping[str, str] = {
     "least_confidence": "1 - p_1",
@@ -140,3 +149,11 @@ def picked_by_sample(
     smallest = scores_mn.amin(0)
     first = (scores_mn == smallest).to(torch.int64).argmax(0)  # argmin alone promises no order among equals
     return predicted_mn.gather(0, first[None])[0]
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation, in [-1, 1]; None where either is constant and there is none."""
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return None
+    ranks = torch.stack([torch.from_numpy(rankdata(values)) for values in (first, second)])
+    return float(torch.corrcoef(ranks)[0, 1])
