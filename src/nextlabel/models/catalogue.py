@@ -42,6 +42,19 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
             when="pictures of about 224 x 224 pixels, from new or from torchvision's weights",
             citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
         ),
+        Card(
+            "small_fcn",
+            "nextlabel.models.small_fcn:SmallFcn",
+            cost="O(pixels * width^2); at width 32 some 240,000 parameters",
+            when="segmentation of pictures of about 128 x 128 pixels on a CPU",
+        ),
+        Card(
+            "drn_d_22",
+            "nextlabel.models.drn:DrnD22",
+            cost="O(pixels * width^2); at width 16 15.9 million parameters with 19 classes",
+            when="segmentation of large pictures, as on Cityscapes in the TOD papers",
+            citation="Yu, Koltun, Funkhouser. Dilated Residual Networks. CVPR 2017",
+        ),
     ),
 )
 """The models that can be named in configurations."""

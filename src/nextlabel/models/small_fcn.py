@@ -1,0 +1,99 @@
+"""A small fully convolutional network with outputs for every pixel. Knows nothing of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
+
+__all__ = ["STRIDE", "SmallFcn"]
+
+NAME = "small_fcn"
+
+STRIDE = 4
+"""Pixels of the picture to one position of the last map, along each axis."""
+
+
+@final
+class SmallFcn(nn.Module):
+    """Map pictures to raw class outputs of each pixel: an encoder of stride 4, a skip to its first stage.
+
+    A network for CPU studies and tests, in the manner of Jonathan Long, Evan Shelhamer, Trevor Darrell: Fully
+    Convolutional Networks for Semantic Segmentation, CVPR 2015, not a published one. 3 x 3 convolutions with
+    batch norm and ReLU: one of w channels with stride 2, one of 2 w with stride 2, two of 4 w with dilation 1
+    and 2; 1 x 1 convolutions of the last maps and of the first stage give C classes each, the last maps' are
+    interpolated bilinearly by 2 and added to the first stage's, and the sum is interpolated by 2.
+
+    Args:
+        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures; height and
+            width are multiples of 4. Other such sizes can be given to a call.
+        classes: C, the number of classes of a pixel.
+        width: w, channels of the first convolution; embeddings have D = 4 * width features. With 32 it has
+            some 240,000 parameters.
+
+    Raises:
+        ConfigurationError: The input is not a picture whose sides are multiples of 4, or an option is out of
+            range.
+    """
+
+    def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 32) -> None:
+        super().__init__()
+        channels, *sides = picture_shape(input_shape, model=NAME, least=STRIDE)
+        check_sizes(model=NAME, classes=classes, width=width)
+        if any(side % STRIDE for side in sides):
+            raise ConfigurationError(
+                f"the model '{NAME}' needs height and width to be multiples of {STRIDE}, but got pictures of "
+                f"shape {tuple(input_shape)}; crop or pad them"
+            )
+        self.first = nn.Sequential(*_convolution(channels, width, stride=2))
+        self.rest = nn.Sequential(
+            *_convolution(width, 2 * width, stride=2),
+            *_convolution(2 * width, 4 * width),
+            *_convolution(4 * width, 4 * width, dilation=2),
+        )
+        self.skip = nn.Conv2d(width, classes, 1)
+        self.head = nn.Conv2d(4 * width, classes, 1)
+
+    def forward_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of the first stage and the last, at a half and a quarter of the picture's sides.
+
+        Raises:
+            DataError: The pictures' sides are not multiples of 4.
+        """
+        if any(side % STRIDE for side in x.shape[-2:]):
+            raise DataError(
+                f"the model '{NAME}' needs height and width to be multiples of {STRIDE}, but got a batch of "
+                f"shape {tuple(x.shape)}; crop or pad them"
+            )
+        first = self.first(with_channels(x))
+        return first, self.rest(first)
+
+    def forward_head(self, x: tuple[Tensor, Tensor], pre_logits: bool = False) -> Tensor:
+        """Return (B, D) means over positions if ``pre_logits``, else (B, C, height, width) raw outputs.
+
+        Args:
+            x: What :meth:`forward_features` returned.
+            pre_logits: Whether to give embeddings of whole pictures instead of outputs of pixels.
+        """
+        first, last = x
+        if pre_logits:
+            return last.mean((2, 3))
+        return _doubled(self.skip(first) + _doubled(self.head(last)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the (B, C, height, width) raw outputs of all pixels of a batch of pictures."""
+        return self.forward_head(self.forward_features(x))
+
+
+def _doubled(maps: Tensor) -> Tensor:
+    return functional.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _convolution(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, dilation, dilation, bias=False)
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
