@@ -27,6 +27,9 @@ NAMES = (
     "qbc",
     "core_gcn",
     "uncertain_gcn",
+    "dense_cod",
+    "dense_entropy",
+    "dense_margin",
 )
 SHORT = {"core_gcn": {"steps": 10}, "uncertain_gcn": {"steps": 10}}
 

@@ -12,7 +12,7 @@ from nextlabel.pool import Pool
 
 __all__ = ["Task", "check_counts", "check_task", "checked_labels"]
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "segmentation"]
 
 
 def check_task(task: str) -> None:
@@ -38,7 +38,7 @@ def check_counts(x: Pool, y: Tensor) -> None:
 
 
 def checked_labels(x: Pool, y: Tensor, *, task: Task, classes: int) -> Tensor:
-    """Return the labels as int64 class indices, or as float32 targets in regression.
+    """Return int64 class indices, float32 targets in regression, or in segmentation the labels as they are.
 
     Args:
         x: The L labelled items.
@@ -52,6 +52,8 @@ def checked_labels(x: Pool, y: Tensor, *, task: Task, classes: int) -> Tensor:
     check_counts(x, y)
     if task == "regression":
         return _finite(x, y)
+    if task == "segmentation":  # the objective finds the masks in the batches
+        return y
     if y.dtype == torch.bool or torch.is_floating_point(y) or torch.is_complex(y):
         raise LabelsError(
             f"class labels must be integers, but are {y.dtype}; for real targets use task='regression'"

@@ -26,7 +26,7 @@ __all__ = ["bind", "example_outputs", "new_network", "new_objective"]
 
 
 def new_network(
-    model: Callable[[], nn.Module] | nn.Module, *, seed: int, embedding_layer: str | None
+    model: Callable[[], nn.Module] | nn.Module, *, seed: int, embedding_layer: str | None, dense: bool = False
 ) -> ModuleNetwork:
     """Return a network of one's own: nothing that is done to it reaches the user's module.
 
@@ -35,6 +35,7 @@ def new_network(
             module, which is copied.
         seed: Of the weights.
         embedding_layer: As of :class:`ModuleNetwork`.
+        dense: Whether it gives outputs for every pixel.
 
     Raises:
         ContractError: The function returned no module.
@@ -47,7 +48,9 @@ def new_network(
             raise ContractError(
                 f"the model function must return an nn.Module, but returned {type(made).__name__}"
             )
-        return ModuleNetwork(copy.deepcopy(made), embedding_layer=embedding_layer)
+        network = ModuleNetwork(copy.deepcopy(made), embedding_layer=embedding_layer)
+        network.dense = dense
+        return network
 
 
 def new_objective(
@@ -94,7 +97,8 @@ def example_outputs(
 
     Args:
         network: Left in evaluation mode, and set to give what the objective wants.
-        objective: Says so by ``uses_embeddings`` and ``uses_stages``.
+        objective: Says so by ``uses_embeddings`` and ``uses_stages``; one whose batches hold more than inputs
+            has a method ``inputs`` that takes these out.
         batch: Loads the items, on the device.
         task: What the outputs have to be fit for.
         engine: Where.
@@ -110,10 +114,11 @@ def example_outputs(
         isolated_rng(derive(seed, "example"), engine.device),
         torch.no_grad(),
     ):  # items of a data set may draw as well
-        forward: Forward = network(batch())
+        inputs: Callable[[Tensor], Tensor] = getattr(objective, "inputs", lambda items: items)
+        forward: Forward = network(inputs(batch()))
     outputs = forward.outputs.shape[1]
-    if (task == "classification") != (outputs > 1):
-        wanted = "one output a class, at least 2" if task == "classification" else "1 output"
+    if (task == "regression") == (outputs > 1):
+        wanted = "1 output" if task == "regression" else "one output a class, at least 2"
         raise ContractError(f"task='{task}' needs a model with {wanted}, but it has {outputs}")
     return forward
 

@@ -29,6 +29,7 @@ class ModuleNetwork(nn.Module):
         embedding_layer: Dotted name of a layer as in ``module.named_modules()``, e.g. ``"layer4"``.
 
     Attributes:
+        dense: Whether outputs are (B, C, height, width), one for every pixel.
         with_embeddings: Whether a call also computes embeddings; set it to what is needed.
         with_stages: Whether a call also returns the features after each stage, as the module's
             ``forward_stages`` gives them; its last stage must be what ``forward_head`` takes.
@@ -45,6 +46,7 @@ class ModuleNetwork(nn.Module):
                 raise UnknownNameError("layer of the model", embedding_layer, layers)
         self.module = module
         self.embedding_layer = embedding_layer
+        self.dense = False
         self.with_embeddings = False
         self.with_stages = False
 
@@ -125,9 +127,11 @@ class ModuleNetwork(nn.Module):
                 f"the model must return a tensor of raw outputs, but returned {type(outputs).__name__}; "
                 "wrap it in a module that picks the outputs"
             )
-        if outputs.ndim != 2 or len(outputs) != batch or not torch.is_floating_point(outputs):
+        axes = 4 if self.dense else 2
+        if outputs.ndim != axes or len(outputs) != batch or not torch.is_floating_point(outputs):
+            wanted = f"({batch}, outputs{', height, width' if self.dense else ''})"
             raise ContractError(
-                f"the model must return raw outputs of shape ({batch}, outputs) for {batch} items, but "
+                f"the model must return raw outputs of shape {wanted} for {batch} items, but "
                 "returned "
                 f"shape {tuple(outputs.shape)} of {outputs.dtype}"
             )

@@ -74,7 +74,8 @@ class TorchLearner:
             itself. It maps a batch to (B, C) raw outputs, in regression to (B, 1).
         objective: The training loss: a name in the catalogue, or a function that returns a new objective.
         objective_options: Options of the objective.
-        task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``.
+        task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
+            ``"segmentation"`` is for :class:`~nextlabel.learners.dense.DenseLearner` to choose.
         epochs: Passes over the labelled items in one fit.
         batch_size: Labelled items in a step, and as many unlabelled ones where the objective uses them.
         optimizer: A name, or a function of the parameters.
@@ -352,7 +353,8 @@ class TorchLearner:
         return self._network
 
     def _fresh_network(self, seed: int) -> ModuleNetwork:
-        return new_network(self._model, seed=seed, embedding_layer=self.embedding_layer)
+        dense = self.task == "segmentation"
+        return new_network(self._model, seed=seed, embedding_layer=self.embedding_layer, dense=dense)
 
     def _starting_network(self, seed: int) -> ModuleNetwork:
         if self.start == "cold" or self._network is None:

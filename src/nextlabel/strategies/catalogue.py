@@ -153,6 +153,32 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, "
             "CVPR 2021",
         ),
+        Card(
+            "dense_cod",
+            "nextlabel.strategies.dense:DenseCod",
+            needs=("extra:mean_discrepancy", "extra:mean_gini", "extra:has_previous"),
+            cost="O(N) after two passes over the pool, of this cycle's model and of the last one's",
+            when="segmentation with a warm-started model",
+            citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
+            "Discrepancy, ICCV 2021",
+        ),
+        Card(
+            "dense_entropy",
+            "nextlabel.strategies.dense:DenseEntropy",
+            needs=("extra:mean_entropy",),
+            cost="O(N)",
+            when="segmentation, as the plain measure of uncertainty",
+            citation="Shannon, A Mathematical Theory of Communication, Bell System Technical Journal, 1948",
+        ),
+        Card(
+            "dense_margin",
+            "nextlabel.strategies.dense:DenseMargin",
+            needs=("extra:mean_margin",),
+            cost="O(N)",
+            when="segmentation, where two classes compete for a pixel",
+            citation="Scheffer, Decomain, Wrobel, Active Hidden Markov Models for Information Extraction, "
+            "IDA 2001",
+        ),
     ),
 )
 """Every known strategy; other packages add theirs by an entry point of the group ``nextlabel.strategies``."""

@@ -1,0 +1,90 @@
+"""Strategies of segmentation score by what the learner made of an item's pixels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nextlabel.errors import ConfigurationError
+from nextlabel.selection import score, select
+from nextlabel.strategies.dense import DenseCod, DenseEntropy, DenseMargin
+from nextlabel.testing.strategies import check_strategy
+
+FIELDS = {
+    "mean_discrepancy": [0.1, 0.3, 0.2],
+    "mean_distance": [0.2, 0.1, 0.3],
+    "max_discrepancy": [0.3, 0.4, 0.9],
+    "mean_gini": [0.5, 0.1, 0.2],
+    "max_gini": [0.1, 0.2, 0.6],
+}
+
+
+def scored(strategy, previous, **options):
+    extra = {name: torch.tensor(values) for name, values in FIELDS.items()}
+    extra["has_previous"] = torch.full((3,), float(previous))
+    return score(strategy, extra=extra, **options)
+
+
+@pytest.mark.parametrize("form", ["half_squared", "l2"])
+@pytest.mark.parametrize("aggregate", ["mean", "max"])
+@pytest.mark.parametrize("first_cycle", ["least_confident", "initial", "random"])
+def test_dense_cod_conforms_with_every_option(form, aggregate, first_cycle):
+    check_strategy(lambda: DenseCod(form=form, aggregate=aggregate, first_cycle=first_cycle))
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({}, "mean_discrepancy"),
+        ({"form": "l2"}, "mean_distance"),
+        ({"aggregate": "max"}, "max_discrepancy"),
+    ],
+)
+def test_with_a_previous_cycle_the_score_is_how_far_pixels_moved(options, field):
+    assert scored("dense_cod", True, **options).tolist() == pytest.approx(FIELDS[field])
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({}, "mean_gini"),
+        ({"aggregate": "max"}, "max_gini"),
+        ({"first_cycle": "initial"}, "mean_discrepancy"),
+    ],
+)
+def test_the_first_cycle_is_scored_by_its_own_rule(options, field):
+    assert scored("dense_cod", False, **options).tolist() == pytest.approx(FIELDS[field])
+
+
+def test_a_random_first_cycle_draws_and_later_ones_do_not():
+    one, two = (scored("dense_cod", False, first_cycle="random", seed=seed) for seed in (0, 1))
+    assert one.tolist() != two.tolist()
+    assert scored("dense_cod", True, first_cycle="random").tolist() == pytest.approx(
+        FIELDS["mean_discrepancy"]
+    )
+
+
+def test_entropy_and_margin_take_the_least_certain_pictures_first():
+    values = torch.tensor([0.2, 0.6, 0.4])
+    assert select("dense_entropy", 2, extra={"mean_entropy": values}).tolist() == [1, 2]
+    assert select("dense_entropy", 1, extra={"max_entropy": values}, aggregate="max").tolist() == [1]
+    assert select("dense_margin", 2, extra={"mean_margin": values}).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: DenseCod(form="l3"), "option 'form' of strategy 'dense_cod' must be"),
+        (lambda: DenseCod(aggregate="sum"), "option 'aggregate' of strategy 'dense_cod'"),
+        (lambda: DenseCod(first_cycle="least_confidence"), "did you mean 'least_confident'"),
+        (lambda: DenseEntropy(aggregate="median"), "option 'aggregate' of strategy 'dense_entropy'"),
+    ],
+)
+def test_unknown_options_are_refused(make, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        make()
+
+
+def test_they_need_what_only_segmentation_gives():
+    for strategy in (DenseCod(), DenseEntropy(), DenseMargin()):
+        assert all(need.startswith("extra:") for need in strategy.needs)
