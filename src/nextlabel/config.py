@@ -109,6 +109,9 @@ class LearnerConfig(_Strict):
     normalise: list[list[float]] | None = Field(
         default=None, description="Mean and standard deviation of every channel, of inputs in [0, 1]."
     )
+    crop: int | None = Field(
+        default=None, ge=1, description="Side of the random window that segmentation trains on, in pixels."
+    )
     channels_last: bool | None = Field(default=None, description="Memory layout of picture networks.")
     compile: bool | Literal["auto"] | None = Field(
         default=None, description="Whether torch compiles the network; auto does so on a GPU."

@@ -18,11 +18,13 @@ from torch.nn.functional import nll_loss
 
 from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
+from nextlabel.bench.dense import run_dense_cell
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import main_learner, make_learner
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ContractError
 from nextlabel.learners.device import Engine
@@ -49,6 +51,9 @@ def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], N
     """
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    if isinstance(data, DenseData):
+        run_dense_cell(cell, data, folder, advance)
+        return
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))

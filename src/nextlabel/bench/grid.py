@@ -12,6 +12,7 @@ from typing import Any
 
 from nextlabel.config import Device, ExperimentConfig, LearnerConfig, differences, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
 from nextlabel.models.catalogue import MODELS
@@ -219,7 +220,7 @@ def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, 
 
 
 def _check_learners(
-    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData]
+    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData | DenseData]
 ) -> None:
     """Make the learners that settings or strategies change, so that what cannot be made is refused now.
 
@@ -271,7 +272,7 @@ def _check_names(config: ExperimentConfig) -> None:
         make_scorers(config.audit)
 
 
-def _recipe(config: ExperimentConfig, data: LabelledData) -> dict[str, Any]:
+def _recipe(config: ExperimentConfig, data: LabelledData | DenseData) -> dict[str, Any]:
     """Return the data set's own recipe with the configuration's settings laid over it."""
     own = dict(data.recipe)
     given = {key: value for key, value in config.learner.recorded().items() if value is not None}

@@ -13,8 +13,10 @@ from typing import Any
 
 from nextlabel.bench.audit import audit_needs, make_scorers
 from nextlabel.bench.grid import Cell
+from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError, listed
+from nextlabel.learners.dense import DENSE_EXTRA
 from nextlabel.learners.device import Engine
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.catalogue import MODELS
@@ -24,7 +26,7 @@ from nextlabel.registry import Card, Registry
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
-__all__ = ["COMPANIONS", "DROPOUT", "main_learner", "make_learner", "needs_of"]
+__all__ = ["COMPANIONS", "DROPOUT", "for_device", "main_learner", "make_learner", "needs_of"]
 
 Options = dict[str, Any]  # Any: what TOML may hold
 
@@ -50,7 +52,9 @@ Srivastava et al., Dropout, JMLR 2014: close to optimal for hidden units over a 
 """
 
 
-def make_learner(cell: Cell, data: LabelledData, *, more_needs: frozenset[str] = frozenset()) -> Learner:
+def make_learner(
+    cell: Cell, data: LabelledData | DenseData, *, more_needs: frozenset[str] = frozenset()
+) -> Learner:
     """Return the untrained learner of a cell.
 
     Args:
@@ -62,7 +66,12 @@ def make_learner(cell: Cell, data: LabelledData, *, more_needs: frozenset[str] =
         ConfigurationError: A setting of the model, its training or its company cannot be used.
     """
     needs = needs_of(cell) | more_needs
+    if isinstance(data, DenseData):
+        from nextlabel.bench.dense import make_dense_learner  # which imports this module
+
+        return make_dense_learner(cell, data, needs)
     options = dict(cell.learner)
+    _check_not_dense(cell, needs)
     company: dict[str, Options] = {
         name: dict(of) for name, of in options.pop("companion_options", {}).items()
     }
@@ -81,7 +90,7 @@ def make_learner(cell: Cell, data: LabelledData, *, more_needs: frozenset[str] =
             "give each a cell of its own"
         )
     objective, objective_options = _objective(cell, needs, company)
-    options = _for_device(options, cell.device)
+    options = for_device(options, cell.device)
     learner = TorchLearner(
         new_model,
         objective=objective,
@@ -129,7 +138,7 @@ def _objective(cell: Cell, needs: frozenset[str], company: Mapping[str, Options]
     return LOSS_MODULE, {**beside, **company.get(LOSS_MODULE, {})}
 
 
-def _for_device(options: Options, device: str) -> Options:
+def for_device(options: Options, device: str) -> Options:
     """Resolve what depends on the device: half precision and compilation pay on a GPU alone."""
     options = dict(options)
     automatic = [name for name in ("mixed_precision", "compile") if options.get(name) == "auto"]
@@ -138,6 +147,19 @@ def _for_device(options: Options, device: str) -> Options:
         options |= {"mixed_precision": "fp16" if gpu else "no"} if "mixed_precision" in automatic else {}
         options |= {"compile": gpu} if "compile" in automatic else {}
     return options
+
+
+def _check_not_dense(cell: Cell, needs: frozenset[str]) -> None:
+    if dense := sorted(needs & {f"extra:{name}" for name in DENSE_EXTRA}):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy}' needs {listed(dense)}, which only segmentation gives, but "
+            f"'{cell.dataset}' has one class an item; use the strategy without 'dense_'"
+        )
+    if "crop" in cell.learner:
+        raise ConfigurationError(
+            f"the setting 'learner.crop' is for segmentation, but '{cell.dataset}' has one class an item; "
+            "use the augmentation 'random_crop'"
+        )
 
 
 def _check_company(company: Mapping[str, Options]) -> None:

@@ -130,7 +130,7 @@ def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list
 
 def _count(labels: Any, classes: int) -> list[int]:  # Any: an iterable of class indices
     counts = [0] * classes
-    for label in labels:
+    for label in labels if classes else ():  # of masks there are no classes of items
         counts[int(label)] += 1
     return counts
 

@@ -16,6 +16,7 @@ __all__ = ["as_records", "as_rich"]
 
 SHORT = {
     "final accuracy, %": "accuracy, %",
+    "final mean iou, %": "mean IoU, %",
     "area under curve, %": "area, %",
     "against random, points": "against random",
     "labels saved": "saved",

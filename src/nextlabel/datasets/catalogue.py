@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.registry import Card, Registry
 
@@ -9,7 +10,7 @@ __all__ = ["DATASETS"]
 
 TINY_IMAGES = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 
-DATASETS: Registry[LabelledData] = Registry(
+DATASETS: Registry[LabelledData | DenseData] = Registry(
     "data set",
     "nextlabel.datasets",
     (
@@ -95,6 +96,31 @@ DATASETS: Registry[LabelledData] = Registry(
             needs=("files",),
             cost="as many as there are; 3 x size x size colour",
             when="your own pictures in one folder a class, read one by one",
+        ),
+        Card(
+            "nuclei",
+            "nextlabel.datasets.nuclei:load",
+            needs=("files",),
+            cost="500 to label, 164 to test; 3 x 128 x 128 colours, masks of 2 classes",
+            when="segmentation on a CPU; its file is to be laid out by hand",
+            citation="J. C. Caicedo and others, Nucleus Segmentation across Imaging Experiments: the 2018 "
+            "Data Science Bowl, Nature Methods, 2019",
+        ),
+        Card(
+            "cityscapes",
+            "nextlabel.datasets.cityscapes:load",
+            needs=("files",),
+            cost="2,975 to label, 500 to test; 3 x 1,024 x 2,048 colours, masks of 19 classes",
+            when="segmentation on a GPU, as in the TOD papers; registration is needed to fetch it",
+            citation="M. Cordts and others, The Cityscapes Dataset for Semantic Urban Scene Understanding, "
+            "CVPR 2016",
+        ),
+        Card(
+            "mask_folder",
+            "nextlabel.datasets.mask_folder:load",
+            needs=("files",),
+            cost="a fifth to test; pictures of one size, masks as PNG files of class indices",
+            when="segmentation of your own pictures: folders images and masks, option classes",
         ),
     ),
 )

@@ -47,7 +47,7 @@ def learning_curves(section: Section, looks: Looks) -> Picture:
             level = 100 * reference.final.mean
             axes.axhline(level, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, dashes), label=name)
         _lines(axes, [_Line.of(curve, 100 * curve.accuracy_sp, looks) for curve in section.curves])
-        axes.set(xlabel="Labels", ylabel="Test accuracy, %")
+        axes.set(xlabel="Labels", ylabel=f"Test {section.metric}, %")
 
     several = any(len(curve.seeds) > 1 for curve in section.curves)
     seeds = (
@@ -66,7 +66,7 @@ def learning_curves(section: Section, looks: Looks) -> Picture:
         paint,
         title=f"Learning curves on {section.title}",
         caption=" ".join([seeds, *(_REFERENCES[c.strategy][1] for c in section.references)]),
-        description=f"Mean test accuracy from the fewest to the most labels: {ends}.",
+        description=f"Mean test {section.metric} from the fewest to the most labels: {ends}.",
         height=3.8,
     )
 

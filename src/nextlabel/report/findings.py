@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nextlabel.report.sections import BASELINE, Section
+from nextlabel.results import METRIC
 
 __all__ = ["details", "joined", "lead", "ratio_text"]
 
@@ -23,14 +24,12 @@ def lead(section: Section) -> str:
     if section.baseline is None:
         best = max(section.curves, key=lambda curve: curve.final.mean)
         return (
-            f"{where}, {best.strategy} ends highest with {100 * best.final.mean:.1f} % of the test items "
-            f"right, but without {BASELINE} nothing can be said of labels saved."
+            f"{where}, {best.strategy} ends highest with {_amount(section, best.final.mean)}, "
+            f"but without {BASELINE} nothing can be said of labels saved."
         )
     if not section.others:
-        final = 100 * section.baseline.final.mean
-        return (
-            f"{where}, {BASELINE} ends with {final:.1f} % of the test items right; no other strategy was run."
-        )
+        final = _amount(section, section.baseline.final.mean)
+        return f"{where}, {BASELINE} ends with {final}; no other strategy was run."
     if not section.against_random:
         return f"{where}, there is no learning curve to compare: one cycle only, or no seed in common."
     if all(comparison.p is None for comparison in section.against_random.values()):
@@ -54,7 +53,9 @@ def details(section: Section) -> tuple[str, ...]:
         len(unreached) < len(section.saved) or len(open_) < len(tested)
     ):  # else the lead says it
         verb = "does" if len(unreached) == 1 else "do"
-        sentences.append(f"On average, {joined(unreached)} {verb} not reach {BASELINE}'s final accuracy.")
+        sentences.append(
+            f"On average, {joined(unreached)} {verb} not reach {BASELINE}'s final {section.metric}."
+        )
     return (*sentences, *_among_the_others(section))
 
 
@@ -72,6 +73,12 @@ def joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _amount(section: Section, share: float) -> str:
+    if section.metric == METRIC:
+        return f"{100 * share:.1f} % of the test items right"
+    return f"a {section.metric} of {100 * share:.1f} %"
+
+
 def _compared(section: Section) -> str:
     ahead = [name for name, comparison in section.against_random.items() if comparison.sign > 0]
     behind = [name for name, comparison in section.against_random.items() if comparison.sign < 0]
@@ -79,7 +86,7 @@ def _compared(section: Section) -> str:
     if reached:
         ratios = _ratios(section, reached)
         losers = f", while {_are(behind)} behind {BASELINE}" if behind else ""
-        return f"{BASELINE} needs {ratios} to get to {BASELINE}'s final accuracy{losers}"
+        return f"{BASELINE} needs {ratios} to get to {BASELINE}'s final {section.metric}{losers}"
     if ahead and behind:
         return f"{_are(ahead)} ahead of {BASELINE} over the whole curve and {_are(behind)} behind it"
     if ahead:
@@ -112,9 +119,9 @@ def _mean_ratios(section: Section) -> str:
     if not reached:
         names = [curve.strategy for curve in section.others]
         subject = f"{names[0]} does not reach" if len(names) == 1 else "no strategy reaches"
-        return f"{subject} {BASELINE}'s final accuracy"
+        return f"{subject} {BASELINE}'s final {section.metric}"
     ratios = _ratios(section, reached)
-    return f"{BASELINE} needs {ratios} to get to {BASELINE}'s final accuracy"
+    return f"{BASELINE} needs {ratios} to get to {BASELINE}'s final {section.metric}"
 
 
 def _ratios(section: Section, names: Sequence[str]) -> str:

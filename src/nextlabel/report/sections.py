@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
-from nextlabel.results import FULL_TRAINING, Row
+from nextlabel.results import FULL_TRAINING, METRIC, Row
 from nextlabel.statistics import (
     Interval,
     LabelsSaved,
@@ -133,6 +133,11 @@ class Section:
     def slug(self) -> str:
         """The title as a part of file names and links."""
         return slug(f"{self.dataset}-{self.objective}")
+
+    @property
+    def metric(self) -> str:
+        """What the accuracy is: ``accuracy``, or ``mean IoU`` on masks."""
+        return next((row.metric for curve in self.curves for row in curve.rows_sp[0]), METRIC)
 
     @property
     def baseline(self) -> Curve | None:

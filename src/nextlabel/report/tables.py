@@ -42,7 +42,7 @@ class Table:
 
 def summary_table(section: Section) -> Table:
     """Return what each strategy reached and what it was worth against random."""
-    headers: tuple[str, ...] = ("Strategy", "Labels", "Final accuracy, %", "Area under curve, %")
+    headers: tuple[str, ...] = ("Strategy", "Labels", f"Final {section.metric}, %", "Area under curve, %")
     if section.baseline is not None:
         headers += (f"Against {BASELINE}, points", "p", "Labels saved")
     rows = tuple(_summary_row(section, curve) for curve in (*section.curves, *section.references))

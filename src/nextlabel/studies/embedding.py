@@ -22,6 +22,7 @@ from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import main_learner, make_learner
 from nextlabel.config import read_toml
 from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.dense_data import DenseData
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.events import State
 from nextlabel.ledger import Ledger
@@ -90,6 +91,8 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
     """
     cell = read_cell(folder)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    if isinstance(data, DenseData):
+        raise DataError(f"a map shows one class an item, but '{cell.dataset}' has masks; choose another cell")
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
         training, parts = _parts(ledger.state, data.ids, cycle, folder)
     learner = make_learner(cell, data)

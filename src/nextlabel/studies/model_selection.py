@@ -28,6 +28,7 @@ from nextlabel.bench.grid import amount, make_grid
 from nextlabel.bench.making import make_learner
 from nextlabel.config import ExperimentConfig, differences
 from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -141,6 +142,10 @@ def run_model_selection(
     [cell] = make_grid(ExperimentConfig.model_validate({**config.model_dump(), **plain})).cells
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    if isinstance(data, DenseData):
+        raise ConfigurationError(
+            f"model selection is studied on one class an item, but '{cell.dataset}' has masks; choose another"
+        )
     needs = frozenset({"log_probs", *(f"snapshot:{Moment.parse(gap).name}" for gap in gaps)})
     needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
     settings = {

@@ -1,0 +1,190 @@
+"""A cell on segmentation data: masks for labels, mean intersection over union for accuracy.
+
+Knows nothing of the other cells, of processes or of how results are shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nextlabel.bench.audit import loss_estimate
+from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
+from nextlabel.bench.grid import Cell
+from nextlabel.bench.making import for_device, needs_of
+from nextlabel.bench.outcome import finish
+from nextlabel.campaign import Budget, Campaign, Query
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.errors import ConfigurationError, ContractError, listed
+from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
+from nextlabel.learners.device import Engine
+from nextlabel.learners.pixels import PIXEL_MOVES
+from nextlabel.maths.masks import labelled_share
+from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
+from nextlabel.models.catalogue import MODELS
+from nextlabel.pool import Pool
+from nextlabel.progress import Advance
+from nextlabel.seeds import derive
+from nextlabel.types import ItemId, Learner
+
+__all__ = ["MEAN_IOU", "make_dense_learner", "run_dense_cell"]
+
+MEAN_IOU = "mean IoU"
+"""What the column ``metric`` of segmentation results says."""
+
+Metrics = dict[str, Any]  # Any: JSON
+
+
+def run_dense_cell(
+    cell: Cell, data: DenseData, folder: Path, advance: Callable[[int, str, int, int], None]
+) -> None:
+    """Run a cell to its end, or on from where it was killed, and mark it finished.
+
+    An item's label in the ledger is the share of its pixels that have a class: what was paid for. Its mask
+    stays with the data.
+
+    Args:
+        cell: The campaign to run.
+        data: Its data set.
+        folder: Where to keep it.
+        advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+    """
+    torch.set_num_threads(cell.threads)
+    trial = _Trial(cell, data, folder)
+    campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
+    campaign.run(trial.answers, until=Budget(cycles=cell.cycles))
+    finish(folder, cell, campaign.state, dict.fromkeys(data.ids, 1.0), ())
+
+
+def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:
+    """Return the untrained learner of a cell.
+
+    Args:
+        cell: The cell.
+        data: Its data set.
+        needs: What the cell's strategy needs.
+
+    Raises:
+        ConfigurationError: A setting cannot be used, or is not for segmentation.
+    """
+    _check(cell, needs)
+    options = for_device(dict(cell.learner), cell.device)
+    name, model_options = options.pop("model"), dict(options.pop("model_options"))
+    new_model = partial(
+        MODELS.create, name, input_shape=data.input_shape, classes=len(data.classes), **model_options
+    )
+    new_model()  # an option that the model does not have is refused here, not in a training
+    compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
+    return DenseLearner(
+        new_model,
+        data.masks_by_id,
+        classes=len(data.classes),
+        objective=cell.objective,
+        objective_options=dict(cell.objective_options),
+        device=cell.device,
+        moments=("initial",) if compares else (),
+        **options,
+    )
+
+
+def _check(cell: Cell, needs: frozenset[str]) -> None:
+    known = {"embeddings", "labelled_embeddings", "labels", *(f"extra:{name}" for name in DENSE_EXTRA)}
+    if foreign := sorted(needs - known):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy}' needs {listed(foreign)}, which segmentation does not give; use "
+            "dense_cod, dense_entropy, dense_margin, core_set or random"
+        )
+    if cell.learner.get("start") == "cold" and any(f"extra:{move}" in needs for move in PIXEL_MOVES):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy}' compares a model with that of the cycle before, which a cold "
+            "start forgets; use learner.start='warm'"
+        )
+    unfit = {
+        "audit": bool(cell.audit),
+        "label_noise": bool(cell.label_noise),
+        "learner.companion_options": bool(cell.learner.get("companion_options")),
+    }
+    for setting, given in unfit.items():
+        if given:
+            raise ConfigurationError(
+                f"the setting '{setting}' is not for segmentation, but '{cell.dataset}' has masks; leave it "
+                "out"
+            )
+
+
+@dataclass(frozen=True)
+class _Trial:
+    cell: Cell
+    data: DenseData
+    folder: Path
+
+    def answers(self, ids: Sequence[ItemId]) -> Mapping[ItemId, float]:
+        """Tell the share of each item's pixels that have a class."""
+        masks = self.data.masks_by_id
+        return {item: labelled_share(masks[item]) for item in ids}
+
+    def campaign(self, advance: Advance) -> Campaign:
+        pool = Pool(self.data.x, self.data.ids)
+        test = Pool(self.data.test_x, self.data.test_ids)
+        learner = make_dense_learner(self.cell, self.data, needs_of(self.cell))
+        campaign = Campaign(
+            self.folder,
+            pool,
+            learner,
+            "random" if self.cell.is_reference else self.cell.strategy,  # a reference asks nothing
+            strategy_options=self.cell.strategy_options,
+            batch_size=self.cell.batch_size,
+            start_size=self.cell.start_size,
+            subset_size=self.cell.subset_size,
+            seed=self.cell.seed,
+            evaluate=lambda trained: self.evaluate(trained, test),
+            audit=lambda query: self.audit(query, campaign),
+            advance=advance,
+        )
+        return campaign
+
+    def evaluate(self, learner: Learner, test: Pool) -> Metrics:
+        """Measure the model on whole test pictures, by one matrix over all their pixels with a class."""
+        found = _dense(learner).measure(test, self.data.test_masks_by_id, seed=self._seed)
+        overlap = intersection_over_union(found.confusion).tolist()
+        device = Engine(self.cell.device, "no").device
+        return {
+            "accuracy": mean_iou(found.confusion),
+            "metric": MEAN_IOU,
+            "loss": found.loss,
+            "pixel_accuracy": pixel_accuracy(found.confusion),
+            "class_iou": {  # None for a class that is neither there nor predicted
+                name: None if math.isnan(iou) else iou
+                for name, iou in zip(self.data.classes, overlap, strict=True)
+            },
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        }
+
+    def audit(self, query: Query, campaign: Campaign) -> Metrics:
+        """Compare a query with the candidates' true losses, and draw what was queried."""
+        rows = campaign.pool.rows_of(query.ids)
+        chosen = rows[query.choice.rows[:SHOWN]].tolist()
+        write_contact_sheet(
+            np.stack([np.asarray(self.data.x[row]) for row in chosen]),
+            self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
+        )
+        candidates = campaign.pool.subset(query.ids)
+        found = _dense(campaign.learner).measure(candidates, self.data.masks_by_id, seed=self._seed)
+        return dict(loss_estimate(found.losses, query.choice.rows, query.choice.scores))
+
+    @property
+    def _seed(self) -> int:
+        return derive(self.cell.seed, "predict")
+
+
+def _dense(learner: Learner) -> DenseLearner:
+    if not isinstance(learner, DenseLearner):
+        raise ContractError(f"segmentation needs a DenseLearner, but got {type(learner).__name__}")
+    return learner

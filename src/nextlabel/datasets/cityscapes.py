@@ -1,0 +1,109 @@
+"""Cityscapes: street scenes with fine masks of 19 classes, read from its own folders.
+
+Knows nothing of models and training. The pictures may not be passed on: everybody fetches them themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.files import Root, root_of
+from nextlabel.datasets.mask_files import MaskFiles, common_size
+from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.errors import DataError, listed
+from nextlabel.maths.masks import NO_CLASS
+
+__all__ = ["TRAIN_IDS", "load"]
+
+TRAIN_IDS: dict[str, int] = {
+    "road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19,
+    "traffic sign": 20, "vegetation": 21, "terrain": 22, "sky": 23, "person": 24, "rider": 25, "car": 26,
+    "truck": 27, "bus": 28, "train": 31, "motorcycle": 32, "bicycle": 33,
+}  # fmt: skip
+"""The 19 classes that count, in the benchmark's order, by their number in the files ``*_labelIds.png``; all
+other numbers are ignored. After the table of the benchmark's own scripts (M. Cordts and others, "The
+Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016)."""
+
+LARGEST_ID = 33
+"""The largest number that a file of label ids may hold."""
+
+# Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
+# hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs a cycle, random crops of 688 x 688, flips, no decay
+# and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository that
+# their segmentation builds on. A test picture of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
+RECIPE: dict[str, object] = {
+    "model": "drn_d_22",
+    "model_options": {},
+    "epochs": 40,
+    "batch_size": 4,
+    "optimizer": "adam",
+    "lr": 5e-4,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "augment": ["horizontal_flip"],
+    "crop": 688,
+    "normalise": [[0.290101, 0.328081, 0.286964], [0.182954, 0.186566, 0.184475]],
+    "scan_batch_size": 1,
+}
+
+
+def load(*, root: Root = None) -> DenseData:
+    """Load Cityscapes: the training pictures to label, the validation pictures to test.
+
+    Sizes are those of the folders; the whole data set has 2,975 and 500 pictures of 1,024 x 2,048 pixels.
+
+    Args:
+        root: The folder that holds ``leftImg8bit/{train,val}/<city>/*_leftImg8bit.png`` and
+            ``gtFine/{train,val}/<city>/*_gtFine_labelIds.png``; None for ``$NEXTLABEL_DATA/cityscapes``, else
+            ``~/.cache/nextlabel/cityscapes``.
+
+    Raises:
+        DataError: The folders are missing or empty, a picture has no mask, or sizes differ.
+    """
+    folder = root_of("cityscapes", root)
+    x, masks, ids = _part(folder, "train")
+    test_x, test_masks, test_ids = _part(folder, "val")
+    return DenseData(
+        name="cityscapes",
+        x=x,
+        masks=masks,
+        ids=ids,
+        test_x=test_x,
+        test_masks=test_masks,
+        test_ids=test_ids,
+        classes=tuple(TRAIN_IDS),
+        ignored=NO_CLASS,
+        licence="the Cityscapes terms: research and teaching, no passing on",
+        source="www.cityscapes-dataset.com, leftImg8bit_trainvaltest and gtFine_trainvaltest; pool is the "
+        "training part, test the validation part",
+        recipe=RECIPE,
+    )
+
+
+def _part(folder: Path, part: str) -> tuple[StreamedPictures, MaskFiles, tuple[str, ...]]:
+    pictures = sorted((folder / "leftImg8bit" / part).glob("*/*_leftImg8bit.png"))
+    if not pictures:
+        raise DataError(
+            f"the data set 'cityscapes' needs {folder}/leftImg8bit/{part}/<city>/*_leftImg8bit.png, but "
+            "there are none; register at www.cityscapes-dataset.com, fetch leftImg8bit_trainvaltest.zip and "
+            "gtFine_trainvaltest.zip, and extract both there"
+        )
+    names = [path.name.removesuffix("_leftImg8bit.png") for path in pictures]
+    masks = [
+        folder / "gtFine" / part / path.parent.name / f"{name}_gtFine_labelIds.png"
+        for path, name in zip(pictures, names, strict=True)
+    ]
+    missing = [str(path) for path in masks if not path.exists()]
+    if missing:
+        raise DataError(
+            f"every picture of the data set 'cityscapes' needs its mask, but {len(missing)} of {len(masks)} "
+            f"are not there: {listed(missing, limit=1)}; extract gtFine_trainvaltest.zip into {folder}"
+        )
+    size = common_size(pictures, masks)
+    table = np.full(256, NO_CLASS, dtype=np.uint8)
+    table[LARGEST_ID + 1 :] = NO_CLASS - 1  # no class and not ignored: a mask that holds it is refused
+    table[list(TRAIN_IDS.values())] = np.arange(len(TRAIN_IDS), dtype=np.uint8)
+    return StreamedPictures(pictures, tuple(names), size), MaskFiles(masks, size, table=table), tuple(names)

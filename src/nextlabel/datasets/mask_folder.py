@@ -1,0 +1,116 @@
+"""A folder of one's own pictures and masks as a data set for segmentation.
+
+Knows nothing of models and training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.files import Root, root_of
+from nextlabel.datasets.mask_files import MaskFiles, common_size
+from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.datasets.split import stratified_test_rows
+from nextlabel.errors import ConfigurationError, DataError, listed
+from nextlabel.maths.masks import NO_CLASS
+
+__all__ = ["load"]
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+
+RECIPE: dict[str, object] = {
+    "model": "small_fcn",
+    "model_options": {},
+    "epochs": 40,
+    "batch_size": 4,
+    "optimizer": "adam",
+    "lr": 5e-4,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "augment": ["horizontal_flip"],
+}
+
+
+def load(
+    *,
+    classes: Sequence[str],
+    root: Root = None,
+    ignored: int | None = NO_CLASS,
+    test: float = 0.2,
+    seed: int = 0,
+) -> DenseData:
+    """Load the pictures of ``root/images`` with the masks of the same stem in ``root/masks``.
+
+    Args:
+        classes: Names of the classes, in the order of their index in the masks.
+        root: The folder; None for ``$NEXTLABEL_DATA/mask_folder``, else ``~/.cache/nextlabel/mask_folder``.
+        ignored: What the masks, PNG files of one channel, hold at pixels without a class; None where all have
+            one.
+        test: Share in (0, 1) of the pictures for the test part, drawn by the stems' derived ranks.
+        seed: Another seed draws another test part.
+
+    Raises:
+        ConfigurationError: The share is outside (0, 1).
+        DataError: There are no pictures, one has no mask, or sizes differ.
+    """
+    folder = root_of("mask_folder", root)
+    if not 0 < test < 1:
+        raise ConfigurationError(f"test must be a share of the pictures in (0, 1), but is {test}")
+    pictures, masks = _pairs(folder)
+    size = common_size(pictures, masks)
+    ids = [path.stem for path in pictures]
+    count = max(1, round(test * len(ids)))
+    held_out = set(stratified_test_rows(np.zeros(len(ids), dtype=np.int64), ids, count, seed=seed).tolist())
+    pool = [row for row in range(len(ids)) if row not in held_out]
+    tests = sorted(held_out)
+
+    everything = StreamedPictures(pictures, tuple(ids), size)
+
+    def part(rows: list[int]) -> tuple[StreamedPictures, MaskFiles, tuple[str, ...]]:
+        x = everything.take(rows)
+        return x, MaskFiles([masks[row] for row in rows], size), x.ids
+
+    (x, y, names), (test_x, test_y, test_names) = part(pool), part(tests)
+    return DenseData(
+        name="mask_folder",
+        x=x,
+        masks=y,
+        ids=names,
+        test_x=test_x,
+        test_masks=test_y,
+        test_ids=test_names,
+        classes=tuple(classes),
+        ignored=ignored,
+        licence="your own",
+        source=str(folder),
+        recipe=RECIPE,
+    )
+
+
+def _pairs(folder: Path) -> tuple[list[Path], list[Path]]:
+    pictures = sorted(path for path in folder.glob("images/*") if path.suffix.lower() in SUFFIXES)
+    if len(pictures) < 2:
+        raise DataError(
+            f"the data set 'mask_folder' needs at least 2 pictures in {folder}/images, but there are "
+            f"{len(pictures)}; lay them there, and a mask of the same name, a PNG of class indices, in "
+            f"{folder}/masks"
+        )
+    stems = [path.stem for path in pictures]
+    if len(set(stems)) < len(stems):
+        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+        raise DataError(
+            f"pictures are told apart by their name without suffix, but in {folder}/images these come more "
+            f"than once: {listed(twice)}"
+        )
+    masks = [folder / "masks" / f"{stem}.png" for stem in stems]
+    missing = [path.stem for path in masks if not path.exists()]
+    if missing:
+        raise DataError(
+            f"every picture in {folder}/images needs a mask in {folder}/masks, but there is none for "
+            f"{listed(missing)}; a mask is a PNG of class indices with the picture's name"
+        )
+    return pictures, masks

@@ -1,0 +1,140 @@
+"""A benchmark on masks runs like any other: masks are labels, mean IoU is the accuracy."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nextlabel.bench.cell import run_cell
+from nextlabel.bench.experiment import Experiment
+from nextlabel.bench.grid import make_grid
+from nextlabel.bench.outcome import begin, is_finished, rows_of
+from nextlabel.config import load_config
+from nextlabel.errors import ConfigurationError
+from nextlabel.ledger import Ledger
+from nextlabel.report.findings import details, lead
+from nextlabel.report.reading import read_run
+from nextlabel.report.sections import summarise
+from nextlabel.report.tables import summary_table
+
+TINY = {"model": "small_fcn", "model_options": {"width": 4}, "epochs": 2, "lr": 0.01}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """14 pictures of 16 x 16 pixels, a bright square each; every second mask lacks a quarter of them."""
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (root / folder).mkdir()
+    for number in range(14):
+        picture = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+        mask = np.zeros((16, 16), dtype=np.uint8)
+        top, left = rng.integers(0, 8, 2)
+        picture[top : top + 8, left : left + 8] += 150
+        mask[top : top + 8, left : left + 8] = 1
+        if number % 2:
+            mask[:4] = 255
+        Image.fromarray(picture).save(root / "images" / f"p{number:02d}.png")
+        Image.fromarray(mask).save(root / "masks" / f"p{number:02d}.png")
+    return root
+
+
+def config(root, **options):
+    tables = {
+        "dataset": ["mask_folder"], "seeds": 1, "cycles": 3, "start": 3, "batch_size": 2, "device": "cpu",
+        "dataset_options": {"mask_folder": {"root": str(root), "classes": ["ground", "square"]}},
+        "learner": TINY,
+    }  # fmt: skip
+    return load_config(options={**tables, **options})
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory):
+    """Two finished cells, and their folder."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    experiment = Experiment.open(config(pictures, strategy=["dense_cod", "random"]), folder)
+    for cell in experiment.grid.cells:
+        begin(folder / "cells" / cell.name, cell)
+        run_cell(cell, folder / "cells" / cell.name, lambda *work: None)
+    experiment._write_results()
+    return experiment
+
+
+def test_rows_hold_the_mean_iou_of_the_whole_test_part(run):
+    for cell in run.grid.cells:
+        folder = run.folder / "cells" / cell.name
+        rows = rows_of(folder)
+        evaluations = json.loads((folder / "evaluations.json").read_text())
+        assert [row.n_labelled for row in rows] == [3, 5, 7]
+        for row, evaluation in zip(rows, evaluations, strict=True):
+            assert row.metric == "mean IoU"
+            assert list(evaluation["class_iou"]) == ["ground", "square"]
+            assert row.accuracy == pytest.approx(sum(evaluation["class_iou"].values()) / 2)
+            assert 0 <= evaluation["pixel_accuracy"] <= 1
+            assert row.loss > 0
+        assert rows[0].top_chance == pytest.approx(2 / 8)
+
+
+def test_the_first_cycle_is_the_same_for_every_strategy_and_scores_are_compared_with_true_losses(run):
+    cod, random = (rows_of(run.folder / "cells" / cell.name) for cell in run.grid.cells)
+    assert cod[0].accuracy == random[0].accuracy
+    assert all(row.loss_correlation is not None for row in cod[:2])
+    assert (cod[0].rows_forwarded, cod[1].rows_forwarded) == (8, 6)
+
+
+def test_the_ledger_holds_the_share_of_pixels_that_were_labelled(run):
+    folder = run.folder / "cells" / run.grid.cells[0].name
+    with Ledger(folder / "campaign.db", read_only=True) as ledger:
+        labels = ledger.state.labels
+    assert len(labels) == 7
+    assert all(share == (0.75 if int(item[1:]) % 2 else 1.0) for item, share in labels.items())
+    assert all(isinstance(share, float) for share in labels.values())
+
+
+def test_a_cell_runs_to_the_same_rows_again_and_draws_what_was_queried(run, tmp_path):
+    cell = run.grid.cells[0]
+    begin(tmp_path, cell)
+    run_cell(cell, tmp_path, lambda *work: None)
+    assert is_finished(tmp_path)
+    there = run.folder / "cells" / cell.name
+    assert [row.accuracy for row in rows_of(tmp_path)] == [row.accuracy for row in rows_of(there)]
+    assert (there / "cycles" / "0001" / "queried.png").exists()
+
+
+def test_the_report_says_what_the_accuracy_is(run):
+    [section] = summarise(run.rows)
+    assert section.metric == "mean IoU"
+    assert "Final mean IoU, %" in summary_table(section).headers
+    assert "mean IoU" in lead(section)
+    assert "accuracy" not in " ".join((lead(section), *details(section)))
+    assert read_run(run.folder).rows == tuple(run.rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"strategy": ["cod"], "learner": TINY}, "'cod' needs 'log_probs', 'snapshot:previous'"),
+        ({"strategy": ["dense_cod"], "learner": {**TINY, "start": "cold"}}, "which a cold start forgets"),
+        ({"strategy": ["random"], "label_noise": 0.2}, "'label_noise' is not for segmentation"),
+        ({"strategy": ["random"], "objective": ["squared_error"]}, "is for regression"),
+    ],
+)
+def test_what_segmentation_cannot_do_is_refused_before_any_work(pictures, options, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        make_grid(config(pictures, **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"strategy": ["dense_cod"]}, "'dense_cod' needs .* which only segmentation gives, but 'digits'"),
+        ({"strategy": ["random"], "learner": {"crop": 4}}, "'learner.crop' is for segmentation"),
+    ],
+)
+def test_what_only_segmentation_can_do_is_refused_elsewhere(options, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        make_grid(load_config(options={"dataset": ["digits"], "seeds": 1, **options}))

@@ -1,0 +1,188 @@
+"""Segmentation data sets in files: small ones in the exact layout, and what is wrong with others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.cityscapes import TRAIN_IDS
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.maths.masks import NO_CLASS
+
+RNG = np.random.default_rng(0)
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def pixels(height: int = 8, width: int = 16) -> np.ndarray:
+    return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def nuclei(tmp_path: Path) -> Path:
+    images = RNG.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "nuclei.npz", images=images, masks=images[..., 0] // 128)
+    return tmp_path
+
+
+@pytest.fixture
+def cityscapes(tmp_path: Path) -> Path:
+    for part, city, count in (("train", "aachen", 3), ("train", "bochum", 2), ("val", "lindau", 2)):
+        for number in range(count):
+            name = f"{city}_{number:06d}_000019"
+            save(tmp_path / "leftImg8bit" / part / city / f"{name}_leftImg8bit.png", pixels())
+            labels = RNG.integers(0, 34, (8, 16), dtype=np.uint8)
+            labels[0, 0] = 7  # so that there is a class
+            save(tmp_path / "gtFine" / part / city / f"{name}_gtFine_labelIds.png", labels)
+            save(tmp_path / "gtFine" / part / city / f"{name}_gtFine_color.png", pixels())
+    return tmp_path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(10):
+        suffix = "jpg" if number % 2 else "png"
+        save(tmp_path / "images" / f"scene{number}.{suffix}", pixels())
+        save(tmp_path / "masks" / f"scene{number}.png", RNG.integers(0, 3, (8, 16), dtype=np.uint8))
+    return tmp_path
+
+
+def test_nuclei_are_split_by_the_ranks_of_their_ids(nuclei: Path) -> None:
+    data = DATASETS.create("nuclei", root=nuclei, test=3)
+    again = DATASETS.create("nuclei", root=str(nuclei), test=3)
+    other = DATASETS.create("nuclei", root=nuclei, test=3, seed=1)
+    assert isinstance(data, DenseData)
+    assert (len(data), len(data.test_ids)) == (9, 3)
+    assert data.test_ids == again.test_ids != other.test_ids
+    with np.load(nuclei / "nuclei.npz") as arrays:
+        row = int(data.ids[4].removeprefix("nuclei-"))
+        assert (data.x[4] == np.moveaxis(arrays["images"][row], -1, 0)).all()
+        assert (data.masks_by_id[data.ids[4]] == arrays["masks"][row]).all()
+
+
+def test_nuclei_lie_where_the_environment_says(nuclei: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nuclei / "nuclei").mkdir()
+    (nuclei / "nuclei.npz").rename(nuclei / "nuclei" / "nuclei.npz")
+    monkeypatch.setenv("NEXTLABEL_DATA", str(nuclei))
+    assert len(DATASETS.create("nuclei", test=2)) == 10
+
+
+def test_missing_and_damaged_nuclei_are_one_sentence(tmp_path: Path, nuclei: Path) -> None:
+    with pytest.raises(DataError, match=r"absent/nuclei\.npz, but it is not there; make it from"):
+        DATASETS.create("nuclei", root=tmp_path / "absent")
+    whole = (nuclei / "nuclei.npz").read_bytes()
+    (nuclei / "nuclei.npz").write_bytes(whole[:200])
+    with pytest.raises(DataError, match="cannot be read"):
+        DATASETS.create("nuclei", root=nuclei)
+    np.savez(nuclei / "nuclei.npz", images=np.zeros((3, 8, 8, 3), dtype=np.uint8))
+    with pytest.raises(DataError, match="its arrays 'images' and 'masks' cannot be read"):
+        DATASETS.create("nuclei", root=nuclei)
+    np.savez(nuclei / "nuclei.npz", images=np.array([{}], dtype=object), masks=np.zeros(1))
+    with pytest.raises(DataError, match="cannot be read"):
+        DATASETS.create("nuclei", root=nuclei)
+
+
+def test_cityscapes_has_its_training_part_as_the_pool_and_its_validation_part_as_the_test(
+    cityscapes: Path,
+) -> None:
+    data = DATASETS.create("cityscapes", root=cityscapes)
+    assert isinstance(data, DenseData)
+    assert data.ids[0] == "aachen_000000_000019"
+    assert (len(data), len(data.test_ids), data.input_shape) == (5, 2, (3, 8, 16))
+    assert all(item.startswith("lindau") for item in data.test_ids)
+
+
+def test_the_19_classes_of_cityscapes_are_numbered_as_in_the_benchmark(cityscapes: Path) -> None:
+    data = DATASETS.create("cityscapes", root=cityscapes)
+    stored = np.asarray(
+        Image.open(cityscapes / "gtFine/train/aachen/aachen_000001_000019_gtFine_labelIds.png")
+    )
+    mask = data.masks_by_id["aachen_000001_000019"]
+    names = ["road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign"]
+    names += ["vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "train"]
+    assert data.classes == (*names, "motorcycle", "bicycle")
+    for (row, column), label in np.ndenumerate(stored):
+        index = next((i for i, number in enumerate(TRAIN_IDS.values()) if number == label), NO_CLASS)
+        assert mask[row, column] == index
+    assert (TRAIN_IDS["car"], TRAIN_IDS["train"], data.classes.index("bicycle")) == (26, 31, 18)
+
+
+def test_a_street_without_folders_is_told_how_to_get_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"register at www\.cityscapes-dataset\.com.*extract both there"):
+        DATASETS.create("cityscapes", root=tmp_path)
+
+
+def test_a_street_without_its_mask_is_refused(cityscapes: Path) -> None:
+    gone = cityscapes / "gtFine/val/lindau/lindau_000000_000019_gtFine_labelIds.png"
+    gone.unlink()
+    with pytest.raises(DataError, match=r"1 of 2 are not there: .*lindau_000000_000019_gtFine_labelIds"):
+        DATASETS.create("cityscapes", root=cityscapes)
+
+
+def test_a_number_above_the_label_ids_is_refused_with_its_item(cityscapes: Path) -> None:
+    labels = np.full((8, 16), 7, dtype=np.uint8)
+    labels[3, 3] = 34
+    save(cityscapes / "gtFine/train/bochum/bochum_000001_000019_gtFine_labelIds.png", labels)
+    data = DATASETS.create("cityscapes", root=cityscapes)
+    with pytest.raises(DataError, match="item 'bochum_000001_000019'"):
+        data.masks_by_id["bochum_000001_000019"]
+
+
+def test_a_folder_pairs_pictures_and_masks_by_their_stem(folder: Path) -> None:
+    data = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
+    assert isinstance(data, DenseData)
+    assert (len(data), len(data.test_ids)) == (7, 3)
+    item = data.ids[2]
+    stored = np.asarray(Image.open(folder / "masks" / f"{item}.png"))
+    assert (data.masks_by_id[item] == stored).all()
+    assert data.x[2].shape == (3, 8, 16)
+    assert data.x[2].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: (f / "masks" / "scene3.png").unlink(), "there is none for 'scene3'"),
+        (lambda f: save(f / "masks" / "scene3.png", pixels()[..., 0].T), "16 x 8 pixels and .* 8 x 16"),
+        (lambda f: (f / "images" / "scene3.jpg").write_bytes(b"x"), "scene3.jpg cannot be read"),
+        (lambda f: save(f / "images" / "scene3.png", pixels()), "more than once: 'scene3'"),
+        (
+            lambda f: (
+                [
+                    save(f / d / "scene9.png", p)
+                    for d, p in (("images", pixels(4)), ("masks", pixels(4)[..., 0]))
+                ]
+                and (f / "images" / "scene9.jpg").unlink()
+            ),
+            "expected pictures of one size",
+        ),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_one_sentence(folder: Path, change, sentence: str) -> None:
+    change(folder)
+    with pytest.raises(DataError, match=sentence):
+        DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"])
+
+
+def test_a_mask_in_colours_is_refused_when_it_is_read(folder: Path) -> None:
+    save(folder / "masks" / "scene3.png", pixels())
+    data = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=1e-9)
+    item = "scene3" if "scene3" in data.ids else data.test_ids[0]
+    masks = data.masks_by_id if item in data.ids else data.test_masks_by_id
+    with pytest.raises(DataError, match=r"one channel.*scene3"):
+        masks[item]
+
+
+def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(DataError, match=r"needs at least 2 pictures in .*images, but there are 0"):
+        DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"])
+    with pytest.raises(ConfigurationError, match=r"share of the pictures in \(0, 1\), but is 2"):
+        DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=2)
