@@ -78,22 +78,27 @@ def test_fashion_mnist_is_read_packed_or_unpacked(tmp_path: Path, packed: bool) 
     assert (data.classes[9], data.ids[0]) == ("Ankle boot", "fashion_mnist-train-00000")
 
 
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(idx(noise(0, 12, 28, 28)))[:-50], "it cannot be unpacked"),
+        (packed(idx(noise(0, 12, 28, 28)))[:-50], "it cannot be unpacked"),
         (b"<html>not found</html>", "it cannot be unpacked"),
-        (gzip.compress(b"\0\0"), "does not begin as an idx file of bytes with 3 axes does"),
-        (gzip.compress(idx(noise(0, 12, 28))), "does not begin as an idx file of bytes with 3 axes does"),
+        (packed(b"\0\0"), "does not begin as an idx file of bytes with 3 axes does"),
+        (packed(idx(noise(0, 12, 28))), "does not begin as an idx file of bytes with 3 axes does"),
         (
-            gzip.compress(idx(noise(0, 12, 28, 28))[:-1]),
+            packed(idx(noise(0, 12, 28, 28))[:-1]),
             r"9,407 bytes of data where its head says \(12, 28, 28\)",
         ),
         (
-            gzip.compress(idx(noise(0, 11, 28, 28))),
+            packed(idx(noise(0, 11, 28, 28))),
             r"it holds pictures of shape \(11, 28, 28\) for 12 labels",
         ),
     ],
+    ids=["cut off", "a web page", "too short", "labels", "a byte short", "an item short"],
 )
 def test_a_damaged_idx_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     folder = write_fashion_mnist(tmp_path)
