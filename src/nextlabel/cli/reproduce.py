@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from nextlabel.reproduction.arms import Arm
 
 __all__ = ["reproduce"]
+
+FEWEST_COLUMNS = 5
+"""Below, no column of a table is left out on the terminal; the page has them all."""
 
 
 def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
@@ -228,14 +232,36 @@ def _show(table: Table) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
+    console = Console(highlight=False)
+    table = _fitted(table, console.width)
     shown = RichTable(title=table.caption, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     shown.padding, shown.pad_edge, shown.show_edge = (0, 1, 0, 0), False, False
     for place, header in enumerate(table.headers):
         words = header in {"Series", "Origin"}
-        shown.add_column(header, justify="left" if words or not place else "right", overflow="fold")
+        shown.add_column(header, justify="left" if words or not place else "right", no_wrap=words)
     for row in table.rows:
         shown.add_row(*row)
-    Console(highlight=False).print(shown)
+    console.print(shown)
+
+
+def _fitted(table: Table, width: int) -> Table:
+    """Return the table without deviations, and with every second column, where it is too wide."""
+
+    def wide(rows: Sequence[Sequence[str]]) -> int:
+        return sum(max(map(len, column)) + 1 for column in zip(table.headers, *rows, strict=True))
+
+    if wide(table.rows) <= width:
+        return table
+    rows = tuple(tuple(cell.split(" ±")[0] for cell in row) for row in table.rows)
+    narrow = replace(table, rows=rows)
+    if wide(rows) <= width or len(table.headers) <= FEWEST_COLUMNS:
+        return narrow
+    kept = [0, 1, *range(2, len(table.headers), 2)]
+    headers = tuple(table.headers[place] for place in kept)
+    return _fitted(
+        replace(table, headers=headers, rows=tuple(tuple(row[place] for place in kept) for row in rows)),
+        width,
+    )
 
 
 def _conclude(

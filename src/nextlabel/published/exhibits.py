@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["EXHIBITS", "About"]
+__all__ = ["EXHIBITS", "LABELLED", "About"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class About:
 
 
 LABELLED = "Labelled, %"
+"""The horizontal axis of all learning curves."""
 ACCURACY = "Test accuracy, %"
 ORDER = "Each axis of the plot is scaled on its own and both lines fall, so that equal ends are made by it."
 NOT_THEIRS = (

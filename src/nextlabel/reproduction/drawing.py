@@ -89,6 +89,8 @@ class Entry:
 
 def draw_lines(name: str, panels: Sequence[Panel], *, title: str, caption: str, description: str) -> Picture:
     """Draw panels of lines, two a row, with one legend below."""
+    from matplotlib.ticker import MaxNLocator
+
     looks = _looks(panels)
 
     def paint(axes: Axes, panel: Panel) -> None:
@@ -96,6 +98,8 @@ def draw_lines(name: str, panels: Sequence[Panel], *, title: str, caption: str, 
             _paint_line(axes, panel, line, *looks[line.label])
         if panel.log_x:
             _log_axis(axes)
+        if panel.x_label == "Cycle":
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if panel.ticks:
             axes.set_xticks(range(len(panel.ticks)), [f"{tick:g}" for tick in panel.ticks])
         axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
@@ -184,8 +188,8 @@ def picture(
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     with rc_context({**SETTINGS, "svg.hashsalt": name}):
-        entries = math.ceil(len(legend) / (3 * columns))
-        size = (width * columns, height * rows + 0.26 * entries + 0.4)
+        fitting = _legend_columns(legend, width * columns)
+        size = (width * columns, height * rows + 0.26 * math.ceil(len(legend) / fitting) + 0.4)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=False):
@@ -197,7 +201,7 @@ def picture(
         figure.suptitle(
             textwrap.fill(title, round(11 * width * columns)), x=0.01, ha="left", fontweight="bold"
         )
-        _add_legend(figure, legend, columns=3 * columns)
+        _add_legend(figure, legend, columns=fitting)
         vector, pixels = io.StringIO(), io.BytesIO()
         figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(pixels, format="png", dpi=150, metadata={"Software": None})
@@ -266,6 +270,12 @@ def _legend(panels: Sequence[Panel], looks: Mapping[str, tuple[str, str]]) -> li
         entries.append(Entry("measured", LIGHT["muted"], "", "-"))
         entries.append(Entry("published", LIGHT["muted"], "", PUBLISHED_DASH))
     return entries
+
+
+def _legend_columns(entries: Sequence[Entry], inches: float) -> int:
+    """Return how many columns of the longest entry fit into the width."""
+    longest = max((len(entry.label) for entry in entries), default=0)
+    return max(1, int(inches / (0.6 + 0.088 * longest)))
 
 
 def _add_legend(figure: Figure, entries: Sequence[Entry], *, columns: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.published.exhibits import EXHIBITS, LABELLED
 from nextlabel.published.reading import Published, published
 from nextlabel.report.tables import UNKNOWN, Table
 from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
@@ -195,16 +195,16 @@ def _description(pairs: Sequence[Pair]) -> str:
 
 
 def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
-    places = list(
-        dict.fromkeys(_place(n.x) for n in sorted(numbers, key=lambda n: n.x if n.x is not None else -1))
-    )
+    axis = EXHIBITS[exhibit].x
+    place_of = _share if axis == LABELLED else _place
+    rising = sorted(numbers, key=lambda number: -1.0 if number.x is None else number.x)
+    places = list(dict.fromkeys(place_of(number.x) for number in rising))
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for number in numbers:
         theirs = isinstance(number, Published)
-        origin = "published" if theirs else f"measured, {number.seeds} seeds"  # type: ignore[union-attr]
+        origin = "published" if theirs else "measured"
         spread = "" if number.spread is None else f" ± {_digits(number.spread)}"
-        rows.setdefault((number.series, origin), {})[_place(number.x)] = f"{_digits(number.y)}{spread}"
-    axis = EXHIBITS[exhibit].x
+        rows.setdefault((number.series, origin), {})[place_of(number.x)] = f"{_digits(number.y)}{spread}"
     heads = ["Value" if place == "" else place for place in places]
     body = tuple(
         (series, origin, *(cells.get(place, UNKNOWN) for place in places))
@@ -223,6 +223,10 @@ def _place(x: float | None) -> str:
     if x is None:
         return ""
     return f"{x:g}" if x < 1 else f"{round(x, 1):g}"
+
+
+def _share(x: float | None) -> str:
+    return "" if x is None else f"{x:.0f}"
 
 
 def _digits(value: float) -> str:
