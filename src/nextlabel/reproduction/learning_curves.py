@@ -62,7 +62,8 @@ FIG7 = _curves_of(
         Arm("Full training", FULL),
     ),
     "Measured: every strategy with the recipe of the random one, LL4AL with its own loss, MC-Dropout with a "
-    "dropout layer that the others lack. SRAAL has no released code and is published only.",
+    "dropout layer that the others lack. SRAAL has no released code and is published only. In the recipe "
+    "fast, VAAL's and TA-VAAL's own networks train far less than as released.",
 )
 
 FIG9 = _curves_of(
