@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 def test_nuclei_are_split_by_the_ranks_of_their_ids(nuclei: Path) -> None:
     data = DATASETS.create("nuclei", root=nuclei, test=3)
     again = DATASETS.create("nuclei", root=str(nuclei), test=3)
-    other = DATASETS.create("nuclei", root=nuclei, test=3, seed=1)
+    other = DATASETS.create("nuclei", root=nuclei, test=3, split_seed=1)
     assert isinstance(data, DenseData)
     assert (len(data), len(data.test_ids)) == (9, 3)
     assert data.test_ids == again.test_ids != other.test_ids
@@ -113,6 +113,22 @@ def test_the_19_classes_of_cityscapes_are_numbered_as_in_the_benchmark(cityscape
         index = next((i for i, number in enumerate(TRAIN_IDS.values()) if number == label), NO_CLASS)
         assert mask[row, column] == index
     assert (TRAIN_IDS["car"], TRAIN_IDS["train"], data.classes.index("bicycle")) == (26, 31, 18)
+
+
+def test_a_validation_part_of_cityscapes_is_left_out_of_the_pool(cityscapes: Path) -> None:
+    whole, part, again, other = (
+        DATASETS.create("cityscapes", root=cityscapes, validation=count, split_seed=seed)
+        for count, seed in ((0, 0), (2, 0), (2, 0), (2, 3))
+    )
+    assert len(part) == 3
+    assert set(part.ids) < set(whole.ids)
+    assert part.ids == again.ids != other.ids
+    assert part.test_ids == whole.test_ids
+    item = part.ids[1]
+    assert (part.x[1] == whole.x[whole.ids.index(item)]).all()
+    assert (part.masks_by_id[item] == whole.masks_by_id[item]).all()
+    with pytest.raises(ConfigurationError, match=r"validation from 0 to 4, .* but got 5"):
+        DATASETS.create("cityscapes", root=cityscapes, validation=5)
 
 
 def test_a_street_without_folders_is_told_how_to_get_them(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.files import Root, root_of
 from nextlabel.datasets.mask_files import MaskFiles, common_size
 from nextlabel.datasets.pictures import StreamedPictures
-from nextlabel.errors import DataError, listed
+from nextlabel.datasets.reduction import first_rows
+from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
 
 __all__ = ["TRAIN_IDS", "load"]
@@ -50,7 +51,7 @@ RECIPE: dict[str, object] = {
 }
 
 
-def load(*, root: Root = None) -> DenseData:
+def load(*, root: Root = None, validation: int = 0, split_seed: int = 0) -> DenseData:
     """Load Cityscapes: the training pictures to label, the validation pictures to test.
 
     Sizes are those of the folders; the whole data set has 2,975 and 500 pictures of 1,024 x 2,048 pixels.
@@ -59,13 +60,24 @@ def load(*, root: Root = None) -> DenseData:
         root: The folder that holds ``leftImg8bit/{train,val}/<city>/*_leftImg8bit.png`` and
             ``gtFine/{train,val}/<city>/*_gtFine_labelIds.png``; None for ``$NEXTLABEL_DATA/cityscapes``, else
             ``~/.cache/nextlabel/cityscapes``.
+        validation: Training pictures that are left out of the pool, by their ids' derived ranks; the papers
+            leave out 300.
+        split_seed: Another seed leaves others out.
 
     Raises:
+        ConfigurationError: As many are to be left out as there are.
         DataError: The folders are missing or empty, a picture has no mask, or sizes differ.
     """
     folder = root_of("cityscapes", root)
-    x, masks, ids = _part(folder, "train")
-    test_x, test_masks, test_ids = _part(folder, "val")
+    train, test = _paths(folder, "train"), _paths(folder, "val")
+    if not 0 <= validation < len(train):
+        raise ConfigurationError(
+            f"the data set 'cityscapes' needs validation from 0 to {len(train) - 1}, as it has {len(train)} "
+            f"training pictures, but got {validation}"
+        )
+    out = set(first_rows([item for item, _, _ in train], validation, "validation", split_seed).tolist())
+    x, masks, ids = _part([one for row, one in enumerate(train) if row not in out])
+    test_x, test_masks, test_ids = _part(test)
     return DenseData(
         name="cityscapes",
         x=x,
@@ -83,7 +95,8 @@ def load(*, root: Root = None) -> DenseData:
     )
 
 
-def _part(folder: Path, part: str) -> tuple[StreamedPictures, MaskFiles, tuple[str, ...]]:
+def _paths(folder: Path, part: str) -> list[tuple[str, Path, Path]]:
+    """Return the id, picture and mask of every item, in the order of the ids."""
     pictures = sorted((folder / "leftImg8bit" / part).glob("*/*_leftImg8bit.png"))
     if not pictures:
         raise DataError(
@@ -102,8 +115,13 @@ def _part(folder: Path, part: str) -> tuple[StreamedPictures, MaskFiles, tuple[s
             f"every picture of the data set 'cityscapes' needs its mask, but {len(missing)} of {len(masks)} "
             f"are not there: {listed(missing, limit=1)}; extract gtFine_trainvaltest.zip into {folder}"
         )
+    return list(zip(names, pictures, masks, strict=True))
+
+
+def _part(items: list[tuple[str, Path, Path]]) -> tuple[StreamedPictures, MaskFiles, tuple[str, ...]]:
+    ids, pictures, masks = zip(*items, strict=True)
     size = common_size(pictures, masks)
     table = np.full(256, NO_CLASS, dtype=np.uint8)
     table[LARGEST_ID + 1 :] = NO_CLASS - 1  # no class and not ignored: a mask that holds it is refused
     table[list(TRAIN_IDS.values())] = np.arange(len(TRAIN_IDS), dtype=np.uint8)
-    return StreamedPictures(pictures, tuple(names), size), MaskFiles(masks, size, table=table), tuple(names)
+    return StreamedPictures(pictures, ids, size), MaskFiles(masks, size, table=table), ids

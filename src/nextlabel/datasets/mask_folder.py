@@ -41,7 +41,7 @@ def load(
     root: Root = None,
     ignored: int | None = NO_CLASS,
     test: float = 0.2,
-    seed: int = 0,
+    split_seed: int = 0,
 ) -> DenseData:
     """Load the pictures of ``root/images`` with the masks of the same stem in ``root/masks``.
 
@@ -51,7 +51,7 @@ def load(
         ignored: What the masks, PNG files of one channel, hold at pixels without a class; None where all have
             one.
         test: Share in (0, 1) of the pictures for the test part, drawn by the stems' derived ranks.
-        seed: Another seed draws another test part.
+        split_seed: Another seed draws another test part.
 
     Raises:
         ConfigurationError: The share is outside (0, 1).
@@ -64,7 +64,8 @@ def load(
     size = common_size(pictures, masks)
     ids = [path.stem for path in pictures]
     count = max(1, round(test * len(ids)))
-    held_out = set(stratified_test_rows(np.zeros(len(ids), dtype=np.int64), ids, count, seed=seed).tolist())
+    rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), ids, count, seed=split_seed)
+    held_out = set(rows.tolist())
     pool = [row for row in range(len(ids)) if row not in held_out]
     tests = sorted(held_out)
 

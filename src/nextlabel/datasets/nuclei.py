@@ -42,14 +42,14 @@ RECIPE: dict[str, object] = {
 }
 
 
-def load(*, root: Root = None, test: int = TEST, seed: int = 0) -> DenseData:
+def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> DenseData:
     """Load the nuclei; the test part is drawn by the ids' derived ranks, so it is the same everywhere.
 
     Args:
         root: The folder of ``nuclei.npz``, with ``images`` (N, height, width, 3) uint8 and ``masks`` (N,
             height, width) in {0, 1}; None for ``$NEXTLABEL_DATA/nuclei``, else ``~/.cache/nextlabel/nuclei``.
         test: Pictures of the test part.
-        seed: Another seed draws another test part.
+        split_seed: Another seed draws another test part.
 
     Raises:
         DataError: The archive is missing, damaged or of another layout.
@@ -65,7 +65,8 @@ def load(*, root: Root = None, test: int = TEST, seed: int = 0) -> DenseData:
         place.damaged(path, f"its images have shape {pictures.shape} and its masks {masks.shape}")
     ids = np.array([f"nuclei-{row:03d}" for row in range(len(pictures))], dtype=object)
     held_out = np.zeros(len(ids), dtype=bool)
-    held_out[stratified_test_rows(np.zeros(len(ids), dtype=np.int64), list(ids), test, seed=seed)] = True
+    rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), list(ids), test, seed=split_seed)
+    held_out[rows] = True
     pictures = np.ascontiguousarray(np.moveaxis(pictures, -1, 1))
     return DenseData(
         name="nuclei",
