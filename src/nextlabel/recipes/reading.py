@@ -22,7 +22,7 @@ __all__ = ["RECIPES", "lay_over_recipe", "load_recipe", "recipe_datasets"]
 RECIPES: Mapping[str, str] = {
     "code": "what the released code of the TOD papers does",
     "paper": "what the text and tables of the TOD papers say",
-    "fast": "the papers' protocol with a trainer of today and a fifth of the updates",
+    "fast": "the papers' protocol with a trainer of today and 20 to 40 % of the epochs",
 }
 """The recipes, with what they are."""
 
