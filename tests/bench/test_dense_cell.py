@@ -105,6 +105,26 @@ def test_a_cell_runs_to_the_same_rows_again_and_draws_what_was_queried(run, tmp_
     assert (there / "cycles" / "0001" / "queried.png").exists()
 
 
+@pytest.mark.parametrize("phase", ["fit", "scan"])
+def test_a_cell_that_was_killed_in_its_second_cycle_ends_in_the_same_rows(run, tmp_path, phase):
+    class KilledError(Exception):
+        pass
+
+    def kill(cycle, at, done, total):
+        if (cycle, at, done) == (2, phase, total):
+            raise KilledError
+
+    cell = run.grid.cells[0]
+    begin(tmp_path, cell)
+    with pytest.raises(KilledError):
+        run_cell(cell, tmp_path, kill)
+    run_cell(cell, tmp_path, lambda *work: None)
+    there = rows_of(run.folder / "cells" / cell.name)
+    assert [(row.accuracy, row.loss_correlation) for row in rows_of(tmp_path)] == [
+        (row.accuracy, row.loss_correlation) for row in there
+    ]
+
+
 def test_the_report_says_what_the_accuracy_is(run):
     [section] = summarise(run.rows)
     assert section.metric == "mean IoU"
