@@ -120,14 +120,17 @@ def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str,
 
     def paint(axes: Axes, panel: Panel) -> None:
         rows = list(dict.fromkeys(line.label for line in panel.lines))
+        mixed = len({line.published for line in panel.lines}) > 1
         for line in panel.lines:
-            row = rows.index(line.label) + (0.14 if line.published else -0.14)
+            aside = 0.14 if mixed else 0.0
+            row = rows.index(line.label) + (aside if line.published else -aside)
             color = LIGHT["baseline"] if line.published else LIGHT["series-0"]
             face = LIGHT["paper"] if line.published else color
             rows_y = [row] * len(line.y)
             axes.plot(line.y, rows_y, color=color, marker="o", markerfacecolor=face, linestyle="none")
-            spread = [s or 0.0 for s in line.spread]
-            axes.errorbar(line.y, rows_y, xerr=spread, color=color, fmt="none", capsize=2)
+            known = [(y, s) for y, s in zip(line.y, line.spread, strict=True) if s is not None]
+            for y, s in known:
+                axes.errorbar(y, row, xerr=s, color=color, fmt="none", capsize=2)
         axes.set_yticks(range(len(rows)), rows)
         axes.invert_yaxis()
         axes.set(xlabel=panel.x_label, ylim=(len(rows) - 0.4, -0.6))
@@ -230,7 +233,9 @@ def _log_axis(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(numticks=6))
+    low, high = axes.get_xlim()
+    narrow = high < 30 * low
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
 

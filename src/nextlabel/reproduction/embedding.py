@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TSNE"]
 
+GREY = 7
+"""The place of a colour in matplotlib's tab10 that would be taken for what is queried."""
+
 MARKER_AREA = 7.0
 """In square points: some two thousand lie on each map."""
 
@@ -61,7 +64,7 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
 def _paint_map(axes: Axes, one: Embedding) -> None:
     from matplotlib import colormaps
 
-    classes = colormaps["tab10"]
+    classes = [colormaps["tab10"](i) for i in range(10) if i != GREY] + [LIGHT["series-0"]]
     for part, color in (("unlabelled", LIGHT["rule"]), ("labelled", None), ("queried", LIGHT["ink"])):
         places = [i for i, of in enumerate(one.parts) if of == part]
         x, y = ([one.points[i][axis] for i in places] for axis in (0, 1))
@@ -69,7 +72,7 @@ def _paint_map(axes: Axes, one: Embedding) -> None:
             x,
             y,
             s=MARKER_AREA,
-            c=[color or classes(one.classes[i] % 10) for i in places],
+            c=[color or classes[one.classes[i] % len(classes)] for i in places],
             linewidths=0,
             alpha=0.6 if part == "queried" else 0.9,
         )

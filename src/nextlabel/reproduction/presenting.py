@@ -22,6 +22,9 @@ Number = Measured | Published
 REFERENCE = "cifar10"
 """Whose published numbers stand beside those of a data set that the papers do not have."""
 
+MOST_BANDS = 7
+"""Lines of a panel that are drawn with their bands; of more, deviations are in the table alone."""
+
 FULL = 100.0
 """The place of full training, in % of the labels: drawn as a level."""
 
@@ -57,7 +60,7 @@ def lines_made(
     pairs, told = _paired(exhibit, own, reference, tolerance)
     panels = []
     for numbers in _panels(exhibit, pairs, split=split):
-        lines = _lines(numbers)
+        lines = _unbanded(_lines(numbers))
         if guide is not None:
             ends = (0.0, max(x for line in lines for x in line.x))
             heights = tuple(guide(x) for x in ends)
@@ -156,6 +159,13 @@ def _lines(numbers: Sequence[Number], *, levels: bool = True) -> tuple[Line, ...
     return tuple(lines)
 
 
+def _unbanded(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Return the lines without their bands where those would hide each other."""
+    if sum(not line.published for line in lines) <= MOST_BANDS:
+        return lines
+    return tuple(replace(line, spread=(None,) * len(line.y)) for line in lines)
+
+
 def _heading(numbers: Sequence[Number]) -> str:
     """Say of which data sets the numbers are, and whether measured or published."""
     own = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Measured)))
@@ -175,7 +185,7 @@ def _caption(pairs: Sequence[Pair], more: str) -> str:
     parts = []
     if seeds:
         many = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
-        several = "" if seeds == [1] else ", with its standard deviation over them"
+        several = "" if seeds == [1] else "; bands and bars: their standard deviation"
         parts.append(f"Measured: mean of {many} seed{'' if seeds == [1] else 's'}{several}.")
     if sources:
         parts.append(f"Published, dashed or hollow: {'; '.join(sources)}.")
