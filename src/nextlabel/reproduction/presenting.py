@@ -40,6 +40,7 @@ def lines_made(
     log_x: bool = False,
     equal_ticks: bool = False,
     split: bool = False,
+    told_only: Sequence[str] = (),
     guide: Callable[[float], float] | None = None,
 ) -> Made:
     """Make an exhibit of lines.
@@ -54,12 +55,15 @@ def lines_made(
         log_x: Whether the horizontal axis is logarithmic.
         equal_ticks: Whether places stand at equal distances.
         split: Whether every series has a panel of its own.
+        told_only: Panels that are in the tables alone.
         guide: A line to judge the others by, such as chance.
     """
     about = EXHIBITS[exhibit]
     pairs, told = _paired(exhibit, own, reference, tolerance)
     panels = []
     for numbers in _panels(exhibit, pairs, split=split):
+        if numbers[0].panel in told_only:
+            continue
         lines = _unbanded(_lines(numbers))
         if guide is not None:
             ends = (0.0, max(x for line in lines for x in line.x))
