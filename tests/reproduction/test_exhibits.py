@@ -29,7 +29,8 @@ SELECTION = {
         for name in ("train_loss", "tod", "entropy")
     },
     "sample_level": {"tod": 0.97, "entropy": 0.96},
-    "notes": ["A note of the study."], "gaps": {"epoch": {"sample_level": 0.97}, "5 steps": {"sample_level": 0.96}},
+    "notes": ["A note of the study."],
+    "gaps": {"epoch": {"sample_level": 0.97}, "5 steps": {"sample_level": 0.96}},
 }  # fmt: skip
 
 
@@ -39,8 +40,8 @@ def made_up_rows(arm, dataset, seed):
     counts = [1000] if full else range(100, 401, 50)
     return tuple(
         Row(
-            dataset, arm.strategy, arm.objective, seed, cycle, n, 0.7 + n / 2000 + rng.normal(0, 0.01), 0.3, 1.0,
-            0.2, 0.1, 0 if n == 400 else 1000 - n, n_chosen=0 if full or n == 400 else 50, device="cpu",
+            dataset, arm.strategy, arm.objective, seed, cycle, n, 0.7 + n / 2000 + rng.normal(0, 0.01), 0.3,
+            1.0, 0.2, 0.1, 0 if n == 400 else 1000 - n, n_chosen=0 if full or n == 400 else 50, device="cpu",
             metric=METRIC,
         )
         for cycle, n in enumerate(counts, 1)
@@ -76,7 +77,7 @@ def undrawn(monkeypatch):
 
 @pytest.fixture
 def studies(monkeypatch):
-    def embed_cycle(folder, cycle):
+    def embed_cycle(_, cycle):
         points = tuple((float(i), float(-i)) for i in range(6))
         parts = ("labelled", "queried", "unlabelled") * 2
         return Embedding(

@@ -248,7 +248,7 @@ def _fitted(table: Table, width: int) -> Table:
     """Return the table without deviations, and with every second column, where it is too wide."""
 
     def wide(rows: Sequence[Sequence[str]]) -> int:
-        return sum(max(map(len, column)) + 1 for column in zip(table.headers, *rows, strict=True))
+        return sum(max(map(len, column)) + 2 for column in zip(table.headers, *rows, strict=True))
 
     if wide(table.rows) <= width:
         return table

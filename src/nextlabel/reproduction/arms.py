@@ -18,7 +18,7 @@ from nextlabel.config import ExperimentConfig, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.results import FULL_TRAINING, Row
 
-__all__ = ["Arm", "Finished", "Plan", "finished", "make_plan", "open_run"]
+__all__ = ["Arm", "Finished", "Plan", "config_of", "finished", "make_plan", "open_run"]
 
 Options = Mapping[str, Any]  # Any: what TOML may hold
 
@@ -138,7 +138,7 @@ def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None, *, counted: 
         ConfigurationError: A setting cannot be used, or the folder holds another run.
         DataError: The data set is not there, or the folder cannot be written.
     """
-    config = _config([arm], base)
+    config = config_of([arm], base)
     experiment = Experiment.open(config, folder or default_folder(config))
     size = _pool_size(base) if counted is None else counted
     return Plan(experiment, {arm: experiment.grid.cells}, base.dataset[0], size)
@@ -168,10 +168,10 @@ def _configs(
         options = {"strategy": arm.strategy_options, "objective": arm.objective_options, "": arm.settings}
         groups.setdefault((arm.objective, fingerprint(options)), []).append(arm)
     for members in groups.values():
-        yield _config(members, base), tuple(members)
+        yield config_of(members, base), tuple(members)
 
 
-def _config(members: Sequence[Arm], base: ExperimentConfig) -> ExperimentConfig:
+def config_of(members: Sequence[Arm], base: ExperimentConfig) -> ExperimentConfig:
     """Return the configuration of arms that differ in nothing but their strategy."""
     tree = base.model_dump()
     kinds = [kind for kind, name in FULL_TRAINING.items() if name in {arm.strategy for arm in members}]

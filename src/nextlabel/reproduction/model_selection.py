@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nextlabel.published.exhibits import EXHIBITS
-from nextlabel.reproduction.arms import Finished
+from nextlabel.reproduction.arms import Arm, Finished, config_of
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request, no_arms
 from nextlabel.reproduction.numbers import Measured
 from nextlabel.reproduction.presenting import points_made
@@ -38,7 +38,7 @@ GAPS: Mapping[str, str] = {
 def _model_selection(_: Sequence[Finished], request: Request) -> Made:
     from nextlabel.studies.model_selection import run_model_selection
 
-    one = request.base.model_copy(update={"strategy": ["random"], "objective": ["supervised"]})
+    one = config_of([Arm("models", "random")], request.base)
     result = run_model_selection(
         one, request.folder / "models", gaps=tuple(GAPS), predicted_loss=True, advance=request.advance
     )
