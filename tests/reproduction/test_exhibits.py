@@ -50,9 +50,14 @@ def made_up_rows(arm, dataset, seed):
 
 def write_cell(folder, rows, labels):
     folder.mkdir()
-    (folder / "classes.json").write_text(json.dumps(CLASSES))
-    by_class = [row.accuracy for _ in CLASSES for row in rows[:1]]
-    evaluations = [{"cycle": row.cycle, "class_accuracy": by_class} for row in rows]
+    (folder / "classes.json").write_text(json.dumps([] if rows[0].dataset == "nuclei" else CLASSES))
+    by_class = {name: None if name == "j" else rows[0].accuracy for name in CLASSES}
+    found = (
+        {"class_iou": by_class}
+        if rows[0].dataset == "nuclei"
+        else {"class_accuracy": list(by_class.values())}
+    )
+    evaluations = [{"cycle": row.cycle, **found} for row in rows]
     (folder / "evaluations.json").write_text(json.dumps(evaluations))
     audits = [
         AuditRow(row.cycle, row.n_labelled, 900, label, "cod", {}, 0.5, 0.5, 0.2, 0.3,
@@ -136,6 +141,15 @@ def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
     cod = {p.measured.x: p.measured.y for p in made.pairs if p.measured and p.measured.series == "COD"}
     assert cod[5.0] == pytest.approx(10.0)
     assert "Measured after the training of cycle 3." in made.notes
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("name", "panel", "places"), [("fig11", "", 9 * 7), ("table2", "classes", 2 * 9)])
+def test_a_class_without_a_value_is_left_out(name, panel, places, tmp_path):
+    _, _, made = made_of(name, tmp_path)
+    own = [pair.measured for pair in made.pairs if pair.measured and pair.measured.panel == panel]
+    assert len(own) == places
+    assert any("9 i, 10 j" in note for note in made.notes)
 
 
 def test_gaps_as_long_as_a_training_are_left_out(tmp_path):

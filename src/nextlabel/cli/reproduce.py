@@ -158,6 +158,7 @@ def _exhibit(
     from nextlabel.reproduction.catalogue import exhibit
     from nextlabel.reproduction.exhibit import Request
     from nextlabel.reproduction.page import Circumstances, write_page
+    from nextlabel.reproduction.presenting import MEASURED
     from nextlabel.reproduction.settings import base_settings, counted_items
 
     one = exhibit(name)
@@ -180,7 +181,8 @@ def _exhibit(
     page = write_page(made, done, under, folder)
     if not as_json:
         for table in made.tables:
-            _show(table)
+            if any(row[1] == MEASURED for row in table.rows):  # the page has the others
+                _show(table)
         typer.echo(str(page))
     pictures = [str(folder / f"{picture.name}.svg") for picture in made.pictures]
     content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],

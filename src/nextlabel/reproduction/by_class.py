@@ -24,17 +24,17 @@ MOST = 10
 def _fig11(done: Sequence[Finished], _: Request) -> Made:
     own, notes = [], list(EXHIBITS["fig11"].notes)
     for arm in done:
-        names = _read(arm.folders[0] / "classes.json")
-        for number in range(1, min(len(names), MOST) + 1):
-            for cycle in range(1, len(arm.rows_sp[0]) + 1):
-                values = _values(arm, cycle, number - 1)
-                if values:
+        cycles = [_by_class(arm, cycle) for cycle in range(1, len(arm.rows_sp[0]) + 1)]
+        names = list(cycles[0])
+        for number, name in enumerate(names[:MOST], 1):
+            for cycle, values in enumerate(cycles, 1):
+                if values[name]:
                     own.append(
                         measured(
-                            values, dataset=arm.dataset, series=f"class {number}", x=float(cycle), unit="%"
+                            values[name], dataset=arm.dataset, series=f"class {number}", x=cycle, unit="%"
                         )
                     )
-        told = ", ".join(f"{number} {name}" for number, name in list(enumerate(names, 1))[:MOST])
+        told = ", ".join(f"{number} {name}" for number, name in enumerate(names[:MOST], 1))
         notes.append(f"The classes of {arm.dataset}: {told}. The paper does not name those of its figure.")
         if len(names) > MOST:
             notes.append(f"Of {len(names)} classes the first {MOST} are shown.")
@@ -42,40 +42,35 @@ def _fig11(done: Sequence[Finished], _: Request) -> Made:
 
 
 def _table2(done: Sequence[Finished], _: Request) -> Made:
-    own = []
+    own, notes = [], list(EXHIBITS["table2"].notes)
     for arm in done:
-        names = _read(arm.folders[0] / "classes.json")
-        cycle = len(arm.rows_sp[0])
-        for number in range(1, len(names) + 1):
-            values = _values(arm, cycle, number - 1)
+        of, name = arm.dataset, arm.arm.label
+        found = _by_class(arm, len(arm.rows_sp[0]))
+        for number, values in enumerate(found.values(), 1):
             if values:
-                own.append(
-                    measured(
-                        values, dataset=arm.dataset, panel="classes", series=arm.arm.label, x=float(number),
-                        unit="%",
-                    )
-                )  # fmt: skip
+                own.append(measured(values, dataset=of, panel="classes", series=name, x=number, unit="%"))
         ends = [100 * rows[-1].accuracy for rows in arm.rows_sp]
-        own.append(
-            measured(ends, dataset=arm.dataset, panel="mean IoU", series=arm.arm.label, x=None, unit="%")
-        )
+        own.append(measured(ends, dataset=of, panel="mean IoU", series=name, x=None, unit="%"))
+        told = ", ".join(f"{number} {name}" for number, name in enumerate(found, 1))
+        notes.append(f"The classes of {of}: {told}.")
     own.sort(key=lambda one: one.panel)
-    caption = "Measured after the last cycle."
     return lines_made(
-        "table2", own, reference="cityscapes", caption=caption, notes=EXHIBITS["table2"].notes,
-        told_only=("mean IoU", "pixel share"),
+        "table2", own, reference="cityscapes", caption="Measured after the last cycle.",
+        notes=list(dict.fromkeys(notes)), told_only=("mean IoU", "pixel share"),
     )  # fmt: skip
 
 
-def _values(arm: Finished, cycle: int, place: int) -> list[float]:
-    """Return the value of one class after one cycle in %, of the seeds that have it."""
-    values = []
+def _by_class(arm: Finished, cycle: int) -> dict[str, list[float]]:
+    """Return the value of every class after a cycle in %, of the seeds that have it, by the classes' names."""
+    values: dict[str, list[float]] = {}
     for folder in arm.folders:
-        found = [one for one in _read(folder / "evaluations.json") if one["cycle"] == cycle]
-        by_class = found[0].get("class_accuracy") or found[0].get("class_iou") or [] if found else []
-        by_class = list(by_class.values()) if isinstance(by_class, dict) else by_class
-        if place < len(by_class) and by_class[place] is not None:
-            values.append(100 * float(by_class[place]))
+        evaluation = next(one for one in _read(folder / "evaluations.json") if one["cycle"] == cycle)
+        found = evaluation.get("class_iou")
+        if found is None:
+            names = _read(folder / "classes.json")
+            found = dict(zip(names, evaluation["class_accuracy"], strict=True))
+        for name, value in found.items():
+            values.setdefault(name, []).extend([] if value is None else [100 * float(value)])
     return values
 
 

@@ -98,7 +98,7 @@ def draw_lines(name: str, panels: Sequence[Panel], *, title: str, caption: str, 
             _paint_line(axes, panel, line, *looks[line.label])
         if panel.log_x:
             _log_axis(axes)
-        if panel.x_label == "Cycle":
+        if panel.x_label in {"Cycle", "Class"}:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if panel.ticks:
             axes.set_xticks(range(len(panel.ticks)), [f"{tick:g}" for tick in panel.ticks])

@@ -15,12 +15,15 @@ from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
 from nextlabel.reproduction.exhibit import Made, counterpart, title_of
 from nextlabel.reproduction.numbers import Measured, Pair, pair
 
-__all__ = ["controls_last", "lines_made", "points_made", "tables_of"]
+__all__ = ["MEASURED", "controls_last", "lines_made", "points_made", "tables_of"]
 
 Number = Measured | Published
 
 REFERENCE = "cifar10"
 """Whose published numbers stand beside those of a data set that the papers do not have."""
+
+MEASURED = "measured"
+"""What rows of one's own numbers say of their origin."""
 
 MOST_BANDS = 7
 """Lines of a panel that are drawn with their bands; of more, deviations are in the table alone."""
@@ -216,7 +219,7 @@ def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for number in numbers:
         theirs = isinstance(number, Published)
-        origin = "published" if theirs else "measured"
+        origin = "published" if theirs else MEASURED
         spread = "" if number.spread is None else f" ± {_digits(number.spread)}"
         rows.setdefault((number.series, origin), {})[place_of(number.x)] = f"{_digits(number.y)}{spread}"
     heads = ["Value" if place == "" else place for place in places]
