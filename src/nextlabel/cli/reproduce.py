@@ -233,10 +233,12 @@ def _show(table: Table) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     console = Console(highlight=False)
     table = _fitted(table, console.width)
-    shown = RichTable(title=table.caption, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    console.print(Text(table.caption, style="bold"))
+    shown = RichTable(box=SIMPLE_HEAD)
     shown.padding, shown.pad_edge, shown.show_edge = (0, 1, 0, 0), False, False
     for place, header in enumerate(table.headers):
         words = header in {"Series", "Origin"}

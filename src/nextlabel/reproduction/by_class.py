@@ -61,7 +61,7 @@ def _table2(done: Sequence[Finished], _: Request) -> Made:
 
 
 def _by_class(arm: Finished, cycle: int) -> dict[str, list[float]]:
-    """Return the value of every class after a cycle in %, of the seeds that have it, by the classes' names."""
+    """Return the values of the classes after a cycle in %, by class, of the seeds that have one."""
     values: dict[str, list[float]] = {}
     for folder in arm.folders:
         evaluation = next(one for one in _read(folder / "evaluations.json") if one["cycle"] == cycle)
