@@ -23,7 +23,8 @@ def one_thread():
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
-    "page", ["README", "docs/tutorial", "docs/own_model", "docs/own_data", "docs/own_strategy"]
+    "page",
+    ["README", "docs/tutorial", "docs/own_model", "docs/own_data", "docs/own_strategy", "docs/segmentation"],
 )
 def test_every_line_of_the_page_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
