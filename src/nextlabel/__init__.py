@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nextlabel.selection import score, select
     from nextlabel.types import Outputs, PoolView
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Budget": "campaign",
