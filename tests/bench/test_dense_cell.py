@@ -15,6 +15,7 @@ from nextlabel.bench.outcome import begin, is_finished, rows_of
 from nextlabel.config import load_config
 from nextlabel.errors import ConfigurationError
 from nextlabel.ledger import Ledger
+from nextlabel.report.build import _sheets
 from nextlabel.report.findings import details, lead
 from nextlabel.report.reading import read_run
 from nextlabel.report.sections import summarise
@@ -131,7 +132,12 @@ def test_the_report_says_what_the_accuracy_is(run):
     assert "Final mean IoU, %" in summary_table(section).headers
     assert "mean IoU" in lead(section)
     assert "accuracy" not in " ".join((lead(section), *details(section)))
-    assert read_run(run.folder).rows == tuple(run.rows)
+    there = read_run(run.folder)
+    assert there.rows == tuple(run.rows)
+    _, _, sheets = _sheets(there, there.cells[:1])
+    assert [sheet.description for sheet in sheets] == [
+        f"Pictures queried by dense_cod in cycle {cycle}" for cycle in (1, 2)
+    ]
 
 
 @pytest.mark.parametrize(

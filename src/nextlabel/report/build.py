@@ -225,7 +225,7 @@ def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...
                 uri=f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}",
                 width=width,
                 height=height,
-                description=f"Pictures queried by {cell.strategy} in cycle {cycle}; most often {most}",
+                description=f"Pictures queried by {cell.strategy} in cycle {cycle}{most and f'; most often {most}'}",
             )
         )
     return cell.strategy, cell.seed, tuple(sheets)
