@@ -217,6 +217,7 @@ def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...
         width, height = _size(path)
         ranked = sorted(zip(query.classes, cell.class_names, strict=True), key=lambda pair: -pair[0])
         most = ", ".join(f"{name} ({count})" for count, name in ranked[:3] if count)
+        most = f"; most often {most}" if most else ""  # masks have no class of an item
         sheets.append(
             Sheet(
                 cycle=cycle,
@@ -225,7 +226,7 @@ def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...
                 uri=f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}",
                 width=width,
                 height=height,
-                description=f"Pictures queried by {cell.strategy} in cycle {cycle}{most and f'; most often {most}'}",
+                description=f"Pictures queried by {cell.strategy} in cycle {cycle}{most}",
             )
         )
     return cell.strategy, cell.seed, tuple(sheets)
