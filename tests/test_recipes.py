@@ -65,6 +65,11 @@ def test_the_code_recipe_has_the_constants_of_the_released_configurations(datase
     assert (config.learner.epochs, config.learner.lr, config.learner.batch_size) == (epochs, lr, batch)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_pictures_of_stl10_are_scaled_before_their_centre_is_cut_as_the_article_says(name):
+    assert load_recipe(name, "stl10")["dataset_options"]["stl10"]["resize"] == 128
+
+
 def test_settings_are_laid_over_the_recipe_key_by_key(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('recipe = "code"\ndataset = "cifar10"\n[learner]\nepochs = 9\n')
