@@ -93,12 +93,12 @@ def studies(monkeypatch):
     monkeypatch.setattr(model_selection, "run_model_selection", lambda *_, **__: SELECTION)
 
 
-def made_of(name, tmp_path):
+def made_of(name, tmp_path, *, cycles=None):
     one = exhibit(name)
     request = Request(base_settings(one.dataset, "fast"), tmp_path)
     done = []
     for number, arm in enumerate(one.arms(request)):
-        cells = [made_up_rows(arm, one.dataset, seed) for seed in range(2)]
+        cells = [made_up_rows(arm, one.dataset, seed)[:cycles] for seed in range(2)]
         folders = tuple(tmp_path / f"{number}-{seed}" for seed in range(2))
         for folder, rows in zip(folders, cells, strict=True):
             write_cell(folder, rows, list(labels_of(arm)))
@@ -141,6 +141,33 @@ def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
     cod = {p.measured.x: p.measured.y for p in made.pairs if p.measured and p.measured.series == "COD"}
     assert cod[5.0] == pytest.approx(10.0)
     assert "Measured after the training of cycle 3." in made.notes
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("name", "cycles", "told"),
+    [("fig5", 7, True), ("fig6", 7, False), ("fig6", 2, True), ("suppfig3", 2, True)],
+)
+def test_pages_say_what_stands_for_cod_where_the_first_cycle_is_shown(name, cycles, told, tmp_path):
+    _, _, made = made_of(name, tmp_path, cycles=cycles)
+    assert any("In the first cycle" in note for note in made.notes) == told
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_every_published_line_of_segmentation_that_is_not_measured_is_named_on_the_page(tmp_path):
+    _, _, made = made_of("fig8", tmp_path, cycles=2)
+    own = {pair.measured.series for pair in made.pairs if pair.measured}
+    left_out = {pair.published.series for pair in made.pairs if pair.published} - own - {"Full training"}
+    assert left_out
+    assert all(series in " ".join(made.notes) for series in left_out)
+
+
+@pytest.mark.usefixtures("undrawn", "studies")
+def test_a_choice_among_models_is_not_called_a_mean_over_seeds(tmp_path):
+    _, _, made = made_of("model_selection", tmp_path)
+    caption = made.pictures[0].caption
+    assert caption.startswith("Measured: 10 models of one seed each, judged together.")
+    assert "mean of" not in caption
 
 
 @pytest.mark.usefixtures("undrawn")

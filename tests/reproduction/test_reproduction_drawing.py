@@ -82,6 +82,15 @@ def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():
     assert (rows["Base", "measured"], rows["SRAAL", "published"]) == ("90.0 ± 0.5", "92.5")
 
 
+@pytest.mark.parametrize(("count", "drawn"), [(7, True), (8, False)])
+def test_a_caption_speaks_of_bands_only_where_they_are_drawn(count, drawn, monkeypatch):
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+    numbers = [own(f"line {i}", x, 80.0 + i, dataset="digits") for i in range(count) for x in (10.0, 20.0)]
+    caption = lines_made("fig9", numbers).pictures[0].caption
+    assert caption.startswith("Measured: mean of 2 seeds")
+    assert ("standard deviation" in caption) == drawn
+
+
 def test_without_measured_numbers_the_published_ones_stand_alone():
     made = lines_made("fig5", [])
     assert made.pictures[0].title == EXHIBITS["fig5"].title

@@ -132,7 +132,8 @@ FIG8 = _curves_of(
         Arm("Entropy", "dense_entropy", control=True),
     ),
     "Entropy, the mean over the pixels, is a control that the papers lack. They do not say how COD is taken "
-    "together over pixels: here it is the mean.",
+    "together over pixels: here it is the mean. VAAL, QBC and MC-Dropout do not take masks here, and SRAAL "
+    "has no released code: these four are published only.",
     dataset="nuclei",
     reference="cityscapes",
 )

@@ -44,6 +44,10 @@ ONE_MODEL = (
     "Measured: all scorers are judged on the models of one and the same campaigns, so that only the score "
     "differs; the predicted loss comes from a module that is trained beside them without touching them."
 )
+FIRST = (
+    "In the first cycle, which has none before it, Gini uncertainty stands for COD: what the released code's "
+    "rule for that cycle amounts to."
+)
 CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 
@@ -105,7 +109,7 @@ def _fig5(done: Sequence[Finished], request: Request) -> Made:
         for band in band_series(_cells(done), "cod")
         for number in _by_cycle(band, band.label, request.dataset, "nats")
     ]
-    return _made("fig5", own, "Bands are of the candidates by COD, the largest first.")
+    return _made("fig5", own, "Bands are of the candidates by COD, the largest first.", FIRST)
 
 
 def _fig6(done: Sequence[Finished], request: Request) -> Made:
@@ -151,7 +155,8 @@ def _found(
             top_series(cells, label, cycle), name, dataset, "%", factor=100, control=name not in papers
         )
     ]
-    return own, f"Measured after the training of cycle {cycle}."
+    told = f"Measured after the training of cycle {cycle}."
+    return own, f"{told} {FIRST}" if cycle == 1 else told
 
 
 def _made(

@@ -49,7 +49,8 @@ def _model_selection(_: Sequence[Finished], request: Request) -> Made:
         *result["notes"],
         *EXHIBITS["model_selection"].notes,
     )
-    return points_made("model_selection", numbers(result), notes=notes)
+    measured = f"{result['models']} models of one seed each, judged together"
+    return points_made("model_selection", numbers(result), notes=notes, measured=measured)
 
 
 def numbers(result: Mapping[str, Any]) -> list[Measured]:

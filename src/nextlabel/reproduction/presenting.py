@@ -76,7 +76,11 @@ def lines_made(
         y_label = f"{lines[0].label}" if split else about.y
         panels.append(Panel(_heading(numbers), about.x, y_label, lines, log_x, tuple(ticks)))
     figure = draw_lines(
-        exhibit, panels, title=about.title, caption=_caption(pairs, caption), description=_description(pairs)
+        exhibit,
+        panels,
+        title=about.title,
+        caption=_caption(pairs, panels, caption),
+        description=_description(pairs),
     )
     return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
 
@@ -90,8 +94,20 @@ def points_made(
     caption: str = "",
     notes: Sequence[str] = (),
     log_x: bool = False,
+    measured: str = "",
 ) -> Made:
-    """Make an exhibit that is a table: a row of points for every series, and the table itself."""
+    """Make an exhibit that is a table: a row of points for every series, and the table itself.
+
+    Args:
+        exhibit: Its name.
+        own: What was measured, all of one data set.
+        reference: As of :func:`lines_made`, and so are the next four.
+        tolerance: See there.
+        caption: See there.
+        notes: See there.
+        log_x: See there.
+        measured: What a measured number is, where it is not the mean over the seeds.
+    """
     about = EXHIBITS[exhibit]
     pairs, told = _paired(exhibit, own, reference, tolerance)
     panels = [
@@ -99,7 +115,11 @@ def points_made(
         for numbers in _panels(exhibit, pairs)
     ]
     figure = draw_points(
-        exhibit, panels, title=about.title, caption=_caption(pairs, caption), description=_description(pairs)
+        exhibit,
+        panels,
+        title=about.title,
+        caption=_caption(pairs, panels, caption, measured=measured),
+        description=_description(pairs),
     )
     return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
 
@@ -186,13 +206,16 @@ def _heading(numbers: Sequence[Number]) -> str:
     return f"{heading}: {panel}" if panel else heading
 
 
-def _caption(pairs: Sequence[Pair], more: str) -> str:
+def _caption(pairs: Sequence[Pair], panels: Sequence[Panel], more: str, *, measured: str = "") -> str:
+    """Say what measured numbers are, where deviations are drawn, and whence published ones come."""
+    own = [line for panel in panels for line in panel.lines if not line.published]
+    drawn = any(spread is not None for line in own for spread in line.spread)
     seeds = sorted({both.measured.seeds for both in pairs if both.measured})
     sources = list(dict.fromkeys(both.published.source for both in pairs if both.published))
-    parts = []
-    if seeds:
+    parts = [f"Measured: {measured}."] if measured and seeds else []
+    if seeds and not measured:
         many = " to ".join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))
-        several = "" if seeds == [1] else "; bands and bars: their standard deviation"
+        several = "; bands and bars: their standard deviation" if drawn else ""
         parts.append(f"Measured: mean of {many} seed{'' if seeds == [1] else 's'}{several}.")
     if sources:
         parts.append(f"Published, dashed or hollow: {'; '.join(sources)}.")
