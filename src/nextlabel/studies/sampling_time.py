@@ -44,8 +44,6 @@ STRATEGIES_TIMED: tuple[str, ...] = ("cod", "cod_two_passes", "learning_loss", "
 """Those of the paper's table; ``cod_two_passes`` scores with both models, as the paper does; ``margin`` is a
 control that looks at the present outputs only."""
 
-PLAIN = "plain_pass"
-
 
 @dataclass(frozen=True)
 class TimingSetup:
