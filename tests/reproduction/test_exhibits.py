@@ -48,7 +48,7 @@ def made_up_rows(arm, dataset, seed):
     )  # fmt: skip
 
 
-def write_cell(folder, rows, labels):
+def write_cell(folder, rows, labels, moved):
     folder.mkdir()
     (folder / "classes.json").write_text(json.dumps([] if rows[0].dataset == "nuclei" else CLASSES))
     by_class = {name: None if name == "j" else rows[0].accuracy for name in CLASSES}
@@ -60,7 +60,7 @@ def write_cell(folder, rows, labels):
     evaluations = [{"cycle": row.cycle, **found} for row in rows]
     (folder / "evaluations.json").write_text(json.dumps(evaluations))
     audits = [
-        AuditRow(row.cycle, row.n_labelled, 900, label, "cod", {}, 0.5, 0.5, 0.2, 0.3,
+        AuditRow(row.cycle, row.n_labelled, 900, label, "cod", {}, 0.5, 0.5, moved, 0.3,
                  tuple(1.0 for _ in BANDS), tuple(2 * share for share in SHARES))
         for row in rows[:-1] for label in labels
     ]  # fmt: skip
@@ -93,7 +93,7 @@ def studies(monkeypatch):
     monkeypatch.setattr(model_selection, "run_model_selection", lambda *_, **__: SELECTION)
 
 
-def made_of(name, tmp_path, *, cycles=None):
+def made_of(name, tmp_path, *, cycles=None, moved=0.2):
     one = exhibit(name)
     request = Request(base_settings(one.dataset, "fast"), tmp_path)
     done = []
@@ -101,7 +101,7 @@ def made_of(name, tmp_path, *, cycles=None):
         cells = [made_up_rows(arm, one.dataset, seed)[:cycles] for seed in range(2)]
         folders = tuple(tmp_path / f"{number}-{seed}" for seed in range(2))
         for folder, rows in zip(folders, cells, strict=True):
-            write_cell(folder, rows, list(labels_of(arm)))
+            write_cell(folder, rows, list(labels_of(arm)), moved)
         done.append(Finished(arm, one.dataset, 1000, folders, tuple(cells)))
     return one, done, one.make(done, request)
 
@@ -151,6 +151,13 @@ def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
 def test_pages_say_what_stands_for_cod_where_the_first_cycle_is_shown(name, cycles, told, tmp_path):
     _, _, made = made_of(name, tmp_path, cycles=cycles)
     assert any("In the first cycle" in note for note in made.notes) == told
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("moved", "told"), [(1e-11, False), (2e-13, True)])
+def test_the_gap_study_says_which_gaps_are_round_off(moved, told, tmp_path):
+    _, _, made = made_of("suppfig3", tmp_path, moved=moved)
+    assert any("6e-07 over 1 step" in note for note in made.notes) == told
 
 
 @pytest.mark.usefixtures("undrawn")
