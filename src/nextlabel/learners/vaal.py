@@ -36,10 +36,11 @@ class Vaal:
 
     Deviations from the released code:
 
-    * The game is played after the task's training instead of beside it, for (L + U) * epochs / batch_size
-      steps, and from new weights in every fit, as in the released code of R. Caramalau, B. Bhattarai, T.-K.
-      Kim: Sequential Graph Convolutional Network for Active Learning, CVPR 2021. Task and game share no
-      weights, so the order does not matter.
+    * The game is played after the task's training instead of beside it, as in the released code of R.
+      Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
+      2021, for as many steps as VAAL's own: (L + U) * epochs / batch_size. Task and game share no weights, so
+      the order does not matter. Both begin every fit from new weights there; here the task begins as its
+      learner says.
     * Pictures are seen as the pool gives them, bytes as [0, 1]; there they are flipped at random and scaled
       to [-1, 1].
     * Scores are made in evaluation mode; there batch norm stays in training mode.
@@ -157,9 +158,8 @@ class Vaal:
         """Become what ``fit`` left in ``workdir``; of the game there is its end only, at every moment.
 
         Raises:
-            UnknownNameError: There is no such moment.
             DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: The state does not fit.
+            ConfigurationError: There is no such moment, or the state does not fit.
         """
         self.main.load(workdir, moment=moment)
         self._game.load(workdir)
