@@ -16,7 +16,10 @@ from nextlabel.reproduction.presenting import controls_last, lines_made
 from nextlabel.results import Row, read_csv
 
 POOLS = {"digits": 1437, "animals": 7716}
-FILES = {"digits": ("digits", "digits-companions"), "animals": ("animals", "animals-tod", "animals-companions")}
+FILES = {
+    "digits": ("digits", "digits-companions"),
+    "animals": ("animals", "animals-tod", "animals-companions"),
+}
 SERIES = {
     "cod": "Ours",
     "vaal": "VAAL",

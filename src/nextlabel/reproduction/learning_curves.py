@@ -159,7 +159,7 @@ TABLE1 = Exhibit(
     "table1",
     lambda _: (
         Arm("Core-set", "core_set"),
-        Arm("LL4AL", "learning_loss", "learning_loss"),
+        Arm("LL4AL", "learning_loss"),  # as in Fig. 9, whose values these are
         Arm("VAAL", "vaal"),
         Arm("Base", "random"),
         Arm("Base+Semi", "random", "tod"),
