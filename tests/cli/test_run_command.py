@@ -173,8 +173,8 @@ def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finishe
 
 
 def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tmp_path, finished_run, moments):
-    arguments = [*finished_run.options, "--out", tmp_path / "run"]
-    code, err = killed(arguments, moments[1], signal.SIGINT)
+    long = ["--set", "learner.epochs=5000"]  # so that it cannot end before it is interrupted
+    code, err = killed([*finished_run.options, *long, "--out", tmp_path / "run"], moments[1], signal.SIGINT)
     assert code == 1
     assert "interrupted; nothing is lost: run the same command again" in err
     assert "Traceback" not in err
