@@ -1,5 +1,7 @@
 """Panels of measured and published numbers."""
 
+import re
+
 import pytest
 
 from nextlabel.published.exhibits import EXHIBITS
@@ -45,6 +47,17 @@ def test_levels_guides_equal_ticks_and_logarithms_are_drawn():
     for word in ("Full training", "chance", "decay"):
         assert word in drawn.svg
     assert "mathdefault" not in drawn.svg  # numbers of a logarithmic axis are plain text
+
+
+@pytest.mark.parametrize("cycles", [1, 7])
+def test_an_axis_of_cycles_has_whole_numbers_however_few_there_are(cycles):
+    x = tuple(float(cycle) for cycle in range(1, cycles + 1))
+    one = Line("Random", x, tuple(0.1 + 0.01 * place for place in x), (None,) * cycles, published=False)
+    drawn = draw_lines("cycles", [Panel("", "Cycle", "y", (one,))], **WORDS)
+    horizontal = drawn.svg.split('id="matplotlib.axis_1"')[1].split('id="matplotlib.axis_2"')[0]
+    ticks = [word for word in re.findall(r">([^<>]+)</text>", horizontal) if word != "Cycle"]
+    assert ticks
+    assert all(tick.isdigit() for tick in ticks)
 
 
 def test_a_data_set_of_the_papers_shares_its_panel_with_what_they_print():

@@ -274,7 +274,7 @@ def _lines(axes: Axes, lines: Sequence[_Line]) -> None:
 def _whole_numbers(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _percent(share: Interval) -> Interval:

@@ -99,7 +99,7 @@ def draw_lines(name: str, panels: Sequence[Panel], *, title: str, caption: str, 
         if panel.log_x:
             _log_axis(axes)
         if panel.x_label in {"Cycle", "Class"}:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if panel.ticks:
             axes.set_xticks(range(len(panel.ticks)), [f"{tick:g}" for tick in panel.ticks])
         axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
