@@ -34,6 +34,12 @@ def test_an_unknown_option_offers_the_nearest():
         parts.create("fraction", numerater=1)
 
 
+def test_an_option_without_a_default_is_asked_for_by_its_setting():
+    folders = Registry("data set", "nextlabel.test_parts", (Card("bare", "textwrap:fill"),))
+    with pytest.raises(ConfigurationError, match=r"needs the option 'text'.* dataset_options\.bare\.text"):
+        folders.create("bare")
+
+
 def test_other_packages_join_through_an_entry_point(monkeypatch):
     point = importlib.metadata.EntryPoint("theirs", "fractions:Fraction", "nextlabel.test_parts")
     monkeypatch.setattr(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Generic, TypeVar
@@ -118,10 +118,11 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: There is no such name.
-            ConfigurationError: An option is unknown or its value cannot be used.
+            ConfigurationError: An option is unknown or missing, or its value cannot be used.
         """
         factory = self.factory(name)
         self.check_options(name, options)
+        self._check_complete(name, factory, options)
         return factory(**options)
 
     def check_options(self, name: str, options: dict[str, object]) -> None:
@@ -144,6 +145,25 @@ class Registry(Generic[T]):
                     f"the {self.kind} '{name}' has no option '{option}'{guess} "
                     f"it has: {listed(parameters, limit=20) or 'none'}"
                 )
+
+    def _check_complete(self, name: str, factory: Callable[..., T], options: Mapping[str, object]) -> None:
+        """Refuse to make a part without the options that it cannot do without."""
+        try:
+            parameters = inspect.signature(factory).parameters.values()
+        except ValueError:  # some built-in callables tell nobody their parameters
+            return
+        optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        missing = [
+            p.name
+            for p in parameters
+            if p.default is p.empty and p.kind not in optional and p.name not in options
+        ]
+        if missing:
+            key = f"{self.kind.replace(' ', '')}_options.{name}.{missing[0]}"
+            raise ConfigurationError(
+                f"the {self.kind} '{name}' needs the option {listed(missing)}, which has no default; "
+                f"give it, in settings as {key}"
+            )
 
     def _read_entry_points(self) -> None:
         if self._entry_points_read:
