@@ -122,6 +122,7 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("--config", "digits", "--auxiliary", "LLAL"), "did you mean 'LL4AL'"),
         (("fig7", "--sampling", "TOD"), "takes no --sampling"),
         (("--series", "Random"), "--series chooses lines of an exhibit"),
+        (("fig9", "--series", ", "), "--series expects names of lines"),
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),
         (("--config", "digit"), "did you mean 'digits'"),
         (("--config", "digits", "--set", "learner.epoch=3"), "did you mean 'epochs'"),

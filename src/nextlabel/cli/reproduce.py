@@ -192,12 +192,17 @@ def _exhibit(
 
 def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:
     """Return the arms whose labels were asked for, all where none was."""
-    from nextlabel.errors import UnknownNameError
+    from nextlabel.errors import ConfigurationError, UnknownNameError, listed
 
     if series is None:
         return list(arms)
     known = {arm.label.lower(): arm.label for arm in arms}
     wanted = [name.strip() for name in series.split(",") if name.strip()]
+    if not wanted:
+        raise ConfigurationError(
+            f"--series expects names of lines, separated by commas, but got '{series}'; this exhibit has "
+            f"{listed(known.values(), limit=20) or 'none to choose from'}"
+        )
     for name in wanted:
         if name.lower() not in known:
             raise UnknownNameError("series of this exhibit", name, known.values())
