@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from nextlabel.bench.experiment import Experiment
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin, is_finished, rows_of
 from nextlabel.config import load_config
-from nextlabel.errors import ConfigurationError
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.ledger import Ledger
 from nextlabel.report.build import _sheets
 from nextlabel.report.findings import details, lead
@@ -63,6 +65,24 @@ def run(pictures, tmp_path_factory):
         run_cell(cell, folder / "cells" / cell.name, lambda *work: None)
     experiment._write_results()
     return experiment
+
+
+def test_a_bad_mask_is_refused_before_any_training_wherever_it_is(pictures, tmp_path):
+    root, folder = tmp_path / "pictures", tmp_path / "cell"
+    shutil.copytree(pictures, root)
+    (cell,) = make_grid(config(root, strategy=["random"])).cells
+    for part in ("ids", "test_ids"):
+        bad = (
+            root
+            / "masks"
+            / f"{getattr(DATASETS.create('mask_folder', **cell.dataset_options), part)[-1]}.png"
+        )
+        kept = bad.read_bytes()
+        Image.fromarray(np.full((16, 16), 7, dtype=np.uint8)).save(bad)
+        with pytest.raises(DataError, match=f"that of item '{bad.stem}' has 7"):
+            run_cell(cell, folder, lambda *work: None)
+        assert not folder.exists()
+        bad.write_bytes(kept)
 
 
 def test_rows_hold_the_mean_iou_of_the_whole_test_part(run):
@@ -158,6 +178,10 @@ def test_what_segmentation_cannot_do_is_refused_before_any_work(pictures, option
     ("options", "sentence"),
     [
         ({"strategy": ["dense_cod"]}, "'dense_cod' needs .* which only segmentation gives, but 'digits'"),
+        (
+            {"strategy": ["random"], "audit": [{"strategy": "dense_entropy"}]},
+            "'dense_entropy' needs .* which only segmentation gives",
+        ),
         ({"strategy": ["random"], "learner": {"crop": 4}}, "'learner.crop' is for segmentation"),
     ],
 )

@@ -55,12 +55,28 @@ def run_dense_cell(
         data: Its data set.
         folder: Where to keep it.
         advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+
+    Raises:
+        DataError: A mask of pool or test part cannot be used; all are read once before a campaign begins.
     """
     torch.set_num_threads(cell.threads)
+    if not (folder / "campaign.db").exists():
+        _check_masks(data)
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     campaign.run(trial.answers, until=Budget(cycles=cell.cycles))
     finish(folder, cell, campaign.state, dict.fromkeys(data.ids, 1.0), ())
+
+
+def _check_masks(data: DenseData) -> None:
+    """Read every mask once, so that a bad one is not met after hours of training; arrays were checked."""
+    for stored, masks, ids in (
+        (data.masks, data.masks_by_id, data.ids),
+        (data.test_masks, data.test_masks_by_id, data.test_ids),
+    ):
+        if not isinstance(stored, np.ndarray):
+            for item in ids:
+                masks[item]
 
 
 def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:

@@ -151,8 +151,10 @@ def for_device(options: Options, device: str) -> Options:
 
 def _check_not_dense(cell: Cell, needs: frozenset[str]) -> None:
     if dense := sorted(needs & {f"extra:{name}" for name in DENSE_EXTRA}):
+        names = [cell.strategy, *(str(table["strategy"]) for table in cell.audit)]
+        asking = next((name for name in names if set(dense) & set(STRATEGIES.card(name).needs)), names[0])
         raise ConfigurationError(
-            f"the strategy '{cell.strategy}' needs {listed(dense)}, which only segmentation gives, but "
+            f"the strategy '{asking}' needs {listed(dense)}, which only segmentation gives, but "
             f"'{cell.dataset}' has one class an item; use the strategy without 'dense_'"
         )
     if "crop" in cell.learner:
