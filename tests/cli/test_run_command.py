@@ -141,7 +141,10 @@ def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, finish
 
 def killed(arguments, moment, how):
     """Start a run, end it at a moment, and return its exit code and error output."""
+    # What is started in the background is deaf to interrupts, and so is what it starts: lend it our ears.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not moment() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
