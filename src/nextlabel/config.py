@@ -113,6 +113,11 @@ class LearnerConfig(_Strict):
         default=None, ge=1, description="Side of the random window that segmentation trains on, in pixels."
     )
     channels_last: bool | None = Field(default=None, description="Memory layout of picture networks.")
+    resolutions: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        description="Shares of the pictures' sides in equal parts of a training, such as 0.5, 0.75, 1.",
+    )
     compile: bool | Literal["auto"] | None = Field(
         default=None, description="Whether torch compiles the network; auto does so on a GPU."
     )

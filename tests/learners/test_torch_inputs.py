@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from learner_cases import same_bits, state
 from torch import nn
 
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
+from nextlabel.learners import training
+from nextlabel.learners.preparing import resized
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
@@ -105,6 +109,104 @@ def test_channels_last_moves_memory_and_no_names_or_results(tmp_path):
     torch.testing.assert_close(
         again.predict(pool, needs=LOG_PROBS, seed=0).log_probs, found, rtol=1e-4, atol=1e-4
     )
+
+
+def test_pictures_grow_in_equal_parts_of_the_training_and_are_whole_in_predictions(tmp_path):
+    sides = []
+
+    class Looking(SmallCnn):
+        def forward(self, x):
+            sides.append((self.training, *x.shape[-2:]))
+            return super().forward(x)
+
+    made = TorchLearner(
+        lambda: Looking((2, 8, 8), 3, width=4),
+        epochs=2, batch_size=8, lr=0.05, device="cpu", resolutions=(0.5, 0.75, 1.0),
+    )  # fmt: skip
+    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
+    assert [side for training, *side in sides if training] == [[4, 4]] * 2 + [[6, 6]] * 2 + [[8, 8]] * 2
+    sides.clear()
+    made.predict(pool, needs=LOG_PROBS, seed=0)
+    assert sides == [(False, 8, 8)]
+
+
+def test_a_training_that_was_killed_while_pictures_grow_ends_in_the_same_bits(tmp_path, monkeypatch):
+    class KilledError(Exception):
+        pass
+
+    def kill(done, total):
+        if done == 3:
+            raise KilledError
+
+    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    growing = {"resolutions": (0.5, 0.75, 1.0), "augment": "horizontal_flip"}
+    whole = trained(tmp_path / "whole", **growing)
+    made = learner(**growing, checkpoint_seconds=0)
+    made.progress = kill
+    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    (tmp_path / "killed").mkdir()
+    with pytest.raises(KilledError):
+        made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / "killed")
+    again = learner(**growing)
+    again.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / "killed")
+    assert torch.equal(again.predict(pool, needs=LOG_PROBS, seed=0).log_probs, whole)
+
+
+def test_one_whole_resolution_is_none(tmp_path):
+    assert torch.equal(trained(tmp_path / "a", resolutions=(1.0,)), trained(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_half_a_resolution_averages_neighbours_as_a_naive_filter_does(grey):
+    batch = SCALED[:, 0] if grey else SCALED
+    found = resized(batch, 0.5)
+    weights = torch.tensor([1.0, 3.0, 3.0, 1.0])  # a triangle over two output pixels, cut at the borders
+    for row in range(4):
+        for column in range(4):
+            total, norm = 0.0, 0.0
+            for down, across in itertools.product(range(4), range(4)):
+                y, x = 2 * row - 1 + down, 2 * column - 1 + across
+                if 0 <= y < 8 and 0 <= x < 8:
+                    weight = weights[down] * weights[across]
+                    total, norm = total + weight * batch[..., y, x], norm + weight
+            torch.testing.assert_close(found[..., row, column], total / norm, rtol=1e-5, atol=1e-5)
+
+
+def test_sides_are_rounded_and_never_vanish():
+    assert resized(SCALED, 0.7).shape == (24, 2, 6, 6)
+    assert resized(SCALED, 0.01).shape == (24, 2, 1, 1)
+
+
+@pytest.mark.parametrize("shares", [(), (0.0, 1.0), (0.5, 1.5), (float("nan"),)])
+def test_impossible_resolutions_are_refused(shares):
+    with pytest.raises(ConfigurationError, match=r"resolutions must be one or more shares .* but is \("):
+        learner(resolutions=shares)
+
+
+def test_pictures_too_small_for_the_model_are_refused_before_training(tmp_path):
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(128, 3)
+
+        def forward(self, x):
+            return self.head(x.flatten(1))
+
+    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    steps = []
+    made = TorchLearner(Whole, epochs=1, device="cpu", resolutions=(1.0, 0.5))
+    made.progress = lambda *progress: steps.append(progress)
+    with pytest.raises(ConfigurationError, match=r"down to 0.5 .* cannot take items of shape \(2, 4, 4\)"):
+        made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
+    assert not steps
+
+
+def test_items_that_are_no_pictures_have_no_resolutions(tmp_path):
+    pool = Pool(torch.zeros(24, 5), [f"row {row}" for row in range(24)])
+    made = TorchLearner(lambda: nn.Linear(5, 3), epochs=1, device="cpu", resolutions=(1.0, 0.5))
+    with pytest.raises(DataError, match=r"resolutions needs pictures.* shape \(5,\)"):
+        made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
 
 
 def test_compiled_steps_go_through_torch_and_leave_the_states_names_alone(tmp_path, monkeypatch):

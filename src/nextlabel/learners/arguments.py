@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from torch import Tensor
 from nextlabel.errors import DataError
 from nextlabel.learners.schedule import Recipe
 from nextlabel.pool import Pool
+from nextlabel.types import Objective
 
-__all__ = ["check_same", "described", "training_arguments"]
+__all__ = ["check_same", "described", "objective_arguments", "training_arguments"]
 
 
 def training_arguments(
@@ -38,6 +40,24 @@ def training_arguments(
         "labels": hashlib.blake2b(y.cpu().numpy().tobytes(), digest_size=8).hexdigest(),
         "unlabelled": None if unlabelled is None else unlabelled.digest(),
         **{field.name: described(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)},
+    }
+
+
+def objective_arguments(
+    objective: str | Callable[..., Objective],
+    options: Mapping[str, Any],  # Any: an objective's options are its own
+) -> dict[str, Any]:
+    """Return a training's loss and its options.
+
+    Args:
+        objective: A name, or a function.
+        options: Of the objective.
+    """
+    return {
+        "objective": described(objective),
+        "objective_options": {
+            name: described(value) if callable(value) else repr(value) for name, value in options.items()
+        },
     }
 
 

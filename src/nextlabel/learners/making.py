@@ -17,12 +17,14 @@ from nextlabel.learners.checkpoint import check_fits
 from nextlabel.learners.device import Engine
 from nextlabel.learners.labels import Task
 from nextlabel.learners.network import ModuleNetwork
+from nextlabel.learners.preparing import Prepare, resized
 from nextlabel.learners.randomness import isolated_rng
+from nextlabel.learners.schedule import Recipe
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.seeds import derive
 from nextlabel.types import Forward, Objective
 
-__all__ = ["bind", "example_outputs", "new_network", "new_objective"]
+__all__ = ["bind", "check_resolutions", "example_outputs", "new_network", "new_objective"]
 
 
 def new_network(
@@ -121,6 +123,35 @@ def example_outputs(
         wanted = "1 output" if task == "regression" else "one output a class, at least 2"
         raise ContractError(f"task='{task}' needs a model with {wanted}, but it has {outputs}")
     return forward
+
+
+def check_resolutions(network: ModuleNetwork, items: Tensor, recipe: Recipe, prepare: Prepare) -> None:
+    """Refuse a training whose smallest pictures the network cannot take.
+
+    Args:
+        network: Left in evaluation mode.
+        items: (B, ...) a few items, on the device.
+        recipe: Says how small the pictures get.
+        prepare: What is done to them after that.
+
+    Raises:
+        DataError: The items are not pictures.
+        ConfigurationError: The network fails on small ones.
+    """
+    smallest = min(recipe.resolutions or (1.0,))
+    if smallest == 1.0:
+        return
+    smaller = resized(items, smallest)
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(prepare(smaller))
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(
+            f"resolutions go down to {smallest} of the pictures, but the model cannot take items of shape "
+            f"{tuple(smaller.shape[1:])} ({str(error).splitlines()[0]}); use larger shares, or leave "
+            "resolutions out"
+        ) from error
 
 
 def bind(

@@ -1,6 +1,6 @@
-"""How a batch is prepared for the network after augmentation: normalised by channel, and laid out in memory.
+"""How a batch is prepared for the network after augmentation: resized, normalised by channel, laid out.
 
-The same in training and prediction. Knows nothing of data sets or networks.
+All but the first are the same in training and prediction. Knows nothing of data sets or networks.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, DataError
 
-__all__ = ["Normalise", "Preparation", "Prepare"]
+__all__ = ["Normalise", "Preparation", "Prepare", "resized"]
 
 Normalise: TypeAlias = "tuple[Sequence[float], Sequence[float]]"
 """Mean and standard deviation of every channel, in the unit of the inputs after uint8 became [0, 1]."""
@@ -89,3 +90,26 @@ class Preparation:
         if self.channels_last and batch.ndim == 4:
             return batch.contiguous(memory_format=torch.channels_last)
         return batch
+
+
+def resized(batch: Tensor, share: float) -> Tensor:
+    """Return pictures with this share of their height and width, at least one pixel, by linear filters.
+
+    Args:
+        batch: (B, C, height, width), or (B, height, width) of one channel, floats.
+        share: In (0, 1]; 1 returns the batch as it is.
+
+    Raises:
+        DataError: The items are not pictures.
+    """
+    if share == 1.0:
+        return batch
+    if batch.ndim not in (3, 4):
+        raise DataError(
+            "resolutions needs pictures, (B, channels, height, width) or (B, height, width), but got items "
+            f"of shape {tuple(batch.shape[1:])}; leave it out for other data"
+        )
+    pictures = batch if batch.ndim == 4 else batch[:, None]
+    size = [max(1, round(share * side)) for side in batch.shape[-2:]]
+    smaller = functional.interpolate(pictures, size=size, mode="bilinear", antialias=True)
+    return smaller if batch.ndim == 4 else smaller[:, 0]

@@ -42,6 +42,8 @@ class Recipe:
         milestones: For ``multistep``: shares of the training, in (0, 1).
         gamma: For ``multistep``: factor at every milestone, in (0, 1].
         mixed_precision: Arithmetic of the forward pass.
+        resolutions: Shares of the pictures' height and width in equal parts of the training, each in (0, 1];
+            None for whole pictures throughout.
 
     Raises:
         ConfigurationError: A value is out of range, or a name unknown.
@@ -57,6 +59,7 @@ class Recipe:
     milestones: tuple[float, ...] = (0.8,)
     gamma: float = 0.1
     mixed_precision: MixedPrecision = "no"
+    resolutions: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         for kind, name, known in (
@@ -77,6 +80,9 @@ class Recipe:
         self._check("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
         inside = all(0 < milestone < 1 for milestone in self.milestones)
         self._check("milestones", self.milestones, inside, "shares of the training in (0, 1)")
+        if self.resolutions is not None:
+            inside = all(0 < share <= 1 for share in self.resolutions) and len(self.resolutions) > 0
+            self._check("resolutions", self.resolutions, inside, "one or more shares of a picture in (0, 1]")
 
     @staticmethod
     def _check(name: str, value: object, holds: bool, wanted: str) -> None:
@@ -86,6 +92,12 @@ class Recipe:
     def factor(self, step: int, total: int) -> float:
         """Return the learning rate's factor in this step of ``total``."""
         return lr_factor(self.schedule, step / total, self.milestones, self.gamma)
+
+    def resolution(self, step: int, total: int) -> float:
+        """Return the share of the pictures' height and width in this step of ``total``."""
+        if self.resolutions is None:
+            return 1.0
+        return self.resolutions[len(self.resolutions) * step // total]
 
     def build_optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimiser of these parameters, its learning rates at factor 1."""

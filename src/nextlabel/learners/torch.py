@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
-from nextlabel.learners.arguments import check_same, described, training_arguments
+from nextlabel.learners.arguments import check_same, described, objective_arguments, training_arguments
 from nextlabel.learners.augment import Augmentation, augmentation
 from nextlabel.learners.batches import DeviceCache, sequential
 from nextlabel.learners.checkpoint import (
@@ -29,7 +29,7 @@ from nextlabel.learners.checkpoint import (
 from nextlabel.learners.device import DeviceName, Engine
 from nextlabel.learners.keeping import check_kept, checked_moments, moment_path
 from nextlabel.learners.labels import Task, check_counts, check_task, checked_labels
-from nextlabel.learners.making import bind, example_outputs, new_network, new_objective
+from nextlabel.learners.making import bind, check_resolutions, example_outputs, new_network, new_objective
 from nextlabel.learners.network import ModuleNetwork
 from nextlabel.learners.predicting import check_needs, predicted
 from nextlabel.learners.preparing import Normalise, Preparation
@@ -98,6 +98,9 @@ class TorchLearner:
         compile: Whether training steps go through ``torch.compile``: worth its minute or so of preparation
             for long trainings on a GPU; results differ in their last digits.
         mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
+        resolutions: Shares of the pictures' height and width in equal parts of the training, such as (0.5,
+            0.75, 1.0): small pictures first make a training faster (progressive learning: Tan, Le:
+            EfficientNetV2, ICML 2021). None trains on whole pictures; predictions are always of these.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         num_workers: Processes that load items of pools that are no tensors.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
@@ -142,6 +145,7 @@ class TorchLearner:
         channels_last: bool = False,
         compile: bool = False,  # torch's own word for it
         mixed_precision: MixedPrecision = "no",
+        resolutions: Sequence[float] | None = None,
         device: DeviceName = "auto",
         num_workers: int = 0,
         embedding_layer: str | None = None,
@@ -169,6 +173,7 @@ class TorchLearner:
             milestones=tuple(milestones),
             gamma=gamma,
             mixed_precision=mixed_precision,
+            resolutions=None if resolutions is None else tuple(resolutions),
         )
         self._moments = checked_moments(moments, model, ema_decay)
         self.moments = frozenset(moment.name for moment in self._moments)
@@ -213,11 +218,7 @@ class TorchLearner:
         arguments = {
             **training_arguments(x, y, others, self.recipe, seed),
             "start": self.start,
-            "objective": described(self._objective),
-            "objective_options": {
-                name: described(value) if callable(value) else repr(value)
-                for name, value in self._objective_options.items()
-            },
+            **objective_arguments(self._objective, self._objective_options),
             "augment": described(self._augment),
             "normalise": self._normalise(),
             "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
@@ -246,6 +247,7 @@ class TorchLearner:
         engine = Engine(self.device, self.recipe.mixed_precision)
         network = self._placed(self._starting_network(seed), engine)
         example = self._example(network, objective, x, engine, seed)
+        check_resolutions(network, self._few(x, engine), self.recipe, self.preparation.on(engine.device))
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
         carried = self._objective_state if self.start == "warm" and self._network is not None else None
         bind(objective, network, example, seed=seed, engine=engine, state=carried or {})
@@ -373,10 +375,12 @@ class TorchLearner:
         self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine, seed: int
     ) -> Forward:
         def batch() -> Tensor:
-            items = next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
-            return self.preparation.on(engine.device)(items)
+            return self.preparation.on(engine.device)(self._few(x, engine))
 
         return example_outputs(network, objective, batch, task=self.task, engine=engine, seed=seed)
+
+    def _few(self, x: Pool, engine: Engine) -> Tensor:
+        return next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
 
     def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> nn.Module:
         """Return the objective as the training left it; after ``load`` it is made again from its state."""

@@ -35,7 +35,7 @@ from nextlabel.learners.checkpoint import (
 from nextlabel.learners.device import Engine
 from nextlabel.learners.keeping import MomentKeeper
 from nextlabel.learners.network import ModuleNetwork
-from nextlabel.learners.preparing import Preparation
+from nextlabel.learners.preparing import Preparation, resized
 from nextlabel.learners.randomness import default_generators, deterministic_kernels, isolated_rng
 from nextlabel.learners.schedule import Recipe
 from nextlabel.moments import Moment
@@ -223,8 +223,9 @@ class Training:
             generator = self.device_generator.manual_seed(derive(self.seed, "augment", step))
             x = self.augment(x, generator)
             unlabelled = None if unlabelled is None else self.augment(unlabelled, generator)
-        x = self.prepare(x)
-        unlabelled = None if unlabelled is None else self.prepare(unlabelled)
+        share = self.recipe.resolution(step, self.total)
+        x = self.prepare(resized(x, share))
+        unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, share))
         objective: Objective = self.objective  # type: ignore[assignment]  # the learner checked it
         with self.engine.autocast():
             losses = objective(self.model, x, y, unlabelled, step=step)
