@@ -94,6 +94,12 @@ def test_the_version_is_printed(nextlabel):
     assert nextlabel("--version").out.strip()[0].isdigit()
 
 
+def test_python_runs_the_package_as_the_command(nextlabel):
+    command = [sys.executable, "-m", "nextlabel", "strategies"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == nextlabel("strategies").out
+
+
 def test_the_doctor_tells_versions_and_extras_without_a_check(nextlabel):
     facts = nextlabel("doctor", "--no-check", "--json").json()
     assert facts["environment"]["python"] == platform.python_version()
