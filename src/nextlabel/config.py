@@ -118,6 +118,11 @@ class LearnerConfig(_Strict):
         min_length=1,
         description="Shares of the pictures' sides in equal parts of a training, such as 0.5, 0.75, 1.",
     )
+    least_steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Steps that a pass is to have at least; few labels are taken in smaller batches.",
+    )
     compile: bool | Literal["auto"] | None = Field(
         default=None, description="Whether torch compiles the network; auto does so on a GPU."
     )

@@ -68,9 +68,31 @@ def test_optimisers_have_their_usual_learning_rate_unless_told(name, kind, lr):
 
 
 @pytest.mark.parametrize(
+    ("labelled", "size"),
+    [(10_000, 128), (1_536, 128), (1_535, 64), (768, 64), (767, 32), (100, 8), (3, 8)],
+)
+def test_batches_are_halved_until_a_pass_has_enough_steps_but_not_below_eight(labelled, size):
+    assert Recipe(batch_size=128, least_steps=12).batch_of(labelled) == size
+    assert Recipe(batch_size=128).batch_of(labelled) == 128
+
+
+def test_a_small_batch_is_never_made_larger():
+    assert Recipe(batch_size=5, least_steps=12).batch_of(3) == 5
+
+
+@pytest.mark.parametrize(
+    ("step", "share"), [(0, 0.5), (33, 0.5), (34, 0.75), (66, 0.75), (67, 1.0), (99, 1.0)]
+)
+def test_resolutions_take_equal_parts_of_the_training(step, share):
+    assert Recipe(resolutions=(0.5, 0.75, 1.0)).resolution(step, 100) == share
+    assert Recipe().resolution(step, 100) == 1.0
+
+
+@pytest.mark.parametrize(
     ("option", "value"),
     [
         ("epochs", 0),
+        ("least_steps", 0),
         ("batch_size", 0),
         ("lr", 0.0),
         ("lr", math.inf),

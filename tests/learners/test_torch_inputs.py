@@ -153,6 +153,13 @@ def test_a_training_that_was_killed_while_pictures_grow_ends_in_the_same_bits(tm
     assert torch.equal(again.predict(pool, needs=LOG_PROBS, seed=0).log_probs, whole)
 
 
+def test_least_steps_make_the_training_that_smaller_batches_at_a_lower_rate_make(tmp_path):
+    tod = {"objective": "tod", "epochs": 3}
+    found = trained(tmp_path / "a", batch_size=16, lr=0.1, least_steps=3, **tod)
+    assert torch.equal(found, trained(tmp_path / "b", batch_size=8, lr=0.05, **tod))
+    assert not torch.equal(found, trained(tmp_path / "c", batch_size=16, lr=0.1, **tod))
+
+
 def test_one_whole_resolution_is_none(tmp_path):
     assert torch.equal(trained(tmp_path / "a", resolutions=(1.0,)), trained(tmp_path / "b"))
 

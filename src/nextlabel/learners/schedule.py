@@ -44,6 +44,7 @@ class Recipe:
         mixed_precision: Arithmetic of the forward pass.
         resolutions: Shares of the pictures' height and width in equal parts of the training, each in (0, 1];
             None for whole pictures throughout.
+        least_steps: Steps that a pass is to have at least, see :meth:`batch_of`; None for no such wish.
 
     Raises:
         ConfigurationError: A value is out of range, or a name unknown.
@@ -60,6 +61,7 @@ class Recipe:
     gamma: float = 0.1
     mixed_precision: MixedPrecision = "no"
     resolutions: tuple[float, ...] | None = None
+    least_steps: int | None = None
 
     def __post_init__(self) -> None:
         for kind, name, known in (
@@ -80,6 +82,9 @@ class Recipe:
         self._check("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
         inside = all(0 < milestone < 1 for milestone in self.milestones)
         self._check("milestones", self.milestones, inside, "shares of the training in (0, 1)")
+        self._check(
+            "least_steps", self.least_steps, self.least_steps is None or self.least_steps >= 1, "at least 1"
+        )
         if self.resolutions is not None:
             inside = all(0 < share <= 1 for share in self.resolutions) and len(self.resolutions) > 0
             self._check("resolutions", self.resolutions, inside, "one or more shares of a picture in (0, 1]")
@@ -92,6 +97,20 @@ class Recipe:
     def factor(self, step: int, total: int) -> float:
         """Return the learning rate's factor in this step of ``total``."""
         return lr_factor(self.schedule, step / total, self.milestones, self.gamma)
+
+    def batch_of(self, labelled: int) -> int:
+        """Return the items in a step: ``batch_size``, halved while a pass has too few steps and 16 or more.
+
+        The learning rate falls with it (the linear rule of Goyal et al.: Accurate, Large Minibatch SGD,
+        2017).
+
+        Args:
+            labelled: L, the items of a pass.
+        """
+        size = self.batch_size
+        while self.least_steps is not None and size >= 16 and labelled < size * self.least_steps:
+            size //= 2
+        return size
 
     def resolution(self, step: int, total: int) -> float:
         """Return the share of the pictures' height and width in this step of ``total``."""

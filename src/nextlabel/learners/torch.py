@@ -34,13 +34,7 @@ from nextlabel.learners.network import ModuleNetwork
 from nextlabel.learners.predicting import check_needs, predicted
 from nextlabel.learners.preparing import Normalise, Preparation
 from nextlabel.learners.randomness import isolated_rng
-from nextlabel.learners.schedule import (
-    MixedPrecision,
-    OptimizerFactory,
-    OptimizerName,
-    Recipe,
-    Schedule,
-)
+from nextlabel.learners.schedule import MixedPrecision, OptimizerFactory, OptimizerName, Recipe, Schedule
 from nextlabel.learners.training import CHECKPOINT, Training
 from nextlabel.moments import Moment
 from nextlabel.pool import Pool
@@ -69,9 +63,9 @@ class TorchLearner:
     training only) and ``normalise``.
 
     Args:
-        model: A function that returns a new module, called under a generator that is derived from the seed;
-            or a module, whose present weights are the initial ones and which is copied, never trained
-            itself. It maps a batch to (B, C) raw outputs, in regression to (B, 1).
+        model: A function that returns a new module, called under a generator derived from the seed; or a
+            module, which is copied and whose present weights are the initial ones. It maps a batch to (B, C)
+            raw outputs, in regression to (B, 1).
         objective: The training loss: a name in the catalogue, or a function that returns a new objective.
         objective_options: Options of the objective.
         task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
@@ -82,9 +76,8 @@ class TorchLearner:
         lr: Learning rate; None for the optimiser's usual one (``sgd`` 0.1, ``adam`` and ``adamw`` 0.001).
         momentum: Of ``sgd``.
         weight_decay: Of a named optimiser.
-        schedule: Course of the learning rate. The default, a tenth of it in the last fifth of the training,
-            is that of Huang et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV
-            2021.
+        schedule: Course of the learning rate; the default, a tenth of it in the last fifth, is that of Huang
+            et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021.
         milestones: Shares of the training at which ``multistep`` multiplies by ``gamma``.
         gamma: That factor.
         start: ``"warm"``: a fit goes on from the weights that the last one left; ``"cold"``: from new ones.
@@ -93,14 +86,17 @@ class TorchLearner:
         augment_options: Options of the augmentations by name, e.g. ``{"random_crop": {"padding": 2}}``.
         normalise: The mean and the standard deviation of every channel of a picture; None leaves inputs as
             they are.
-        channels_last: Whether pictures and the weights of convolutions lie in memory channel by channel for
-            each pixel, which is faster on GPUs; results differ in their last digits.
+        channels_last: Whether pictures and convolutions' weights lie in memory channel by channel for each
+            pixel, which is mostly faster; results differ in their last digits.
         compile: Whether training steps go through ``torch.compile``: worth its minute or so of preparation
             for long trainings on a GPU; results differ in their last digits.
         mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
         resolutions: Shares of the pictures' height and width in equal parts of the training, such as (0.5,
             0.75, 1.0): small pictures first make a training faster (progressive learning: Tan, Le:
             EfficientNetV2, ICML 2021). None trains on whole pictures; predictions are always of these.
+        least_steps: Steps that a pass is to have at least: with few labels the batch is halved until it has,
+            but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large Minibatch
+            SGD, 2017).
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         num_workers: Processes that load items of pools that are no tensors.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
@@ -146,6 +142,7 @@ class TorchLearner:
         compile: bool = False,  # torch's own word for it
         mixed_precision: MixedPrecision = "no",
         resolutions: Sequence[float] | None = None,
+        least_steps: int | None = None,
         device: DeviceName = "auto",
         num_workers: int = 0,
         embedding_layer: str | None = None,
@@ -174,6 +171,7 @@ class TorchLearner:
             gamma=gamma,
             mixed_precision=mixed_precision,
             resolutions=None if resolutions is None else tuple(resolutions),
+            least_steps=least_steps,
         )
         self._moments = checked_moments(moments, model, ema_decay)
         self.moments = frozenset(moment.name for moment in self._moments)

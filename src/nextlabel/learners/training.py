@@ -157,12 +157,13 @@ class Training:
     meter: LossMeter = field(default_factory=LossMeter)
 
     def __post_init__(self) -> None:
-        size = self.recipe.batch_size
-        self.order = Order(len(self.x), size, seed=self.seed, purpose="order", whole=True)
+        self.size = self.recipe.batch_of(len(self.x))
+        self.order = Order(len(self.x), self.size, seed=self.seed, purpose="order", whole=True)
         self.total = self.order.per_pass * self.recipe.epochs
         parameters = [*self.network.parameters(), *self.objective.parameters()]
         self.optimizer: Optimizer = self.recipe.build_optimizer([p for p in parameters if p.requires_grad])
-        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        share = self.size / self.recipe.batch_size
+        self.base_lrs = [group["lr"] * share for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)
         self.device_generator = torch.Generator(self.engine.device)
         self.prepare = self.preparation.on(self.engine.device)
@@ -241,8 +242,7 @@ class Training:
             for rows, x in labelled:
                 yield rows, x, None
             return
-        size = self.recipe.batch_size
-        order = Order(len(self.unlabelled), size, seed=self.seed, purpose="unlabelled", whole=False)
+        order = Order(len(self.unlabelled), self.size, seed=self.seed, purpose="unlabelled", whole=False)
         others = stream(self.unlabelled, order, steps, self.engine.device, self.cache, workers=self.workers)
         for (rows, x), (_, unlabelled) in zip(labelled, others, strict=True):
             yield rows, x, unlabelled
