@@ -64,6 +64,17 @@ def test_a_truncated_svhn_file_is_named(tmp_path: Path, share: float) -> None:
         DATASETS.create("svhn", root=tmp_path)
 
 
+def test_an_svhn_file_of_matlab_7_3_is_told_by_its_header(tmp_path: Path) -> None:
+    write_svhn(tmp_path)
+    text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan 1 2024 HDF5 schema 1.00 ."
+    header = text.ljust(124) + b"\x00\x02IM"
+    (tmp_path / "train_32x32.mat").write_bytes(header.ljust(512, b"\0") + b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(
+        DataError, match=r"train_32x32.mat as it was published, but it is a MATLAB file of version 7\.3"
+    ):
+        DATASETS.create("svhn", root=tmp_path)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_fashion_mnist_is_read_packed_or_unpacked(tmp_path: Path, packed: bool) -> None:
     folder = write_fashion_mnist(tmp_path, items=12)

@@ -21,6 +21,9 @@ __all__ = ["load"]
 
 NAME = "svhn"
 
+NEWEST = 1
+"""The newest major version that scipy reads, by the files' header; 1 is MATLAB 5, 2 is 7.3, which is HDF5."""
+
 # As on CIFAR. Unlike the TOD papers' code, which mirrors digits left to right as well: no mirrored digit is
 # ever met.
 RECIPE: dict[str, object] = {**CIFAR_RECIPE, "augment": ["random_crop"]}
@@ -81,14 +84,17 @@ def _part(place: Place, part: str) -> Part:
 
 def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by whoever takes from it
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
+    from scipy.io.matlab import MatReadError, matfile_version
 
     try:
-        content: dict[str, Any] = loadmat(path, variable_names=("X", "y"))
+        newer = matfile_version(path)[0] > NEWEST
+        content: dict[str, Any] = {} if newer else loadmat(path, variable_names=("X", "y"))
     except (  # what damaged files were seen to raise
-        *(OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError, AttributeError),
+        *(OSError, ValueError, TypeError, LookupError, MemoryError, AttributeError),
         *(zlib.error, MatReadError),
     ) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         place.damaged(path, f"it cannot be read as a MATLAB file ({reason})", error)
+    if newer:
+        place.damaged(path, "it is a MATLAB file of version 7.3, where version 5 was published")
     return content
