@@ -78,6 +78,8 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"audit": [{"strategy": "cod", "form": "l3"}]}, "option 'form' of strategy 'cod' must be"),
         ({"audit": [{"strategy": "badge"}]}, "badge"),
         ({"start": 1437}, "the start takes 1,437 labels, which is all 1,437 items of the pool of digits"),
+        ({"start": 1}, "at least two classes, but the start takes 1 label of the 1,437 items of digits"),
+        ({"start": 0.001}, "the start takes 1 label of the 1,437 items of digits; raise 'start' to 2"),
         ({"subset": 71}, "a cycle asks for 72 labels on digits, but its sub-pool has only 71 items"),
         ({"learner": {"companion_options": {"vall": {}}}}, "no companion 'vall'; did you mean 'vaal'"),
         ({"learner": {"companion_options": {"vaal": {"epoch": 1}}}}, "did you mean 'epochs'"),
@@ -87,6 +89,10 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
 def test_options_that_cannot_be_used_are_refused_before_any_work(options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         grid(**options)
+
+
+def test_the_smallest_start_is_two_labels():
+    assert {cell.start_size for cell in grid(start=2).cells} == {2}
 
 
 def test_a_recorded_recipe_that_was_edited_is_refused_and_an_untouched_one_taken():

@@ -107,7 +107,7 @@ def make_grid(config: ExperimentConfig) -> Grid:
     _check_names(config)
     data = {name: DATASETS.create(name, **config.dataset_options.get(name, {})) for name in config.dataset}
     for name, one in data.items():
-        _check_amounts(config, name, len(one))
+        _check_amounts(config, name, one)
     recipes = {name: _recipe(config, data[name]) for name in config.dataset}
     cells = tuple(_cells(config, {name: len(one) for name, one in data.items()}, recipes))
     _check_recipes(config, recipes)
@@ -180,8 +180,9 @@ def amount(wanted: int | float, size: int) -> int:
     return wanted if isinstance(wanted, int) else max(1, round(wanted * size))
 
 
-def _check_amounts(config: ExperimentConfig, name: str, size: int) -> None:
-    """Refuse numbers of labels under which no cycle could add any, or not a whole batch."""
+def _check_amounts(config: ExperimentConfig, name: str, data: LabelledData | DenseData) -> None:
+    """Refuse numbers of labels that cannot be trained on, or under which a cycle could not add its batch."""
+    size = len(data)
     start, batch, subset = (
         amount(config.start, size),
         amount(config.batch_size, size),
@@ -191,6 +192,11 @@ def _check_amounts(config: ExperimentConfig, name: str, size: int) -> None:
         raise ConfigurationError(
             f"the start takes {start:,} labels, which is all {size:,} items of the pool of {name}, so no "
             "cycle could add one; lower 'start', or set cycles=1"
+        )
+    if start < 2 and isinstance(data, LabelledData):
+        raise ConfigurationError(
+            f"training needs labels of at least two classes, but the start takes {start} label of the "
+            f"{size:,} items of {name}; raise 'start' to 2 or more"
         )
     if subset is not None and subset < batch:
         raise ConfigurationError(
