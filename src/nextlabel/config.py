@@ -118,6 +118,11 @@ class LearnerConfig(_Strict):
         min_length=1,
         description="Shares of the pictures' sides in equal parts of a training, such as 0.5, 0.75, 1.",
     )
+    cold_epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Passes of a training that begins with new weights, as the first does.",
+    )
     least_steps: int | None = Field(
         default=None,
         ge=1,

@@ -139,3 +139,18 @@ def test_references_train_once_on_all_labels_or_with_as_many_updates_as_the_camp
     assert (once.learner["epochs"], once.learner["batch_size"]) == (60, 32)
     batches = [math.ceil(labels / 32) for labels in range(144, 144 + 7 * 72, 72)]
     assert equal.learner["epochs"] == round(60 * sum(batches) / math.ceil(1437 / 32))
+
+
+def test_updates_count_the_smaller_batches_of_few_labels_and_the_longer_first_training():
+    cells = grid(
+        seeds=1, strategy=["random"], full_training=["equal_updates"], start=100, batch_size=100, cycles=3,
+        learner={"epochs": 10, "cold_epochs": 40, "batch_size": 64, "least_steps": 6},
+    ).cells  # fmt: skip
+    # 100 labels in batches of 16, 200 of 32, 300 of 32; 1,437 of 64
+    assert cells[1].learner["epochs"] == round((40 * 7 + 10 * 7 + 10 * 10) / 23)
+    assert "cold_epochs" not in cells[1].learner
+    cold = grid(
+        seeds=1, strategy=["random"], full_training=["equal_updates"], start=100, batch_size=100, cycles=3,
+        learner={"epochs": 10, "cold_epochs": 40, "batch_size": 64, "least_steps": 6, "start": "cold"},
+    ).cells  # fmt: skip
+    assert cold[1].learner["epochs"] == round(40 * (7 + 7 + 10) / 23)

@@ -80,6 +80,13 @@ def test_a_small_batch_is_never_made_larger():
     assert Recipe(batch_size=5, least_steps=12).batch_of(3) == 5
 
 
+@pytest.mark.parametrize(("cold_epochs", "cold"), [(None, 10), (30, 30), (1, 1)])
+def test_only_a_beginning_with_new_weights_has_its_own_epochs(cold_epochs, cold):
+    recipe = Recipe(epochs=10, cold_epochs=cold_epochs)
+    assert recipe.beginning(with_new_weights=True).epochs == cold
+    assert recipe.beginning(with_new_weights=False).epochs == 10
+
+
 @pytest.mark.parametrize(
     ("step", "share"), [(0, 0.5), (33, 0.5), (34, 0.75), (66, 0.75), (67, 1.0), (99, 1.0)]
 )
@@ -93,6 +100,7 @@ def test_resolutions_take_equal_parts_of_the_training(step, share):
     [
         ("epochs", 0),
         ("least_steps", 0),
+        ("cold_epochs", 0),
         ("batch_size", 0),
         ("lr", 0.0),
         ("lr", math.inf),

@@ -160,6 +160,27 @@ def test_least_steps_make_the_training_that_smaller_batches_at_a_lower_rate_make
     assert not torch.equal(found, trained(tmp_path / "c", batch_size=16, lr=0.1, **tod))
 
 
+@pytest.mark.parametrize(("start", "epochs"), [("warm", [3, 1, 3]), ("cold", [3, 3, 3])])
+def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, start, epochs):
+    made, pool, found = (
+        learner(epochs=1, cold_epochs=3, start=start),
+        Pool(PICTURES, [f"{n}" for n in range(24)]),
+        [],
+    )
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+        if number == 2:
+            made.reset()
+        metrics = made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / str(number))
+        found.append(metrics["epochs"])
+        again = learner(epochs=1, cold_epochs=3, start=start)
+        again.fit(
+            pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / str(number)
+        )  # loads the finished
+        assert same_bits(again.network.state_dict(), made.network.state_dict())
+    assert found == epochs
+
+
 def test_one_whole_resolution_is_none(tmp_path):
     assert torch.equal(trained(tmp_path / "a", resolutions=(1.0,)), trained(tmp_path / "b"))
 

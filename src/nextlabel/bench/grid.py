@@ -15,6 +15,7 @@ from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
+from nextlabel.learners.steps import batch_of, steps_of_pass
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.results import FULL_TRAINING
@@ -141,7 +142,8 @@ def _cells(
         for kind in config.full_training:
             learner = recipes[dataset]
             if kind == "equal_updates":
-                learner = {**learner, "epochs": _epochs_of_equal_updates(plain, size)}
+                learner = {name: value for name, value in learner.items() if name != "cold_epochs"}
+                learner["epochs"] = _epochs_of_equal_updates(plain, size)
             yield replace(
                 plain, strategy=FULL_TRAINING[kind], cycles=1, start_size=size, batch_size=1, learner=learner
             )
@@ -155,16 +157,23 @@ def _epochs_of_equal_updates(cell: Cell, size: int) -> int:
                 f"full_training='equal_updates' needs the setting 'learner.{needed}', for the recipe of "
                 f"{cell.dataset} does not give it"
             )
-    batch, epochs = int(cell.learner["batch_size"]), int(cell.learner["epochs"])
+    learner = cell.learner
     labels = [min(cell.start_size + cycle * cell.batch_size, size) for cycle in range(cell.cycles)]
-    updates = epochs * sum(_updates(count, batch) for count in dict.fromkeys(labels))
-    return max(1, round(updates / _updates(size, batch)))
+    updates = sum(
+        _epochs(learner, first=count == cell.start_size) * _updates(learner, count)
+        for count in dict.fromkeys(labels)
+    )
+    return max(1, round(updates / _updates(learner, size)))
 
 
-def _updates(count: int, batch: int) -> int:
-    """Return the updates of one epoch; a rest of one item joins the batch before it."""
-    full, rest = divmod(count, min(batch, count))
-    return full + (rest > 1)
+def _epochs(learner: Mapping[str, Any], *, first: bool) -> int:  # Any: TOML
+    cold = learner.get("cold_epochs") if first or learner.get("start") == "cold" else None
+    return int(learner["epochs"] if cold is None else cold)
+
+
+def _updates(learner: Mapping[str, Any], count: int) -> int:  # Any: TOML
+    """Return the updates of one epoch."""
+    return steps_of_pass(count, batch_of(count, int(learner["batch_size"]), learner.get("least_steps")))
 
 
 def _subset(config: ExperimentConfig, size: int) -> int | None:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nextlabel.errors import DataError
 from nextlabel.learners.randomness import seed_everything
+from nextlabel.learners.steps import steps_of_pass
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 
@@ -46,8 +47,7 @@ class Order:
     def __init__(self, count: int, batch_size: int, *, seed: int, purpose: str, whole: bool) -> None:
         self.count, self.batch_size = count, min(batch_size, count)
         self.seed, self.purpose = seed, purpose
-        full, rest = divmod(count, self.batch_size)
-        self.per_pass = full + 1 if whole and (rest > 1 or (rest == 1 and self.batch_size == 1)) else full
+        self.per_pass = steps_of_pass(count, batch_size) if whole else count // self.batch_size
         self.whole = whole
 
     def locate(self, step: int) -> tuple[int, int, int]:

@@ -65,6 +65,11 @@ class Preparation:
             )
         return Preparation(mean, std, channels_last)
 
+    @property
+    def normalise(self) -> list[list[float]] | None:
+        """Mean and std as JSON has them, or None."""
+        return None if self.mean is None or self.std is None else [list(self.mean), list(self.std)]
+
     def on(self, device: torch.device) -> Prepare:
         """Return the function that prepares a batch on this device.
 

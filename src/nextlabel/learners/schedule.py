@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 import torch
@@ -16,6 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.learners.steps import batch_of
 
 __all__ = ["MixedPrecision", "OptimizerFactory", "OptimizerName", "Recipe", "Schedule", "lr_factor"]
 
@@ -32,6 +33,7 @@ class Recipe:
 
     Attributes:
         epochs: Passes over the labelled items, at least 1.
+        cold_epochs: Passes of a fit that begins with new weights, where they are not as many; at least 1.
         batch_size: B, labelled items in a step, and as many unlabelled ones; at least 1.
         optimizer: A name, or a function of the parameters.
         lr: Learning rate at factor 1; None for the optimiser's usual one: 0.1 for ``sgd``, 0.001 for the
@@ -62,6 +64,7 @@ class Recipe:
     mixed_precision: MixedPrecision = "no"
     resolutions: tuple[float, ...] | None = None
     least_steps: int | None = None
+    cold_epochs: int | None = None
 
     def __post_init__(self) -> None:
         for kind, name, known in (
@@ -82,9 +85,8 @@ class Recipe:
         self._check("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
         inside = all(0 < milestone < 1 for milestone in self.milestones)
         self._check("milestones", self.milestones, inside, "shares of the training in (0, 1)")
-        self._check(
-            "least_steps", self.least_steps, self.least_steps is None or self.least_steps >= 1, "at least 1"
-        )
+        for option, count in (("least_steps", self.least_steps), ("cold_epochs", self.cold_epochs)):
+            self._check(option, count, count is None or count >= 1, "at least 1")
         if self.resolutions is not None:
             inside = all(0 < share <= 1 for share in self.resolutions) and len(self.resolutions) > 0
             self._check("resolutions", self.resolutions, inside, "one or more shares of a picture in (0, 1]")
@@ -99,18 +101,17 @@ class Recipe:
         return lr_factor(self.schedule, step / total, self.milestones, self.gamma)
 
     def batch_of(self, labelled: int) -> int:
-        """Return the items in a step: ``batch_size``, halved while a pass has too few steps and 16 or more.
+        """Return the items in a step of a training on so many, see :func:`nextlabel.learners.steps.batch_of`.
 
         The learning rate falls with it (the linear rule of Goyal et al.: Accurate, Large Minibatch SGD,
         2017).
-
-        Args:
-            labelled: L, the items of a pass.
         """
-        size = self.batch_size
-        while self.least_steps is not None and size >= 16 and labelled < size * self.least_steps:
-            size //= 2
-        return size
+        return batch_of(labelled, self.batch_size, self.least_steps)
+
+    def beginning(self, *, with_new_weights: bool) -> Recipe:
+        """Return the recipe of one fit, whose ``epochs`` are those of a fit that begins so."""
+        cold = self.cold_epochs if with_new_weights else None
+        return self if cold is None else replace(self, epochs=cold)
 
     def resolution(self, step: int, total: int) -> float:
         """Return the share of the pictures' height and width in this step of ``total``."""

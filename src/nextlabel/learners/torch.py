@@ -71,6 +71,7 @@ class TorchLearner:
         task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
             ``"segmentation"`` is for :class:`~nextlabel.learners.dense.DenseLearner` to choose.
         epochs: Passes over the labelled items in one fit.
+        cold_epochs: Passes of a fit that begins with new weights; None for as many as ``epochs``.
         batch_size: Labelled items in a step, and as many unlabelled ones where the objective uses them.
         optimizer: A name, or a function of the parameters.
         lr: Learning rate; None for the optimiser's usual one (``sgd`` 0.1, ``adam`` and ``adamw`` 0.001).
@@ -81,8 +82,8 @@ class TorchLearner:
         milestones: Shares of the training at which ``multistep`` multiplies by ``gamma``.
         gamma: That factor.
         start: ``"warm"``: a fit goes on from the weights that the last one left; ``"cold"``: from new ones.
-        augment: Names (``"random_crop"``, ``"horizontal_flip"``), callables of a batch and a generator, or a
-            sequence of them, for training only.
+        augment: For training only: names (``"random_crop"``, ``"horizontal_flip"``), callables of a batch and
+            a generator, or a sequence of them.
         augment_options: Options of the augmentations by name, e.g. ``{"random_crop": {"padding": 2}}``.
         normalise: The mean and the standard deviation of every channel of a picture; None leaves inputs as
             they are.
@@ -92,8 +93,8 @@ class TorchLearner:
             for long trainings on a GPU; results differ in their last digits.
         mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
         resolutions: Shares of the pictures' height and width in equal parts of the training, such as (0.5,
-            0.75, 1.0): small pictures first make a training faster (progressive learning: Tan, Le:
-            EfficientNetV2, ICML 2021). None trains on whole pictures; predictions are always of these.
+            0.75, 1.0): small pictures first make it faster (Tan, Le: EfficientNetV2, ICML 2021). None trains
+            on whole pictures; predictions are always of these.
         least_steps: Steps that a pass is to have at least: with few labels the batch is halved until it has,
             but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large Minibatch
             SGD, 2017).
@@ -126,6 +127,7 @@ class TorchLearner:
         objective_options: Mapping[str, Any] | None = None,  # Any: an objective's options are its own
         task: Task = "classification",
         epochs: int = 100,
+        cold_epochs: int | None = None,
         batch_size: int = 128,
         optimizer: OptimizerName | OptimizerFactory = "sgd",
         lr: float | None = None,
@@ -161,6 +163,7 @@ class TorchLearner:
             )
         self.recipe = Recipe(
             epochs=epochs,
+            cold_epochs=cold_epochs,
             batch_size=batch_size,
             optimizer=optimizer,
             lr=lr,
@@ -218,7 +221,7 @@ class TorchLearner:
             "start": self.start,
             **objective_arguments(self._objective, self._objective_options),
             "augment": described(self._augment),
-            "normalise": self._normalise(),
+            "normalise": self.preparation.normalise,
             "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
             "compile": self.compile or None,
             "ema_decay": self.ema_decay if Moment("ema") in self._moments else None,
@@ -247,12 +250,12 @@ class TorchLearner:
         example = self._example(network, objective, x, engine, seed)
         check_resolutions(network, self._few(x, engine), self.recipe, self.preparation.on(engine.device))
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
-        carried = self._objective_state if self.start == "warm" and self._network is not None else None
+        carried = self._objective_state if self._held() else None
         bind(objective, network, example, seed=seed, engine=engine, state=carried or {})
         return Training(
             network=network,
             objective=objective,
-            recipe=self.recipe,
+            recipe=self.recipe.beginning(with_new_weights=self._held() is None),
             engine=engine,
             x=x,
             targets=targets.to(engine.device),
@@ -356,18 +359,16 @@ class TorchLearner:
         dense = self.task == "segmentation"
         return new_network(self._model, seed=seed, embedding_layer=self.embedding_layer, dense=dense)
 
+    def _held(self) -> ModuleNetwork | None:
+        return None if self.start == "cold" else self._network
+
     def _starting_network(self, seed: int) -> ModuleNetwork:
-        if self.start == "cold" or self._network is None:
-            return self._fresh_network(seed)
-        return copy.deepcopy(self._network)  # a fit that fails or is killed must leave the held weights alone
+        held = self._held()  # which a fit that fails or is killed must leave alone
+        return self._fresh_network(seed) if held is None else copy.deepcopy(held)
 
     def _placed(self, network: ModuleNetwork, engine: Engine) -> ModuleNetwork:
         network.to(engine.device)
         return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
-
-    def _normalise(self) -> list[list[float]] | None:
-        mean, std = self.preparation.mean, self.preparation.std
-        return None if mean is None or std is None else [list(mean), list(std)]
 
     def _example(
         self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine, seed: int
