@@ -89,8 +89,10 @@ def test_strategies_differ_in_colour_dash_and_marker_and_the_baseline_is_grey():
 
 
 def test_more_strategies_than_colours_still_all_look_different():
-    looks = styles([f"s{i}" for i in range(20)], "random")
-    assert len(set(looks.values())) == 20
+    looks = list(styles([f"s{i}" for i in range(20)], "random").values())
+    assert len({look.color for look in looks[:10]}) == 10
+    assert len({(look.color, look.dash) for look in looks}) == 20
+    assert len({(look.color, look.marker) for look in looks}) == 20
 
 
 def test_a_theme_becomes_css_declarations():

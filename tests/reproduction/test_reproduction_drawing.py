@@ -5,6 +5,7 @@ import re
 import pytest
 
 from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.report.drawing import LIGHT, SERIES
 from nextlabel.report.tables import UNKNOWN
 from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
 from nextlabel.reproduction.numbers import Measured
@@ -47,6 +48,13 @@ def test_levels_guides_equal_ticks_and_logarithms_are_drawn():
     for word in ("Full training", "chance", "decay"):
         assert word in drawn.svg
     assert "mathdefault" not in drawn.svg  # numbers of a logarithmic axis are plain text
+
+
+def test_ten_series_have_ten_colours():
+    lines = tuple(line(f"class {number}") for number in range(1, 11))
+    drawn = draw_lines("ten", [Panel("", "x", "y", lines)], **WORDS)
+    assert all(LIGHT[name] in drawn.svg for name in SERIES)
+    assert len(SERIES) == 10
 
 
 @pytest.mark.parametrize("cycles", [1, 7])

@@ -43,6 +43,9 @@ LIGHT: Mapping[str, str] = {
     "series-4": "#9a7200",
     "series-5": "#2391ba",
     "series-6": "#b5304a",
+    "series-7": "#744a2c",
+    "series-8": "#5346d0",
+    "series-9": "#64720f",
     "baseline": "#6b7178",
     "fit": "#3b5b7b",
     "scan": "#86b0d7",
@@ -70,6 +73,9 @@ DARK: Mapping[str, str] = {
     "series-4": "#e3b341",
     "series-5": "#7fd6f5",
     "series-6": "#ff8095",
+    "series-7": "#c8976f",
+    "series-8": "#a79bff",
+    "series-9": "#b4c752",
     "baseline": "#a5adb6",
     "fit": "#5b82a8",
     "scan": "#a9cdf0",
@@ -226,12 +232,14 @@ def draw(
 
 
 def styles(strategies: list[str], baseline: str) -> dict[str, Style]:
-    """Give every strategy its own look, the baseline a grey one; the order decides."""
+    """Give every strategy its own look, the baseline a grey one; the order decides.
+
+    No colour is used again while another is unused, and then with another dash and marker.
+    """
     looks = {}
     for i, strategy in enumerate(name for name in strategies if name != baseline):
-        looks[strategy] = Style(
-            SERIES[i % len(SERIES)], _DASHES[i % len(_DASHES)], _MARKERS[i % len(_MARKERS)]
-        )
+        lap, color = divmod(i, len(SERIES))
+        looks[strategy] = Style(SERIES[color], _DASHES[(i + lap) % len(_DASHES)], _MARKERS[i % len(_MARKERS)])
     if baseline in strategies:
         looks[baseline] = Style("baseline", (0, (4, 2)), ".")
     return looks

@@ -25,7 +25,7 @@ Dash: TypeAlias = "tuple[float, tuple[float, ...]] | Literal['-', 'none']"
 PUBLISHED_DASH: Dash = (0.0, (4.0, 2.0))
 GUIDE_DASH: Dash = (0.0, (1.2, 1.6))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
-"""One more than seven of them differ where colours repeat."""
+"""More than there are colours, so that series of one colour differ in their markers."""
 
 BASELINES = ("Random", "Task", "Base", "chance")
 """Series drawn in grey: what the others are measured against."""
