@@ -9,6 +9,7 @@ from nextlabel.bench.audit_record import BANDS, SHARES, AuditRow
 from nextlabel.errors import UnknownNameError
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.published.reading import published
+from nextlabel.reproduction import presenting
 from nextlabel.reproduction.arms import Finished
 from nextlabel.reproduction.catalogue import REPRODUCED, exhibit
 from nextlabel.reproduction.exhibit import Request
@@ -151,6 +152,30 @@ def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
 def test_pages_say_what_stands_for_cod_where_the_first_cycle_is_shown(name, cycles, told, tmp_path):
     _, _, made = made_of(name, tmp_path, cycles=cycles)
     assert any("In the first cycle" in note for note in made.notes) == told
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("name", "cycles", "title"),
+    [
+        ("table1", 7, "Accuracy after the last cycle, at 40 % labels"),
+        ("table1", 3, "Accuracy after the last cycle: measured at 20 % labels, published at 40 %"),
+        ("table2", 3, "IoU by class after the last cycle: measured at 20 % labels, published at 40 %"),
+    ],
+)
+def test_tables_of_the_last_cycle_say_how_many_labels_were_measured(name, cycles, title, tmp_path):
+    _, _, made = made_of(name, tmp_path, cycles=cycles)
+    assert made.pictures[0].title.endswith(title)
+    assert title in made.pictures[0].caption
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_each_panel_of_the_sweeps_names_its_own_axis(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(presenting, "draw_lines", lambda _, panels, **__: drawn.extend(panels))
+    _, _, made = made_of("suppfig1", tmp_path)
+    assert [panel.x_label for panel in drawn] == ["Weight lambda", "EMA decay alpha"] * 2
+    assert [table.caption.split("columns: ")[1] for table in made.tables] == [p.x_label for p in drawn]
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["EXHIBITS", "LABELLED", "About"]
 
@@ -18,6 +18,7 @@ class About:
         y: What its numbers are.
         where: Papers and numbers of figure or table, all of them.
         notes: What does not agree within the papers, or with the released code; a sentence each.
+        panels: The horizontal axes of panels that have their own, by panel.
     """
 
     title: str
@@ -25,6 +26,11 @@ class About:
     y: str
     where: str
     notes: tuple[str, ...] = ()
+    panels: Mapping[str, str] = field(default_factory=dict)
+
+    def x_of(self, panel: str) -> str:
+        """Return the horizontal axis of a panel."""
+        return self.panels.get(panel, self.x)
 
 
 LABELLED = "Labelled, %"
@@ -131,10 +137,14 @@ EXHIBITS: Mapping[str, About] = {
     ),
     "fig11": About("Accuracy by class, Ours-Semi", "Cycle", ACCURACY, "ICCV 2021, Fig. 11"),
     "table1": About(
-        "Accuracy at 40 % labels", "", ACCURACY, "ICCV 2021, Table 1; TNNLS 2022, Table I", (LL4AL_TWICE,)
+        "Accuracy after the last cycle",
+        "",
+        ACCURACY,
+        "ICCV 2021, Table 1; TNNLS 2022, Table I",
+        (LL4AL_TWICE,),
     ),
     "table2": About(
-        "Segmentation: IoU by class at 40 % labels",
+        "Segmentation: IoU by class after the last cycle",
         "Class",
         "IoU, %",
         "ICCV 2021, Table 2",
@@ -157,7 +167,7 @@ EXHIBITS: Mapping[str, About] = {
     ),
     "suppfig1": About(
         "Weight lambda and EMA decay alpha of the TOD loss",
-        "lambda; alpha",
+        "",
         ACCURACY,
         "ICCV 2021 supplement, Fig. 1; TNNLS 2022, Fig. 15",
         (
@@ -167,6 +177,7 @@ EXHIBITS: Mapping[str, About] = {
             "far the worst at 40 %.",
             FIRST_POINT,
         ),
+        {"lambda": "Weight lambda", "alpha": "EMA decay alpha"},
     ),
     "suppfig2": About(
         "Samplers without and with the TOD loss",

@@ -11,7 +11,7 @@ from nextlabel.errors import DataError
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.reproduction.arms import Arm, Finished
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request
-from nextlabel.reproduction.learning_curves import OURS_SEMI
+from nextlabel.reproduction.learning_curves import OURS_SEMI, title_at_the_end
 from nextlabel.reproduction.numbers import measured
 from nextlabel.reproduction.presenting import lines_made
 
@@ -54,8 +54,9 @@ def _table2(done: Sequence[Finished], _: Request) -> Made:
         told = ", ".join(f"{number} {name}" for number, name in enumerate(found, 1))
         notes.append(f"The classes of {of}: {told}.")
     own.sort(key=lambda one: one.panel)
+    title = title_at_the_end("table2", done)
     return lines_made(
-        "table2", own, reference="cityscapes", caption="Measured after the last cycle.",
+        "table2", own, reference="cityscapes", title=title, caption=f"{title}.",
         notes=list(dict.fromkeys(notes)), told_only=("mean IoU", "pixel share"),
     )  # fmt: skip
 

@@ -11,7 +11,18 @@ from nextlabel.reproduction.exhibit import Exhibit, Made, Request
 from nextlabel.reproduction.numbers import Measured, measured
 from nextlabel.reproduction.presenting import controls_last, lines_made, points_made
 
-__all__ = ["FIG7", "FIG8", "FIG9", "FIG10", "NOISE", "SUPPFIG1", "SUPPFIG2", "TABLE1", "curves"]
+__all__ = [
+    "FIG7",
+    "FIG8",
+    "FIG9",
+    "FIG10",
+    "NOISE",
+    "SUPPFIG1",
+    "SUPPFIG2",
+    "TABLE1",
+    "curves",
+    "title_at_the_end",
+]
 
 FULL = "full_training"
 
@@ -139,20 +150,27 @@ FIG8 = _curves_of(
 )
 
 
+def title_at_the_end(exhibit: str, done: Sequence[Finished]) -> str:
+    """Return the title of an exhibit of the last cycle, with the share of labels that it then has.
+
+    The papers' last cycle has 40 % of them.
+    """
+    counts = {round(arm.share(arm.rows_sp[0][-1].n_labelled)) for arm in done}
+    shares = " or ".join(f"{count} %" for count in sorted(counts))
+    title = EXHIBITS[exhibit].title
+    if shares in {"", "40 %"}:
+        return f"{title}, at 40 % labels"
+    return f"{title}: measured at {shares} labels, published at 40 %"
+
+
 def _table1(done: Sequence[Finished], _: Request) -> Made:
     ends = []
     for arm in done:
         last = [rows[-1] for rows in arm.rows_sp]
         values, x = [100 * row.accuracy for row in last], arm.share(last[0].n_labelled)
         ends.append(measured(values, dataset=arm.dataset, series=arm.arm.label, x=x, unit="%"))
-    shares = sorted({f"{end.x:.0f} %" for end in ends})
-    return points_made(
-        "table1",
-        ends,
-        tolerance=1.0,
-        caption=f"Measured after the last cycle, at {' or '.join(shares)} of the labels." if ends else "",
-        notes=EXHIBITS["table1"].notes,
-    )
+    title, notes = title_at_the_end("table1", done), EXHIBITS["table1"].notes
+    return points_made("table1", ends, tolerance=1.0, title=title, caption=f"{title}.", notes=notes)
 
 
 TABLE1 = Exhibit(

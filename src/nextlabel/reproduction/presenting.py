@@ -44,6 +44,7 @@ def lines_made(
     equal_ticks: bool = False,
     split: bool = False,
     told_only: Sequence[str] = (),
+    title: str = "",
     guide: Callable[[float], float] | None = None,
 ) -> Made:
     """Make an exhibit of lines.
@@ -59,6 +60,7 @@ def lines_made(
         equal_ticks: Whether places stand at equal distances.
         split: Whether every series has a panel of its own.
         told_only: Panels that are in the tables alone.
+        title: What it shows, where the runs decide it.
         guide: A line to judge the others by, such as chance.
     """
     about = EXHIBITS[exhibit]
@@ -74,11 +76,12 @@ def lines_made(
             lines = (*lines, Line("chance", ends, heights, (None, None), published=False, guide=True))
         ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
         y_label = f"{lines[0].label}" if split else about.y
-        panels.append(Panel(_heading(numbers), about.x, y_label, lines, log_x, tuple(ticks)))
+        x_label = about.x_of(numbers[0].panel)
+        panels.append(Panel(_heading(numbers), x_label, y_label, lines, log_x, tuple(ticks)))
     figure = draw_lines(
         exhibit,
         panels,
-        title=about.title,
+        title=title or about.title,
         caption=_caption(pairs, panels, caption),
         description=_description(pairs),
     )
@@ -95,6 +98,7 @@ def points_made(
     notes: Sequence[str] = (),
     log_x: bool = False,
     measured: str = "",
+    title: str = "",
 ) -> Made:
     """Make an exhibit that is a table: a row of points for every series, and the table itself.
 
@@ -107,6 +111,7 @@ def points_made(
         notes: See there.
         log_x: See there.
         measured: What a measured number is, where it is not the mean over the seeds.
+        title: What it shows, where the runs decide it.
     """
     about = EXHIBITS[exhibit]
     pairs, told = _paired(exhibit, own, reference, tolerance)
@@ -117,7 +122,7 @@ def points_made(
     figure = draw_points(
         exhibit,
         panels,
-        title=about.title,
+        title=title or about.title,
         caption=_caption(pairs, panels, caption, measured=measured),
         description=_description(pairs),
     )
@@ -235,7 +240,7 @@ def _description(pairs: Sequence[Pair]) -> str:
 
 
 def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
-    axis = EXHIBITS[exhibit].x
+    axis = EXHIBITS[exhibit].x_of(numbers[0].panel)
     place_of = _share if axis == LABELLED else _place
     rising = sorted(numbers, key=lambda number: -1.0 if number.x is None else number.x)
     places = list(dict.fromkeys(place_of(number.x) for number in rising))
