@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 from nextlabel.bench.experiment import default_jobs
 from nextlabel.config import ExperimentConfig
@@ -11,3 +13,8 @@ def test_as_many_cells_run_at_once_as_this_process_has_cores(monkeypatch):
     assert default_jobs(ExperimentConfig(device="cpu", threads=2)) == 1
     monkeypatch.delattr(os, "sched_getaffinity")
     assert default_jobs(ExperimentConfig(device="cpu")) == 64
+
+
+def test_reading_an_experiment_and_its_cells_loads_no_torch():
+    code = "import sys, nextlabel.bench.experiment, nextlabel.bench.outcome; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nextlabel.bench.audit_record import write_audit
 from nextlabel.bench.grid import Cell
@@ -13,7 +13,9 @@ from nextlabel.config import to_toml
 from nextlabel.errors import DataError
 from nextlabel.events import State
 from nextlabel.results import METRIC, Row
-from nextlabel.types import ItemId, Label
+
+if TYPE_CHECKING:
+    from nextlabel.types import ItemId, Label  # which imports torch
 
 __all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
 
