@@ -1,30 +1,24 @@
 """How well scores estimate true losses, as series for figures, read off audits.
 
-Knows files of a run directory and means over seeds; neither how an audit is made nor how a figure is drawn.
+Knows means over seeds; neither how an audit is made, where it lies, nor how a figure is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nextlabel.bench.audit_record import BANDS, SHARES, AuditRow, read_audit
-from nextlabel.bench.outcome import is_finished
-from nextlabel.config import read_toml
+from nextlabel.bench.audit_record import BANDS, SHARES, AuditRow
 from nextlabel.errors import DataError, UnknownNameError
 
 __all__ = [
     "AuditedCell",
     "Series",
     "band_series",
-    "correlation_series",
     "labels_of",
     "loss_series",
-    "read_audits",
     "score_series",
     "top_series",
 ]
@@ -68,23 +62,6 @@ class Series:
     seeds: int
 
 
-def read_audits(run: Path) -> list[AuditedCell]:
-    """Read the audits of all finished cells of a run directory, by the cells' names.
-
-    Raises:
-        DataError: No cell is finished, or a finished one was not audited.
-    """
-    folders = sorted(folder for folder in (run / "cells").glob("*") if is_finished(folder))
-    if not folders:
-        raise DataError(f"expected finished cells in {run / 'cells'}, but there are none; run it first")
-    cells = []
-    for folder in folders:
-        cell: dict[str, Any] = read_toml(folder / "cell.toml")  # Any: TOML
-        names = (cell["dataset"], cell["strategy"], cell["objective"], cell["seed"])
-        cells.append(AuditedCell(*names, tuple(read_audit(folder))))
-    return cells
-
-
 def labels_of(cells: Sequence[AuditedCell]) -> list[str]:
     """Return the labels of the audited scorers, in the order in which they were listed."""
     return list(dict.fromkeys(row.label for cell in cells for row in cell.rows))
@@ -98,17 +75,6 @@ def score_series(cells: Sequence[AuditedCell], label: str) -> Series:
 def loss_series(cells: Sequence[AuditedCell], label: str) -> Series:
     """Return the mean true loss of the same candidates by cycle, in nats (ICCV paper, Fig. 3)."""
     return _by_cycle(cells, label, "true loss", lambda row: row.mean_loss)
-
-
-def correlation_series(cells: Sequence[AuditedCell], label: str, *, linear: bool = False) -> Series:
-    """Return the correlation over candidates of score and true loss by cycle: Spearman's, or Pearson's.
-
-    Args:
-        cells: The cells whose seeds are averaged.
-        label: The scorer.
-        linear: Whether Pearson's is wanted.
-    """
-    return _by_cycle(cells, label, label, lambda row: row.pearson if linear else row.spearman)
 
 
 def band_series(cells: Sequence[AuditedCell], label: str) -> list[Series]:

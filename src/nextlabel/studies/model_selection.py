@@ -53,7 +53,6 @@ __all__ = [
     "MODELS",
     "TOP",
     "Judged",
-    "judge_models",
     "model_selection",
     "run_model_selection",
     "summary",
@@ -222,11 +221,6 @@ def model_selection(
     }  # fmt: skip
     write_json(folder / "model_selection.json", result)
     return result
-
-
-def judge_models(folder: Path) -> list[Judged]:
-    """Return what a study's folder keeps of every judged model, in the order of their seeds."""
-    return [_read(path) for path in sorted((folder / "models").glob("*/judged.safetensors"))]
 
 
 def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch.Generator) -> Tree:
