@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from learner_cases import LABELS, POOL, UNLABELLED, X, Y, learner, same_bits, state
+from torch import nn
 
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
@@ -68,6 +69,25 @@ def test_arrays_of_doubles_train_as_floats(tmp_path):
 def test_a_data_set_leaves_the_global_random_state_alone(tmp_path):
     with global_random_state_untouched("the learner"):
         fitted(Pool(Pairs(noise=0.5), POOL.ids), tmp_path / "fit")
+
+
+def lazy():
+    return nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 3))
+
+
+def test_weights_of_lazy_modules_follow_the_seed_and_not_the_items(tmp_path):
+    pools = {"tensor": POOL, "set": Pool(Pairs(), POOL.ids)}
+    began = {}
+    for name, pool in pools.items():
+        for seed in (1, 2):
+            folder = tmp_path / f"{name}-{seed}"
+            folder.mkdir()
+            learner(model=lazy, epochs=1).fit(
+                pool.subset(X.ids), Y, pool.slice(0, 0), seed=seed, workdir=folder
+            )
+            began[name, seed] = state(folder, "initial")
+    assert same_bits(began["tensor", 1], began["set", 1])
+    assert not torch.equal(began["set", 1]["model/0.weight"], began["set", 2]["model/0.weight"])
 
 
 class Ragged(Pairs):

@@ -379,7 +379,8 @@ class TorchLearner:
         return example_outputs(network, objective, batch, task=self.task, engine=engine, seed=seed)
 
     def _few(self, x: Pool, engine: Engine) -> Tensor:
-        return next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
+        with isolated_rng(0, engine.device):  # items of a data set may draw; what comes next must not see it
+            return next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
 
     def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> nn.Module:
         """Return the objective as the training left it; after ``load`` it is made again from its state."""
