@@ -212,20 +212,44 @@ def test_impossible_resolutions_are_refused(shares):
         learner(resolutions=shares)
 
 
-def test_pictures_too_small_for_the_model_are_refused_before_training(tmp_path):
-    class Whole(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.head = nn.Linear(128, 3)
+class Whole(nn.Module):
+    """Takes pictures of 8 x 8 pixels only."""
 
-        def forward(self, x):
-            return self.head(x.flatten(1))
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(128, 3)
 
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+
+class Fours(SmallCnn):
+    """Takes pictures whose sides are multiples of 4, and says nothing of why it fails."""
+
+    def __init__(self):
+        super().__init__((2, 8, 8), 3, width=4)
+
+    def forward(self, x):
+        if x.shape[-1] % 4:
+            raise AssertionError
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "shares", "sentence"),
+    [
+        (Whole, (1.0, 0.5), r"at 0\.5 it cannot take items of shape \(2, 4, 4\) \(.*mat1 .*; use other"),
+        (Fours, (0.5, 0.75, 1.0), r"at 0\.75 it cannot take items of shape \(2, 6, 6\) \(AssertionError\)"),
+    ],
+)
+def test_pictures_of_sizes_that_the_model_cannot_take_are_refused_before_training(
+    tmp_path, model, shares, sentence
+):
     pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
     steps = []
-    made = TorchLearner(Whole, epochs=1, device="cpu", resolutions=(1.0, 0.5))
+    made = TorchLearner(model, epochs=1, device="cpu", resolutions=shares)
     made.progress = lambda *progress: steps.append(progress)
-    with pytest.raises(ConfigurationError, match=r"down to 0.5 .* cannot take items of shape \(2, 4, 4\)"):
+    with pytest.raises(ConfigurationError, match=sentence):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
     assert not steps
 

@@ -126,32 +126,31 @@ def example_outputs(
 
 
 def check_resolutions(network: ModuleNetwork, items: Tensor, recipe: Recipe, prepare: Prepare) -> None:
-    """Refuse a training whose smallest pictures the network cannot take.
+    """Refuse a training on pictures of a size that the network cannot take.
 
     Args:
         network: Left in evaluation mode.
         items: (B, ...) a few items, on the device.
-        recipe: Says how small the pictures get.
+        recipe: Says how small the pictures are.
         prepare: What is done to them after that.
 
     Raises:
         DataError: The items are not pictures.
         ConfigurationError: The network fails on small ones.
     """
-    smallest = min(recipe.resolutions or (1.0,))
-    if smallest == 1.0:
-        return
-    smaller = resized(items, smallest)
     network.eval()
-    try:
-        with torch.no_grad():
-            network(prepare(smaller))
-    except (RuntimeError, ValueError) as error:
-        raise ConfigurationError(
-            f"resolutions go down to {smallest} of the pictures, but the model cannot take items of shape "
-            f"{tuple(smaller.shape[1:])} ({str(error).splitlines()[0]}); use larger shares, or leave "
-            "resolutions out"
-        ) from error
+    for share in sorted({*(recipe.resolutions or ())} - {1.0}):
+        smaller = resized(items, share)
+        try:
+            with isolated_rng(0, items.device), torch.no_grad():
+                network(prepare(smaller))
+        except (RuntimeError, ValueError, AssertionError) as error:  # the last is what timm's models raise
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ConfigurationError(
+                f"resolutions must be of pictures that the model can take, but at {share} it cannot take "
+                f"items of shape {tuple(smaller.shape[1:])} ({reason}); use other shares, or leave "
+                "resolutions out"
+            ) from error
 
 
 def bind(
