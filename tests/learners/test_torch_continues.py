@@ -154,3 +154,18 @@ def test_a_process_killed_by_the_system_leaves_a_training_that_goes_on(tmp_path)
     fit(learner(objective="tod"), tmp_path / "killed")
     fit(learner(objective="tod"), tmp_path / "unbroken")
     assert same_bits(state(tmp_path / "killed"), state(tmp_path / "unbroken"))
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_killed_warm_fit_is_not_taken_for_one_of_cold_epochs_by_a_learner_without_its_weights(tmp_path):
+    options = {"epochs": 1, "cold_epochs": 3, "checkpoint_seconds": 0}
+    made = learner(**options)
+    fit(made, tmp_path / "first")
+    made.progress = kill_at(2)
+    with pytest.raises(KilledError):
+        fit(made, tmp_path / "second", seed=2)
+    again = learner(**options)
+    with pytest.raises(DataError, match=r"of 9 steps, but it was made by one of 3, .*load those first"):
+        fit(again, tmp_path / "second", seed=2)
+    again.load(tmp_path / "first")
+    assert fit(again, tmp_path / "second", seed=2)["steps"] == 3

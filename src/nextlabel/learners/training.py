@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nextlabel.errors import ContractError
+from nextlabel.errors import ContractError, DataError
 from nextlabel.learners.arguments import check_same
 from nextlabel.learners.augment import Augmentation
 from nextlabel.learners.batches import DeviceCache, Order, stream
@@ -263,6 +263,7 @@ class Training:
         }
         notes = {
             "step": step,
+            "steps": self.total,
             "arguments": self.arguments,
             "optimizer": others,
             "engine": self.engine.state(),
@@ -277,6 +278,11 @@ class Training:
             return 0
         tensors, notes = read_tensors(path)
         check_same(notes["arguments"], self.arguments, path)
+        if notes.get("steps", self.total) != self.total:  # files of older versions do not tell
+            raise DataError(
+                f"expected {path} to be of this training, of {self.total} steps, but it was made by one of "
+                f"{notes['steps']}, which began with other weights; load those first, or use another folder"
+            )
         for name, module in (("model", self.network.module), ("objective", self.objective)):
             state = part(tensors, name)
             check_fits(module, state, what=f"the {name}")
