@@ -8,6 +8,7 @@ from learner_cases import same_bits, state
 from picture_cases import GAME, picture_data, picture_learner
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.learners import adversarial
 from nextlabel.learners.ta_vaal import TaVaal
 from nextlabel.learners.vaal import Vaal
 from nextlabel.testing.learners import LEARNER_CHECKS
@@ -66,7 +67,7 @@ def test_decoder_and_discriminator_are_told_the_sigmoid_of_the_predicted_loss(tm
 
 
 def test_what_is_told_follows_its_picture_through_the_training(tmp_path):
-    seen = []
+    seen, critic = [], []
 
     class Recorded(TaVaal):
         def _ranks(self, x, seed):
@@ -79,6 +80,7 @@ def test_what_is_told_follows_its_picture_through_the_training(tmp_path):
         vae, discriminator = decode(game, shape)
         vae.encoder.register_forward_hook(lambda *call: seen.append([call[1][0]]))
         vae.decoder.register_forward_hook(lambda *call: seen[-1].append(call[1][0][:, -1]))
+        discriminator.register_forward_hook(lambda *call: critic.append(call[1][1][:, 0]))
         return vae, discriminator
 
     made._game._networks = networks.__get__(made._game)
@@ -96,6 +98,25 @@ def test_what_is_told_follows_its_picture_through_the_training(tmp_path):
         where, offset = ((rows, 0.0), (others, 0.5))[number % 2]
         expected = [where[tuple(picture.flatten().tolist())] / 100 + offset for picture in batch]
         assert ranks.tolist() == pytest.approx(expected)
+        # the discriminator hears the same twice: while the autoencoder learns, and then while it does itself
+        first = 4 * (number // 2) + number % 2
+        assert torch.equal(critic[first], ranks)
+        assert torch.equal(critic[first + 2], ranks)
+    assert len(critic) == 4 * GAME["steps"]
+
+
+def test_a_game_that_was_killed_is_played_again_to_the_same_end(tmp_path, monkeypatch):
+    whole, _ = fitted(ta_vaal(), tmp_path / "whole")
+
+    def dies(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adversarial, "discriminator_loss", dies)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(ta_vaal(), tmp_path / "killed")
+    resumed, _ = fitted(ta_vaal(), tmp_path / "killed")  # its task is loaded, and predicts the losses anew
+    assert torch.equal(probabilities(resumed), probabilities(whole))
 
 
 def test_the_game_is_vaals_with_a_mean_divergence_and_one_step():

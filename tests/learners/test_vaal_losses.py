@@ -35,8 +35,19 @@ def test_the_divergence_is_the_integral_of_the_log_ratio_of_densities():
         density /= math.sqrt(2 * math.pi * math.exp(log_variance))
         ratio = -((points - mean) ** 2) / (2 * math.exp(log_variance)) - log_variance / 2 + points**2 / 2
         expected = float((density * ratio).sum() * (points[1] - points[0]))
-        got = kl_divergence(torch.tensor([[mean]]), torch.tensor([[log_variance]]), kind="sum")
-        assert got.item() == pytest.approx(expected, abs=1e-5)
+        given = (torch.tensor([[value]], dtype=torch.float64) for value in (mean, log_variance))
+        assert kl_divergence(*given, kind="sum").item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_divergence_of_a_batch_is_the_sum_or_the_mean_over_items_and_dimensions():
+    mean, log_variance = normal(5, 3), normal(3, 5).mT
+    each = [
+        [-0.5 * (1 + s - m**2 - math.exp(s)) for m, s in zip(*rows, strict=True)]
+        for rows in zip(mean.tolist(), log_variance.tolist(), strict=True)
+    ]
+    total = math.fsum(term for row in each for term in row)
+    assert kl_divergence(mean, log_variance, kind="sum").item() == pytest.approx(total, rel=1e-12)
+    assert kl_divergence(mean, log_variance, kind="mean").item() == pytest.approx(total / 15, rel=1e-12)
 
 
 def test_adversarial_losses_are_binary_cross_entropies_of_the_sigmoid():
