@@ -235,7 +235,7 @@ class Pooled(nn.Module):
             "wants features of whole items",
         ),
         ({"normalise": ((0.5,), (0.0,))}, ConfigurationError, "stds above 0"),
-        ({"resolutions": (0.5, 1.0)}, ConfigurationError, "would blur masks; leave it out"),
+        ({"resolutions": (0.5, 1.0)}, ConfigurationError, r"blur masks, but is \(0.5, 1.0\); use a smaller"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentence):

@@ -137,7 +137,10 @@ class DenseLearner:
         if crop is not None and crop < 1:
             raise ConfigurationError(f"crop must be at least 1 pixel, but is {crop}")
         if options.get("resolutions") is not None:
-            raise ConfigurationError("resolutions would blur masks; leave it out, or use a smaller crop")
+            raise ConfigurationError(
+                "resolutions must be left out of segmentation, as smaller pictures would blur masks, but is "
+                f"{tuple(options['resolutions'])}; use a smaller crop"
+            )
         self.masks, self.classes, self.crop, self.scan_batch_size = masks, classes, crop, scan_batch_size
         channels_last = bool(options.get("channels_last", False))
         self.preparation = Preparation.checked(normalise, channels_last=channels_last)

@@ -66,9 +66,10 @@ class MomentKeeper:
 
     The moving average is w~ <- a w~ + (1 - a) w after every optimiser step (Siyu Huang, Tianyang Wang, Haoyi
     Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021,
-    equation 9, a = 0.999), by torch's ``AveragedModel``. It starts as a copy of the weights that this fit
-    starts from; buffers, such as batch norm's statistics, are copied and not averaged. Both are deviations
-    from the authors' released code, whose average begins at an unrelated network and leaves buffers alone.
+    of the unsupervised loss, a = 0.999), by torch's ``AveragedModel``. It starts as a copy of the weights
+    that this fit starts from; buffers, such as batch norm's statistics, are copied and not averaged. Both are
+    deviations from the authors' released code, whose average begins at an unrelated network and leaves
+    buffers alone.
 
     Args:
         moments: Those to keep; the others cost nothing.

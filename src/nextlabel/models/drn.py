@@ -87,7 +87,7 @@ class DrnD22(nn.Module):
         if any(side % STRIDE for side in x.shape[-2:]):
             raise DataError(
                 f"the model '{NAME}' needs height and width to be multiples of {STRIDE}, but got a batch of "
-                f" shape {tuple(x.shape)}; crop or pad them"
+                f"shape {tuple(x.shape)}; crop or pad them"
             )
         features: Tensor = self.features(with_channels(x))
         return features
