@@ -10,9 +10,10 @@ from nextlabel.errors import UnknownNameError
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.published.reading import published
 from nextlabel.reproduction import presenting
-from nextlabel.reproduction.arms import Finished
+from nextlabel.reproduction.arms import Arm, Finished
 from nextlabel.reproduction.catalogue import REPRODUCED, exhibit
 from nextlabel.reproduction.exhibit import Request
+from nextlabel.reproduction.learning_curves import curves
 from nextlabel.reproduction.loss_estimates import audited_arm
 from nextlabel.reproduction.model_selection import numbers
 from nextlabel.reproduction.page import Circumstances, write_page
@@ -128,6 +129,15 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
     assert "it broke" in page
     for note in EXHIBITS[name].notes:
         assert note in page
+
+
+def test_full_training_is_on_all_labels_where_more_than_the_pool_is_counted():
+    full, random = Arm("Full training", "full_training"), Arm("Random", "random")
+    rows = {arm: (made_up_rows(arm, "caltech101", 0),) for arm in (full, random)}
+    done = [Finished(arm, "caltech101", 1250, (), of_arm) for arm, of_arm in rows.items()]
+    found = curves(done)
+    assert [one.x for one in found if one.series == "Full training"] == [100.0]
+    assert [one.x for one in found if one.series == "Random"][-1] == 32.0
 
 
 @pytest.mark.usefixtures("undrawn")

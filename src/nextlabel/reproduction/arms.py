@@ -90,7 +90,9 @@ class Finished:
     rows_sp: tuple[tuple[Row, ...], ...]
 
     def share(self, n_labelled: int) -> float:
-        """Return a count of labels in %."""
+        """Return a count of labels in %; a training on the whole pool has 100, whatever is counted."""
+        if self.arm.strategy in FULL_TRAINING.values():
+            return 100.0
         return 100 * n_labelled / self.size
 
 
