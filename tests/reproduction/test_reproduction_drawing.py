@@ -96,6 +96,13 @@ def test_jpeg_pictures_stand_beside_the_published_ones_and_the_page_says_so():
     assert "JPEG compression" in made.notes[0]
 
 
+def test_series_in_panels_of_their_own_have_their_unit_on_axis_and_table():
+    made = lines_made("fig3", [Measured("digits", "", "loss", 1.0, 0.3, None, 1, "nats")], split=True)
+    assert "loss, nats" in made.pictures[0].svg
+    captions = [table.caption for table in made.tables if "CIFAR-10" in table.caption]
+    assert captions == ["CIFAR-10, published; columns: Cycle", "CIFAR-10, published, nats; columns: Cycle"]
+
+
 def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():
     made = points_made("table1", [own("Base", 40.0, 90.0), own("Base+Semi", 40.0, 91.0)])
     assert len(made.pictures) == 1

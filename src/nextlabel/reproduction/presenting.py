@@ -75,7 +75,7 @@ def lines_made(
             heights = tuple(guide(x) for x in ends)
             lines = (*lines, Line("chance", ends, heights, (None, None), published=False, guide=True))
         ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
-        y_label = f"{lines[0].label}" if split else about.y
+        y_label = ", ".join(filter(None, (lines[0].label, numbers[0].unit))) if split else about.y
         x_label = about.x_of(numbers[0].panel)
         panels.append(Panel(_heading(numbers), x_label, y_label, lines, log_x, tuple(ticks)))
     figure = draw_lines(
@@ -85,7 +85,7 @@ def lines_made(
         caption=_caption(pairs, panels, caption),
         description=_description(pairs),
     )
-    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
+    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs, split=split), (*told, *notes))
 
 
 def points_made(
@@ -129,9 +129,9 @@ def points_made(
     return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
 
 
-def tables_of(exhibit: str, pairs: Sequence[Pair]) -> tuple[Table, ...]:
+def tables_of(exhibit: str, pairs: Sequence[Pair], *, split: bool = False) -> tuple[Table, ...]:
     """Return a table for every panel: the series as rows, the places as columns, published ones said so."""
-    return tuple(_table(exhibit, numbers) for numbers in _panels(exhibit, pairs))
+    return tuple(_table(exhibit, numbers) for numbers in _panels(exhibit, pairs, split=split))
 
 
 def _paired(
