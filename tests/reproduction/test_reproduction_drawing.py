@@ -108,6 +108,7 @@ def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():
     assert len(made.pictures) == 1
     rows = {row[:2]: row[2] for row in made.tables[0].rows}
     assert (rows["Base", "measured"], rows["SRAAL", "published"]) == ("90.0 ± 0.5", "92.5")
+    assert made.tables[0].caption.endswith("columns: Labelled, %")
 
 
 @pytest.mark.parametrize(("count", "drawn"), [(7, True), (8, False)])

@@ -138,7 +138,7 @@ EXHIBITS: Mapping[str, About] = {
     "fig11": About("Accuracy by class, Ours-Semi", "Cycle", ACCURACY, "ICCV 2021, Fig. 11"),
     "table1": About(
         "Accuracy after the last cycle",
-        "",
+        LABELLED,
         ACCURACY,
         "ICCV 2021, Table 1; TNNLS 2022, Table I",
         (LL4AL_TWICE,),
