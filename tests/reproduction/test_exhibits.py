@@ -1,9 +1,11 @@
 """Every exhibit, made from campaigns that were made up."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from nextlabel.bench.audit_record import BANDS, SHARES, AuditRow
 from nextlabel.errors import UnknownNameError
@@ -12,6 +14,7 @@ from nextlabel.published.reading import published
 from nextlabel.reproduction import presenting
 from nextlabel.reproduction.arms import Arm, Finished
 from nextlabel.reproduction.catalogue import REPRODUCED, exhibit
+from nextlabel.reproduction.embedding import class_colors
 from nextlabel.reproduction.exhibit import Request
 from nextlabel.reproduction.learning_curves import curves
 from nextlabel.reproduction.loss_estimates import audited_arm
@@ -202,6 +205,12 @@ def test_every_published_line_of_segmentation_that_is_not_measured_is_named_on_t
     left_out = {pair.published.series for pair in made.pairs if pair.published} - own - {"Full training"}
     assert left_out
     assert all(series in " ".join(made.notes) for series in left_out)
+
+
+def test_no_two_of_ten_classes_are_drawn_alike():
+    colors = [np.array(to_rgb(color)) for color in class_colors()]
+    assert len(colors) == 10
+    assert min(np.linalg.norm(a - b) for a, b in combinations(colors, 2)) > 0.2
 
 
 @pytest.mark.usefixtures("undrawn", "studies")

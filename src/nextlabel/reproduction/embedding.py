@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from nextlabel.studies.embedding import Embedding
 
-__all__ = ["TSNE"]
+__all__ = ["TSNE", "class_colors"]
 
 GREY = 7
 """The place of a colour in matplotlib's tab10 that would be taken for what is queried."""
+
+LAST = "#f2c300"
+"""The tenth class: a yellow, which tab10 lacks."""
 
 MARKER_AREA = 7.0
 """In square points: some two thousand lie on each map."""
@@ -61,10 +64,16 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
     return Made((figure,), (), (), notes)
 
 
-def _paint_map(axes: Axes, one: Embedding) -> None:
+def class_colors() -> list[str]:
+    """Return ten colours for classes, none like another; an eleventh class has the first one's again."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_hex
 
-    classes = [colormaps["tab10"](i) for i in range(10) if i != GREY] + [LIGHT["series-0"]]
+    return [*(to_hex(colormaps["tab10"](i)) for i in range(10) if i != GREY), LAST]
+
+
+def _paint_map(axes: Axes, one: Embedding) -> None:
+    classes = class_colors()
     for part, color in (("unlabelled", LIGHT["rule"]), ("labelled", None), ("queried", LIGHT["ink"])):
         places = [i for i, of in enumerate(one.parts) if of == part]
         x, y = ([one.points[i][axis] for i in places] for axis in (0, 1))
