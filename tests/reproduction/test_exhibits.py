@@ -230,6 +230,14 @@ def test_a_class_without_a_value_is_left_out(name, panel, places, tmp_path):
     assert any("9 i, 10 j" in note for note in made.notes)
 
 
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("name", ["fig3", "fig5", "fig6", "suppfig3"])
+def test_where_no_campaign_finished_the_published_numbers_stand_alone(name, tmp_path):
+    made = exhibit(name).make([], Request(base_settings("digits", "fast"), tmp_path))
+    assert made.pairs
+    assert all(pair.measured is None for pair in made.pairs)
+
+
 def test_gaps_as_long_as_a_training_are_left_out(tmp_path):
     short = Request(base_settings("digits", "fast", settings=["learner.epochs=10"]), tmp_path)
     long = Request(base_settings("digits", "fast", settings=["learner.epochs=200"]), tmp_path)

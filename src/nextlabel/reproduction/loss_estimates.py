@@ -96,10 +96,10 @@ def _by_cycle(series: Series, name: str, dataset: str, unit: str) -> list[Measur
 
 def _fig3(done: Sequence[Finished], request: Request) -> Made:
     cells = _cells(done)
-    own = [
-        *_by_cycle(score_series(cells, LITERAL), "COD", request.dataset, ""),
-        *_by_cycle(loss_series(cells, LITERAL), "loss", request.dataset, "nats"),
-    ]
+    own = []
+    if cells:
+        own += _by_cycle(score_series(cells, LITERAL), "COD", request.dataset, "")
+        own += _by_cycle(loss_series(cells, LITERAL), "loss", request.dataset, "nats")
     scale = (
         "Measured COD is half the squared distance of class probabilities, in [0, 1]; in the first cycle "
         "it is to the initial model, as in the paper. After the last cycle nothing is scored."
@@ -108,9 +108,10 @@ def _fig3(done: Sequence[Finished], request: Request) -> Made:
 
 
 def _fig5(done: Sequence[Finished], request: Request) -> Made:
+    cells = _cells(done)
     own = [
         number
-        for band in band_series(_cells(done), "cod")
+        for band in (band_series(cells, "cod") if cells else ())
         for number in _by_cycle(band, band.label, request.dataset, "nats")
     ]
     return _made("fig5", own, "Bands are of the candidates by COD, the largest first.", FIRST)
