@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from nextlabel.bench.audit_record import BANDS, SHARES, AuditRow
-from nextlabel.errors import UnknownNameError
+from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.published.reading import published
 from nextlabel.reproduction import presenting
@@ -236,6 +236,11 @@ def test_where_no_campaign_finished_the_published_numbers_stand_alone(name, tmp_
     made = exhibit(name).make([], Request(base_settings("digits", "fast"), tmp_path))
     assert made.pairs
     assert all(pair.measured is None for pair in made.pairs)
+
+
+def test_estimates_of_the_loss_are_refused_one_cycle_which_has_no_query(tmp_path):
+    with pytest.raises(ConfigurationError, match="at least 2 cycles, but got 1"):
+        audited_arm(Request(base_settings("digits", "fast", cycles=1), tmp_path))
 
 
 def test_gaps_as_long_as_a_training_are_left_out(tmp_path):

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.reproduction.arms import Arm, Finished
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request
@@ -56,7 +57,16 @@ CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 
 def audited_arm(request: Request) -> Arm:
-    """Return the arm that audits every scorer; gaps as long as a training or longer are left out."""
+    """Return the arm that audits every scorer; gaps as long as a training or longer are left out.
+
+    Raises:
+        ConfigurationError: There is one cycle, and nothing is queried after the last.
+    """
+    if request.base.cycles < 2:
+        raise ConfigurationError(
+            "this exhibit judges queries, of which there is none after the last cycle; it needs at least 2 "
+            f"cycles, but got {request.base.cycles}"
+        )
     gaps = [
         {"strategy": "cod", "gap": gap}
         for gap, epochs in GAPS.items()
