@@ -35,6 +35,15 @@ def test_config_show_resolves_the_recipe_and_schema_names_every_setting(nextlabe
     assert json.loads(nextlabel("config", "schema").out) == schema
 
 
+def test_config_show_shows_the_constants_of_a_recipe_without_the_data(nextlabel, tmp_path):
+    root = f"dataset_options.cifar10.root={tmp_path}"
+    shown = nextlabel("config", "show", "--set", "recipe=code", "--set", "dataset=cifar10", "--set", root)
+    assert shown.code == 0
+    assert "subset = 25000" in shown.out
+    assert "[recipes" not in shown.out
+    assert "nextlabel datasets download cifar10" in shown.err
+
+
 @pytest.mark.xdist_group("finished_run")
 def test_status_counts_the_cells_of_a_run(nextlabel, finished_run):
     assert nextlabel("status", finished_run.folder).out.strip().endswith("2 of 2 cells finished")

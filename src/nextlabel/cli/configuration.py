@@ -23,12 +23,17 @@ def show(
     setting: Annotated[list[str] | None, typer.Option("--set", help="A setting, key=value.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the resolved configuration, each data set's recipe with it."""
+    """Print the resolved configuration, each data set's recipe with it where its files are there."""
     from nextlabel.bench.grid import make_grid
     from nextlabel.config import load_config, to_toml
+    from nextlabel.errors import DataError
 
     resolved = load_config(config, settings=setting or ())
-    tree = {**resolved.recorded(), "recipes": dict(make_grid(resolved).recipes)}
+    tree = resolved.recorded()
+    try:
+        tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}
+    except DataError as error:
+        typer.echo(f"Without the table of recipes, for {error}", err=True)
     if as_json:
         print_json({"config": tree})
     else:
