@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.errors import DataError
 from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
 from nextlabel.models.residual import initialise_by_fan_out, stage
 
@@ -55,13 +55,8 @@ class DrnD22(nn.Module):
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 16) -> None:
         super().__init__()
-        channels, *sides = picture_shape(input_shape, model=NAME, least=STRIDE)
+        channels, *_ = picture_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
         check_sizes(model=NAME, classes=classes, width=width)
-        if any(side % STRIDE for side in sides):
-            raise ConfigurationError(
-                f"the model '{NAME}' needs height and width to be multiples of {STRIDE}, but got pictures of "
-                f"shape {tuple(input_shape)}; crop or pad them"
-            )
         self.features = nn.Sequential(
             *_convolution(channels, width, kernel=7),
             *_convolution(width, width),

@@ -11,16 +11,19 @@ from nextlabel.errors import ConfigurationError
 __all__ = ["check_sizes", "picture_shape", "with_channels"]
 
 
-def picture_shape(input_shape: Sequence[int], *, model: str, least: int) -> tuple[int, int, int]:
+def picture_shape(
+    input_shape: Sequence[int], *, model: str, least: int, multiple: int = 1
+) -> tuple[int, int, int]:
     """Return (channels, height, width) of one picture; a grey one without the axis has one channel.
 
     Args:
         input_shape: (channels, height, width), or (height, width) of grey pictures.
         model: The model's name, for the message.
         least: The smallest height and width that the model can take, in pixels.
+        multiple: What height and width must be multiples of, in pixels.
 
     Raises:
-        ConfigurationError: The items are no pictures, or too small.
+        ConfigurationError: The items are no pictures, or of a size that the model does not take.
     """
     shape = (1, *input_shape) if len(input_shape) == 2 else tuple(input_shape)
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < least:
@@ -29,6 +32,11 @@ def picture_shape(input_shape: Sequence[int], *, model: str, least: int) -> tupl
             f"{least} pixels, but got {tuple(input_shape)}; resize them, or use another model"
         )
     channels, height, width = shape
+    if height % multiple or width % multiple:
+        raise ConfigurationError(
+            f"the model '{model}' needs height and width to be multiples of {multiple}, but got pictures of "
+            f"shape {tuple(input_shape)}; crop or pad them"
+        )
     return channels, height, width
 
 

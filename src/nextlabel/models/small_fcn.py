@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.errors import DataError
 from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
 
 __all__ = ["STRIDE", "SmallFcn"]
@@ -43,13 +43,8 @@ class SmallFcn(nn.Module):
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 32) -> None:
         super().__init__()
-        channels, *sides = picture_shape(input_shape, model=NAME, least=STRIDE)
+        channels, *_ = picture_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
         check_sizes(model=NAME, classes=classes, width=width)
-        if any(side % STRIDE for side in sides):
-            raise ConfigurationError(
-                f"the model '{NAME}' needs height and width to be multiples of {STRIDE}, but got pictures of "
-                f"shape {tuple(input_shape)}; crop or pad them"
-            )
         self.first = nn.Sequential(*_convolution(channels, width, stride=2))
         self.rest = nn.Sequential(
             *_convolution(width, 2 * width, stride=2),
