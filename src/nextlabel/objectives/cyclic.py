@@ -11,8 +11,7 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextlabel.errors import ContractError
-from nextlabel.objectives.options import check_choices, check_ranges
+from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import Compared, Mode, frozen_copy, joint, mean_squared_distance, teach
 from nextlabel.objectives.tod import WEIGHT
@@ -89,16 +88,13 @@ class Cyclic(nn.Module):
         Raises:
             ContractError: :meth:`bind` was not called.
         """
-        if not self._before:
-            raise ContractError(
-                "the objective 'cyclic' must be bound to a model before its first step: call bind()"
-            )
+        before = bound(next(iter(self._before), None), "cyclic")
         both = joint(x, unlabelled)
         outputs = at_least_float32(model(both).outputs)
         entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
         if unlabelled is None:
             return Losses({"supervised": entropy})
-        taught = teach(self._before[0], both)
+        taught = teach(before, both)
         distance = mean_squared_distance(outputs[len(x) :], taught[len(x) :], self.compared)
         return Losses({"supervised": entropy, "cyclic": self.weight * distance})
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.models.loss_prediction import LossPrediction
 from nextlabel.objectives.catalogue import OBJECTIVES
-from nextlabel.objectives.options import check_choices, check_ranges
+from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.types import Forward, Losses, Network, Objective
 
@@ -224,11 +224,7 @@ class LearningLoss(nn.Module):
         return {FIELD: self._predicted(model(x).stages or ())}
 
     def _predicted(self, stages: tuple[Tensor, ...]) -> Tensor:
-        if self.predictor is None:
-            raise ContractError(
-                "the objective 'learning_loss' must be bound to a model before its first step: call bind()"
-            )
-        return at_least_float32(self.predictor(stages))
+        return at_least_float32(bound(self.predictor, "learning_loss")(stages))
 
     def _item_losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         outputs = at_least_float32(outputs)

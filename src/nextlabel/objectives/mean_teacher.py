@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import ContractError
-from nextlabel.objectives.options import check_choices, check_ranges
+from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import EmaTeacher, Mode, joint, teach
 from nextlabel.types import Forward, Losses, Network
@@ -129,13 +129,10 @@ class MeanTeacher(nn.Module):
         Raises:
             ContractError: :meth:`bind`, or with a ramp :meth:`begin`, was not called.
         """
-        if self.teacher is None:
-            raise ContractError(
-                "the objective 'mean_teacher' must be bound to a model before its first step: call bind()"
-            )
+        teacher = bound(self.teacher, "mean_teacher")
         both = joint(x, unlabelled)
         outputs = at_least_float32(model(self._noisy(both)).outputs)
-        taught = teach(self.teacher, self._noisy(both))
+        taught = teach(teacher, self._noisy(both))
         entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
         consistency = functional.mse_loss(outputs.softmax(1), taught.softmax(1))
         weight = self.weight * self._ramp(step)

@@ -1,14 +1,33 @@
-"""The checks of the objectives' options: names among choices, numbers in ranges. Knows no objective."""
+"""The checks that objectives share: of their options, and that a model was bound. Knows no objective."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import get_args
+from typing import TypeVar, get_args
 
-from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
 
-__all__ = ["check_choices", "check_ranges"]
+__all__ = ["bound", "check_choices", "check_ranges"]
+
+Part = TypeVar("Part")
+
+
+def bound(part: Part | None, objective: str) -> Part:
+    """Return what ``bind`` made.
+
+    Args:
+        part: It, or None before.
+        objective: The objective's name, for the message.
+
+    Raises:
+        ContractError: It is not made yet.
+    """
+    if part is None:
+        raise ContractError(
+            f"the objective '{objective}' must be bound to a model before its first step: call bind()"
+        )
+    return part
 
 
 def check_choices(objective: str, choices: Mapping[str, tuple[str, object]]) -> None:

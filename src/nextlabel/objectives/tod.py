@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.objectives.options import check_choices, check_ranges
+from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import (
     Compared,
@@ -148,13 +148,10 @@ class Tod(nn.Module):
         Raises:
             ContractError: :meth:`bind` was not called.
         """
-        if self.teacher is None:
-            raise ContractError(
-                "the objective 'tod' must be bound to a model before its first step: call bind()"
-            )
+        teacher = bound(self.teacher, "tod")
         both = joint(x, unlabelled)
         student = model(both)
-        outputs, taught = at_least_float32(student.outputs), teach(self.teacher, both)
+        outputs, taught = at_least_float32(student.outputs), teach(teacher, both)
         entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
         if self.form == "code":
             return self._code_losses(entropy, outputs, student.embeddings, taught, len(x))
