@@ -20,14 +20,14 @@ from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.dense import run_dense_cell
 from nextlabel.bench.grid import Cell
-from nextlabel.bench.making import main_learner, make_learner
+from nextlabel.bench.making import main_learner, make_campaign, make_learner
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ContractError
-from nextlabel.learners.device import Engine
+from nextlabel.learners.device import Engine, device_title
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.oracles import SimulatedOracle
 from nextlabel.plan import Plan
@@ -70,25 +70,19 @@ class _Trial:
 
     def campaign(self, advance: Advance) -> Campaign:
         learner = make_learner(self.cell, self.data)
-        pool = Pool(self.data.x, self.data.ids)
         test = Pool(self.data.test_x, self.data.test_ids)
-        campaign = Campaign(
-            self.folder,
-            pool,
+        campaign = make_campaign(
+            self.cell,
+            self.data,
             learner,
-            "random" if self.cell.is_reference else self.cell.strategy,  # a reference asks nothing
-            strategy_options=self.cell.strategy_options,
-            batch_size=self.cell.batch_size,
-            start_size=self.cell.start_size,
-            subset_size=self.cell.subset_size,
-            seed=self.cell.seed,
+            self.folder,
             evaluate=partial(
                 _evaluate,
                 test=test,
                 labels=torch.from_numpy(self.data.test_y),
                 classes=len(self.data.classes),
                 seed=self.cell.seed,
-                device=_device_name(self.cell),
+                device=device_title(Engine(self.cell.device, "no").device),
             ),
             audit=lambda query: self.audit(query, campaign),
             advance=advance,
@@ -140,11 +134,6 @@ def _by_class(right: Tensor, labels: Tensor, classes: int) -> list[float | None]
     items = torch.bincount(labels, minlength=classes)
     hits = torch.bincount(labels[right], minlength=classes)
     return [hit / count if count else None for hit, count in zip(hits.tolist(), items.tolist(), strict=True)]
-
-
-def _device_name(cell: Cell) -> str:
-    device = Engine(cell.device, "no").device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _log_probs(learner: Learner, pool: Pool, seed: int) -> Tensor:

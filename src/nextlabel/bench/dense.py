@@ -18,13 +18,13 @@ import torch
 from nextlabel.bench.audit import loss_estimate
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.grid import Cell
-from nextlabel.bench.making import for_device, needs_of
+from nextlabel.bench.making import for_device, make_campaign, needs_of
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.errors import ConfigurationError, ContractError, listed
 from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
-from nextlabel.learners.device import Engine
+from nextlabel.learners.device import Engine, device_title
 from nextlabel.learners.pixels import PIXEL_MOVES
 from nextlabel.maths.masks import labelled_share
 from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
@@ -147,19 +147,13 @@ class _Trial:
         return {item: labelled_share(masks[item]) for item in ids}
 
     def campaign(self, advance: Advance) -> Campaign:
-        pool = Pool(self.data.x, self.data.ids)
         test = Pool(self.data.test_x, self.data.test_ids)
         learner = make_dense_learner(self.cell, self.data, needs_of(self.cell))
-        campaign = Campaign(
-            self.folder,
-            pool,
+        campaign = make_campaign(
+            self.cell,
+            self.data,
             learner,
-            "random" if self.cell.is_reference else self.cell.strategy,  # a reference asks nothing
-            strategy_options=self.cell.strategy_options,
-            batch_size=self.cell.batch_size,
-            start_size=self.cell.start_size,
-            subset_size=self.cell.subset_size,
-            seed=self.cell.seed,
+            self.folder,
             evaluate=lambda trained: self.evaluate(trained, test),
             audit=lambda query: self.audit(query, campaign),
             advance=advance,
@@ -170,7 +164,6 @@ class _Trial:
         """Measure the model on whole test pictures, by one matrix over all their pixels with a class."""
         found = _dense(learner).measure(test, self.data.test_masks_by_id, seed=self._seed)
         overlap = intersection_over_union(found.confusion).tolist()
-        device = Engine(self.cell.device, "no").device
         return {
             "accuracy": mean_iou(found.confusion),
             "metric": MEAN_IOU,
@@ -180,7 +173,7 @@ class _Trial:
                 name: None if math.isnan(iou) else iou
                 for name, iou in zip(self.data.classes, overlap, strict=True)
             },
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "device": device_title(Engine(self.cell.device, "no").device),
         }
 
     def audit(self, query: Query, campaign: Campaign) -> Metrics:

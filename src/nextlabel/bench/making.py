@@ -1,4 +1,4 @@
-"""From a cell's settings to its learner: the model, its training, and what a strategy trains beside it.
+"""From a cell's settings to its campaign: the model, its training, and what a strategy trains beside it.
 
 A strategy's needs decide the company: a module that predicts losses trains with the objective, VAAL's
 autoencoder and discriminator after it, draws come from dropout or from an ensemble. The model whose accuracy
@@ -7,12 +7,14 @@ is reported is the same, bit for bit, with and without company, but for dropout,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nextlabel.bench.audit import audit_needs, make_scorers
 from nextlabel.bench.grid import Cell
+from nextlabel.campaign import Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError, listed
@@ -22,11 +24,13 @@ from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.catalogue import MODELS
 from nextlabel.moments import kept_moments
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.pool import Pool
+from nextlabel.progress import Advance
 from nextlabel.registry import Card, Registry
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
-__all__ = ["COMPANIONS", "DROPOUT", "for_device", "main_learner", "make_learner", "needs_of"]
+__all__ = ["COMPANIONS", "DROPOUT", "for_device", "main_learner", "make_campaign", "make_learner", "needs_of"]
 
 Options = dict[str, Any]  # Any: what TOML may hold
 
@@ -103,6 +107,43 @@ def make_learner(
         COMPANIONS.factory(companions[0])(learner, **company.get(companions[0], {}))
         if companions
         else learner
+    )
+
+
+def make_campaign(
+    cell: Cell,
+    data: LabelledData | DenseData,
+    learner: Learner,
+    folder: Path,
+    *,
+    evaluate: Callable[[Learner], Mapping[str, Any]],  # Any: JSON
+    audit: Callable[[Query], Mapping[str, Any]],  # Any: JSON
+    advance: Advance,
+) -> Campaign:
+    """Return the campaign of a cell, begun or opened again; the rest is as of :class:`Campaign`.
+
+    Args:
+        cell: The cell.
+        data: Its data set.
+        learner: Its learner.
+        folder: Where to keep it.
+        evaluate: See there, and so are the next two.
+        audit: See there.
+        advance: See there.
+    """
+    return Campaign(
+        folder,
+        Pool(data.x, data.ids),
+        learner,
+        "random" if cell.is_reference else cell.strategy,  # a reference asks nothing
+        strategy_options=cell.strategy_options,
+        batch_size=cell.batch_size,
+        start_size=cell.start_size,
+        subset_size=cell.subset_size,
+        seed=cell.seed,
+        evaluate=evaluate,
+        audit=audit,
+        advance=advance,
     )
 
 

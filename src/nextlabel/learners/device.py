@@ -17,11 +17,16 @@ from torch.optim import Optimizer
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.learners.schedule import MixedPrecision
 
-__all__ = ["DEVICES", "DeviceName", "Engine"]
+__all__ = ["DEVICES", "DeviceName", "Engine", "device_title"]
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 DEVICES: tuple[DeviceName, ...] = ("auto", "cpu", "cuda")
 """``auto`` is ``cuda`` where there is one, else ``cpu``."""
+
+
+def device_title(device: torch.device) -> str:
+    """Return what results call a device: the name of the GPU, else ``cpu``."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 class Engine:

@@ -32,7 +32,7 @@ from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.checkpoint import read_json, read_tensors, write_json, write_tensors
-from nextlabel.learners.device import Engine
+from nextlabel.learners.device import Engine, device_title
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.locks import alone
 from nextlabel.maths.entropy import mean_log_probs
@@ -321,8 +321,7 @@ class _Study:
     device: str = field(init=False)
 
     def __post_init__(self) -> None:
-        device = Engine(self.new_learner().device, "no").device
-        self.device = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        self.device = device_title(Engine(self.new_learner().device, "no").device)
         pool = Pool(self.data.x, self.data.ids)
         rng = torch.Generator().manual_seed(derive(self.seed, "labelled"))
         drawn = torch.randperm(len(pool), generator=rng)

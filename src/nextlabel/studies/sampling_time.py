@@ -24,7 +24,7 @@ from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners.device import DeviceName, Engine
+from nextlabel.learners.device import DeviceName, Engine, device_title
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.learners.vaal import Vaal
 from nextlabel.models.catalogue import MODELS
@@ -140,8 +140,7 @@ class _Timing:
         self.candidates, self.labelled = pool.slice(0, setup.items), pool.slice(setup.items, size)
         self.labels = torch.arange(setup.labelled) % setup.classes
         engine = Engine(setup.device, "no")
-        gpu = engine.device.type == "cuda"
-        self.device = torch.cuda.get_device_name(engine.device) if gpu else engine.device.type
+        self.device = device_title(engine.device)
         self.network = self._model()().to(engine.device).eval()
         learners: Mapping[str, Learner] = {
             "plain": self._learner("supervised"),
