@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
 from nextlabel.pool import Pool
+from nextlabel.types import Learner
 
 
 class NormedNet(nn.Module):
@@ -56,7 +57,7 @@ def small_mlp() -> nn.Module:
     return Mlp((6,), 3, width=5)
 
 
-def fit(made: TorchLearner, folder: Path, *, seed: int = 1) -> dict[str, float]:
+def fit(made: Learner, folder: Path, *, seed: int = 1) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     return made.fit(X, Y, UNLABELLED, seed=seed, workdir=folder)
 

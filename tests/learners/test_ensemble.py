@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import LABELS, POOL, UNLABELLED, NormedNet, X, Y, learner, same_bits, small_mlp, state
+from learner_cases import LABELS, POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.ensemble import Ensemble
@@ -17,11 +17,6 @@ NEEDS = frozenset({"log_probs", "embeddings"})
 
 def ensemble(members=3, **options):
     return Ensemble(learner(epochs=2, **options), members=members)
-
-
-def fit(made, folder, seed=1):
-    folder.mkdir(exist_ok=True, parents=True)
-    return made.fit(X, Y, UNLABELLED, seed=seed, workdir=folder)
 
 
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)

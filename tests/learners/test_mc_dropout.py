@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import POOL, UNLABELLED, NormedNet, X, Y, learner, same_bits, small_mlp, state
+from learner_cases import POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 from torch import nn
 
 from nextlabel.errors import ConfigurationError, ContractError
@@ -21,11 +21,6 @@ LOG_PROBS = frozenset({"log_probs"})
 
 def dropping(draws=4, **options):
     return McDropout(learner(epochs=2, **options), draws=draws)
-
-
-def fit(made, folder, seed=1):
-    folder.mkdir(exist_ok=True, parents=True)
-    return made.fit(X, Y, UNLABELLED, seed=seed, workdir=folder)
 
 
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
