@@ -131,6 +131,25 @@ def test_pictures_grow_in_equal_parts_of_the_training_and_are_whole_in_predictio
     assert sides == [(False, 8, 8)]
 
 
+def test_unlabelled_pictures_grow_with_the_labelled_ones(tmp_path):
+    seen = []
+
+    class Looking(SmallCnn):
+        def forward(self, x):
+            if self.training:
+                seen.append(tuple(x.shape))
+            return super().forward(x)
+
+    made = TorchLearner(
+        lambda: Looking((2, 8, 8), 3, width=4),
+        objective="tod", epochs=2, batch_size=8, device="cpu", resolutions=(0.5, 1.0),
+    )  # fmt: skip
+    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    made.fit(pool.slice(0, 16), LABELS[:16], pool.slice(16, 24), seed=1, workdir=tmp_path)
+    # each of the four steps is a joint pass of student and of teacher, 8 labelled and 8 unlabelled items
+    assert seen == [(16, 2, 4, 4)] * 4 + [(16, 2, 8, 8)] * 4
+
+
 def test_a_training_that_was_killed_while_pictures_grow_ends_in_the_same_bits(tmp_path, monkeypatch):
     class KilledError(Exception):
         pass
