@@ -15,7 +15,7 @@ __all__ = ["DENSE", "arm_settings", "base_settings", "counted_items"]
 DENSE: Mapping[str, str] = {"cod": "dense_cod", "entropy": "dense_entropy", "margin": "dense_margin"}
 """What a strategy is called where every pixel has a class."""
 
-DENSE_DATA = ("cityscapes", "nuclei", "mask_folder")
+DENSE_DATA = ("cityscapes", "nuclei")
 
 ALL_PICTURES = {("code", "caltech101"): 8677}
 """Recipes whose shares are of another number than the pool's: the released code takes 10 % of all 8,677
