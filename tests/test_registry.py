@@ -1,5 +1,9 @@
-import importlib.metadata
+from __future__ import annotations
 
+import importlib.metadata
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
@@ -38,6 +42,42 @@ def test_an_option_without_a_default_is_asked_for_by_its_setting():
     folders = Registry("data set", "nextlabel.test_parts", (Card("bare", "textwrap:fill"),))
     with pytest.raises(ConfigurationError, match=r"needs the option 'text'.* dataset_options\.bare\.text"):
         folders.create("bare")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A part with options of every simple kind."""
+
+    width: int = 8
+    rate: float = 0.1
+    form: str | None = None
+    warm: bool = False
+    anything: object = None
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("width", "abc", "needs the option 'width' as a whole number, but got 'abc'"),
+        ("width", 0.5, "as a whole number, but got 0.5"),
+        ("width", True, "as a whole number, but got True"),
+        ("rate", "abc", "needs the option 'rate' as a number, but got 'abc'"),
+        ("rate", [0.1], r"as a number, but got \[0.1\]"),
+        ("form", 3, "needs the option 'form' as text, but got 3"),
+        ("warm", "no", "needs the option 'warm' as true or false, but got 'no'"),
+    ],
+)
+def test_a_value_of_another_kind_than_the_options_is_refused(option, value, sentence):
+    parts = shelf(Card("tuned", f"{__name__}:Tuned"))
+    with pytest.raises(ConfigurationError, match=sentence):
+        parts.create("tuned", **{option: value})
+
+
+def test_numbers_of_every_library_and_whole_ones_for_broken_ones_are_taken():
+    made = shelf(Card("tuned", f"{__name__}:Tuned")).create(
+        "tuned", width=np.int64(3), rate=1, form=None, warm=True, anything={"a": 1}
+    )
+    assert (made.width, made.rate, made.form, made.anything) == (3, 1, None, {"a": 1})
 
 
 def test_other_packages_join_through_an_entry_point(monkeypatch):

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from numbers import Integral, Real
 from typing import Any, Generic, TypeVar
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
@@ -19,6 +20,15 @@ from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
 __all__ = ["Card", "Registry"]
 
 T = TypeVar("T")
+
+KINDS: Mapping[str, tuple[str, type]] = {
+    "int": ("a whole number", Integral),
+    "float": ("a number", Real),
+    "str": ("text", str),
+    "bool": ("true or false", bool),
+    "None": ("nothing", type(None)),
+}
+"""Of an option's annotation, what a configuration must hold there: in words, and as types."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +136,11 @@ class Registry(Generic[T]):
         return factory(**options)
 
     def check_options(self, name: str, options: dict[str, object]) -> None:
-        """Refuse options that the part of this name does not have.
+        """Refuse options that the part of this name does not have, and values of another kind than theirs.
 
         Raises:
-            ConfigurationError: An option is unknown; the message offers the nearest.
+            ConfigurationError: An option is unknown; the message offers the nearest. Or its value is not of
+                the numbers, texts and truth values that its annotation names.
         """
         try:
             parameters = inspect.signature(self.factory(name)).parameters
@@ -137,13 +148,18 @@ class Registry(Generic[T]):
             return
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             return
-        for option in options:
+        for option, value in options.items():
             if option not in parameters:
                 hint = nearest(option, parameters)
                 guess = f"; did you mean '{hint}'?" if hint else ";"
                 raise ConfigurationError(
                     f"the {self.kind} '{name}' has no option '{option}'{guess} "
                     f"it has: {listed(parameters, limit=20) or 'none'}"
+                )
+            if wanted := _other_than(value, parameters[option].annotation):
+                raise ConfigurationError(
+                    f"the {self.kind} '{name}' needs the option '{option}' as {wanted}, but got {value!r}; "
+                    "correct it, or leave it out for its default"
                 )
 
     def _check_complete(self, name: str, factory: Callable[..., T], options: Mapping[str, object]) -> None:
@@ -177,3 +193,14 @@ class Registry(Generic[T]):
             self._cards = before  # the next look finds the same, and not a part of it
             raise
         self._entry_points_read = True
+
+
+def _other_than(value: object, annotation: object) -> str:
+    """Say what the annotation asks for where the value is not that; empty where it is, or cannot be told."""
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    kinds = [kind.strip() for kind in str(text).split("|")]
+    if not all(kind in KINDS for kind in kinds):
+        return ""
+    types = [KINDS[kind][1] for kind in kinds]
+    fits = bool in types if isinstance(value, bool) else any(isinstance(value, one) for one in types)
+    return "" if fits else " or ".join(KINDS[kind][0] for kind in kinds if kind != "None")
