@@ -127,6 +127,7 @@ def _serve(connection: Connection) -> None:
     """Run cells as they come, until the connection closes. This is a worker's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    multiprocessing.current_process().daemon = False  # or it could have no processes that load pictures
     logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
     from nextlabel.bench.cell import run_cell
 
