@@ -234,7 +234,7 @@ class ExperimentConfig(_Strict):
     @field_validator("start", "batch_size", "subset")
     @classmethod
     def _count_or_share(cls, amount: int | float | str | None) -> int | float | str | None:
-        if isinstance(amount, (int, float)) and amount <= 0:  # of the sub-pool, whose type does not say it
+        if isinstance(amount, (int, float)) and not amount > 0:  # of the sub-pool, whose type does not say it
             raise ValueError(f"expected a count or a share above 0, but got {amount}")
         if isinstance(amount, float) and amount >= 1:
             if not amount.is_integer():

@@ -167,6 +167,15 @@ def test_the_report_says_what_the_accuracy_is(run):
         ({"strategy": ["dense_cod"], "learner": {**TINY, "start": "cold"}}, "which a cold start forgets"),
         ({"strategy": ["random"], "label_noise": 0.2}, "'label_noise' is not for segmentation"),
         ({"strategy": ["random"], "objective": ["squared_error"]}, "is for regression"),
+        ({"strategy": ["random", "entropy"], "learner": {}}, "'entropy' needs 'log_probs'"),
+        (
+            {"strategy": ["random"], "objective": ["supervised", "squared_error"], "learner": {}},
+            "is for regression",
+        ),
+        (
+            {"strategy": ["random"], "label_noise": 0.2, "learner": {}, "device": "auto"},
+            "'label_noise' is not",
+        ),
     ],
 )
 def test_what_segmentation_cannot_do_is_refused_before_any_work(pictures, options, sentence):

@@ -23,6 +23,9 @@ from nextlabel.strategies.catalogue import STRATEGIES
 
 __all__ = ["Cell", "Grid", "amount", "make_grid"]
 
+PLAIN = "supervised"
+"""The objective that every learner can train with."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -237,13 +240,19 @@ def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, 
 def _check_learners(
     config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData | DenseData]
 ) -> None:
-    """Make the learners that settings or strategies change, so that what cannot be made is refused now.
+    """Make the learners that settings, strategies or objectives change: what cannot be made is refused now.
 
-    One a data set for the settings, and one for every strategy that trains something beside the model.
+    One a data set for the settings, one for every strategy that trains something beside the model, and one
+    for every other objective than the plain one. Segmentation takes few of either, so each is tried there.
     """
     changed = config.learner != LearnerConfig() or config.device != "auto"
     kinds = {cell.dataset: cell for cell in reversed(cells)} if changed else {}
-    kinds |= {f"{cell.dataset} {cell.strategy}": cell for cell in cells if _has_companion(cell)}
+    for cell in cells:
+        dense = isinstance(data[cell.dataset], DenseData)
+        if dense or _has_companion(cell):
+            kinds[f"{cell.dataset} {cell.strategy}"] = cell
+        if dense or cell.objective != PLAIN:
+            kinds[f"{cell.dataset} with {cell.objective}"] = cell
     if kinds:
         from nextlabel.bench.making import make_learner  # imports torch, which a plain run leaves to workers
 
