@@ -141,3 +141,12 @@ def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "dog" / "2.png").write_text("not found")
     with pytest.raises(DataError, match=r"expected a picture as item 'dog/2.png' \(.*\(no picture\)"):
         DATASETS.create("image_folder", root=tmp_path)
+
+
+def test_parts_without_one_called_test_are_not_taken_for_classes(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        write_pets(tmp_path / part, 2)
+    with pytest.raises(DataError, match=r"has 'train', 'val'; call the part to test on 'test'"):
+        DATASETS.create("image_folder", root=tmp_path, size=4)
+    write_picture(tmp_path / "bus" / "1.png", 1)  # beside which they may be classes
+    assert DATASETS.create("image_folder", root=tmp_path, size=4).classes == ("bus", "train", "val")

@@ -23,6 +23,9 @@ NAME = "image_folder"
 
 LAYOUT = "put the pictures of every class into a sub-folder of its name, or into train/CLASS and test/CLASS"
 
+PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+"""Names of folders that, where there are no others, hold parts and not classes."""
+
 
 def load(
     *,
@@ -54,7 +57,8 @@ def load(
             :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
-        DataError: There are fewer than two classes, a class has no picture, or a picture cannot be read.
+        DataError: There are fewer than two classes, a class has no picture, or a picture cannot be read; or
+            the folders are parts, and none is called test.
         ConfigurationError: An option is out of range.
     """
     scaled = size if resize is None else resize
@@ -69,6 +73,11 @@ def load(
         raise DataError(
             f"the data set '{NAME}' needs at least 2 classes, but {folder} has {len(classes)} sub-folders; "
             f"{LAYOUT}"
+        )
+    if not parted and set(classes) <= PARTS:
+        raise DataError(
+            f"the data set '{NAME}' needs the folders train and test, or one a class, but {folder} has "
+            f"{listed(classes)}; call the part to test on 'test'"
         )
     train = part_of_folders(place.root, folder, classes, size=size, resize=scaled, who=f"data set '{NAME}'")
     if parted:
