@@ -88,6 +88,13 @@ def test_missing_and_damaged_nuclei_are_one_sentence(tmp_path: Path, nuclei: Pat
     np.savez(nuclei / "nuclei.npz", images=np.array([{}], dtype=object), masks=np.zeros(1))
     with pytest.raises(DataError, match="cannot be read"):
         DATASETS.create("nuclei", root=nuclei)
+    np.savez(nuclei / "nuclei.npz", images=np.zeros((3, 8, 8, 3), dtype=np.uint8), masks=np.uint8(1))
+    with pytest.raises(DataError, match=r"its images have shape \(3, 8, 8, 3\) and its masks \(\)"):
+        DATASETS.create("nuclei", root=nuclei)
+    with (nuclei / "nuclei.npz").open("wb") as file:
+        np.save(file, np.zeros(3))  # one array under the name of an archive
+    with pytest.raises(DataError, match="cannot be read"):
+        DATASETS.create("nuclei", root=nuclei)
 
 
 def test_cityscapes_has_its_training_part_as_the_pool_and_its_validation_part_as_the_test(
@@ -202,3 +209,14 @@ def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
         DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"])
     with pytest.raises(ConfigurationError, match=r"share of the pictures in \(0, 1\), but is 2"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=2)
+
+
+@pytest.mark.parametrize("classes", ["abc", 3, [1, 2, 3]])
+def test_classes_that_are_no_list_of_names_are_refused(folder: Path, classes: object) -> None:
+    with pytest.raises(ConfigurationError, match="'mask_folder' needs classes as a list of names, but got"):
+        DATASETS.create("mask_folder", root=folder, classes=classes)
+
+
+def test_classes_of_one_name_are_refused(folder: Path) -> None:
+    with pytest.raises(DataError, match="must have distinct names, but these come more than once: 'a'"):
+        DATASETS.create("mask_folder", root=folder, classes=["a", "b", "a"])

@@ -95,6 +95,12 @@ class DenseData:
             raise DataError(
                 f"the data set '{self.name}' must have 2 to {NO_CLASS} classes, but has {len(self.classes)}"
             )
+        if len(set(self.classes)) < len(self.classes):
+            twice = [name for name, count in Counter(self.classes).items() if count > 1]
+            raise DataError(
+                f"the classes of the data set '{self.name}' must have distinct names, but these come more "
+                f"than once: {listed(twice)}"
+            )
         if self.ignored is not None and 0 <= self.ignored < len(self.classes):
             raise DataError(
                 f"the value of pixels without a class must be no class index, but the data set '{self.name}' "

@@ -54,10 +54,14 @@ def load(
         split_seed: Another seed draws another test part.
 
     Raises:
-        ConfigurationError: The share is outside (0, 1).
+        ConfigurationError: The share is outside (0, 1), or the classes are no list of names.
         DataError: There are no pictures, one has no mask, or sizes differ.
     """
     folder = root_of("mask_folder", root)
+    if not isinstance(classes, (list, tuple)) or not all(isinstance(name, str) for name in classes):
+        raise ConfigurationError(
+            f"the data set 'mask_folder' needs classes as a list of names, but got {classes!r}"
+        )
     if not 0 < test < 1:
         raise ConfigurationError(f"test must be a share of the pictures in (0, 1), but is {test}")
     pictures, masks = _pairs(folder)

@@ -59,9 +59,9 @@ def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> DenseDa
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             pictures, masks = arrays["images"], arrays["masks"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         place.damaged(path, f"its arrays 'images' and 'masks' cannot be read ({error})", error)
-    if pictures.ndim != 4 or pictures.shape[-1] != 3 or len(pictures) != len(masks):
+    if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.shape[:1] != masks.shape[:1]:
         place.damaged(path, f"its images have shape {pictures.shape} and its masks {masks.shape}")
     ids = np.array([f"nuclei-{row:03d}" for row in range(len(pictures))], dtype=object)
     held_out = np.zeros(len(ids), dtype=bool)
