@@ -197,3 +197,14 @@ def test_what_segmentation_cannot_do_is_refused_before_any_work(pictures, option
 def test_what_only_segmentation_can_do_is_refused_elsewhere(options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         make_grid(load_config(options={"dataset": ["digits"], "seeds": 1, **options}))
+
+
+def test_a_picture_that_ends_early_is_refused_before_any_training(pictures, tmp_path):
+    shutil.copytree(pictures, tmp_path / "all")
+    path = tmp_path / "all" / "images" / "p03.png"
+    path.write_bytes(path.read_bytes()[:-200])  # its head, which loading reads, is whole
+    (cell,) = make_grid(config(tmp_path / "all", strategy=["random"])).cells
+    worked = []
+    with pytest.raises(DataError, match=r"'p03' .* cannot be decoded"):
+        run_cell(cell, tmp_path, lambda *work: worked.append(work))
+    assert not worked

@@ -18,7 +18,7 @@ from torch.nn.functional import nll_loss
 
 from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
-from nextlabel.bench.dense import run_dense_cell
+from nextlabel.bench.dense import check_pictures, run_dense_cell
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import main_learner, make_campaign, make_learner
 from nextlabel.bench.outcome import finish
@@ -48,12 +48,17 @@ def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], N
         cell: The campaign to run.
         folder: Where to keep it.
         advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+
+    Raises:
+        DataError: A picture of pool or test part is damaged; all are read once before a campaign begins.
     """
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
     if isinstance(data, DenseData):
         run_dense_cell(cell, data, folder, advance)
         return
+    if not (folder / "campaign.db").exists():
+        check_pictures(data.x, data.test_x)
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))

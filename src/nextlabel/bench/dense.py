@@ -22,6 +22,7 @@ from nextlabel.bench.making import for_device, make_campaign, needs_of
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.errors import ConfigurationError, ContractError, listed
 from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
 from nextlabel.learners.device import Engine, device_title
@@ -34,7 +35,7 @@ from nextlabel.progress import Advance
 from nextlabel.seeds import derive
 from nextlabel.types import ItemId, Learner
 
-__all__ = ["MEAN_IOU", "make_dense_learner", "run_dense_cell"]
+__all__ = ["MEAN_IOU", "check_pictures", "make_dense_learner", "run_dense_cell"]
 
 MEAN_IOU = "mean IoU"
 """What the column ``metric`` of segmentation results says."""
@@ -57,11 +58,13 @@ def run_dense_cell(
         advance: Called as work advances, with the cycle, the phase, the work done and the whole.
 
     Raises:
-        DataError: A mask of pool or test part cannot be used; all are read once before a campaign begins.
+        DataError: A picture or mask of pool or test part cannot be used; all are read once before a campaign
+            begins.
     """
     torch.set_num_threads(cell.threads)
     if not (folder / "campaign.db").exists():
         _check_masks(data)
+        check_pictures(data.x, data.test_x)
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     campaign.run(trial.answers, until=Budget(cycles=cell.cycles))
@@ -77,6 +80,17 @@ def _check_masks(data: DenseData) -> None:
         if not isinstance(stored, np.ndarray):
             for item in ids:
                 masks[item]
+
+
+def check_pictures(*parts: object) -> None:
+    """Read every streamed picture of these parts once; arrays are whole as they are.
+
+    Raises:
+        DataError: One is damaged.
+    """
+    for part in parts:
+        if isinstance(part, StreamedPictures):
+            part.check_whole()
 
 
 def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:
