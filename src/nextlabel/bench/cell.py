@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
+from nextlabel.bench.checking import check_items
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
-from nextlabel.bench.dense import check_pictures, run_dense_cell
+from nextlabel.bench.dense import run_dense_cell
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import main_learner, make_campaign, make_learner
 from nextlabel.bench.outcome import finish
@@ -58,7 +59,7 @@ def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], N
         run_dense_cell(cell, data, folder, advance)
         return
     if not (folder / "campaign.db").exists():
-        check_pictures(data.x, data.test_x)
+        check_items(data, lambda done, total: advance(1, "check", done, total))
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from nextlabel.bench.audit import loss_estimate
+from nextlabel.bench.checking import check_items
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import for_device, make_campaign, needs_of
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
-from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.errors import ConfigurationError, ContractError, listed
 from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
 from nextlabel.learners.device import Engine, device_title
@@ -35,7 +35,7 @@ from nextlabel.progress import Advance
 from nextlabel.seeds import derive
 from nextlabel.types import ItemId, Learner
 
-__all__ = ["MEAN_IOU", "check_pictures", "make_dense_learner", "run_dense_cell"]
+__all__ = ["MEAN_IOU", "make_dense_learner", "run_dense_cell"]
 
 MEAN_IOU = "mean IoU"
 """What the column ``metric`` of segmentation results says."""
@@ -63,34 +63,11 @@ def run_dense_cell(
     """
     torch.set_num_threads(cell.threads)
     if not (folder / "campaign.db").exists():
-        _check_masks(data)
-        check_pictures(data.x, data.test_x)
+        check_items(data, lambda done, total: advance(1, "check", done, total))
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     campaign.run(trial.answers, until=Budget(cycles=cell.cycles))
     finish(folder, cell, campaign.state, dict.fromkeys(data.ids, 1.0), ())
-
-
-def _check_masks(data: DenseData) -> None:
-    """Read every mask once, so that a bad one is not met after hours of training; arrays were checked."""
-    for stored, masks, ids in (
-        (data.masks, data.masks_by_id, data.ids),
-        (data.test_masks, data.test_masks_by_id, data.test_ids),
-    ):
-        if not isinstance(stored, np.ndarray):
-            for item in ids:
-                masks[item]
-
-
-def check_pictures(*parts: object) -> None:
-    """Read every streamed picture of these parts once; arrays are whole as they are.
-
-    Raises:
-        DataError: One is damaged.
-    """
-    for part in parts:
-        if isinstance(part, StreamedPictures):
-            part.check_whole()
 
 
 def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:

@@ -81,15 +81,6 @@ class StreamedPictures:
         for index in range(len(self)):
             self._opened(index, lambda picture: picture.size)
 
-    def check_whole(self) -> None:
-        """Decode every picture once, so that a damaged one is not met after hours of training.
-
-        Raises:
-            DataError: One cannot be decoded, or has another size where it must not.
-        """
-        for index in range(len(self)):
-            self[index]
-
     def take(self, rows: Sequence[int]) -> StreamedPictures:
         """Return the pictures of these rows, in this order; nothing is read."""
         return replace(
