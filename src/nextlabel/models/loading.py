@@ -156,6 +156,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     except UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if isinstance(error, UnpicklingError):  # torch's words advise to run what is in the file
+            reason = "it is damaged, or holds more than tensors"
         raise DataError(
             f"expected tensors by name in {path}, but it cannot be read as such ({reason}); download it "
             "again, or save it as a state dict"
