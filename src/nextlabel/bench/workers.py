@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +19,7 @@ from pathlib import Path
 
 from nextlabel.bench.grid import Cell
 from nextlabel.errors import NextlabelError
+from nextlabel.processes import end_with_parent
 
 __all__ = ["Advanced", "Ended", "Started", "run_cells"]
 
@@ -126,7 +125,7 @@ def _receive(worker: _Worker) -> Event:
 def _serve(connection: Connection) -> None:
     """Run cells as they come, until the connection closes. This is a worker's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     multiprocessing.current_process().daemon = False  # or it could have no processes that load pictures
     logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
     from nextlabel.bench.cell import run_cell
@@ -153,10 +152,3 @@ def _attempt(run_cell: Callable[..., None], cell: Cell, folder: Path, connection
     except Exception as error:  # the edge: whatever a cell raises must not stop the others
         return Ended(cell, f"{type(error).__name__}: {error}", traceback.format_exc())
     return Ended(cell)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -19,6 +19,7 @@ from nextlabel.errors import DataError
 from nextlabel.learners.randomness import seed_everything
 from nextlabel.learners.steps import steps_of_pass
 from nextlabel.pool import Pool
+from nextlabel.processes import end_with_parent
 from nextlabel.seeds import derive
 
 __all__ = ["DeviceCache", "Order", "as_input", "sequential", "stream"]
@@ -186,6 +187,7 @@ def _loaded(
         batch_sampler=plan,
         num_workers=workers,
         collate_fn=_stacked,
+        worker_init_fn=_begin_loading,
         pin_memory=device.type == "cuda",
         generator=torch.Generator().manual_seed(seed),
     )
@@ -193,6 +195,11 @@ def _loaded(
         if isinstance(batch, DataError):
             raise batch
         yield as_input(batch.to(device, non_blocking=True))
+
+
+def _begin_loading(_: int) -> None:
+    # torch's own watch trusts whoever is the parent when it begins: a death before that it never sees.
+    end_with_parent()
 
 
 def _stacked(items: list[Any]) -> Tensor | DataError:
