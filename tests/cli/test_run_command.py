@@ -128,14 +128,15 @@ def test_a_read_only_place_is_refused_before_any_work(nextlabel):
 def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, finished_run):
     options = ["--strategy", "random", "--seeds", "1", "--cycles", "2", "--start", "40", "--batch-size", "10",
                "--set", "learner.epochs=2"]  # fmt: skip
-    broken = ["--objective", "supervised,squared_error", "--out", tmp_path / "run"]
+    broken = ["--objective", "supervised,tod", "--set", "objective_options.tod.weight=1e38",
+              "--out", tmp_path / "run"]  # fmt: skip
     done = subprocess.run(command(*options, *broken), capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "1 cell failed, the first with:" in done.stderr
+    assert "1 cell failed, the first with: the training loss must be finite" in done.stderr
     assert "Run the same command again to retry" in done.stderr
     assert len(read_csv(tmp_path / "run" / "results.csv")) == 2
     (failed,) = (tmp_path / "run").glob("cells/*/failed.json")
-    assert "squared_error" in failed.parent.name
+    assert "random-tod" in failed.parent.name
     assert json.loads(failed.read_text())["details"].startswith("Traceback")
 
 
