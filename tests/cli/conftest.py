@@ -1,11 +1,14 @@
 """Runs of the command line: in this process for commands that only read, as a process where it matters."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from nextlabel.cli import main as entry
 
@@ -30,8 +33,22 @@ def nextlabel(monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
-    """Return the folder of a small finished run, made by the command line in a process of its own."""
+    """Return the folder of a small finished run, made by the command line in a process of its own.
+
+    One process of the tests makes it and the others copy it, for making it takes longer than most tests.
+    """
     folder = tmp_path_factory.mktemp("run") / "tiny"
-    command = [sys.executable, "-m", "nextlabel.cli.main", "run", *TINY, "--out", str(folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return SimpleNamespace(folder=folder, output=json.loads(done.stdout), options=TINY)
+    shared = folder
+    if session := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
+        shared = tmp_path_factory.getbasetemp().parent / session / "tiny"
+        shared.parent.mkdir(exist_ok=True)
+    told = shared.with_name("output.json")
+    with FileLock(f"{told}.lock"):
+        if not told.exists():
+            command = [sys.executable, "-m", "nextlabel.cli.main", "run", *TINY, "--out", str(shared)]
+            command += ["--jobs", "1", "--json"]
+            told.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    if shared != folder:
+        shutil.copytree(shared, folder)
+    output = json.loads(told.read_text().replace(str(shared), str(folder)))
+    return SimpleNamespace(folder=folder, output=output, options=TINY)

@@ -1,7 +1,5 @@
 import pytest
 
-pytestmark = pytest.mark.xdist_group("finished_run")
-
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_interrupt_outside_the_cells_is_one_sentence_too(as_json, finished_run, nextlabel, monkeypatch):

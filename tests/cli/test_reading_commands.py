@@ -44,7 +44,6 @@ def test_config_show_shows_the_constants_of_a_recipe_without_the_data(nextlabel,
     assert "nextlabel datasets download cifar10" in shown.err
 
 
-@pytest.mark.xdist_group("finished_run")
 def test_status_counts_the_cells_of_a_run(nextlabel, finished_run):
     assert nextlabel("status", finished_run.folder).out.strip().endswith("2 of 2 cells finished")
     status = nextlabel("status", finished_run.folder, "--json").json()
@@ -68,7 +67,6 @@ def test_status_of_a_campaign_that_was_never_begun_says_so(nextlabel, tmp_path):
     assert "was never begun" in result.err
 
 
-@pytest.mark.xdist_group("finished_run")
 def test_a_report_that_cannot_be_written_is_one_sentence(nextlabel, finished_run, tmp_path):
     for name in ("experiment.toml", "results.csv", "cells"):
         (tmp_path / name).symlink_to(finished_run.folder / name)
@@ -85,7 +83,6 @@ def test_status_of_anything_else_is_refused(nextlabel, tmp_path):
     assert "holds neither" in result.err
 
 
-@pytest.mark.xdist_group("finished_run")
 @pytest.mark.parametrize(
     ("form", "name"), [("html", "report.html"), ("md", "report.md"), ("csv", "results.csv")]
 )

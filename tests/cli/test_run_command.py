@@ -1,21 +1,15 @@
 import csv
 import json
+import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
+from commands import started
 from nextlabel.results import COLUMNS, read_csv
-
-pytestmark = pytest.mark.xdist_group("finished_run")
-
-
-def command(*arguments):
-    return [sys.executable, "-m", "nextlabel.cli.main", "run", *map(str, arguments)]
 
 
 def timeless(folder):
@@ -125,33 +119,30 @@ def test_a_read_only_place_is_refused_before_any_work(nextlabel):
     assert "cannot write the run directory /proc/nextlabel" in result.err
 
 
-def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, finished_run):
+def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, nextlabel):
     options = ["--strategy", "random", "--seeds", "1", "--cycles", "2", "--start", "40", "--batch-size", "10",
-               "--set", "learner.epochs=2"]  # fmt: skip
+               "--jobs", "1", "--set", "learner.epochs=2"]  # fmt: skip
     broken = ["--objective", "supervised,tod", "--set", "objective_options.tod.weight=1e38",
               "--out", tmp_path / "run"]  # fmt: skip
-    done = subprocess.run(command(*options, *broken), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "1 cell failed, the first with: the training loss must be finite" in done.stderr
-    assert "Run the same command again to retry" in done.stderr
+    result = nextlabel("run", *options, *broken)
+    assert result.code == 1
+    assert "1 cell failed, the first with: the training loss must be finite" in result.err
+    assert "Run the same command again to retry" in result.err
     assert len(read_csv(tmp_path / "run" / "results.csv")) == 2
     (failed,) = (tmp_path / "run").glob("cells/*/failed.json")
     assert "random-tod" in failed.parent.name
     assert json.loads(failed.read_text())["details"].startswith("Traceback")
 
 
-def killed(arguments, moment, how):
+def killed(arguments, moment, how, folder):
     """Start a run, end it at a moment, and return its exit code and error output."""
-    # What is started in the background is deaf to interrupts, and so is what it starts: lend it our ears.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGINT, before)
-    deadline = time.monotonic() + 60
-    while not moment() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(how)
-    _, err = process.communicate()
-    return process.returncode, err
+    with started(["run", *arguments], folder) as process:
+        deadline = time.monotonic() + 60
+        while not moment() and process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(process.pid, how)
+        process.join()
+        return process.exitcode, (folder / "error output").read_text()
 
 
 @pytest.fixture
@@ -166,19 +157,20 @@ def moments(tmp_path):
     ]
 
 
-def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, moments):
+def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, moments, nextlabel):
     arguments = [*finished_run.options, "--out", tmp_path / "run", "--jobs", "1"]
     for moment in moments:
-        killed(arguments, moment, signal.SIGKILL)
+        assert killed(arguments, moment, signal.SIGKILL, tmp_path)[0] == -signal.SIGKILL
     assert not (tmp_path / "run" / "results.csv").exists()
-    subprocess.run(command(*arguments), capture_output=True, check=True)
+    assert nextlabel("run", *arguments).code == 0
     assert timeless(tmp_path / "run") == timeless(finished_run.folder)
     assert set(timeless(tmp_path / "run")[0]) == {name for name in COLUMNS if not name.endswith("_seconds")}
 
 
 def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tmp_path, finished_run, moments):
     long = ["--set", "learner.epochs=5000"]  # so that it cannot end before it is interrupted
-    code, err = killed([*finished_run.options, *long, "--out", tmp_path / "run"], moments[1], signal.SIGINT)
+    arguments = [*finished_run.options, *long, "--out", tmp_path / "run", "--jobs", "1"]
+    code, err = killed(arguments, moments[1], signal.SIGINT, tmp_path)
     assert code == 1
     assert "interrupted; nothing is lost: run the same command again" in err
     assert "Traceback" not in err

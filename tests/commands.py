@@ -1,0 +1,40 @@
+"""Commands in processes of their own that begin at once: one process has imported for all what is slow."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from contextlib import contextmanager
+
+from nextlabel.cli import main as entry
+
+CONTEXT = multiprocessing.get_context("forkserver")
+SLOW = [
+    "nextlabel.bench.cell",
+    "nextlabel.report.build",
+    "sklearn.datasets",
+    "matplotlib.backends.backend_svg",
+]
+
+
+@contextmanager
+def started(arguments, folder):
+    """Start ``nextlabel`` with the arguments, and give the process; its outputs are files of the folder."""
+    CONTEXT.set_forkserver_preload(SLOW)
+    process = CONTEXT.Process(target=_be_the_command, args=([*map(str, arguments)], folder))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def _be_the_command(arguments, folder):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts us may be deaf to interrupts
+    for number, name in [(1, "output"), (2, "error output")]:
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = ["nextlabel", *arguments]
+    entry.main()
