@@ -25,22 +25,31 @@ def objectives(as_json: JsonOption = False) -> None:
     show_cards("objectives", OBJECTIVES, as_json=as_json)
 
 
-def show_cards(title: str, cards: Iterable[Card], *, as_json: bool) -> None:
-    """Print the cards of a shelf as a table, or as JSON under the title."""
+def show_cards(title: str, cards: Iterable[Card], *, as_json: bool, cost: str = "cost") -> None:
+    """Print the cards of a shelf, a paragraph each, or as JSON under the title.
+
+    Args:
+        title: What the shelf holds.
+        cards: The cards.
+        as_json: Whether to print JSON.
+        cost: What the cost of a card is called in its paragraph.
+    """
     if as_json:
         print_json(
             {title: [{key: v for key, v in asdict(card).items() if key != "target"} for card in cards]}
         )
         return
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, show_lines=True, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for column in ("name", "needs", "cost", "when to use", "citation"):
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    console = Console(highlight=False)
     for card in cards:
-        needs = "\n".join(card.needs)
-        table.add_row(*(Text(text) for text in (card.name, needs, card.cost, card.when, card.citation)))
-    Console(highlight=False).print(table)
+        lines = {"when": card.when, "needs": ", ".join(card.needs), cost: card.cost, "source": card.citation}
+        table = Table.grid(padding=(0, 0, 0, 2))
+        table.add_column()
+        table.add_column(min_width=max(map(len, lines)))
+        for name, text in lines.items():
+            if text:
+                table.add_row("", name, Text(text))
+        console.print(Text(card.name, style="bold"), table, "", sep="\n")

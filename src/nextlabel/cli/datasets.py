@@ -21,7 +21,7 @@ def datasets(context: typer.Context, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand is None:
         from nextlabel.datasets.catalogue import DATASETS
 
-        show_cards("datasets", DATASETS, as_json=as_json)
+        show_cards("datasets", DATASETS, as_json=as_json, cost="size")
 
 
 @app.command()
