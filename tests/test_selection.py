@@ -98,6 +98,22 @@ def test_the_batch_of_a_scorer_is_its_top_scores(name):
     assert select(name, 7, **everything(), seed=9).tolist() == np.argsort(-scores, kind="stable")[:7].tolist()
 
 
+def test_equal_scores_are_drawn_by_the_seed_and_not_by_their_place():
+    same = Returns(torch.zeros(200))
+    batches = [choose(same, pool_of(200), 50, rng=rng(seed)).rows for seed in range(20)]
+    assert torch.equal(batches[3], choose(same, pool_of(200), 50, rng=rng(3)).rows)
+    assert len({tuple(rows.tolist()) for rows in batches}) == 20
+    assert 90 < torch.cat(batches).float().mean() < 109  # the mean place is 99.5, that of the first rows 24.5
+
+
+def test_equal_scores_never_come_before_higher_ones():
+    scores = torch.tensor([0.0, 2.0, 1.0, 1.0, 1.0, 3.0])
+    for seed in range(10):
+        rows = choose(Returns(scores), pool_of(6), 4, rng=rng(seed)).rows.tolist()
+        assert rows[:2] == [5, 1]
+        assert set(rows[2:]) < {2, 3, 4}
+
+
 def test_arrays_and_campaigns_use_the_same_engine_and_seed():
     view = PoolView(size=9, pool=Outputs())
     rows = choose(nextlabel.selection.STRATEGIES.create("random"), view, 4, rng=rng(derive(7, "select"))).rows

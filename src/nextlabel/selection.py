@@ -52,8 +52,8 @@ def choose(
 ) -> Choice:
     """Choose a batch; from a pool smaller than the batch all that is left, and the choice says so.
 
-    The strategy is shown what it declares in ``needs`` and nothing else. A scorer's batch is its top scores,
-    equal scores by row.
+    The strategy is shown what it declares in ``needs`` and nothing else. A scorer's batch is its top scores;
+    equal scores come in an order drawn from ``rng``, for the place in the pool says nothing about an item.
 
     Args:
         strategy: A scorer or a strategy, not both.
@@ -73,7 +73,9 @@ def choose(
     shortfall = int(batch_size) - count
     if _is_scorer(strategy):
         scores = _scores(strategy, view, rng=rng, ids=ids)
-        return Choice(torch.sort(scores, descending=True, stable=True).indices[:count], scores, shortfall)
+        drawn = torch.randperm(view.size, generator=rng)
+        best = torch.sort(scores[drawn], descending=True, stable=True).indices[:count]
+        return Choice(drawn[best], scores, shortfall)
     seen = _seen(strategy, view, ids)
     rows = strategy.select(seen, count, rng=rng)  # type: ignore[union-attr]  # not a scorer, so a strategy
     return Choice(_checked_rows(rows, strategy.name, count, view.size), None, shortfall)
