@@ -39,7 +39,13 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     assert told.code == 0
     folder = tmp_path / "fig7-digits-fast"
     assert told.json()["page"] == str(folder / "fig7.md")
-    assert {path.name for path in folder.iterdir()} == {"fig7.md", "fig7.svg", "fig7.png", "numbers.csv"}
+    assert {path.name for path in folder.iterdir()} == {
+        "fig7.md",
+        "fig7.svg",
+        "fig7.png",
+        "numbers.csv",
+        "rows.csv",
+    }
     rows = list(csv.DictReader((folder / "numbers.csv").read_text(encoding="utf-8").splitlines()))
     measured = [row for row in rows if row["measured"]]
     assert [(row["dataset"], row["series"], row["seeds"]) for row in measured] == [
@@ -48,6 +54,14 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     assert not any(row["published"] for row in measured)  # the papers do not have digits
     published = [row for row in rows if row["published"]]
     assert {row["published_source"] for row in published} == {"ICCV 2021, Fig. 7"}
+    by_seed = list(csv.DictReader((folder / "rows.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["series"], row["seed"], row["cycle"]) for row in by_seed] == [
+        (series, seed, cycle) for series in ("Ours-Task", "Random") for seed in "01" for cycle in "12"
+    ]
+    first = [
+        100 * float(row["accuracy"]) for row in by_seed if (row["series"], row["cycle"]) == ("Random", "2")
+    ]
+    assert float(measured[-1]["measured"]) == pytest.approx(sum(first) / 2)
     page = (folder / "fig7.md").read_text(encoding="utf-8")
     for words in ("CIFAR-10, published", "recipe `fast`, 2 cycles", "seeds 0, 1", "Device: "):
         assert words in page

@@ -1,7 +1,9 @@
-"""Write an exhibit's files: figures as SVG and PNG, numbers as CSV, and a page about how it was made."""
+"""Write an exhibit's files: figures as SVG and PNG, numbers and rows as CSV, a page on how it was made."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from nextlabel.report.tables import markdown
 from nextlabel.reproduction.arms import Finished
 from nextlabel.reproduction.exhibit import Made, title_of
 from nextlabel.reproduction.numbers import to_csv
+from nextlabel.results import COLUMNS
 
 __all__ = ["Circumstances", "write_page"]
 
@@ -52,6 +55,8 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
         (folder / f"{picture.name}.png").write_bytes(picture.png)
     if made.pairs:
         (folder / "numbers.csv").write_text(to_csv(made.pairs), encoding="utf-8")
+    if done:
+        (folder / "rows.csv").write_text(_rows(done), encoding="utf-8")
     about = EXHIBITS[under.exhibit]
     lines = [f"# {about.title}", "", f"The counterpart of {about.where}.", ""]
     if made.pairs:
@@ -72,6 +77,18 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
     return path
 
 
+def _rows(done: Sequence[Finished]) -> str:
+    """Return what every seed of every arm measured, a row a cycle, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("panel", "series", *COLUMNS))
+    for arm in done:
+        for row in (row for rows in arm.rows_sp for row in rows):
+            values = ("" if value is None else value for value in row.as_dict().values())
+            writer.writerow((arm.arm.panel, arm.arm.label, *values))
+    return text.getvalue()
+
+
 def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
     facts = [f"Command: `{under.command}`"]
     if done:
@@ -85,6 +102,7 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
             facts.append(f"{arm.arm.panel} {arm.arm.label}: {what}, seeds {seeds}".strip())
         devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows if row.device})
         facts.append(f"Device: {', '.join(devices) or 'unknown'}")
+        facts.append("What every seed measured, a row a cycle: [rows.csv](rows.csv)")
     facts.append("; ".join(f"{name} {value}" for name, value in describe_environment().items()))
     facts += [f"Failed and in no mean: `{name}`: {why}" for name, why in under.failures.items()]
     return facts
