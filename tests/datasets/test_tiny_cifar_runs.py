@@ -3,11 +3,15 @@
 import json
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from nextlabel.bench.cell import run_cell
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import is_finished, rows_of
 from nextlabel.config import load_config
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.strategies.catalogue import STRATEGIES
 from published import write_cifar10
@@ -21,6 +25,8 @@ COMPANIONS = {
     "ensemble": {"members": 2},
     "mc_dropout": {"draws": 2},
 }
+STATISTICS = [(0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)]
+"""Means and deviations that the released code normalises by."""
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +36,14 @@ def root(tmp_path_factory):
     return folder
 
 
-def run(root, folder, strategy, objective):
+def run(root, folder, strategy, objective, cycles=2):
     options = {
         "recipe": "code",
         "dataset": ["cifar10"],
         "dataset_options": {"cifar10": {"root": str(root)}},
         "strategy": [strategy],
         "objective": [objective],
-        **{"seeds": 1, "cycles": 2, "start": 10, "batch_size": 5, "subset": 12, "device": "cpu"},
+        **{"seeds": 1, "cycles": cycles, "start": 10, "batch_size": 5, "subset": 12, "device": "cpu"},
         "learner": {
             "model_options": {"width": 4},
             "epochs": 1,
@@ -65,5 +71,32 @@ def test_two_cycles_on_a_tiny_cifar10_go_through_with(root, tmp_path, strategy, 
     assert sum(query["pool_classes"]) == 30
 
 
-def test_the_published_pair_of_sampler_and_loss_goes_through_together(root, tmp_path):
-    assert [row.n_labelled for row in run(root, tmp_path, "cod", "tod")] == [10, 15]
+def probabilities(training, x):
+    """Return (N, C) probabilities in float64 of the network that a training left."""
+    network = CifarResNet18((3, 32, 32), 10, width=4)
+    state = load_file(training / "end.safetensors")
+    weights = {
+        name.removeprefix("model/"): value for name, value in state.items() if name.startswith("model/")
+    }
+    network.load_state_dict(weights)
+    with torch.no_grad():
+        return network.double().eval()(x.double()).softmax(1)
+
+
+def test_the_published_pair_of_sampler_and_loss_queries_what_moved_furthest_since_the_last_cycle(
+    root, tmp_path
+):
+    assert [row.n_labelled for row in run(root, tmp_path, "cod", "tod", cycles=3)] == [10, 15, 20]
+    before, now = (next(tmp_path.glob(f"cycles/000{cycle}/train-*")) for cycle in (1, 2))
+    candidates = json.loads((now / "scan" / "ids.json").read_text())
+    assert len(candidates) == 12  # the sub-pool
+    data = DATASETS.create("cifar10", root=str(root))
+    pictures = torch.from_numpy(data.x[[data.ids.index(item) for item in candidates]])
+    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in STATISTICS)
+    x = (pictures / 255 - mean) / deviation
+    distances = 0.5 * (probabilities(now, x) - probabilities(before, x)).square().sum(1)
+    furthest = {candidates[row] for row in distances.topk(5).indices.tolist()}
+    assert set(json.loads((tmp_path / "queries.json").read_text())[1]["ids"]) == furthest
+    assert (
+        distances.sort(descending=True).values[4:6].diff().abs() > 5e-9
+    )  # that of a scan in float32 is 1e-10
