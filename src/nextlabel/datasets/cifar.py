@@ -32,7 +32,7 @@ RECIPE: dict[str, object] = {
     "momentum": 0.9,
     "weight_decay": 5e-4,
     "schedule": "multistep",  # by default a tenth after 80 % of the epochs, which is their epoch 160
-    "augment": ["random_crop", "horizontal_flip"],
+    "augment": ["horizontal_flip", "random_crop"],
 }
 
 SOURCE = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
