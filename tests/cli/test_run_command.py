@@ -140,6 +140,7 @@ def killed(arguments, moment, how, folder):
         deadline = time.monotonic() + 60
         while not moment() and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
+        assert moment()
         os.kill(process.pid, how)
         process.join()
         return process.exitcode, (folder / "error output").read_text()

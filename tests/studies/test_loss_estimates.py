@@ -36,14 +36,14 @@ def test_series_are_means_over_seeds_with_their_spread(cells):
     assert [(cell.seed, len(cell.rows)) for cell in cells] == [(0, 3), (1, 3)]
     assert labels_of(cells) == ["cod", "margin"]
     scores = score_series(cells, "cod")
-    assert (scores.label, scores.x, scores.mean, scores.seeds) == ("cod", (1, 2), (2.0, 4.0), 2)
+    assert (scores.label, scores.x, scores.mean, scores.seeds) == ("cod", (1, 2), (2.0, 4.0), (2, 2))
     assert scores.spread == (pytest.approx(2**0.5), pytest.approx(8**0.5))
     assert loss_series(cells, "cod").mean == (4.0, 8.0)
 
 
 def test_a_value_that_one_seed_lacks_is_the_mean_of_the_others(cells):
     band = band_series(cells, "cod")[1]
-    assert (band.mean, band.spread) == ((0.4, 0.4), (None, None))
+    assert (band.mean, band.spread, band.seeds) == ((0.4, 0.4), (None, None), (1, 1))
 
 
 def test_bands_come_with_the_largest_scores_first(cells):

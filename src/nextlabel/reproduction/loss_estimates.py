@@ -92,10 +92,9 @@ def _numbers(
 ) -> list[Measured]:
     return [
         Measured(
-            dataset, "", name, x * factor, y * factor, None if s is None else s * factor, series.seeds, unit,
-            control,
+            dataset, "", name, x * factor, y * factor, None if s is None else s * factor, seeds, unit, control
         )
-        for x, y, s in zip(series.x, series.mean, series.spread, strict=True)
+        for x, y, s, seeds in zip(series.x, series.mean, series.spread, series.seeds, strict=True)
         if y is not None
     ]  # fmt: skip
 

@@ -16,6 +16,7 @@ DENSE: Mapping[str, str] = {"cod": "dense_cod", "entropy": "dense_entropy", "mar
 """What a strategy is called where every pixel has a class."""
 
 DENSE_DATA = ("cityscapes", "nuclei")
+"""Data sets that have recipes and whose every pixel has a class."""
 
 ALL_PICTURES = {("code", "caltech101"): 8677}
 """Recipes whose shares are of another number than the pool's: the released code takes 10 % of all 8,677

@@ -52,14 +52,14 @@ class Series:
         x: (P,) the abscissae: cycles, or shares of the candidates.
         mean: (P,) means over the seeds that have a value there; None where none has.
         spread: (P,) standard deviations over seeds (n - 1); None of fewer than two.
-        seeds: How many seeds went in.
+        seeds: (P,) how many seeds have a value there.
     """
 
     label: str
     x: tuple[float, ...]
     mean: tuple[float | None, ...]
     spread: tuple[float | None, ...]
-    seeds: int
+    seeds: tuple[int, ...]
 
 
 def labels_of(cells: Sequence[AuditedCell]) -> list[str]:
@@ -135,9 +135,10 @@ def _by_cycle(
 
 
 def _series(label: str, x: Sequence[float], values: Sequence[Sequence[float | None]]) -> Series:
-    means, spreads = [], []
+    means, spreads, seeds = [], [], []
     for column in zip(*values, strict=True):
         there = np.array([value for value in column if value is not None], dtype=np.float64)
         means.append(float(there.mean()) if len(there) else None)
         spreads.append(float(there.std(ddof=1)) if len(there) > 1 else None)
-    return Series(label, tuple(x), tuple(means), tuple(spreads), len(values))
+        seeds.append(len(there))
+    return Series(label, tuple(x), tuple(means), tuple(spreads), tuple(seeds))
