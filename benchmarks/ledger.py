@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from nextlabel.bench.environment import describe_environment
 from nextlabel.ledger import Ledger
 
 SECONDS_ALLOWED = 2.0
@@ -95,7 +96,7 @@ def main() -> None:
         single = measure_single(folder, options.single, options.labels)
     ratio = large["replay_seconds"] / small["replay_seconds"]
     result = {
-        "python": platform.python_version(),
+        "environment": describe_environment(),
         "sqlite": sqlite3.sqlite_version,
         "bulk": [small, large],
         "one_by_one": single,

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 STRATEGIES = ("core_set", "badge")
 
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=1_000)
     parser.add_argument("--labelled", type=int, default=5_000)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--only", choices=STRATEGIES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = (options.items, options.features, options.classes, options.batch_size, options.labelled)
@@ -72,10 +73,13 @@ def main() -> None:
     for strategy in STRATEGIES:
         command = [sys.executable, __file__, *sys.argv[1:], "--only", strategy]
         results.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    from nextlabel.bench.environment import describe_environment  # here, so that no measurement holds it
+
+    text = json.dumps({"results": results, "environment": describe_environment()}, indent=2)
+    if options.out:
+        options.out.write_text(text + "\n")
     if options.json:
-        print(
-            json.dumps({"machine": platform.processor() or platform.machine(), "results": results}, indent=2)
-        )
+        print(text)
         return
     for result in results:
         print(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nextlabel.bench.environment import describe_environment
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
 from nextlabel.models.small_cnn import SmallCnn
@@ -97,11 +97,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU; one is the steadiest")
     parser.add_argument("--scale", type=int, default=2, help="multiplies the epochs of every measurement")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     figures = [measure(name, options.device, options.turns, options.scale) for name in CASES]
+    text = json.dumps({"cases": figures, "environment": describe_environment()}, indent=2)
+    if options.out:
+        options.out.write_text(text + "\n")
     if options.json:
-        print(json.dumps({"torch": torch.__version__, "machine": platform.machine(), "cases": figures}))
+        print(text)
         return
     for row in figures:
         print(

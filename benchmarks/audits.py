@@ -1,0 +1,42 @@
+"""Write what every seed's audit says of how well scores estimate true losses, as CSV.
+
+Reads the cells of `nextlabel reproduce fig6` (or fig3, fig5, suppfig3, which share them):
+
+    python benchmarks/audits.py runs/reproduction/cells > benchmarks/results/exhibits/audits-digits.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from nextlabel.bench.audit_record import SHARES, read_audit
+from nextlabel.bench.outcome import rows_of
+from nextlabel.errors import DataError
+
+SHOWN = (0.01, 0.05, 0.10)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cells", type=Path, help="the folder of the cells")
+    cells = parser.parse_args().cells
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    shares = [f"found_of_top_{share:g}" for share in SHOWN]
+    writer.writerow(["dataset", "score", "seed", "cycle", "n_candidates", "spearman", "mean_loss", *shares])
+    for folder in sorted(cells.iterdir()):
+        try:
+            audit = read_audit(folder)
+        except DataError:
+            continue  # a cell of another exhibit
+        row = rows_of(folder)[0]
+        for one in audit:
+            found = [one.top_found[SHARES.index(share)] for share in SHOWN]
+            facts = [row.dataset, one.label, row.seed, one.cycle, one.n_candidates]
+            writer.writerow([*facts, one.spearman, one.mean_loss, *found])
+
+
+if __name__ == "__main__":
+    main()
