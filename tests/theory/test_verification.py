@@ -1,6 +1,8 @@
 """The checks of the theorem: each passes here, and the right ones fail where a bound is wrong."""
 
 import re
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ import torch
 from nextlabel import discrepancy
 from nextlabel.errors import ConfigurationError
 from nextlabel.report.theory import pictures, write_theory
+from nextlabel.theory import batches, cross_entropy, one_step, premises
+from nextlabel.theory.networks import descend
 from nextlabel.theory.verification import CHECKS, verify
 
 SEEDS = 10
@@ -53,14 +57,20 @@ def failing(numbers):
     return {number for number, check in checks.items() if not check.as_expected}
 
 
-ONE_STEP = (1, 2, 3, 8, 9, 12)
-
-
-@pytest.mark.parametrize(("factor", "wrong"), [(2.0, {1, 2, 3, 8}), (0.5, {1, 2, 3, 8})])
-def test_a_wrong_factor_in_theorem_1_is_found_by_every_check_of_its_value(monkeypatch, factor, wrong):
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_a_wrong_factor_in_theorem_1_is_found_by_every_check_of_its_value(monkeypatch, factor):
     bound = discrepancy.theorem1_bound
     monkeypatch.setattr(discrepancy, "theorem1_bound", lambda *args: factor * bound(*args))
-    assert failing(ONE_STEP) == wrong
+    assert failing((1, 2, 3, 4, 8, 9, 12)) == {1, 2, 3, 4, 8}
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_a_bound_that_is_wrong_at_large_learning_rates_alone_is_found(monkeypatch, factor):
+    bound = discrepancy.theorem1_bound
+    monkeypatch.setattr(
+        discrepancy, "theorem1_bound", lambda lr, *args: bound(factor * lr if lr >= 0.1 else lr, *args)
+    )
+    assert failing((3, 8)) == {3, 8}
 
 
 @pytest.mark.parametrize("factor", [2.0, 0.5])
@@ -73,10 +83,87 @@ def test_a_wrong_factor_in_a_corollary_is_found(monkeypatch, factor):
     assert failing((6, 9)) == {6}
 
 
+@pytest.mark.parametrize("power", [0.5, 0.1])
+def test_a_corollary_2_that_grows_too_fast_with_the_steps_is_found(monkeypatch, power):
+    bound = discrepancy.corollary2_bound
+    monkeypatch.setattr(
+        discrepancy, "corollary2_bound", lambda lr, losses, c: len(losses) ** power * bound(lr, losses, c)
+    )
+    assert failing((6,)) == {6}
+
+
 def test_a_wrong_discrepancy_is_found(monkeypatch):
     measure = discrepancy.output_discrepancy
     monkeypatch.setattr(discrepancy, "output_discrepancy", lambda *args: measure(*args, form="half_squared"))
-    assert failing((1, 2, 5, 9)) == {1, 2, 5, 9}
+    assert failing((1, 2, 3, 4, 5, 9)) == {1, 2, 3, 4, 5, 9}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("corollary1_bound", lambda right, *args: 2 * right(*args)),
+        ("output_discrepancy", lambda right, *args: right(*args, form="half_squared")),
+    ],
+)
+def test_a_bound_or_discrepancy_that_is_wrong_in_a_batch_is_found(monkeypatch, name, wrong):
+    monkeypatch.setattr(discrepancy, name, partial(wrong, getattr(discrepancy, name)))
+    assert failing((7,)) == {7}
+
+
+def test_kinks_that_are_not_seen_are_found(monkeypatch):
+    monkeypatch.setattr(
+        one_step, "_crossed", lambda network, path, seeds: torch.zeros(seeds, dtype=torch.bool)
+    )
+    assert failing((4,)) == {4}
+
+
+def test_a_bound_that_ranks_a_batch_is_found(monkeypatch):
+    train = batches._train
+
+    def ranked(*args):
+        _, bounds = train(*args)
+        return {1: bounds[1] * 0.06, 50: bounds[50] * 0.01}, bounds
+
+    monkeypatch.setattr(batches, "_train", ranked)
+    check = CHECKS[6](SEEDS)
+    assert (check.verdict, check.as_expected) == ("holds to first order", False)
+
+
+def test_outputs_whose_sum_is_no_constant_are_found(monkeypatch):
+    monkeypatch.setattr(cross_entropy, "WIDTH", 1)  # for speed
+    monkeypatch.setattr(torch.Tensor, "softmax", lambda logits, dim: logits.sigmoid())
+    assert failing((10,)) == {10}
+
+
+@pytest.mark.parametrize(
+    ("name", "norms"), [("_squared_norm", 1.0), ("_residual_squared_norms", (1e-9, 1.0))]
+)
+def test_a_sum_that_moves_in_one_of_the_two_networks_is_found(monkeypatch, name, norms):
+    monkeypatch.setattr(cross_entropy, "WIDTH", 1)  # for speed
+    monkeypatch.setattr(cross_entropy, name, lambda *args, **options: norms)
+    assert failing((10,)) == {10}
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "kept"),
+    [
+        (12, "descend", lambda *args, eta, decay: descend(*args, eta=eta)),
+        (13, "functional", SimpleNamespace(batch_norm=lambda x, *args, **options: x)),
+        (14, "descend", lambda *args, eta: descend(*args, eta=0.0)),
+    ],
+)
+def test_a_premise_that_is_kept_is_not_taken_for_a_broken_one(monkeypatch, number, name, kept):
+    monkeypatch.setattr(premises, name, kept)
+    check = CHECKS[number - 1](SEEDS)
+    assert (check.verdict, check.as_expected) == ("holds exactly", False)
+
+
+def test_a_bound_that_is_not_0_where_nothing_is_learned_is_found(monkeypatch):
+    bound = discrepancy.theorem1_bound
+    monkeypatch.setattr(
+        discrepancy, "theorem1_bound", lambda lr, loss, norm: bound(lr + 1e-9, loss + 1e-9, norm)
+    )
+    assert failing((12, 13, 14)) == {12, 13, 14}
 
 
 def test_a_verdict_follows_what_was_measured(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -19,6 +20,18 @@ SAMPLES, TRAINED = 64, 48
 """Of 64 samples of each network 48 are trained on."""
 ETA, STEPS = 0.1, (1, 50)
 PARTS = {"trained": slice(0, TRAINED), "held out": slice(TRAINED, SAMPLES)}
+
+VIOLATED = {1: (0.015, 0.08), 50: (0.0, 0.02)}
+"""Range of the share with D > B, by steps.
+
+We measured 0.036 to 0.063 after one step, over the first 4 to 200 groups, and 0 after 50. Another
+implementation gave 0.024 for trained and 0.019 for held-out samples, and up to 0.011 after 50.
+"""
+MEDIANS = {1: (0.042, 0.09), 50: (0.008, 0.016)}
+"""Range of the median of D/B, by steps: 0.047 to 0.081 and 0.0092 to 0.0138 over the same groups.
+
+So narrow that a factor of 2 in either leaves it, for 4 groups as for 200.
+"""
 
 
 def full_batch(seeds: int) -> Check:
@@ -39,7 +52,8 @@ def full_batch(seeds: int) -> Check:
             rows.append(Measurement({"trained on": "the batch", "part": name, "steps": steps}, values))
     correlations = [row.values["spearman"] for row in rows[1:]]
     violated = max(row.values["violated"] for row in rows[1:])
-    lost = max(map(abs, correlations)) <= 0.5
+    room = _room(groups)
+    lost = max(map(abs, correlations)) <= room
     now, held, late, held_late = correlations
     return Check(
         number=7,
@@ -48,12 +62,35 @@ def full_batch(seeds: int) -> Check:
         finding=f"rank correlation of D and bound {now:.2f} trained and {held:.2f} held out at T 1, "
         f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} where each sample takes its own step; "
         f"D > B on at most {violated:.1%}",
-        expected="correlations within 0.5 of 0, but 0.99 on steps of their own; D > B on at most 0.15",
+        expected=f"correlations within {room:.2f} of 0, but 0.99 on steps of their own; D > B on "
+        f"{_told(VIOLATED)}; median D/B in {_told(MEDIANS)}",
         source="the change of f(x) is -(eta/N) SUM r_i <grad f(x), grad f(x_i)>: other samples' residuals",
         verdict="does not hold" if lost else "holds to first order",
-        as_expected=lost and alone >= 0.99 and violated <= 0.15,
+        as_expected=lost and alone >= 0.99 and _in_range(rows[1:]),
         measured=tuple(rows),
         samples=_first_group(moved[1], bounds[1]),
+    )
+
+
+def _room(groups: int) -> float:
+    """Return how far from 0 the mean of the groups' rank correlations may lie.
+
+    The largest was 0.12 over 200 groups, 0.16 over 20 and 0.37 over 4; one group's 16 held-out samples have
+    the deviation 0.26. Another implementation measured at most 0.18.
+    """
+    return 0.1 + 0.7 / math.sqrt(groups)
+
+
+def _told(ranges: dict[int, tuple[float, float]]) -> str:
+    return " and ".join(f"{low:g} to {high:g} at T {steps}" for steps, (low, high) in ranges.items())
+
+
+def _in_range(rows: list[Measurement]) -> bool:
+    """Return whether the share of violations and the median lie in their range in every row."""
+    return all(
+        low <= row.values[name] <= high
+        for row, steps in zip(rows, [steps for steps in STEPS for _ in PARTS], strict=True)
+        for name, (low, high) in (("violated", VIOLATED[steps]), ("median", MEDIANS[steps]))
     )
 
 

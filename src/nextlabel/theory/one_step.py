@@ -17,6 +17,11 @@ __all__ = ["literal_inequality", "piecewise_linear_network", "straight_model", "
 ETAS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)
 SMALL = slice(1, 4)
 """1e-4 to 1e-2: below, round-off shows; above, the third order does."""
+SHARES = (0.43, 0.43, 0.43, 0.42, 0.36, 0.19)
+"""Samples with D > B at each of the learning rates: measured over 1,000 networks.
+
+Another implementation's 200 networks gave 0.49 up to 1e-3, then 0.46, 0.30 and 0.15.
+"""
 
 
 class _Step(NamedTuple):
@@ -111,18 +116,19 @@ def literal_inequality(seeds: int) -> Check:
         path, term = step.path, step.path.second_order()
         foretold.append(share((step.ratio > 1) == (step.bend < 0)))
         covered.append(share(path.moved() - step.bound <= 1.1 * term))
-    room = 0.1 + 1.5 / seeds**0.5  # three deviations of a share of one half, and what symmetry may lack
-    half = all(abs(part - 0.5) <= room for part in violated[SMALL])
-    fits = half and min(foretold[SMALL]) >= 0.97 and min(covered[SMALL]) >= 0.97
+    room = 0.02 + 1 / seeds**0.5  # two deviations of a share of one half, and what 1,000 networks may be off
+    near = all(abs(part - known) <= room for part, known in zip(violated, SHARES, strict=True))
+    fits = near and min(foretold[SMALL]) >= 0.97 and min(covered[SMALL]) >= 0.97
     shares = min(violated[SMALL]), max(violated[SMALL])
     return Check(
         number=3,
         title="The inequality as printed",
         claim="D <= B for every sample",
-        finding=f"D > B on {shares[0]:.0%} to {shares[1]:.0%} of samples at eta 1e-4 to 1e-2; the sign of "
-        f"r kappa foretells {min(foretold[SMALL]):.0%}, and eta^2 r^2 |g^T H g| / 2 covers the excess",
-        expected=f"D > B on {0.5 - room:.2f} to {0.5 + room:.2f} of samples, "
-        "foretold and covered on 0.97 or more",
+        finding=f"D > B on {shares[0]:.0%} to {shares[1]:.0%} of samples at eta 1e-4 to 1e-2, where the sign "
+        f"of r kappa foretells {min(foretold[SMALL]):.0%} and eta^2 r^2 |g^T H g| / 2 covers the excess; "
+        f"on {violated[4]:.0%} at 0.1 and {violated[5]:.0%} at 0.5",
+        expected=f"D > B on a share within {room:.2f} of {SHARES[0]} up to eta 1e-3, {SHARES[3]} at 0.01, "
+        f"{SHARES[4]} at 0.1 and {SHARES[5]} at 0.5; foretold and covered on 0.97 or more up to 0.01",
         source="the proof writes a first-order Taylor expansion as an equality",
         verdict="does not hold" if max(violated) > 0 else "holds exactly",
         as_expected=fits,
@@ -138,7 +144,8 @@ def piecewise_linear_network(seeds: int) -> Check:
     calm = ~torch.stack(crossed[SMALL]).any(0)
     if not calm.any():  # no seed to judge by; an empty median would be no number
         calm = torch.ones_like(calm)
-    second = order(ETAS[1:4], [s.remainder[calm].median().item() for s in steps[SMALL]])
+    # from 1e-3 on: at 1e-4 the little that a ReLU network leaves drowns in round-off for some samples
+    second = order(ETAS[2:4], [s.remainder[calm].median().item() for s in steps[2:4]])
     shares = [share(which) for which in crossed]
     smooth, kinked = (_largest(steps[4].remainder, which) for which in (~crossed[4], crossed[4]))
     fits = 1.8 <= second <= 2.2 and shares[0] <= 0.1 and shares[-1] >= 0.5 and kinked > smooth
@@ -148,7 +155,8 @@ def piecewise_linear_network(seeds: int) -> Check:
         claim="as for a smooth network, while the step crosses no kink",
         finding=f"without a kink the rest falls as eta^{second:.2f}; at eta 0.1, where {shares[4]:.0%} "
         f"cross one, it is at most {smooth:.1e} without and {kinked:.2f} with",
-        expected="order within 0.2 of 2; few kinks at eta 1e-5, most steps at 0.5, larger deviations there",
+        expected="order within 0.2 of 2 over eta 1e-3 to 1e-2; few kinks at eta 1e-5, most steps at 0.5, "
+        "larger deviations there",
         source="between its kinks the network is a polynomial of its weights",
         verdict="holds to first order" if 1.8 <= second <= 2.2 else "does not hold",
         as_expected=fits,

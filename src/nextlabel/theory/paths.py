@@ -16,6 +16,14 @@ from nextlabel.theory.summary import share, spread
 __all__ = ["convergence", "first_corollary", "second_corollary"]
 
 STEPS = (1, 5, 20, 100)
+MEDIANS = {1e-2: (1.0, 0.99, 0.89, 0.49), 5e-2: (1.0, 0.84, 0.46, 0.205)}
+"""D over Corollary 2 at each of the steps, by learning rate: measured over 1,000 networks.
+
+The first 10 to 999 of them stay within 6 %. Another implementation's 100 networks gave 0.986, 0.857, 0.461
+and 0.80, 0.43, 0.19 from T 5 on, within 8 %.
+"""
+MEDIAN_ROOM = 0.1
+"""What a median may be off, as a share of it: a factor that grows with T, be it T^0.1, is not within."""
 
 
 class _Stretch(NamedTuple):
@@ -75,7 +83,7 @@ def first_corollary(seeds: int) -> Check:
 def second_corollary(seeds: int) -> Check:
     """Test 6: Corollary 2 lies above Corollary 1, and is the looser the more steps there are."""
     rows, above, at_one, holds_late = [], [], [], []
-    paths = _paths(seeds, (1e-2, 5e-2), curvature=False)
+    paths = _paths(seeds, tuple(MEDIANS), curvature=False)
     for path, part in zip([p for p in paths for _ in STEPS], _stretches(paths), strict=True):
         looser = _second_bound(path, part.steps)
         ratio = part.moved / looser
@@ -88,6 +96,8 @@ def second_corollary(seeds: int) -> Check:
         rows.append(Measurement({"eta": part.eta, "steps": part.steps}, values))
     medians = [row.values["median"] for row in rows]
     falling = all(a > b for i, (a, b) in enumerate(pairwise(medians)) if i % 4 < 3)
+    known = [median for at_eta in MEDIANS.values() for median in at_eta]
+    close = all(abs(a / b - 1) <= MEDIAN_ROOM for a, b in zip(medians, known, strict=True))
     holds = all(above) and all(holds_late) and max(at_one) <= 1e-12
     told = ", ".join(f"{m:.3f} (T {t})" for m, t in zip(medians, STEPS, strict=False))
     return Check(
@@ -96,12 +106,17 @@ def second_corollary(seeds: int) -> Check:
         claim="D <= sqrt(2T) eta C sqrt(SUM L), from Corollary 1 by Cauchy-Schwarz",
         finding=f"never below Corollary 1; at eta 0.01 D/B has the medians {told}; T 1 exceeds 1 on "
         f"{rows[0].values['violated']:.0%}",
-        expected="never below Corollary 1, equal to it at T 1; D <= B from T 20 on; medians fall with T",
+        expected="never below Corollary 1, equal to it at T 1; D <= B from T 20 on; medians fall with T, and "
+        f"at T 1, 5, 20, 100 are within a tenth of {_listed(1e-2)} at eta 0.01 and {_listed(5e-2)} at 0.05",
         source="the Cauchy-Schwarz inequality; slack grows as loss and gradient change along the path",
         verdict="holds to first order" if holds else "does not hold",
-        as_expected=holds and falling,
+        as_expected=holds and falling and close,
         measured=tuple(rows),
     )
+
+
+def _listed(eta: float) -> str:
+    return ", ".join(f"{median:g}" for median in MEDIANS[eta])
 
 
 def _second_bound(path: Path, steps: int) -> Tensor:
