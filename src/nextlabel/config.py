@@ -29,6 +29,7 @@ __all__ = [
     "Device",
     "ExperimentConfig",
     "LearnerConfig",
+    "changes",
     "differences",
     "fingerprint",
     "load_config",
@@ -308,13 +309,16 @@ def fingerprint(tree: Mapping[str, Any]) -> str:
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """Name every key whose value differs: ``"seeds: 3 there, 5 here"``."""
+    return [f"{key}: {old} there, {new} here" for key, old, new in changes(there, here)]
+
+
+def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return every key whose value differs, with its value there and here; ``"nothing"`` for none."""
     old, new = _flat(there), _flat(here)
-    absent = "nothing"
-    return [
-        f"{key}: {old.get(key, absent)} there, {new.get(key, absent)} here"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key, absent) != new.get(key, absent)
+    values = [
+        (key, old.get(key, "nothing"), new.get(key, "nothing")) for key in sorted(old.keys() | new.keys())
     ]
+    return [(key, first, second) for key, first, second in values if first != second]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Tree:

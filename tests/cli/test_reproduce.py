@@ -2,6 +2,7 @@
 
 import csv
 import inspect
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,8 +38,10 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     typed = ("reproduce", "fig7", "--config", "digits", "--trials", "2", *TINY, "--out", tmp_path)
     told = nextlabel(*typed, "--series", "ours-task,Random")
     assert told.code == 0
-    folder = tmp_path / "fig7-digits-fast"
-    assert told.json()["page"] == str(folder / "fig7.md")
+    folder = Path(told.json()["page"]).parent
+    assert folder.parent == tmp_path
+    assert folder.name.startswith("fig7-digits-fast-")  # a code of what is not as in the recipe
+    assert "cycles is 2, not 7" in told.json()["changed"]
     assert {path.name for path in folder.iterdir()} == {
         "fig7.md",
         "fig7.svg",
@@ -63,13 +66,20 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     ]
     assert float(measured[-1]["measured"]) == pytest.approx(sum(first) / 2)
     page = (folder / "fig7.md").read_text(encoding="utf-8")
-    for words in ("CIFAR-10, published", "recipe `fast`, 2 cycles", "seeds 0, 1", "Device: "):
+    for words in (
+        *("CIFAR-10, published", "recipe `fast`, 2 cycles", "seeds 0, 1", "Device: "),
+        *("Not as in the recipe: cycles is 2, not 7", "is not to be compared"),
+    ):
         assert words in page
     cells = sorted(path.name for path in (tmp_path / "cells").iterdir())
     again = nextlabel("reproduce", "fig9", *typed[2:], "--series", "CyclicOD,Random")
     assert again.code == 0  # the same campaigns, already finished
     assert sorted(path.name for path in (tmp_path / "cells").iterdir()) == cells
-    assert (tmp_path / "fig9-digits-fast" / "fig9.md").exists()
+    assert Path(again.json()["page"]).exists()
+    fewer = nextlabel("reproduce", "fig7", *typed[2:], "--series", "Random")
+    assert Path(fewer.json()["page"]).parent != folder  # or it would replace the exhibit of two lines
+    assert (folder / "fig7.md").read_text(encoding="utf-8") == page
+    assert not (tmp_path / "results.csv").exists()  # its rows would not tell the exhibits apart
 
 
 @pytest.mark.usefixtures("no_workers")
@@ -139,6 +149,10 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("fig9", "--series", ", "), "--series expects names of lines"),
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),
         (("--config", "digit"), "did you mean 'digits'"),
+        (("table3", "--cycles", "2"), "it needs at least 3 cycles, but got 2"),
+        (("fig8", "--config", "digits"), "choose --config nuclei or cityscapes"),
+        (("fig7", "--config", "nuclei"), "make fig8 or table2 of it"),
+        (("fig2", "--series", "COD"), "this exhibit has no lines of runs to choose from"),
         (("--config", "digits", "--set", "learner.epoch=3"), "did you mean 'epochs'"),
     ],
 )

@@ -27,7 +27,7 @@ from nextlabel.studies.embedding import Embedding
 
 CLASSES = tuple("abcdefghij")
 SELECTION = {
-    "dataset": "digits", "models": 10, "n_labelled": 1437,
+    "dataset": "digits", "models": 10, "n_labelled": 1437, "seed": 0, "device": "cpu",
     "single": {"min": 0.9, "mean": 0.95, "max": 0.97}, "ensemble": 0.98,
     "model_level": {
         name: {"top": {"1(3)": {"share": 0.5, "chance": 0.34}, "3(10)": {"share": 0.7, "chance": 0.3}}}
@@ -125,7 +125,7 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
         known = {(row.panel, row.series) for row in published(name)}
         assert {(row.panel, row.series) for row in own if not row.control} <= known
         assert all("not in the papers" in row.series or row.series == "chance" for row in own if row.control)
-    under = Circumstances(name, one.dataset, "fast", 7, "nextlabel reproduce", {"cell": "it broke"})
+    under = Circumstances(name, one.dataset, "fast", 7, (), "nextlabel reproduce", {"cell": "it broke"})
     page = write_page(made, done, under, tmp_path / "page").read_text(encoding="utf-8")
     assert EXHIBITS[name].where in page
     assert "it broke" in page
@@ -226,7 +226,7 @@ def test_a_class_without_a_value_is_left_out(name, panel, places, tmp_path):
     _, _, made = made_of(name, tmp_path)
     own = [pair.measured for pair in made.pairs if pair.measured and pair.measured.panel == panel]
     assert len(own) == places
-    assert any("9 i, 10 j" in note for note in made.notes)
+    assert any("class 9 is 'i', class 10 is 'j'" in note for note in made.notes)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -51,12 +51,15 @@ class Experiment:
         grid: Its cells.
         folder: The run directory.
         notes: What the user should know, a sentence each.
+        writes_results: Whether a run leaves ``results.csv``; not where cells of several experiments share the
+            folder, whose rows a table of these columns could not tell apart.
     """
 
     config: ExperimentConfig
     grid: Grid
     folder: Path
     notes: tuple[str, ...] = ()
+    writes_results: bool = True
 
     @staticmethod
     def open(config: ExperimentConfig, folder: Path) -> Experiment:
@@ -117,7 +120,8 @@ class Experiment:
                     with suppress(OSError):  # on a full disk; the event itself says what happened
                         fail(folder, event.error, event.details)
                 yield event
-            self._write_results()
+            if self.writes_results:
+                self._write_results()
 
     def _write_results(self) -> None:
         path = self.folder / "results.csv"

@@ -53,7 +53,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     root: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where runs and exhibits go.")] = None,
     series: Annotated[
-        str | None, typer.Option(help="Only these lines of an exhibit, separated by commas.")
+        str | None, typer.Option(help="Only these measured lines of an exhibit, separated by commas.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one a core.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
@@ -107,7 +107,7 @@ def _experiment(
     from nextlabel.reproduction.arms import Arm, finished, open_run
     from nextlabel.reproduction.comparison import compared, comparison_table, published_curve
     from nextlabel.reproduction.learning_curves import curves
-    from nextlabel.reproduction.settings import arm_settings, base_settings, counted_items
+    from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings, counted_items
 
     base = base_settings(dataset, recipe, **typed)
     strategy, objective = arm_settings(base, *words)
@@ -116,10 +116,13 @@ def _experiment(
     failures = _followed(plan.experiment, jobs, as_json=as_json)
     folder = plan.experiment.folder
     pairs = compared(curves(finished(plan)), published_curve(strategy, objective, name))
+    changed = changed_settings(base, recipe)
     metric = plan.experiment.rows[0].metric if pairs else ""
     page = build(folder) if pairs else None
     if not as_json and pairs:
-        _show(comparison_table(pairs, dataset=name, metric=metric))
+        _show(comparison_table(pairs, dataset=name, metric=metric, alike=not changed))
+        if changed and any(both.published for both in pairs):
+            typer.echo(f"Not to be compared, for it is not as in the recipe: {'; '.join(changed)}")
         typer.echo(f"Report: {page}")
     records = [
         {
@@ -129,14 +132,15 @@ def _experiment(
             "seeds": both.measured.seeds,
             "published": both.published.y if both.published else None,
             "published_source": both.published.source if both.published else None,
-            "difference": both.difference,
+            "difference": None if changed else both.difference,
         }
         for both in pairs
         if both.measured
     ]
     content = {
         "run": str(folder), "report": str(page), "dataset": name, "strategy": strategy,
-        "objective": objective, "recipe": recipe, "metric": metric, "curve": records,
+        "objective": objective, "recipe": recipe, "changed": list(changed), "metric": metric,
+        "curve": records,
     }  # fmt: skip
     _conclude(content, folder, failures, as_json=as_json)
 
@@ -159,16 +163,25 @@ def _exhibit(
     from nextlabel.reproduction.exhibit import Request
     from nextlabel.reproduction.page import Circumstances, write_page
     from nextlabel.reproduction.presenting import MEASURED
-    from nextlabel.reproduction.settings import base_settings, counted_items
+    from nextlabel.reproduction.settings import (
+        base_settings,
+        changed_settings,
+        check_kind,
+        counted_items,
+        exhibit_folder,
+    )
 
     one = exhibit(name)
     base = base_settings(dataset or one.dataset, recipe, **typed)
     place = out or Path("runs") / "reproduction"
-    folder = place / f"{name}-{base.dataset[0]}-{recipe}"
     advance = None if as_json else _told
     counted = counted_items(recipe, base.dataset[0])
+    arms = _chosen(one.arms(Request(base, place)), series)
+    check_kind(name, arms, base.dataset[0])
+    lines = () if series is None else tuple(arm.label for arm in arms)
+    folder = place / exhibit_folder(name, base, recipe, lines)
     request = Request(base, folder, advance)
-    arms = _chosen(one.arms(request), series)
+    changed = changed_settings(base, recipe)
     done, failures = [], {}
     if arms:
         plan = make_plan(arms, base, place, counted=counted)
@@ -177,7 +190,7 @@ def _exhibit(
         done = finished(plan)
     made = one.make(done, request)
     command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
-    under = Circumstances(name, base.dataset[0], recipe, base.cycles, command, failures)
+    under = Circumstances(name, base.dataset[0], recipe, base.cycles, changed, command, failures)
     page = write_page(made, done, under, folder)
     if not as_json:
         for table in made.tables:
@@ -186,7 +199,7 @@ def _exhibit(
         typer.echo(str(page))
     pictures = [str(folder / f"{picture.name}.svg") for picture in made.pictures]
     content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],
-               "recipe": recipe, "notes": list(made.notes)}  # fmt: skip
+               "recipe": recipe, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
     _conclude(content, place, failures, as_json=as_json)
 
 
@@ -203,6 +216,8 @@ def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:
             f"--series expects names of lines, separated by commas, but got '{series}'; this exhibit has "
             f"{listed(known.values(), limit=20) or 'none to choose from'}"
         )
+    if not known:
+        raise ConfigurationError("this exhibit has no lines of runs to choose from; leave --series out")
     for name in wanted:
         if name.lower() not in known:
             raise UnknownNameError("series of this exhibit", name, known.values())

@@ -122,7 +122,7 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path, *, coun
     cells = {arm: cells[arm] for arm in arms}
     distinct = {cell.name: cell for of_arm in cells.values() for cell in of_arm}
     grid = Grid(tuple(distinct.values()), recipes, tuple(notes))
-    experiment = Experiment(base, grid, folder, grid.notes)
+    experiment = Experiment(base, grid, folder, grid.notes, writes_results=False)
     return Plan(experiment, cells, base.dataset[0], _pool_size(base) if counted is None else counted)
 
 

@@ -34,8 +34,8 @@ def _fig11(done: Sequence[Finished], _: Request) -> Made:
                             values[name], dataset=arm.dataset, series=f"class {number}", x=cycle, unit="%"
                         )
                     )
-        told = ", ".join(f"{number} {name}" for number, name in enumerate(names[:MOST], 1))
-        notes.append(f"The classes of {arm.dataset}: {told}. The paper does not name those of its figure.")
+        told = ", ".join(f"class {number} is '{name}'" for number, name in enumerate(names[:MOST], 1))
+        notes.append(f"In {arm.dataset}, {told}. The paper does not name the classes of its figure.")
         if len(names) > MOST:
             notes.append(f"Of {len(names)} classes the first {MOST} are shown.")
     return lines_made("fig11", own, notes=notes)
@@ -51,8 +51,8 @@ def _table2(done: Sequence[Finished], _: Request) -> Made:
                 own.append(measured(values, dataset=of, panel="classes", series=name, x=number, unit="%"))
         ends = [100 * rows[-1].accuracy for rows in arm.rows_sp]
         own.append(measured(ends, dataset=of, panel="mean IoU", series=name, x=None, unit="%"))
-        told = ", ".join(f"{number} {name}" for number, name in enumerate(found, 1))
-        notes.append(f"The classes of {of}: {told}.")
+        told = ", ".join(f"class {number} is '{name}'" for number, name in enumerate(found, 1))
+        notes.append(f"In {of}, {told}.")
     own.sort(key=lambda one: one.panel)
     title = title_at_the_end("table2", done)
     return lines_made(

@@ -76,14 +76,21 @@ def compared(own: Sequence[Measured], theirs: Sequence[Published]) -> list[Pair]
     ]
 
 
-def comparison_table(pairs: Sequence[Pair], *, dataset: str, metric: str) -> Table:
-    """Return labels, measured mean and standard deviation, the published value, and the difference."""
+def comparison_table(pairs: Sequence[Pair], *, dataset: str, metric: str, alike: bool = True) -> Table:
+    """Return labels, measured mean and standard deviation, the published value, and the difference.
+
+    Args:
+        pairs: What was measured, with its published counterpart.
+        dataset: Name of the data set.
+        metric: What was measured.
+        alike: Whether the settings are the recipe's; of others no difference is told.
+    """
     rows = []
     for both in pairs:
         own = both.measured
         assert own is not None, "compared leaves out what was not measured"
         spread = "" if own.spread is None else f" ± {own.spread:.2f}"
-        difference = UNKNOWN if both.difference is None else f"{both.difference:+.2f}"
+        difference = UNKNOWN if both.difference is None or not alike else f"{both.difference:+.2f}"
         theirs = UNKNOWN if both.published is None else f"{both.published.y:.2f}"
         rows.append((f"{own.x:.1f}", f"{own.y:.2f}{spread}", theirs, difference))
     sources = list(dict.fromkeys(b.published.source for b in pairs if b.published))

@@ -220,7 +220,7 @@ def _suppfig1(done: Sequence[Finished], _: Request) -> Made:
                     )
                 )  # fmt: skip
     own.sort(key=lambda one: (one.panel != "lambda", one.series, one.x))
-    notes = EXHIBITS["suppfig1"].notes
+    notes = (*EXHIBITS["suppfig1"].notes, "Shown are 10, 20, 30 and 40 % of the labels, as in the paper.")
     return lines_made("suppfig1", own, reference="cifar100", tolerance=1e-9, equal_ticks=True, notes=notes)
 
 

@@ -45,6 +45,7 @@ def _model_selection(_: Sequence[Finished], request: Request) -> Made:
     notes = (
         f"Measured: {result['models']} models, each trained on all {result['n_labelled']:,} items of the "
         "pool under a seed of its own; Top-k(N) is over all subsets of N of them.",
+        f"Data set {result['dataset']}, seed {result['seed']}, device {result['device']}.",
         "The mean of all models' probabilities and what chance gives are controls that the article lacks.",
         *result["notes"],
         *EXHIBITS["model_selection"].notes,

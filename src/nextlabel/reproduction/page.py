@@ -18,6 +18,11 @@ from nextlabel.results import COLUMNS
 
 __all__ = ["Circumstances", "write_page"]
 
+OTHER_SETTINGS = (
+    "Settings of these runs are not those of the recipe, as told below: what was measured is not to be "
+    "compared with what was published."
+)
+
 
 @dataclass(frozen=True)
 class Circumstances:
@@ -28,6 +33,7 @@ class Circumstances:
         dataset: The data set of the measured side.
         recipe: The recipe.
         cycles: Trainings of a campaign.
+        changed: What differs from the recipe, a setting each.
         command: What makes it again.
         failures: Why cells failed, by the cell's name.
     """
@@ -36,6 +42,7 @@ class Circumstances:
     dataset: str
     recipe: str
     cycles: int
+    changed: tuple[str, ...]
     command: str
     failures: Mapping[str, str]
 
@@ -69,8 +76,9 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
         lines += [f"![{picture.description}]({picture.name}.svg)", "", picture.caption, ""]
     for table in made.tables:
         lines += [f"**{table.caption}**", "", markdown(table), ""]
-    if made.notes:
-        lines += ["## What to know", "", *(f"- {note}" for note in made.notes), ""]
+    notes = [*([OTHER_SETTINGS] if done and under.changed else []), *made.notes]
+    if notes:
+        lines += ["## What to know", "", *(f"- {note}" for note in notes), ""]
     lines += ["## How it was made", "", *(f"- {fact}" for fact in _facts(done, under)), ""]
     path = folder / f"{under.exhibit}.md"
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -96,10 +104,14 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
             f"Data set {title_of(under.dataset)}, recipe `{under.recipe}`, {under.cycles} cycles; "
             f"100 % are {done[0].size:,} items"
         )
+        facts += [f"Not as in the recipe: {setting}" for setting in under.changed]
         for arm in done:
             seeds = ", ".join(str(rows[0].seed) for rows in arm.rows_sp)
             what = f"strategy `{arm.arm.strategy}`, objective `{arm.arm.objective}`"
-            facts.append(f"{arm.arm.panel} {arm.arm.label}: {what}, seeds {seeds}".strip())
+            options = {**arm.arm.strategy_options, **arm.arm.objective_options}
+            what += "".join(f", {option} {value}" for option, value in options.items())
+            panel = "" if arm.arm.label.startswith(arm.arm.panel) else f"{arm.arm.panel} "
+            facts.append(f"{panel}{arm.arm.label}: {what}, seeds {seeds}")
         devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows if row.device})
         facts.append(f"Device: {', '.join(devices) or 'unknown'}")
         facts.append("What every seed measured, a row a cycle: [rows.csv](rows.csv)")

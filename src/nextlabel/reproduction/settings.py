@@ -6,11 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nextlabel.config import ExperimentConfig, load_config
+from nextlabel.config import ExperimentConfig, changes, fingerprint, load_config
+from nextlabel.errors import ConfigurationError
 from nextlabel.recipes.reading import load_recipe
+from nextlabel.reproduction.arms import Arm
 from nextlabel.reproduction.words import objective_of, strategy_of
 
-__all__ = ["DENSE", "arm_settings", "base_settings", "counted_items"]
+__all__ = [
+    "DENSE",
+    "arm_settings",
+    "base_settings",
+    "changed_settings",
+    "check_kind",
+    "counted_items",
+    "exhibit_folder",
+]
 
 DENSE: Mapping[str, str] = {"cod": "dense_cod", "entropy": "dense_entropy", "margin": "dense_margin"}
 """What a strategy is called where every pixel has a class."""
@@ -56,6 +66,41 @@ def base_settings(
     return load_config(options=tree, settings=settings)
 
 
+def changed_settings(base: ExperimentConfig, recipe: str) -> tuple[str, ...]:
+    """Return what the user changed of the recipe and results depend on, seeds aside, a setting each.
+
+    Where the data lie and what the models run on do not count.
+    """
+    name = base.dataset[0]
+    usual = base_settings(name, recipe)
+    there, here = (_measured_by(config, name) for config in (usual, base))
+    return tuple(f"{key} is {new}, not {old}" for key, old, new in changes(there, here))
+
+
+def _measured_by(config: ExperimentConfig, dataset: str) -> dict[str, Any]:  # Any: TOML
+    tree = config.model_dump(exclude={"device", "threads", "seeds"})
+    tree["dataset_options"] = {
+        key: value for key, value in tree["dataset_options"].get(dataset, {}).items() if key != "root"
+    }
+    return tree
+
+
+def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
+    """Refuse an exhibit of classes for data with masks, and the other way round.
+
+    Raises:
+        ConfigurationError: The exhibit cannot be made of this data set.
+    """
+    if not arms:
+        return
+    masks, classes = "a class for every pixel", "one class an item"
+    of_masks = any(arm.strategy in DENSE.values() for arm in arms)
+    if of_masks != (dataset in DENSE_DATA):
+        needs, has = (masks, classes) if of_masks else (classes, masks)
+        instead = "choose --config nuclei or cityscapes" if of_masks else "make fig8 or table2 of it"
+        raise ConfigurationError(f"{exhibit} is of data with {needs}, but {dataset} has {has}; {instead}")
+
+
 def arm_settings(base: ExperimentConfig, sampling: str, auxiliary: str) -> tuple[str, str]:
     """Return the strategy and the objective that the words of the released code mean on this data set.
 
@@ -64,6 +109,18 @@ def arm_settings(base: ExperimentConfig, sampling: str, auxiliary: str) -> tuple
     """
     strategy, objective = strategy_of(sampling), objective_of(auxiliary)
     return (DENSE.get(strategy, strategy) if base.dataset[0] in DENSE_DATA else strategy), objective
+
+
+def exhibit_folder(exhibit: str, base: ExperimentConfig, recipe: str, series: Sequence[str] = ()) -> str:
+    """Return the name of an exhibit's folder; a code of other settings, seeds or lines is its end."""
+    seeds = base_settings(base.dataset[0], recipe).seeds
+    others = [
+        *changed_settings(base, recipe),
+        *([f"seeds {base.seeds}"] if base.seeds != seeds else []),
+        *series,
+    ]
+    code = f"-{fingerprint({'others': others})}" if others else ""
+    return f"{exhibit}-{base.dataset[0]}-{recipe}{code}"
 
 
 def counted_items(recipe: str, dataset: str) -> int | None:

@@ -1,0 +1,48 @@
+"""Promises of what a reproduction is told to run, and of what differs from the recipe."""
+
+from pathlib import Path
+
+import pytest
+
+from nextlabel.published.reading import published
+from nextlabel.report.tables import UNKNOWN
+from nextlabel.reproduction.comparison import comparison_table
+from nextlabel.reproduction.numbers import Pair, measured
+from nextlabel.reproduction.settings import base_settings, changed_settings, exhibit_folder
+
+
+def test_where_data_lie_what_models_run_on_and_seeds_do_not_change_what_is_measured():
+    base = base_settings("cifar10", "code", trials=5, device="cpu", root=Path("elsewhere"))
+    assert changed_settings(base, "code") == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("learner.epochs=3", "learner.epochs is 3, not 200"),
+        ("dataset_options.cifar10.pool=400", "pool is 400, not nothing"),
+        ("subset=100", "subset is 100, not 25000"),
+    ],
+)
+def test_what_changes_a_measurement_is_told_with_the_recipes_value(setting, told):
+    base = base_settings("cifar10", "code", settings=[setting])
+    assert any(told in change for change in changed_settings(base, "code"))
+
+
+def test_each_set_of_settings_has_a_folder_of_its_own_and_the_recipes_the_plain_one():
+    usual, more, short = (
+        base_settings("digits", "fast", **one) for one in ({}, {"trials": 5}, {"cycles": 2})
+    )
+    names = [exhibit_folder("fig7", base, "fast") for base in (usual, more, short)]
+    names.append(exhibit_folder("fig7", usual, "fast", ["Random"]))
+    assert names[0] == "fig7-digits-fast"
+    assert len(set(names)) == 4
+    assert exhibit_folder("fig7", more, "fast") == names[1]
+
+
+def test_no_difference_is_told_of_other_settings():
+    theirs = published("fig9", "cifar10", series="Random")[0]
+    own = measured([50.0], dataset="cifar10", series="Random", x=theirs.x, unit="%")
+    for alike, told in ((True, f"{50 - theirs.y:+.2f}"), (False, UNKNOWN)):
+        table = comparison_table([Pair(own, theirs)], dataset="cifar10", metric="accuracy", alike=alike)
+        assert table.rows[0][-1] == told
