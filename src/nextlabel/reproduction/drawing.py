@@ -272,8 +272,8 @@ def _legend(panels: Sequence[Panel], looks: Mapping[str, tuple[str, str]]) -> li
         entries.append(Entry(label, color, "" if of_label[0].level else marker, dash, hollow=not own))
     plain = [line for line in lines if not line.guide]
     if any(line.published for line in plain) and any(not line.published for line in plain):
-        entries.append(Entry("measured", LIGHT["muted"], "", "-"))
-        entries.append(Entry("published", LIGHT["muted"], "", PUBLISHED_DASH))
+        entries.append(Entry("solid: measured", LIGHT["muted"], "", "-"))
+        entries.append(Entry("dashed: published", LIGHT["muted"], "", PUBLISHED_DASH))
     return entries
 
 
