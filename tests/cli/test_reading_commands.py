@@ -77,10 +77,51 @@ def test_a_report_that_cannot_be_written_is_one_sentence(nextlabel, finished_run
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["reproduce", "--trials", "0"], "--trials"),
+        (["run", "--nope"], "--nope"),
+        (["status"], "run"),
+        (["foo"], "foo"),
+        (["report", "x", "--format", "xml"], "xml"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_is_told_as_json_where_that_is_asked(nextlabel, arguments, said):
+    result = nextlabel(*arguments, "--json")
+    assert result.code == 2
+    assert result.json()["ok"] is False
+    assert said in result.json()["error"]
+    words = nextlabel(*arguments)
+    assert (words.code, words.out) == (2, "")
+    assert said in words.err
+
+
+def test_help_is_no_error_where_json_is_asked(nextlabel):
+    result = nextlabel("run", "--json", "--help")
+    assert result.code == 0
+    assert '"ok"' not in result.out
+
+
 def test_status_of_anything_else_is_refused(nextlabel, tmp_path):
     result = nextlabel("status", tmp_path)
     assert result.code == 1
     assert "holds neither" in result.err
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_a_folder_of_exhibits_is_named_as_such_with_its_pages(nextlabel, tmp_path, command):
+    (tmp_path / "cells").mkdir()
+    result = nextlabel(command, tmp_path)
+    assert result.code == 1
+    assert f"{tmp_path} is a folder of exhibits, and it has no page yet; to go on" in result.err
+    page = tmp_path / "fig10-digits-fast" / "fig10.md"
+    page.parent.mkdir()
+    page.write_text("# Training losses")
+    result = nextlabel(command, tmp_path)
+    assert result.code == 1
+    assert f"the page of each is in its sub-folder ('{page}')" in result.err
+    assert result.err.endswith("run its nextlabel reproduce command again\n")
 
 
 @pytest.mark.parametrize(

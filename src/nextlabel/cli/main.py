@@ -61,10 +61,11 @@ def _root(
 
 def main() -> None:
     """Run the command line; an error that the user can mend is one sentence and exit code 1."""
+    as_json = "--json" in sys.argv
     try:
         app()
     except NextlabelError as error:
-        print_error(str(error), as_json="--json" in sys.argv)
+        print_error(str(error), as_json=as_json)
         sys.exit(FAILED)
     except BrokenPipeError:  # the reader of our output went away; nobody is left to be told
         sys.stderr.close()
@@ -74,13 +75,16 @@ def main() -> None:
         print_error(
             f"cannot read or write{place} ({error.strerror or error}); nothing that was finished is lost: "
             "mend that and run the same command again",
-            as_json="--json" in sys.argv,
+            as_json=as_json,
         )
         sys.exit(FAILED)
     except SystemExit as ended:
+        usage = getattr(ended.__context__, "format_message", None)  # typer has told it in words already
+        if usage and as_json:
+            print_error(usage(), as_json=True)
         if ended.code != INTERRUPTED:
             raise
-        print_error("interrupted; nothing is lost: run the same command again", as_json="--json" in sys.argv)
+        print_error("interrupted; nothing is lost: run the same command again", as_json=as_json)
         sys.exit(FAILED)
 
 

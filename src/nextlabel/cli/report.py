@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from nextlabel.cli.folders import refuse_exhibits
 from nextlabel.cli.output import JsonOption, print_json
 
 __all__ = ["report"]
@@ -22,6 +23,7 @@ def report(
     """Write the report of a run again and print where it is."""
     from nextlabel.report.build import render
 
+    refuse_exhibits(run)
     path = render(run, to)
     if as_json:
         print_json({"report": str(path), "format": to})

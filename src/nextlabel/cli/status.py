@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nextlabel.cli.folders import refuse_exhibits
 from nextlabel.cli.output import WAITING, JsonOption, print_json
 from nextlabel.errors import DataError
 
@@ -23,6 +24,7 @@ def status(
     elif (run / "campaign.db").exists():
         _show_campaign(run, as_json=as_json)
     else:
+        refuse_exhibits(run)
         raise DataError(f"expected a run directory or a campaign's folder, but {run} holds neither")
 
 

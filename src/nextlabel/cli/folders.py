@@ -1,0 +1,28 @@
+"""What a folder is that a command was given and cannot use. Knows the names of files, not what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nextlabel.errors import DataError, listed
+
+__all__ = ["refuse_exhibits"]
+
+
+def refuse_exhibits(folder: Path) -> None:
+    """Refuse a folder in which ``nextlabel reproduce`` keeps exhibits and their cells, which is no run.
+
+    Raises:
+        DataError: It is such a folder; the message names the pages in it.
+    """
+    from nextlabel.published.exhibits import EXHIBITS
+
+    if (folder / "experiment.toml").exists():
+        return
+    pages = sorted(str(page) for page in folder.glob("*/*.md") if page.stem in EXHIBITS)
+    if pages or (folder / "cells").is_dir():
+        there = f"the page of each is in its sub-folder ({listed(pages)})" if pages else "it has no page yet"
+        raise DataError(
+            f"expected a run directory, but {folder} is a folder of exhibits, and {there}; to go on with "
+            "one, run its nextlabel reproduce command again"
+        )
