@@ -81,6 +81,32 @@ def test_without_a_connection_there_is_one_sentence_and_exit_code_1(nextlabel, t
     assert not nextlabel("datasets", "download", "caltech101", "--root", tmp_path, "--json").json()["ok"]
 
 
+@pytest.mark.parametrize("root", ["file", "file/below"])
+def test_a_root_that_cannot_be_written_is_refused_before_any_download(nextlabel, torchvision, tmp_path, root):
+    def svhn(root, *, split, download):
+        assert not download
+        raise RuntimeError("Dataset not found")
+
+    torchvision.SVHN = svhn
+    (tmp_path / "file").write_text("")
+    done = nextlabel("datasets", "download", "svhn", "--root", tmp_path / root)
+    assert done.code == 1
+    assert f"needs a folder that can be written, but {tmp_path / root} cannot (" in done.err
+    assert done.err.endswith("choose another one with --root\n")
+    assert "connection" not in done.err
+
+
+def test_a_read_only_folder_that_holds_the_files_needs_no_download(
+    nextlabel, torchvision, published, tmp_path, monkeypatch
+):
+    published.write_svhn(tmp_path)
+    calls = []
+    torchvision.SVHN = lambda root, *, split, download: calls.append(download)
+    monkeypatch.setattr("nextlabel.datasets.download._refused", lambda _: PermissionError(13, "denied"))
+    assert nextlabel("datasets", "download", "svhn", "--root", tmp_path).code == 0
+    assert calls == [False, False]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -151,6 +151,9 @@ def test_stl10_can_be_scaled_before_its_centre_is_cut_out(tmp_path: Path) -> Non
         ("test_X.bin", b"\0" * 100, "it has 100 bytes, which is not 3 x 96 x 96 for each of the 3 labels"),
         ("train_y.bin", b"\1\2\0", "it holds the label 0 where labels go from 1 to 10"),
         ("class_names.txt", b"airplane\nbird\n", "it names 2 classes instead of 10"),
+        ("class_names.txt", b"\xff\xfe\n" * 10, "it is no text"),
+        ("class_names.txt", b"a b c d e f g h i \0", r"the class name '\\x00' in it is no text"),
+        ("class_names.txt", b"cat\n" * 9 + b"dog\n", "it names these classes more than once: 'cat'"),
     ],
 )
 def test_a_damaged_stl10_file_is_refused(tmp_path: Path, file: str, content: bytes, said: str) -> None:

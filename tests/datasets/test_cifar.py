@@ -135,6 +135,9 @@ def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
     python2_pickle(folder / "batches.meta", {"label_names": CIFAR10_CLASSES[:9]})
     with pytest.raises(DataError, match="it names 9 classes under 'label_names' instead of 10"):
         DATASETS.create("cifar10", root=tmp_path)
+    python2_pickle(folder / "batches.meta", {"label_names": [*CIFAR10_CLASSES[:9], "cat"]})
+    with pytest.raises(DataError, match="it names these classes more than once: 'cat'"):
+        DATASETS.create("cifar10", root=tmp_path)
 
 
 def test_an_unknown_option_offers_those_there_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from io import BytesIO
@@ -46,6 +47,10 @@ def rewritten(path: Path, change: str) -> None:
         table = table.drop_columns(["label"])
     elif change == "classes":
         table = table.replace_schema_metadata({"classes": '["cat"]'})
+    elif change == "twins":
+        table = table.replace_schema_metadata({"classes": json.dumps(["cat"] * 10)})
+    elif change == "numbers":
+        table = table.replace_schema_metadata({"classes": json.dumps([*range(10)])})
     elif change == "labels":
         table = table.set_column(2, "label", pa.array([11] * len(table), pa.int8()))
     elif change == "nothing":
@@ -59,6 +64,8 @@ def rewritten(path: Path, change: str) -> None:
     ("change", "said"),
     [
         ("column", "train.parquet as it was published, but it lacks the column 'label'; remove it and make"),
+        ("twins", "it names these classes more than once: 'cat'"),
+        ("numbers", "the class name 0 in it is no text"),
         ("classes", "its metadata 'classes' must name the 10 classes, but is \\['cat'\\]"),
         ("labels", "must lie in \\[0, 10\\), but item 'train/cat/0000.jpg' has 11"),
         ("nothing", "its column 'label' holds something else than int"),

@@ -75,6 +75,17 @@ def test_nuclei_lie_where_the_environment_says(nuclei: Path, monkeypatch: pytest
     assert len(DATASETS.create("nuclei", test=2)) == 10
 
 
+def test_nuclei_too_few_for_their_test_part_name_the_data_set_and_its_option(nuclei: Path) -> None:
+    said = (
+        r"the data set 'nuclei' needs a test part of 1 to 11 of the 12 pictures in .*nuclei\.npz, but it is "
+        r"to have {}; set dataset_options\.nuclei\.test"
+    )
+    with pytest.raises(DataError, match=said.format(164)):
+        DATASETS.create("nuclei", root=nuclei)
+    with pytest.raises(DataError, match=said.format(0)):
+        DATASETS.create("nuclei", root=nuclei, test=0)
+
+
 def test_missing_and_damaged_nuclei_are_one_sentence(tmp_path: Path, nuclei: Path) -> None:
     with pytest.raises(DataError, match=r"absent/nuclei\.npz, but it is not there; make it from"):
         DATASETS.create("nuclei", root=tmp_path / "absent")

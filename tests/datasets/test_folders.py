@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nextlabel.datasets.caltech101 import BACKGROUND, rows_to_test
 from nextlabel.datasets.catalogue import DATASETS
@@ -62,6 +63,13 @@ def test_pictures_are_read_one_by_one_or_at_once_with_the_same_pixels(caltech: P
     read = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1, in_memory=True)
     assert isinstance(read.x, np.ndarray)
     assert all(np.array_equal(read.x[row], streamed.x[row]) for row in range(3))
+
+
+def test_a_picture_of_caltech_is_scaled_to_256_pixels_and_its_centre_of_224_is_cut(caltech: Path) -> None:
+    data = DATASETS.create("caltech101", root=caltech)
+    with Image.open(caltech / "101_ObjectCategories" / data.ids[0]) as picture:
+        theirs = picture.resize((256, 256), Image.Resampling.BILINEAR).crop((16, 16, 240, 240))
+    assert np.array_equal(data.x[0], np.asarray(theirs).transpose(2, 0, 1))
 
 
 def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:

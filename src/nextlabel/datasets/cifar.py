@@ -138,7 +138,7 @@ def _classes(place: Place, file: str, key: str, count: int) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(names) != count:
         found = f"{len(names)}" if isinstance(names, list) else "none"
         place.damaged(path, f"it names {found} classes under '{key}' instead of {count}")
-    return tuple(names)
+    return place.check_classes(path, names)
 
 
 def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by whoever takes from it

@@ -106,4 +106,4 @@ def _classes(place: Place, path: Path, metadata: dict[bytes, bytes]) -> tuple[st
         place.damaged(path, "its metadata 'classes' is no JSON", error)
     if not isinstance(names, list) or len(names) != 10:
         place.damaged(path, f"its metadata 'classes' must name the 10 classes, but is {names!r}")
-    return tuple(str(name) for name in names)
+    return place.check_classes(path, names)

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from nextlabel.datasets.cifar10_jpeg import LAYOUT as CIFAR10_JPEG_LAYOUT
@@ -61,7 +62,7 @@ def download(name: str, root: Root = None) -> Path:
         root: The folder to put it into; None for the one in which the data set looks for its files.
 
     Raises:
-        DataError: The data set has to be got by hand, or could not be fetched.
+        DataError: The data set has to be got by hand, or could not be fetched, or the folder not be written.
         MissingExtraError: torchvision is not installed.
     """
     folder = root_of(name, root)
@@ -73,16 +74,31 @@ def download(name: str, root: Root = None) -> Path:
     except ImportError as error:
         raise MissingExtraError("torchvision", "vision", f"downloading the data set '{name}'") from error
     class_name, calls = BY_TORCHVISION[name]
+    refused = _refused(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchvision's, about how it reads the files
             for arguments in calls:
-                getattr(datasets, class_name)(folder, download=True, **arguments)
+                getattr(datasets, class_name)(folder, download=refused is None, **arguments)
     except FAILURES as error:
+        if refused is not None:
+            raise DataError(
+                f"the data set '{name}' needs a folder that can be written, but {folder} cannot "
+                f"({refused.strerror}); choose another one with --root"
+            ) from refused
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"the data set '{name}' could not be downloaded to {folder} ({reason}); check the connection and "
             "the room on the disk, and run the same command again"
         ) from error
     return folder
+
+
+def _refused(folder: Path) -> OSError | None:
+    """Return why the folder cannot be made or written, or None; one that can be read may hold the files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error

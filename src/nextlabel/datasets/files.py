@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -135,6 +137,25 @@ class Place:
         foreign = labels[(labels < least) | (labels > most)]
         if len(foreign):
             self.damaged(path, f"it holds the label {foreign[0]} where labels go from {least} to {most}")
+
+    def check_classes(self, path: Path, names: Sequence[object]) -> tuple[str, ...]:
+        """Return the names of classes; refuse what is no text, and two that are alike.
+
+        Args:
+            path: Their file.
+            names: The names as they stand in it.
+
+        Raises:
+            DataError: A name is no readable text, or comes twice.
+        """
+        texts = tuple(name for name in names if isinstance(name, str) and name.strip() and name.isprintable())
+        if len(texts) < len(names):
+            foreign = next(name for name in names if name not in texts)
+            self.damaged(path, f"the class name {foreign!r} in it is no text")
+        twice = [name for name, count in Counter(texts).items() if count > 1]
+        if twice:
+            self.damaged(path, f"it names these classes more than once: {listed(twice)}")
+        return texts
 
     @property
     def archives(self) -> list[str]:

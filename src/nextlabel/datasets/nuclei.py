@@ -13,6 +13,7 @@ import numpy as np
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.split import stratified_test_rows
+from nextlabel.errors import DataError
 
 __all__ = ["CLASSES", "load"]
 
@@ -52,7 +53,7 @@ def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> DenseDa
         split_seed: Another seed draws another test part.
 
     Raises:
-        DataError: The archive is missing, damaged or of another layout.
+        DataError: The archive is missing, damaged or of another layout, or has too few pictures.
     """
     place = Place("nuclei", root_of("nuclei", root), REMEDY)
     path = place.file("nuclei.npz")
@@ -63,6 +64,11 @@ def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> DenseDa
         place.damaged(path, f"its arrays 'images' and 'masks' cannot be read ({error})", error)
     if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.shape[:1] != masks.shape[:1]:
         place.damaged(path, f"its images have shape {pictures.shape} and its masks {masks.shape}")
+    if not 0 < test < len(pictures):
+        raise DataError(
+            f"the data set 'nuclei' needs a test part of 1 to {len(pictures) - 1} of the {len(pictures)} "
+            f"pictures in {path}, but it is to have {test}; set dataset_options.nuclei.test"
+        )
     ids = np.array([f"nuclei-{row:03d}" for row in range(len(pictures))], dtype=object)
     held_out = np.zeros(len(ids), dtype=bool)
     rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), list(ids), test, seed=split_seed)

@@ -90,10 +90,13 @@ def _part(place: Place, part: str) -> Part:
 
 def _classes(place: Place) -> tuple[str, ...]:
     path = place.file("class_names.txt")
-    names = path.read_bytes().decode("latin-1").split()
+    try:
+        names = path.read_bytes().decode().split()
+    except UnicodeDecodeError as error:
+        place.damaged(path, f"it is no text ({error})", error)
     if len(names) != 10:
         place.damaged(path, f"it names {len(names)} classes instead of 10")
-    return tuple(names)
+    return place.check_classes(path, names)
 
 
 def _zoomed(x: Inputs, side: int) -> Inputs:
