@@ -27,6 +27,8 @@ def test_later_sources_win_over_earlier_ones(tmp_path):
         ("seeds=many", "the setting 'seeds' is wrong"),
         ("start=0", "the setting 'start' is wrong"),
         ("start=1.5", "expected a count .* or a share below 1, but got 1.5"),
+        ("start=1.0", "expected a count .* or a share below 1, but got 1.0"),
+        ("batch_size=1.0", "expected a count .* or a share below 1, but got 1.0"),
         ("start=true", "expected a count or a share, but got true"),
         ("strategy=cod,cod", "names must be distinct"),
         ("seeds", "expected key=value"),
@@ -52,6 +54,7 @@ def test_a_list_may_be_given_with_commas_or_as_toml():
 def test_a_count_and_a_share_are_told_apart():
     assert isinstance(load_config(options={"start": 20}).start, int)
     assert load_config(options={"start": 20.0}).start == 20
+    assert load_config(options={"batch_size": 1}).batch_size == 1
     assert load_config(options={"start": 0.2}).start == 0.2
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from nextlabel.errors import MissingExtraError, NextlabelError, UnknownNameError, listed, nearest
 
 
@@ -5,6 +7,11 @@ def test_an_unknown_name_offers_the_nearest_and_lists_the_known_ones():
     error = UnknownNameError("strategy", "margn", ["margin", "cod"])
     assert isinstance(error, NextlabelError)
     assert str(error) == "there is no strategy 'margn'; did you mean 'margin'? Known: 'cod', 'margin'."
+
+
+@pytest.mark.parametrize("name", ["CIFAR10", "Cifar10", "CIFAR-10", "cifar_10"])
+def test_case_hyphens_and_underscores_do_not_hide_the_nearest_name(name):
+    assert nearest(name, ["caltech101", "cifar10", "cifar100", "cifar10_jpeg"]) == "cifar10"
 
 
 def test_a_name_like_no_other_gets_no_guess():

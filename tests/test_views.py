@@ -1,5 +1,7 @@
 """Promises of the views that strategies are shown."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -66,12 +68,16 @@ def test_half_precision_is_widened():
 @pytest.mark.parametrize(
     ("need", "message"),
     [
-        ("values", r"'values' \(regression outputs of the candidates\)"),
-        ("extra:margin", r"'extra:margin' \(an extra field of the candidates\)"),
+        ("values", "'values' (regression outputs of the candidates), but it is missing; pass values"),
+        (
+            "extra:margin",
+            "'extra:margin' (an extra field of the candidates), but it is missing; "
+            "pass extra={'margin': an array with a row for every candidate}",
+        ),
     ],
 )
-def test_missing_fields_are_named_with_their_meaning(need, message):
-    with pytest.raises(DataError, match=f"strategy 'mine' needs {message}, but the view does not hold it"):
+def test_missing_fields_are_named_with_their_meaning_and_how_to_pass_them(need, message):
+    with pytest.raises(DataError, match=re.escape(f"strategy 'mine' needs {message}")):
         checked({need})
 
 
@@ -87,7 +93,7 @@ def test_embeddings_whose_distances_would_overflow_are_named(strategy):
 
 
 def test_missing_labelled_fields_say_how_to_pass_none():
-    with pytest.raises(DataError, match=r"'labelled_embeddings'.*pass an array of 0 rows"):
+    with pytest.raises(DataError, match=r"'labelled_embeddings'.*pass labelled_embeddings, of 0 rows"):
         select("core_set", 1, embeddings=np.ones((3, 2)))
 
 

@@ -238,7 +238,7 @@ class ExperimentConfig(_Strict):
         if isinstance(amount, (int, float)) and not amount > 0:  # of the sub-pool, whose type does not say it
             raise ValueError(f"expected a count or a share above 0, but got {amount}")
         if isinstance(amount, float) and amount >= 1:
-            if not amount.is_integer():
+            if amount == 1 or not amount.is_integer():  # 1.0 may be meant as the whole pool
                 raise ValueError(f"expected a count (an integer) or a share below 1, but got {amount}")
             return int(amount)
         return amount

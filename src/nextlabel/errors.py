@@ -111,13 +111,19 @@ class MissingExtraError(NextlabelError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like ``name``, or None where none is near.
+    """Return the known name most like ``name``, or None where none is near; case and hyphens do not matter.
 
-    >>> nearest("margn", ["cod", "margin", "random"])
-    'margin'
+    >>> nearest("margn", ["cod", "margin", "random"]), nearest("CIFAR-10", ["cifar10", "cifar100"])
+    ('margin', 'cifar10')
     """
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    names = list(known)
+    plain = [_plain(one) for one in names]
+    matches = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
+    return names[plain.index(matches[0])] if matches else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def listed(names: Iterable[str], *, limit: int = 5) -> str:

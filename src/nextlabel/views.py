@@ -168,14 +168,18 @@ def _checked_outputs(outputs: Outputs, names: Iterable[str], items: _Items) -> O
         label = items.prefix + name
         if name not in fields:
             meaning = need_meaning(label) or need_meaning(name)
-            empty = (
-                "; pass an array of 0 rows where nothing is labelled yet"
-                if label in NEEDS and items.prefix
-                else ""
-            )
-            raise DataError(f"{items.part} needs '{label}' ({meaning}), but the view does not hold it{empty}")
+            raise DataError(f"{items.part} needs '{label}' ({meaning}), but it is missing{_remedy(label)}")
         checked[name] = _checked_tensor(name, fields[name], items)
     return Outputs.from_fields(checked)
+
+
+def _remedy(label: str) -> str:
+    """Return how to pass what is missing, as a clause; empty for what no argument is named after."""
+    if label.startswith("extra:"):
+        return f"; pass extra={{'{label.removeprefix('extra:')}': an array with a row for every candidate}}"
+    if label not in NEEDS:
+        return ""
+    return f"; pass {label}" + (", of 0 rows where nothing is labelled yet" if "labelled" in label else "")
 
 
 def _with_needed_snapshots(view: PoolView, needs: frozenset[str], part: str) -> PoolView:

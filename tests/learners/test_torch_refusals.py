@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 from learner_cases import POOL, UNLABELLED, X, Y, fit, learner, small_mlp
@@ -75,6 +77,36 @@ def test_a_model_that_does_not_fit_the_task_is_refused(tmp_path):
         fit(learner(model=lambda: nn.Linear(6, 1)), tmp_path)
     with pytest.raises(ContractError, match="needs a model with 1 output, but it has 3"):
         fit(learner(task="regression", objective="squared_error"), tmp_path)
+
+
+def test_a_model_without_parameters_to_train_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="parameters that may change, but Identity has none; use"):
+        fit(learner(model=nn.Identity), tmp_path)
+    frozen = nn.Linear(6, 3).requires_grad_(False)
+    with pytest.raises(ConfigurationError, match="but Linear has only frozen ones; use another model"):
+        fit(learner(model=frozen), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("need", "remedy"),
+    [
+        ("labelled_probability", "wrap it in nextlabel.learners.vaal.Vaal"),
+        ("task_labelled_probability", "wrap it in nextlabel.learners.ta_vaal.TaVaal"),
+        ("predicted_loss", "train with an objective that gives it, such as 'learning_loss'"),
+        ("mean_entropy", "use nextlabel.learners.dense.DenseLearner"),
+        ("has_previous", "use nextlabel.learners.dense.DenseLearner"),
+        ("mine", "train with an objective that gives it"),
+    ],
+)
+def test_a_field_that_it_does_not_give_comes_with_what_gives_it(tmp_path, need, remedy):
+    made = learner()
+    fit(made, tmp_path)
+    with pytest.raises(ContractError) as caught:
+        made.predict(POOL, needs=frozenset({f"extra:{need}"}), seed=0)
+    assert str(caught.value).endswith(f"not 'extra:{need}'; {remedy}")
+    if remedy.split()[-1].startswith("nextlabel."):
+        module, name = remedy.split()[-1].rsplit(".", 1)
+        assert hasattr(importlib.import_module(module), name)
 
 
 def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path):

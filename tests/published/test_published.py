@@ -107,6 +107,20 @@ def test_an_unknown_exhibit_is_told_the_nearest():
         published("figg7")
 
 
+def test_an_unknown_line_or_part_of_an_exhibit_is_told_the_nearest():
+    with pytest.raises(
+        UnknownNameError, match=r"no published series of fig7 'Ours-Sem'; did you mean 'Ours-S"
+    ):
+        published("fig7", "cifar10", series="Ours-Sem")
+    with pytest.raises(UnknownNameError, match="did you mean 'lambda'"):
+        published("suppfig1", panel="lamda")
+
+
+def test_a_data_set_that_an_exhibit_does_not_show_has_no_numbers_there():
+    assert published("fig8", "cifar10") == published("fig7", "digits") == ()
+    assert published("fig7", "svhn", series="CoreGCN") == ()  # a line of other data sets
+
+
 def test_reading_loads_no_torch():
     code = "import sys; from nextlabel.published.reading import published; published('fig7'); "
     command = [sys.executable, "-c", code + "print('torch' in sys.modules)"]

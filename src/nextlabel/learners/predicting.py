@@ -10,12 +10,21 @@ from torch import Tensor, nn
 from nextlabel.errors import ContractError, listed
 from nextlabel.learners.device import Engine
 from nextlabel.learners.network import ModuleNetwork
+from nextlabel.learners.pixels import PIXEL_FIELDS
 from nextlabel.learners.preparing import Prepare
 from nextlabel.types import Forward, Outputs
 
 __all__ = ["check_needs", "predicted"]
 
 EXTRA = "extra:"
+
+REMEDIES = {
+    "predicted_loss": "train with an objective that gives it, such as 'learning_loss'",
+    "labelled_probability": "wrap it in nextlabel.learners.vaal.Vaal",
+    "task_labelled_probability": "wrap it in nextlabel.learners.ta_vaal.TaVaal",
+    **dict.fromkeys((*PIXEL_FIELDS, "has_previous"), "use nextlabel.learners.dense.DenseLearner"),
+}
+"""What gives an extra field that an objective does not."""
 
 
 def check_needs(
@@ -35,7 +44,8 @@ def check_needs(
     known = {own, "embeddings", *(EXTRA + name for name in extra_fields)}
     for need in sorted(needs - known):
         task = "classification" if own == "log_probs" else "regression"
-        hint = "; train with an objective that gives it" if need.startswith(EXTRA) else ""
+        remedy = REMEDIES.get(need.removeprefix(EXTRA), "train with an objective that gives it")
+        hint = f"; {remedy}" if need.startswith(EXTRA) else ""
         given = listed([own, "embeddings", *sorted(known - {own, "embeddings"})], limit=20)
         raise ContractError(f"a TorchLearner with task='{task}' gives {given}, not '{need}'{hint}")
     if "embeddings" in needs and not network.has_embeddings:

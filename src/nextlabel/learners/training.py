@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nextlabel.errors import ContractError, DataError
+from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.learners.arguments import check_same
 from nextlabel.learners.augment import Augmentation
 from nextlabel.learners.batches import DeviceCache, Order, stream
@@ -160,8 +160,15 @@ class Training:
         self.size = self.recipe.batch_of(len(self.x))
         self.order = Order(len(self.x), self.size, seed=self.seed, purpose="order", whole=True)
         self.total = self.order.per_pass * self.recipe.epochs
-        parameters = [*self.network.parameters(), *self.objective.parameters()]
-        self.optimizer: Optimizer = self.recipe.build_optimizer([p for p in parameters if p.requires_grad])
+        every = [*self.network.parameters(), *self.objective.parameters()]
+        parameters = [parameter for parameter in every if parameter.requires_grad]
+        if not parameters:
+            raise ConfigurationError(
+                "training needs a model with parameters that may change, but "
+                f"{type(self.network.module).__name__} has {'only frozen ones' if every else 'none'}; use "
+                "another model, or set requires_grad"
+            )
+        self.optimizer: Optimizer = self.recipe.build_optimizer(parameters)
         share = self.size / self.recipe.batch_size
         self.base_lrs = [group["lr"] * share for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)

@@ -75,7 +75,8 @@ def published(
         series: Only those of this line.
 
     Raises:
-        UnknownNameError: No number is kept of an exhibit of that name.
+        UnknownNameError: No number is kept of an exhibit of that name, or it has no such part or line on any
+            data set.
 
     >>> [row.y for row in published("table1", "cifar10", series="Base+Semi+Active")]
     [94.5]
@@ -84,11 +85,15 @@ def published(
     if exhibit not in known:
         raise UnknownNameError("published exhibit", exhibit, known)
     wanted = {"dataset": dataset, "panel": panel, "series": series}
+    rows = [row for row in _all() if row.exhibit == exhibit]
+    for key in ("panel", "series"):
+        names = dict.fromkeys(getattr(row, key) for row in rows)
+        if wanted[key] is not None and wanted[key] not in names:
+            raise UnknownNameError(f"published {key} of {exhibit}", str(wanted[key]), names)
     return tuple(
         row
-        for row in _all()
-        if row.exhibit == exhibit
-        and all(value is None or getattr(row, key) == value for key, value in wanted.items())
+        for row in rows
+        if all(value is None or getattr(row, key) == value for key, value in wanted.items())
     )
 
 
