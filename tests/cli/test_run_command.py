@@ -158,6 +158,7 @@ def moments(tmp_path):
     ]
 
 
+@pytest.mark.timeout(300)  # five starts: a machine that does much else takes its time
 def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, moments, nextlabel):
     arguments = [*finished_run.options, "--out", tmp_path / "run", "--jobs", "1"]
     for moment in moments:
