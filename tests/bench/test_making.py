@@ -7,6 +7,7 @@ from nextlabel.bench.making import main_learner, make_learner, needs_of
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
+from nextlabel.learners.ta_vaal import TaVaal
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.learners.vaal import Vaal
 from nextlabel.pool import Pool
@@ -70,6 +71,14 @@ def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
     assert isinstance(learner, Vaal)
     assert isinstance(main_learner(learner), TorchLearner)
     assert objective_of(main_learner(learner)) == ("supervised", {})
+
+
+def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_beside_a_model_that_it_does_not_move(digits):
+    cell = cell_of(strategy=["ta_vaal"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
+    learner = make_learner(cell, digits)
+    assert isinstance(learner, TaVaal)
+    beside = {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0, "rank": "bce"}
+    assert objective_of(main_learner(learner)) == ("learning_loss", beside)
 
 
 def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_path):

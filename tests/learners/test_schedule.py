@@ -68,6 +68,48 @@ def test_optimisers_have_their_usual_learning_rate_unless_told(name, kind, lr):
 
 
 @pytest.mark.parametrize(
+    ("name", "theirs", "set_here"),
+    [
+        (
+            "sgd",
+            torch.optim.SGD,
+            {"momentum": 0.9, "weight_decay": 5e-4, "dampening": 0, "nesterov": False, "maximize": False},
+        ),
+        (
+            "adam",
+            torch.optim.Adam,
+            {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 5e-4, "amsgrad": False, "maximize": False},
+        ),
+        (
+            "adamw",
+            torch.optim.AdamW,
+            {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 5e-4, "amsgrad": False, "maximize": False},
+        ),
+    ],
+)
+def test_an_optimiser_is_torchs_plain_one_but_for_rate_momentum_and_decay(name, theirs, set_here):
+    weights = [nn.Parameter(torch.zeros(2))]
+    groups = Recipe(optimizer=name, lr=0.3).build_optimizer(weights).param_groups
+    assert groups == [{**theirs(weights, lr=0.3).param_groups[0], **set_here, "lr": 0.3}]
+    free = Recipe(optimizer=name, weight_decay=0.0, momentum=0.5).build_optimizer(weights).param_groups[0]
+    assert (free["weight_decay"], free.get("momentum", 0.5)) == (0.0, 0.5)
+
+
+def test_three_steps_of_sgd_are_those_worked_out_from_the_formula():
+    weight = nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
+    optimizer = Recipe(lr=0.1, momentum=0.9, weight_decay=0.05).build_optimizer([weight])
+    slopes = [(0.5, 1.0), (-1.5, 0.25), (2.0, -3.0)]
+    expected, speed = [1.0, -2.0], [0.0, 0.0]
+    for slope in slopes:
+        weight.grad = torch.tensor(slope, dtype=torch.float64)
+        optimizer.step()
+        for axis in range(2):
+            speed[axis] = 0.9 * speed[axis] + slope[axis] + 0.05 * expected[axis]
+            expected[axis] -= 0.1 * speed[axis]
+        assert weight.tolist() == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize(
     ("labelled", "size"),
     [(10_000, 128), (1_536, 128), (1_535, 64), (768, 64), (767, 32), (100, 8), (3, 8)],
 )

@@ -11,8 +11,10 @@ from model_cases import learns_in_one_step, parameters
 from safetensors.torch import save_file
 
 from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
+from nextlabel.learners.network import ModuleNetwork
 from nextlabel.models.catalogue import MODELS
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
+from nextlabel.objectives.tod import Tod
 
 SHAPE = (3, 32, 32)
 
@@ -47,6 +49,17 @@ def test_with_1000_classes_it_has_the_published_parameters():
         (256, 14, 14),
         (512, 7, 7),
     ]
+
+
+def test_for_caltechs_classes_and_with_the_second_head_of_the_code_form_it_has_the_published_parameters():
+    objective = Tod(form="code")
+    with torch.device("meta"):
+        network = ModuleNetwork(ImageNetResNet18((3, 224, 224), 101))
+    network.with_embeddings = True
+    objective.bind(network, network(torch.empty(2, 3, 224, 224, device="meta")))
+    # 11,689,512 with 1,000 classes, of which the head has 513,000; a head of 101 classes has 51,813
+    assert parameters(network) == 11_228_325
+    assert parameters(network) + parameters(objective) == 11_280_138  # the teacher's do not train
 
 
 def test_with_torchvisions_weights_it_gives_torchvisions_outputs():

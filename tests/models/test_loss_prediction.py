@@ -7,9 +7,11 @@ import torch
 from model_cases import parameters
 
 from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.learners.network import ModuleNetwork
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
 from nextlabel.models.loss_prediction import LossPrediction
+from nextlabel.objectives.learning_loss import LearningLoss
 
 
 def maps(*sides, channels=(2, 3), batch=4):
@@ -23,7 +25,17 @@ def maps(*sides, channels=(2, 3), batch=4):
 def test_for_a_resnet_18_it_has_the_published_parameters():
     with torch.device("meta"):
         module = LossPrediction((64, 128, 256, 512))
-    assert parameters(module) == (64 + 128 + 256 + 512) * 128 + 4 * 128 + 4 * 128 + 1
+    assert parameters(module) == (64 + 128 + 256 + 512) * 128 + 4 * 128 + 4 * 128 + 1 == 123_905
+
+
+@pytest.mark.parametrize("network", [CifarResNet18, ImageNetResNet18])
+def test_beside_a_resnet_18_of_width_64_the_objective_has_the_published_module(network):
+    objective = LearningLoss()
+    with torch.device("meta"):
+        model = ModuleNetwork(network((3, 32, 32), 10))
+        model.with_stages = True
+        objective.bind(model, model(torch.empty(2, 3, 32, 32)))
+    assert parameters(objective.predictor) == 123_905
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,20 @@ from nextlabel.models.vae import ConvolutionalVae, Discriminator
 
 
 def test_for_32_pixels_the_vae_has_the_published_parameters():
-    with torch.random.fork_rng():
+    with torch.device("meta"):
         vae, discriminator = ConvolutionalVae((3, 32, 32)), Discriminator()
     convolutions = 16 * (3 * 128 + 2 * (128 * 256 + 256 * 512 + 512 * 1024)) + (128 * 3 + 3)
     norms = 2 * (128 + 256 + 512 + 1024) + 2 * (512 + 256 + 128)
     latent, unfolded = 2 * (1024 * 4 * 32 + 32), 32 * 1024 * 16 + 1024 * 16
-    assert parameters(vae) == convolutions + norms + latent + unfolded
-    assert parameters(discriminator) == 33 * 512 + 513 * 512 + 513
+    assert parameters(vae) == convolutions + norms + latent + unfolded == 22_835_139
+    assert parameters(discriminator) == 33 * 512 + 513 * 512 + 513 == 280_065
+
+
+def test_with_a_predicted_loss_beside_the_latent_point_they_have_ta_vaals_parameters():
+    with torch.device("meta"):
+        vae, discriminator = ConvolutionalVae((3, 32, 32), conditions=1), Discriminator(conditions=1)
+    assert parameters(vae) == 22_835_139 + 1024 * 16  # the decoder's input is 33 wide
+    assert parameters(discriminator) == 280_065 + 512  # and so is the discriminator's
 
 
 @pytest.mark.parametrize(

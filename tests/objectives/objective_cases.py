@@ -35,6 +35,17 @@ class Normed(nn.Module):
         return Forward(self.head(self.norm(x)))
 
 
+class NormedWithin(nn.Module):
+    """Batch normalisation behind a linear layer, so that its statistics depend on the network's weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.head = nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return Forward(self.head(self.norm(self.first(x))))
+
+
 def draw(*shape, seed=1, dtype=torch.float64):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
@@ -67,6 +78,27 @@ def moved(model, by=0.1, seed=9):
     with torch.no_grad():
         for index, weight in enumerate(model.parameters()):
             weight.add_(by * draw(*weight.shape, seed=seed + index, dtype=weight.dtype))
+
+
+def assert_teacher_takes_over_buffers(name, **options):
+    """Train a few steps in which student and teacher normalise otherwise; then compare their statistics."""
+    model = NormedWithin().train()
+    objective = bound(name, model, **options).train()
+
+    def buffers():
+        theirs = dict(objective.teacher.module.named_buffers())
+        return {buffer: (own, theirs[buffer]) for buffer, own in model.named_buffers()}
+
+    for step in range(3):
+        x = 5 + draw(4, 3, seed=step, dtype=torch.float32)
+        objective(model, x, torch.tensor([0, 1, 1, 0]), 2 * x, step=step)
+        moved(model, by=0.5, seed=step)
+        if step > 0:  # the weights were apart before the passes, and so are the statistics
+            assert not torch.equal(*buffers()["norm.running_mean"])
+            assert not torch.equal(*buffers()["norm.running_var"])
+        objective.after_step(model)
+        assert all(torch.equal(own, theirs) for own, theirs in buffers().values())
+    assert buffers()["norm.num_batches_tracked"][1] == 3 + 1  # one joint pass a step, and the example's
 
 
 def copies(model):

@@ -13,6 +13,7 @@ from objective_cases import (
     X,
     Y,
     assert_same_gradients,
+    assert_teacher_takes_over_buffers,
     bound,
     copies,
     cross_entropy,
@@ -93,6 +94,11 @@ def test_without_unlabelled_items_the_labelled_ones_are_kept_consistent():
     parts = objective(model, X, Y, None, step=0).parts
     expected = 2.0 * ((probabilities(model(X).outputs) - then) ** 2).mean()
     torch.testing.assert_close(parts["consistency"], expected)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_the_teacher_takes_over_the_students_buffers_after_every_step(mode):
+    assert_teacher_takes_over_buffers("mean_teacher", ramp_up=0.0, teacher_mode=mode)
 
 
 def test_the_teacher_stays_in_its_mode_and_travels_in_the_state():

@@ -13,6 +13,7 @@ from objective_cases import (
     X,
     Y,
     assert_same_gradients,
+    assert_teacher_takes_over_buffers,
     copies,
     cross_entropy,
     draw,
@@ -133,17 +134,9 @@ def test_over_1200_steps_the_code_forms_decay_rises_to_its_limit_and_stays_there
             torch.testing.assert_close(expected, mean, atol=1e-9, rtol=1e-6)
 
 
-def test_the_teacher_takes_over_the_students_buffers_after_every_step():
-    model = Normed().train()
-    objective = bound(model).train()
-    for seed in range(3):
-        x = 5 + draw(4, 3, seed=seed, dtype=torch.float32)
-        objective(model, x, torch.tensor([0, 1, 1, 0]), 2 * x, step=seed)
-        objective.after_step(model)
-    student, teacher = dict(model.named_buffers()), dict(objective.teacher.module.named_buffers())
-    assert student["norm.num_batches_tracked"] == 3 + 1  # one joint pass a step, and the example's
-    for name, buffer in student.items():
-        assert torch.equal(buffer, teacher[name])
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_the_teacher_takes_over_the_students_buffers_after_every_step(mode):
+    assert_teacher_takes_over_buffers("tod", teacher_mode=mode)
 
 
 def test_student_and_teacher_normalise_with_the_joint_batch():

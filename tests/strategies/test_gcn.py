@@ -43,6 +43,23 @@ def test_core_gcn_covers_the_hidden_features_farthest_first():
     assert CoreGcn(**SHORT).select(view(), 4, rng=rng(1)).tolist() == chosen
 
 
+@pytest.mark.parametrize("strategy", [CoreGcn, UncertainGcn])
+def test_every_option_reaches_the_training_of_the_graph(strategy, monkeypatch):
+    options = {
+        "hidden": 6, "steps": 15, "lr": 0.02, "weight_decay": 0.01, "dropout": 0.1, "unlabelled_weight": 2.0,
+    }  # fmt: skip
+    trainings = []
+
+    def spy(embeddings, labelled, training, *, rng):
+        trainings.append(training)
+        return trained_graph(embeddings, labelled, training, rng=rng)
+
+    monkeypatch.setattr(f"{strategy.__module__}.trained_graph", spy)
+    made = strategy(**options)
+    _ = made.select(view(), 2, rng=rng()) if strategy is CoreGcn else made.score(view(), rng=rng())
+    assert trainings == [GraphTraining(**options)]
+
+
 def test_the_choice_follows_the_seed():
     one, two = (UncertainGcn(**SHORT).score(view(), rng=rng(seed)) for seed in (1, 2))
     assert not torch.equal(one, two)
