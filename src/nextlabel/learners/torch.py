@@ -89,8 +89,8 @@ class TorchLearner:
             they are.
         channels_last: Whether pictures and convolutions' weights lie in memory channel by channel for each
             pixel, which is mostly faster; results differ in their last digits.
-        compile: Whether training steps go through ``torch.compile``, which takes minutes of preparation and is
-            meant for long trainings on a GPU; results differ in their last digits.
+        compile: Whether training steps go through ``torch.compile``, which takes minutes to prepare and
+            is meant for long trainings on a GPU; results differ in their last digits.
         mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
         resolutions: Shares of the pictures' height and width in equal parts of the training, such as (0.5,
             0.75, 1.0): small pictures first make it faster (Tan, Le: EfficientNetV2, ICML 2021). None trains
