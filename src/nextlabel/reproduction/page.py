@@ -92,8 +92,7 @@ def _rows(done: Sequence[Finished]) -> str:
     writer.writerow(("panel", "series", *COLUMNS))
     for arm in done:
         for row in (row for rows in arm.rows_sp for row in rows):
-            values = ("" if value is None else value for value in row.as_dict().values())
-            writer.writerow((arm.arm.panel, arm.arm.label, *values))
+            writer.writerow((arm.arm.panel, arm.arm.label, *row.as_dict().values()))
     return text.getvalue()
 
 
