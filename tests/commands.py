@@ -36,5 +36,7 @@ def _be_the_command(arguments, folder):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts us may be deaf to interrupts
     for number, name in [(1, "output"), (2, "error output")]:
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    fork = multiprocessing.get_context("fork")
+    multiprocessing.get_context = lambda _: fork  # for workers, which otherwise import all of it once more
     sys.argv = ["nextlabel", *arguments]
     entry.main()
