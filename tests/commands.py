@@ -1,4 +1,4 @@
-"""Commands in processes of their own that begin at once: one process has imported for all what is slow."""
+"""Commands and workers in processes of their own that begin at once: one imported for all what is slow."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ SLOW = [
     "nextlabel.bench.cell",
     "nextlabel.report.build",
     "sklearn.datasets",
+    "torch._dynamo",  # for the first step of an optimizer
     "matplotlib.backends.backend_svg",
 ]
+
+
+def quick_context(method=None):
+    """Return the context of the processes that begin at once, whatever the method asked for."""
+    CONTEXT.set_forkserver_preload(SLOW)
+    return CONTEXT
 
 
 @contextmanager
 def started(arguments, folder):
     """Start ``nextlabel`` with the arguments, and give the process; its outputs are files of the folder."""
-    CONTEXT.set_forkserver_preload(SLOW)
-    process = CONTEXT.Process(target=_be_the_command, args=([*map(str, arguments)], folder))
+    process = quick_context().Process(target=_be_the_command, args=([*map(str, arguments)], folder))
     process.start()
     try:
         yield process

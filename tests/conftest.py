@@ -1,16 +1,32 @@
-"""Parts that many tests share: a small learner in closed form, and a pool of three clusters of points."""
+"""Parts that many tests share: a small learner in closed form, and a pool of three clusters of points.
+
+torch is imported where it is used: the process that only hands out the tests begins seconds earlier.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from torch import Tensor
 
-from nextlabel.pool import Pool
-from ridge import RidgeLearner
+from commands import quick_context
+from scheduling import ByFile
 
-torch.set_num_threads(1)  # on such small tensors several threads only wait for each other
+if TYPE_CHECKING:
+    from torch import Tensor
+    from xdist.remote import Producer
+
+    from nextlabel.pool import Pool
+    from ridge import RidgeLearner
+
+os.environ["OMP_NUM_THREADS"] = "1"  # on such small tensors several threads only wait for each other
 
 
 def points_and_labels(count: int = 60, classes: int = 3) -> tuple[Tensor, list[int]]:
+    import torch
+
     rng = torch.Generator().manual_seed(7)
     labels = [row % classes for row in range(count)]
     centres = torch.eye(classes)[torch.tensor(labels)]
@@ -19,11 +35,15 @@ def points_and_labels(count: int = 60, classes: int = 3) -> tuple[Tensor, list[i
 
 @pytest.fixture
 def ridge() -> RidgeLearner:
+    from ridge import RidgeLearner
+
     return RidgeLearner()
 
 
 @pytest.fixture
 def pool() -> Pool:
+    from nextlabel.pool import Pool
+
     points, labels = points_and_labels()
     return Pool(points, ids=[f"item-{row:03d}" for row in range(len(labels))])
 
@@ -32,3 +52,13 @@ def pool() -> Pool:
 def truth() -> dict[str, int]:
     labels = points_and_labels()[1]
     return {f"item-{row:03d}": label for row, label in enumerate(labels)}
+
+
+@pytest.fixture
+def quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the workers of what runs here copies of a process that has imported what is slow."""
+    monkeypatch.setattr(multiprocessing, "get_context", quick_context)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)

@@ -1,15 +1,12 @@
 """Runs of the command line: in this process for commands that only read, as a process where it matters."""
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
-from filelock import FileLock
 
+from commands import started
 from nextlabel.cli import main as entry
 
 TINY = ["--strategy", "cod,random", "--seeds", "1", "--cycles", "3", "--start", "40", "--batch-size", "10",
@@ -33,22 +30,11 @@ def nextlabel(monkeypatch, capsys):
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
-    """Return the folder of a small finished run, made by the command line in a process of its own.
-
-    One process of the tests makes it and the others copy it, for making it takes longer than most tests.
-    """
+    """Return the folder of a small finished run, made by the command line in a process of its own."""
     folder = tmp_path_factory.mktemp("run") / "tiny"
-    shared = folder
-    if session := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
-        shared = tmp_path_factory.getbasetemp().parent / session / "tiny"
-        shared.parent.mkdir(exist_ok=True)
-    told = shared.with_name("output.json")
-    with FileLock(f"{told}.lock"):
-        if not told.exists():
-            command = [sys.executable, "-m", "nextlabel.cli.main", "run", *TINY, "--out", str(shared)]
-            command += ["--jobs", "1", "--json"]
-            told.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
-    if shared != folder:
-        shutil.copytree(shared, folder)
-    output = json.loads(told.read_text().replace(str(shared), str(folder)))
+    command = ["run", *TINY, "--out", folder, "--jobs", "1", "--json"]
+    with started(command, folder.parent) as process:
+        process.join()
+    assert process.exitcode == 0, (folder.parent / "error output").read_text()
+    output = json.loads((folder.parent / "output").read_text())
     return SimpleNamespace(folder=folder, output=output, options=TINY)

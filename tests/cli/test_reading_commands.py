@@ -155,6 +155,7 @@ def test_the_doctor_tells_versions_and_extras_without_a_check(nextlabel):
     assert "device" in nextlabel("doctor", "--no-check").out
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_the_doctors_self_check_passes_here(nextlabel):
     result = nextlabel("doctor", "--json")
     assert result.code == 0

@@ -119,6 +119,7 @@ def test_a_read_only_place_is_refused_before_any_work(nextlabel):
     assert "cannot write the run directory /proc/nextlabel" in result.err
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, nextlabel):
     options = ["--strategy", "random", "--seeds", "1", "--cycles", "2", "--start", "40", "--batch-size", "10",
                "--jobs", "1", "--set", "learner.epochs=2"]  # fmt: skip
@@ -158,6 +159,7 @@ def moments(tmp_path):
     ]
 
 
+@pytest.mark.usefixtures("quick_workers")
 @pytest.mark.timeout(300)  # five starts: a machine that does much else takes its time
 def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, moments, nextlabel):
     arguments = [*finished_run.options, "--out", tmp_path / "run", "--jobs", "1"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from learner_cases import fit, learner, same_bits, small_mlp, state
 
+from commands import quick_context
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.learners import training
 from nextlabel.objectives.supervised import Supervised
@@ -116,40 +113,28 @@ def test_a_checkpoint_of_another_model_is_refused_by_its_tensors(tmp_path):
         fit(learner(model=small_mlp), tmp_path)
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-import torch
-from learner_cases import fit, learner
-from nextlabel.learners import training
+def train_and_wait_at_four(folder, here):
+    def wait_at_four(done, total):
+        if done == 4:
+            here.set()
+            signal.pause()
 
-def wait_at_four(done, total):
-    if done == 4:
-        print("here", flush=True)
-        sys.stdin.read()
-
-torch.set_num_threads(1)
-training.PROGRESS_SECONDS = 0.0
-made = learner(objective="tod", checkpoint_seconds=0)
-made.progress = wait_at_four
-fit(made, Path(sys.argv[1]))
-"""
+    training.PROGRESS_SECONDS = 0.0
+    made = learner(objective="tod", checkpoint_seconds=0)
+    made.progress = wait_at_four
+    fit(made, folder)
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_process_killed_by_the_system_leaves_a_training_that_goes_on(tmp_path):
-    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "killed")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "here"
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    context = quick_context()
+    here = context.Event()
+    process = context.Process(target=train_and_wait_at_four, args=(tmp_path / "killed", here))
+    process.start()
+    assert here.wait(60)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert (tmp_path / "killed" / "checkpoint.safetensors").exists()
     fit(learner(objective="tod"), tmp_path / "killed")
     fit(learner(objective="tod"), tmp_path / "unbroken")
