@@ -1,11 +1,16 @@
 """Worker processes run cells whose data other processes load."""
 
+import multiprocessing
+
 import numpy as np
+import pytest
 from PIL import Image
 
+from commands import quick_context
+from nextlabel.bench import cell
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin
-from nextlabel.bench.workers import Ended, run_cells
+from nextlabel.bench.workers import Ended, _serve, run_cells
 from nextlabel.config import load_config
 
 
@@ -21,7 +26,28 @@ def test_a_cell_can_have_processes_that_load_its_pictures(tmp_path):
         "device": "cpu", "dataset_options": {"image_folder": {"root": str(tmp_path / "pets"), "size": 8}},
         "learner": {"model": "small_cnn", "model_options": {"width": 2}, "epochs": 1, "num_workers": 1},
     }  # fmt: skip
-    (cell,) = make_grid(load_config(options=tree)).cells
-    begin(tmp_path / "cells" / cell.name, cell)
-    ended = [event for event in run_cells([cell], tmp_path / "cells", jobs=1) if isinstance(event, Ended)]
+    (only,) = make_grid(load_config(options=tree)).cells
+    begin(tmp_path / "cells" / only.name, only)
+    ended = [event for event in run_cells([only], tmp_path / "cells", jobs=1) if isinstance(event, Ended)]
     assert [event.error for event in ended] == [None]
+
+
+def _serve_and_tell(connection, start_method):
+    def run_cell(cell, folder, advance):
+        raise RuntimeError(multiprocessing.get_start_method())
+
+    cell.run_cell = run_cell
+    _serve(connection, start_method)
+
+
+@pytest.mark.usefixtures("quick_workers")
+@pytest.mark.parametrize("start_method", [None, "fork", "spawn"])
+def test_processes_of_a_cell_begin_as_those_of_the_parent_do_and_not_as_the_cells_own(start_method):
+    ours, theirs = multiprocessing.Pipe()
+    process = quick_context().Process(target=_serve_and_tell, args=(theirs, start_method))
+    process.start()
+    ours.send((None, None))
+    assert ours.recv().error == f"RuntimeError: {start_method or multiprocessing.get_start_method()}"
+    ours.close()
+    process.kill()
+    process.join()

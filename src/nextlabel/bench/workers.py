@@ -104,7 +104,8 @@ def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Eve
 def _hire() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    elsewhere = multiprocessing.get_start_method(allow_none=True)
+    process = context.Process(target=_serve, args=(theirs, elsewhere), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -122,8 +123,13 @@ def _receive(worker: _Worker) -> Event:
     return event
 
 
-def _serve(connection: Connection) -> None:
-    """Run cells as they come, until the connection closes. This is a worker's whole life."""
+def _serve(connection: Connection, start_method: str | None) -> None:
+    """Run cells as they come, until the connection closes. This is a worker's whole life.
+
+    ``start_method`` is that of the parent, None for the system's own. It is for the processes that load
+    pictures: begun as this one was, each would import torch first, at every pass anew.
+    """
+    multiprocessing.set_start_method(start_method, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     end_with_parent()
     multiprocessing.current_process().daemon = False  # or it could have no processes that load pictures
