@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nextlabel.bench.checking import check_items
+from nextlabel.bench.checking import check_items, check_items_of
+from nextlabel.bench.grid import make_grid
+from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import DataError
 
@@ -41,3 +43,34 @@ def test_arrays_were_checked_when_they_were_loaded():
     told = []
     check_items(DATASETS.create("digits"), lambda *work: told.append(work))
     assert not told
+
+
+def read_for(strategy, pets, folder):
+    """Check for a cell of a grid, and return how many items were read."""
+    options = {"root": str(pets), "size": 4, "test_share": 0.5}
+    tree = {"dataset": ["image_folder"], "strategy": ["random", "cod"], "seeds": 1, "cycles": 2, "start": 2,
+            "dataset_options": {"image_folder": options}}  # fmt: skip
+    cell = next(one for one in make_grid(load_config(options=tree)).cells if one.strategy == strategy)
+    (folder / cell.name).mkdir(parents=True, exist_ok=True)
+    told = []
+    data = DATASETS.create("image_folder", **options)
+    check_items_of(cell, data, folder / cell.name, lambda *work: told.append(work))
+    return len(told)
+
+
+def test_the_pictures_of_a_grid_are_read_once_and_others_anew(pets, tmp_path_factory):
+    cells = tmp_path_factory.mktemp("cells")
+    assert [read_for(strategy, pets, cells) for strategy in ("random", "cod", "random")] == [8, 0, 0]
+    (pets / "dog" / "0.png").rename(pets / "dog" / "new.png")
+    assert read_for("cod", pets, cells) == 8
+
+
+def test_after_a_picture_that_cannot_be_read_all_are_read_again(pets, tmp_path_factory):
+    cells = tmp_path_factory.mktemp("cells")
+    whole = (pets / "dog" / "3.png").read_bytes()
+    (pets / "dog" / "3.png").write_bytes(whole[:-60])
+    for strategy in ("random", "cod"):
+        with pytest.raises(DataError, match="cannot be decoded"):
+            read_for(strategy, pets, cells)
+    (pets / "dog" / "3.png").write_bytes(whole)
+    assert read_for("random", pets, cells) == 8

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
-from nextlabel.bench.checking import check_items
+from nextlabel.bench.checking import check_items_of
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.dense import run_dense_cell
 from nextlabel.bench.grid import Cell
@@ -51,15 +51,14 @@ def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], N
         advance: Called as work advances, with the cycle, the phase, the work done and the whole.
 
     Raises:
-        DataError: A picture of pool or test part is damaged; all are read once before a campaign begins.
+        DataError: A picture of pool or test part is damaged; all are read before the first campaign.
     """
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
     if isinstance(data, DenseData):
         run_dense_cell(cell, data, folder, advance)
         return
-    if not (folder / "campaign.db").exists():
-        check_items(data, lambda done, total: advance(1, "check", done, total))
+    check_items_of(cell, data, folder, lambda done, total: advance(1, "check", done, total))
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))

@@ -1,29 +1,54 @@
-"""Every streamed picture and mask read once before a campaign, so that a bad one is not met after hours.
+"""Every streamed picture and mask read once before the campaigns, so that a bad one is not met after hours.
 
-Arrays were checked when they were loaded. Knows nothing of cells or learners.
+Arrays were checked when they were loaded. Knows nothing of learners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nextlabel.bench.grid import Cell
+from nextlabel.config import fingerprint
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.types import ItemId
 
-__all__ = ["check_items"]
+__all__ = ["check_items", "check_items_of"]
+
+Advance = Callable[[int, int], None]
 
 Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: whatever that part is read by
 """How one thing is read, and what to read."""
 
 
-def check_items(data: LabelledData | DenseData, advance: Callable[[int, int], None]) -> None:
-    """Read every picture and mask of pool and test part that is not in memory.
+def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, advance: Advance) -> None:
+    """Read every picture and mask of a cell, unless it or a cell beside it has done so before.
+
+    Args:
+        cell: The cell.
+        data: Its data set.
+        folder: Of the cell; word that all could be read is left in the folder above, for the other cells.
+        advance: As for `check_items`.
+
+    Raises:
+        DataError: As by `check_items`.
+    """
+    items = {"dataset": cell.dataset, "options": cell.dataset_options, "ids": data.ids, "test": data.test_ids}
+    all_read = folder.parent / f"items-read-{fingerprint(items)}"
+    if (folder / "campaign.db").exists() or all_read.exists():
+        return
+    if check_items(data, advance):
+        all_read.touch()
+
+
+def check_items(data: LabelledData | DenseData, advance: Advance) -> int:
+    """Read every picture and mask of pool and test part that is not in memory, and return how many.
 
     Args:
         data: The data set.
@@ -44,6 +69,7 @@ def check_items(data: LabelledData | DenseData, advance: Callable[[int, int], No
     for done, (read, key) in enumerate(everything, 1):
         read(key)
         advance(done, total)
+    return total
 
 
 def _masks(stored: object, masks: Mapping[ItemId, object], ids: Sequence[ItemId]) -> list[Reader]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from nextlabel.bench.audit import loss_estimate
-from nextlabel.bench.checking import check_items
+from nextlabel.bench.checking import check_items_of
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.making import for_device, make_campaign, needs_of
@@ -58,12 +58,11 @@ def run_dense_cell(
         advance: Called as work advances, with the cycle, the phase, the work done and the whole.
 
     Raises:
-        DataError: A picture or mask of pool or test part cannot be used; all are read once before a campaign
-            begins.
+        DataError: A picture or mask of pool or test part cannot be used; all are read before the first
+            campaign.
     """
     torch.set_num_threads(cell.threads)
-    if not (folder / "campaign.db").exists():
-        check_items(data, lambda done, total: advance(1, "check", done, total))
+    check_items_of(cell, data, folder, lambda done, total: advance(1, "check", done, total))
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     campaign.run(trial.answers, until=Budget(cycles=cell.cycles))

@@ -35,7 +35,8 @@ def _show_run(run: Path, *, as_json: bool) -> None:
     config = load_config(run / "experiment.toml")
     arms = len(config.strategy) + len(config.full_training)
     total = len(config.dataset) * arms * len(config.objective) * config.seeds
-    states = {folder.name: cell_state(folder) for folder in sorted((run / "cells").glob("*"))}
+    cells = sorted(path.parent for path in (run / "cells").glob("*/cell.toml"))
+    states = {folder.name: cell_state(folder) for folder in cells}
     counts = {
         word: sum(state == word for state in states.values()) for word in ("finished", "failed", "begun")
     }
