@@ -1,5 +1,6 @@
 import json
 import platform
+import shutil
 import subprocess
 import sys
 
@@ -48,6 +49,13 @@ def test_status_counts_the_cells_of_a_run(nextlabel, finished_run):
     assert nextlabel("status", finished_run.folder).out.strip().endswith("2 of 2 cells finished")
     status = nextlabel("status", finished_run.folder, "--json").json()
     assert (status["finished"], status["failed"], status["begun"], status["waiting"]) == (2, 0, 0, 0)
+
+
+def test_status_counts_no_other_file_as_a_cell(nextlabel, finished_run, tmp_path):
+    shutil.copytree(finished_run.folder, tmp_path / "run")
+    (tmp_path / "run" / "cells" / "items-read-0123abcd").touch()
+    assert nextlabel("status", tmp_path / "run").out.strip().endswith("2 of 2 cells finished")
+    assert len(nextlabel("status", tmp_path / "run", "--json").json()["cells"]) == 2
 
 
 def test_status_of_a_campaign_that_waits_for_labels_exits_with_3(nextlabel, tmp_path, pool, truth):
@@ -122,6 +130,9 @@ def test_a_folder_of_exhibits_is_named_as_such_with_its_pages(nextlabel, tmp_pat
     assert result.code == 1
     assert f"the page of each is in its sub-folder ('{page}')" in result.err
     assert result.err.endswith("run its nextlabel reproduce command again\n")
+    result = nextlabel(command, page.parent)
+    assert result.code == 1
+    assert f"{page.parent} is an exhibit, and its page is {page}; to go on with it" in result.err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ __all__ = ["refuse_exhibits"]
 
 
 def refuse_exhibits(folder: Path) -> None:
-    """Refuse a folder in which ``nextlabel reproduce`` keeps exhibits and their cells, which is no run.
+    """Refuse a folder in which ``nextlabel reproduce`` keeps exhibits and their cells, or one of these.
 
     Raises:
         DataError: It is such a folder; the message names the pages in it.
@@ -19,6 +19,11 @@ def refuse_exhibits(folder: Path) -> None:
 
     if (folder / "experiment.toml").exists():
         return
+    if page := next((page for page in sorted(folder.glob("*.md")) if page.stem in EXHIBITS), None):
+        raise DataError(
+            f"expected a run directory, but {folder} is an exhibit, and its page is {page}; to go on with "
+            "it, run its nextlabel reproduce command again"
+        )
     pages = sorted(str(page) for page in folder.glob("*/*.md") if page.stem in EXHIBITS)
     if pages or (folder / "cells").is_dir():
         there = f"the page of each is in its sub-folder ({listed(pages)})" if pages else "it has no page yet"
