@@ -220,6 +220,10 @@ def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
         DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"])
     with pytest.raises(ConfigurationError, match=r"share of the pictures in \(0, 1\), but is 2"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=2)
+    with pytest.raises(
+        DataError, match=r"'mask_folder' has 10 pictures in .*, of which 10 would be its test"
+    ):
+        DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.99)
 
 
 @pytest.mark.parametrize("classes", ["abc", 3, [1, 2, 3]])

@@ -137,6 +137,12 @@ def test_sizes_and_shares_that_cannot_be_are_refused(options: dict[str, object],
         DATASETS.create("image_folder", root="nowhere", **options)
 
 
+def test_a_test_part_that_leaves_no_picture_is_refused(tmp_path: Path) -> None:
+    write_pets(tmp_path, count=1)
+    with pytest.raises(DataError, match="'image_folder' has 2 pictures, of which 2 would be its test part"):
+        DATASETS.create("image_folder", root=tmp_path, test_share=0.9)
+
+
 def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere, but it is not there; put the pictures of every class"):
         DATASETS.create("image_folder", root=tmp_path / "nowhere")

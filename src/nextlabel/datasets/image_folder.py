@@ -130,5 +130,10 @@ def _test_part(
 
 
 def _drawn(whole: Part, share: float, seed: int) -> np.ndarray:
-    size = max(1, round(share * len(whole.ids)))
+    size, items = max(1, round(share * len(whole.ids))), len(whole.ids)
+    if size >= items:
+        raise DataError(
+            f"the data set '{NAME}' has {items} pictures, of which {size} would be its test part; add "
+            "pictures or set a smaller test_share"
+        )
     return stratified_test_rows(whole.y, whole.ids, size, seed=seed)

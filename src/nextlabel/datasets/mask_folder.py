@@ -68,6 +68,11 @@ def load(
     size = common_size(pictures, masks)
     ids = [path.stem for path in pictures]
     count = max(1, round(test * len(ids)))
+    if count >= len(ids):
+        raise DataError(
+            f"the data set 'mask_folder' has {len(ids)} pictures in {folder}, of which {count} would be its "
+            "test part; add pictures or set a smaller test"
+        )
     rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), ids, count, seed=split_seed)
     held_out = set(rows.tolist())
     pool = [row for row in range(len(ids)) if row not in held_out]
