@@ -2,7 +2,8 @@ import os
 import subprocess
 import sys
 
-from nextlabel.bench.experiment import default_jobs
+from nextlabel.bench import experiment
+from nextlabel.bench.experiment import Experiment, default_jobs
 from nextlabel.config import ExperimentConfig
 
 
@@ -18,3 +19,14 @@ def test_as_many_cells_run_at_once_as_this_process_has_cores(monkeypatch):
 def test_reading_an_experiment_and_its_cells_loads_no_torch():
     code = "import sys, nextlabel.bench.experiment, nextlabel.bench.outcome; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_has_all_items_read_again_for_files_may_have_changed(tmp_path, monkeypatch):
+    run = Experiment.open(ExperimentConfig(seeds=1), tmp_path / "run")
+    cells = tmp_path / "run" / "cells"
+    (cells / "digits-cod").mkdir(parents=True)
+    (cells / "items-read-0123abcd").touch()
+    left = []
+    monkeypatch.setattr(experiment, "run_cells", lambda *_, **__: left.extend(cells.iterdir()) or iter(()))
+    list(run.run(jobs=1))
+    assert [path.name for path in left] == ["digits-cod"]

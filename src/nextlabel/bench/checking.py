@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nextlabel.bench.grid import Cell
+from nextlabel.bench.outcome import ITEMS_READ
 from nextlabel.config import fingerprint
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
@@ -28,7 +29,7 @@ Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: whatever that par
 
 
 def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, advance: Advance) -> None:
-    """Read every picture and mask of a cell, unless it or a cell beside it has done so before.
+    """Read every picture and mask of a cell, unless it has begun or a cell beside it has done so in this run.
 
     Args:
         cell: The cell.
@@ -40,10 +41,11 @@ def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, adv
         DataError: As by `check_items`.
     """
     items = {"dataset": cell.dataset, "options": cell.dataset_options, "ids": data.ids, "test": data.test_ids}
-    all_read = folder.parent / f"items-read-{fingerprint(items)}"
+    all_read = folder.parent / f"{ITEMS_READ}{fingerprint(items)}"
     if (folder / "campaign.db").exists() or all_read.exists():
         return
     if check_items(data, advance):
+        folder.parent.mkdir(parents=True, exist_ok=True)
         all_read.touch()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.grid import Cell, Grid, make_grid
-from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
+from nextlabel.bench.outcome import begin, fail, forget_items_read, is_finished, rows_of
 from nextlabel.bench.workers import Ended, Event, Started, run_cells
 from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
 from nextlabel.errors import ConfigurationError, DataError
@@ -112,6 +112,7 @@ class Experiment:
             BusyError: Another process runs this experiment.
         """
         with alone(self.folder / "run.lock", f"running the experiment in {self.folder}"):
+            forget_items_read(self.folder / "cells")
             for event in run_cells(self.unfinished, self.folder / "cells", jobs=jobs):
                 folder = self.folder / "cells" / event.cell.name
                 if isinstance(event, Started):
