@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commands import quick_context
-from scheduling import ByFile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from nextlabel.pool import Pool
     from ridge import RidgeLearner
+    from scheduling import ByFile
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on such small tensors several threads only wait for each other
 
@@ -60,5 +60,8 @@ def quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiprocessing, "get_context", quick_context)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    return ByFile(config, log)
+@pytest.hookimpl(optionalhook=True)  # where there is no xdist, there is no such hook
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    from scheduling import ByFile
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
