@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from nextlabel.database import EVENTS, ITEMS, path_of
-from nextlabel.errors import BusyError, ConfigurationError, LedgerError, SchemaError
+from nextlabel.errors import BusyError, ConfigurationError, DamagedLedgerError, LedgerError, SchemaError
 from nextlabel.ledger import Ledger
 
 IDS = [f"i{number}" for number in range(2000)]
@@ -76,8 +76,9 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
     path.write_text("What I did last summer. " * 100)
     before = path.read_bytes()
     for read_only in (False, True):
-        with pytest.raises(LedgerError, match="it is not a database; give the ledger a file of its own"):
+        with pytest.raises(DamagedLedgerError, match="it is damaged, or no ledger; restore it") as refused:
             Ledger(path, read_only=read_only)
+        assert "safe" not in str(refused.value)
     assert path.read_bytes() == before
 
 

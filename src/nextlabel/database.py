@@ -33,7 +33,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
-from nextlabel.errors import BusyError, ConfigurationError, LedgerError, SchemaError, listed
+from nextlabel.errors import (
+    BusyError,
+    ConfigurationError,
+    DamagedLedgerError,
+    LedgerError,
+    SchemaError,
+    listed,
+)
 
 __all__ = [
     "EVENTS",
@@ -259,8 +266,12 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[LedgerError], str], ...] = (
         "its file or disk is read-only; make it writable or work on a copy (it can still be read)",
     ),
     (("disk is full", "no space"), LedgerError, "the disk is full; free some space and do it again"),
-    (("not a database",), LedgerError, "it is not a database; give the ledger a file of its own"),
-    (("malformed",), LedgerError, "the file is damaged; restore it from a copy"),
+    (
+        ("not a database",),
+        DamagedLedgerError,
+        "it is damaged, or no ledger; restore it from a copy, or give the ledger a file of its own",
+    ),
+    (("malformed",), DamagedLedgerError, "the file is damaged; restore it from a copy"),
     (("unable to open",), LedgerError, "it cannot be opened; check that its folder may be read and written"),
 )
 
@@ -271,6 +282,7 @@ def explained(name: str) -> Iterator[None]:
 
     Raises:
         BusyError: Another process held the ledger for too long.
+        DamagedLedgerError: Its file is damaged, or is something else.
         LedgerError: The ledger could not be read or written; what was written before is safe.
     """
     try:
@@ -281,9 +293,10 @@ def explained(name: str) -> Iterator[None]:
         kind, meaning = (found[1], found[2]) if found else (LedgerError, "see the database's own words")
         if isinstance(error, IntegrityError):
             meaning = "another writer was faster; look at the state and do it again"
+        safe = "" if kind is DamagedLedgerError else " and all earlier events are safe"
         raise kind(
-            f"the ledger {name} could not be read or written ({reason}), so nothing new was recorded and all "
-            f"earlier events are safe: {meaning}"
+            f"the ledger {name} could not be read or written ({reason}), so nothing new was recorded{safe}: "
+            f"{meaning}"
         ) from error
 
 

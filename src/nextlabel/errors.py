@@ -11,6 +11,7 @@
     ├── ContractError           a plugged-in part (strategy, learner, oracle) broke its contract
     ├── LedgerError             the ledger cannot be read or written
     │   ├── SchemaError         the ledger was written by a newer nextlabel
+    │   ├── DamagedLedgerError  the ledger's file is damaged, or is something else
     │   └── BusyError           another process holds the run or the ledger
     └── MissingExtraError       an optional package is not installed; names the extra
 
@@ -27,6 +28,7 @@ __all__ = [
     "BusyError",
     "ConfigurationError",
     "ContractError",
+    "DamagedLedgerError",
     "DataError",
     "LabelsError",
     "LedgerError",
@@ -87,6 +89,10 @@ class LedgerError(NextlabelError):
 
 class SchemaError(LedgerError):
     """The ledger was written by a newer nextlabel."""
+
+
+class DamagedLedgerError(LedgerError):
+    """The ledger's file is damaged, or is something else."""
 
 
 class BusyError(LedgerError):

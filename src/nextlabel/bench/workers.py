@@ -18,13 +18,17 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from nextlabel.bench.grid import Cell
-from nextlabel.errors import NextlabelError
+from nextlabel.errors import DamagedLedgerError, NextlabelError
 from nextlabel.processes import end_with_parent
 
 __all__ = ["Advanced", "Ended", "Started", "run_cells"]
 
 REPORT_SECONDS = 0.1
 """The least time between two messages of one worker about its progress."""
+
+
+LOOK_SECONDS = 2.0
+"""How long a worker's end may go unnoticed where a process that it began lives on, and so keeps its pipe."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,9 @@ def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Eve
                 worker.cell = waiting.pop()
                 worker.connection.send((worker.cell, folder / worker.cell.name))
                 yield Started(worker.cell)
-            ready = wait([worker.connection for worker in workers if worker.cell])
-            for worker in [w for w in workers if w.connection in ready]:
+            busy = [worker for worker in workers if worker.cell]
+            ready = wait([worker.connection for worker in busy], timeout=LOOK_SECONDS)
+            for worker in [w for w in busy if w.connection in ready or not w.process.is_alive()]:
                 event = _receive(worker)
                 if isinstance(event, Ended):
                     worker.cell = None
@@ -114,6 +119,8 @@ def _hire() -> _Worker:
 def _receive(worker: _Worker) -> Event:
     assert worker.cell is not None
     try:
+        if not worker.connection.poll():  # the process has ended, but one that loads pictures holds the pipe
+            raise EOFError
         event: Event = worker.connection.recv()
     except (EOFError, ConnectionResetError):
         worker.process.join()
@@ -153,6 +160,8 @@ def _attempt(run_cell: Callable[..., None], cell: Cell, folder: Path, connection
 
     try:
         run_cell(cell, folder, advance)
+    except DamagedLedgerError as error:
+        return Ended(cell, f"{error}; or delete {folder}, and it begins anew", traceback.format_exc())
     except NextlabelError as error:
         return Ended(cell, str(error), traceback.format_exc())
     except Exception as error:  # the edge: whatever a cell raises must not stop the others
