@@ -118,6 +118,15 @@ def test_status_of_anything_else_is_refused(nextlabel, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["status", "report"])
+def test_a_run_without_its_configuration_is_not_taken_for_exhibits(nextlabel, tmp_path, command):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "results.csv").touch()
+    result = nextlabel(command, tmp_path)
+    assert result.code == 1
+    assert f"{tmp_path} has lost its experiment.toml; put that back" in result.err
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
 def test_a_folder_of_exhibits_is_named_as_such_with_its_pages(nextlabel, tmp_path, command):
     (tmp_path / "cells").mkdir()
     result = nextlabel(command, tmp_path)

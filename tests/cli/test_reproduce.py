@@ -33,6 +33,36 @@ def no_workers(monkeypatch):
     torch.set_num_threads(threads)
 
 
+def test_a_run_directory_is_no_place_for_exhibits(nextlabel, tmp_path):
+    (tmp_path / "experiment.toml").touch()
+    result = nextlabel("reproduce", "fig2", "--out", tmp_path)
+    assert result.code == 1
+    assert f"{tmp_path} is the directory of a run; choose another --out" in " ".join(result.err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "instead"),
+    [
+        ("dataset=animals", "--config names the data set"),
+        ("recipe=code", "--recipe names the recipe"),
+        ("strategy=random", "--sampling or the exhibit says which"),
+        ("objective=tod", "--auxiliary or the exhibit says which"),
+        ("full_training=['once']", "nextlabel run takes it"),
+        ("seeds=2", "--trials is their number"),
+        ("cycles = 2", "--cycles is their number"),
+    ],
+)
+@pytest.mark.parametrize("exhibit", [["fig3"], []])
+def test_a_setting_that_a_word_decides_is_refused(nextlabel, tmp_path, setting, instead, exhibit):
+    result = nextlabel(
+        "reproduce", *exhibit, "--config", "digits", "--set", setting, "--out", tmp_path / "new"
+    )
+    assert result.code == 1
+    assert f"is not for --set in a reproduction: {instead}" in " ".join(result.err.split())
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.usefixtures("no_workers")
 def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_them(nextlabel, tmp_path):
     typed = ("reproduce", "fig7", "--config", "digits", "--trials", "2", *TINY, "--out", tmp_path)

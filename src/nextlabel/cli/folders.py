@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nextlabel.errors import DataError, listed
+from nextlabel.errors import ConfigurationError, DataError, listed
 
-__all__ = ["refuse_exhibits"]
+__all__ = ["refuse_exhibits", "refuse_run"]
 
 
 def refuse_exhibits(folder: Path) -> None:
@@ -24,10 +24,27 @@ def refuse_exhibits(folder: Path) -> None:
             f"expected a run directory, but {folder} is an exhibit, and its page is {page}; to go on with "
             "it, run its nextlabel reproduce command again"
         )
+    if any(folder.glob("results.csv")) or any(folder.glob("report.*")):
+        raise DataError(
+            f"expected a run directory, but {folder} has lost its experiment.toml; put that back, or run "
+            "again with another --out"
+        )
     pages = sorted(str(page) for page in folder.glob("*/*.md") if page.stem in EXHIBITS)
     if pages or (folder / "cells").is_dir():
         there = f"the page of each is in its sub-folder ({listed(pages)})" if pages else "it has no page yet"
         raise DataError(
             f"expected a run directory, but {folder} is a folder of exhibits, and {there}; to go on with "
             "one, run its nextlabel reproduce command again"
+        )
+
+
+def refuse_run(folder: Path) -> None:
+    """Refuse a run directory as the folder of exhibits: the cells of both would be taken for the run's.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    if (folder / "experiment.toml").exists():
+        raise ConfigurationError(
+            f"expected a folder for exhibits, but {folder} is the directory of a run; choose another --out"
         )

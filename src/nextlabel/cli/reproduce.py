@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from nextlabel.cli.folders import refuse_run
 from nextlabel.cli.output import FAILED, JsonOption, print_error, print_json
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
                 "--series chooses lines of an exhibit, but none is named; name one, or leave --series out"
             )
         words = sampling or "TOD", auxiliary or "TOD"
-        _experiment(config or "cifar10", recipe or "code", words, typed, out=out, jobs=jobs, as_json=as_json)
+        dataset = "cifar10" if config is None else config
+        _experiment(dataset, recipe or "code", words, typed, out=out, jobs=jobs, as_json=as_json)
         return
     if sampling or auxiliary:
         raise ConfigurationError(
@@ -172,8 +174,9 @@ def _exhibit(
     )
 
     one = exhibit(name)
-    base = base_settings(dataset or one.dataset, recipe, **typed)
+    base = base_settings(one.dataset if dataset is None else dataset, recipe, **typed)
     place = out or Path("runs") / "reproduction"
+    refuse_run(place)
     advance = None if as_json else _told
     counted = counted_items(recipe, base.dataset[0])
     arms = _chosen(one.arms(Request(base, place)), series)

@@ -33,6 +33,18 @@ ALL_PICTURES = {("code", "caltech101"): 8677}
 pictures of Caltech-101, the test part among them (config/caltech101.py), which is 11.2 % of its pool."""
 
 
+SAID_ELSEWHERE: Mapping[str, str] = {
+    "dataset": "--config names the data set",
+    "recipe": "--recipe names the recipe",
+    "strategy": "--sampling or the exhibit says which; choose lines of an exhibit with --series",
+    "objective": "--auxiliary or the exhibit says which; choose lines of an exhibit with --series",
+    "full_training": "nextlabel run takes it",
+    "seeds": "--trials is their number",
+    "cycles": "--cycles is their number",
+}
+"""Settings that a word of the command decides, and which."""
+
+
 def base_settings(
     dataset: str,
     recipe: str,
@@ -55,8 +67,14 @@ def base_settings(
         settings: Texts ``key=value``.
 
     Raises:
-        ConfigurationError: There is no such recipe, or a setting cannot be used.
+        ConfigurationError: There is no such recipe, or a setting cannot be used, or a word decides it.
     """
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        if key in SAID_ELSEWHERE:
+            raise ConfigurationError(
+                f"the setting '{key}' is not for --set in a reproduction: {SAID_ELSEWHERE[key]}"
+            )
     name = dataset.lower().replace("-", "")
     tree: dict[str, Any] = {**load_recipe(recipe, name), "dataset": [name]}  # Any: TOML
     tree |= {k: v for k, v in (("seeds", trials), ("cycles", cycles), ("device", device)) if v is not None}
