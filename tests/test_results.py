@@ -37,6 +37,23 @@ def test_a_missing_column_and_a_wrong_value_are_named(tmp_path):
         read_csv(path)
 
 
+@pytest.mark.parametrize("text", ["", "a,b\n"])
+def test_a_file_of_other_columns_is_not_taken_for_one_without_rows(tmp_path, text):
+    path = tmp_path / "results.csv"
+    path.write_text(text)
+    with pytest.raises(
+        DataError, match=r"expected the column 'dataset' .* command, given again, writes it anew"
+    ):
+        read_csv(path)
+
+
+def test_a_row_that_is_cut_short_is_said_to_be(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text(to_csv([ROW])[:-70])
+    with pytest.raises(DataError, match=r"a row of .* ends before its column '"):
+        read_csv(path)
+
+
 def test_a_file_from_before_there_were_other_metrics_holds_accuracies(tmp_path):
     path = tmp_path / "results.csv"
     table = list(csv.DictReader(io.StringIO(to_csv([ROW]))))

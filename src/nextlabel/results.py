@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from nextlabel.errors import DataError
+from nextlabel.errors import DataError, listed
 
 __all__ = ["COLUMNS", "FULL_TRAINING", "METRIC", "Row", "read_csv", "to_csv"]
 
@@ -92,6 +92,9 @@ def to_csv(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
+ANEW = "a run's nextlabel run command, given again, writes it anew"
+
+
 def read_csv(path: Path) -> list[Row]:
     """Read the rows that :func:`to_csv` wrote.
 
@@ -100,7 +103,12 @@ def read_csv(path: Path) -> list[Row]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [_row(record, path) for record in csv.DictReader(file)]
+            reader = csv.DictReader(file)
+            there = reader.fieldnames or ()
+            if absent := [column.name for column in fields(Row) if column.name not in {*there, "metric"}]:
+                has = listed(there, limit=30) or "none"
+                raise DataError(f"expected the column '{absent[0]}' in {path}, but it has {has}; {ANEW}")
+            return [_row(record, path) for record in reader]
     except FileNotFoundError as error:
         raise DataError(f"there are no results at {path}; run the experiment first") from error
 
@@ -110,12 +118,12 @@ def _row(record: Mapping[str, str], path: Path) -> Row:
     for column in fields(Row):
         text = record.get(column.name, METRIC if column.name == "metric" else None)  # older files have none
         if text is None:
-            raise DataError(f"expected the column '{column.name}' in {path}, but it has {sorted(record)}")
+            raise DataError(f"a row of {path} ends before its column '{column.name}'; {ANEW}")
         try:
             values[column.name] = _value(text, str(column.type))
         except ValueError as error:
             raise DataError(
-                f"expected {column.type} in column '{column.name}' of {path}, but got '{text}'"
+                f"expected {column.type} in column '{column.name}' of {path}, but got '{text}'; {ANEW}"
             ) from error
     return Row(**values)  # type: ignore[arg-type]  # each value was converted by its column's type
 

@@ -174,6 +174,9 @@ def test_a_folder_pairs_pictures_and_masks_by_their_stem(folder: Path) -> None:
     data = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
     assert isinstance(data, DenseData)
     assert (len(data), len(data.test_ids)) == (7, 3)
+    (folder / "images" / "._scene1.jpg").touch()  # as one operating system leaves beside a picture
+    hidden = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
+    assert hidden.ids == data.ids
     item = data.ids[2]
     stored = np.asarray(Image.open(folder / "masks" / f"{item}.png"))
     assert (data.masks_by_id[item] == stored).all()

@@ -146,6 +146,9 @@ def test_a_test_part_that_leaves_no_picture_is_refused(tmp_path: Path) -> None:
 def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere, but it is not there; put the pictures of every class"):
         DATASETS.create("image_folder", root=tmp_path / "nowhere")
+    (tmp_path / "packed.zip").touch()
+    with pytest.raises(DataError, match=r"packed.zip, but it is a file; put the pictures of every class"):
+        DATASETS.create("image_folder", root=tmp_path / "packed.zip")
     write_picture(tmp_path / "cat" / "1.png", 1)
     with pytest.raises(DataError, match=r"needs at least 2 classes, but .* has 1 sub-folders"):
         DATASETS.create("image_folder", root=tmp_path)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.errors import DataError
 from nextlabel.report.reading import read_run
 
 
@@ -56,7 +56,7 @@ def test_a_run_without_results_asks_to_run_the_experiment(run):
 
 def test_a_run_without_its_configuration_is_refused(run):
     (run / "experiment.toml").unlink()
-    with pytest.raises(ConfigurationError, match=r"experiment\.toml"):
+    with pytest.raises(DataError, match=r"has no experiment\.toml; name the folder that nextlabel run made"):
         read_run(run)
 
 
@@ -68,7 +68,17 @@ def test_a_cell_that_does_not_say_what_it_is_is_refused(run):
 
 def test_a_file_that_is_not_json_is_named(run):
     (cell_of(run) / "queries.json").write_text("[{")
-    with pytest.raises(DataError, match=r"expected JSON in .*queries\.json"):
+    with pytest.raises(
+        DataError, match=r"expected JSON in .*queries\.json.*; delete .*finished and run the same"
+    ):
+        read_run(run)
+
+
+def test_a_damaged_description_of_a_cell_comes_with_the_way_out(run):
+    (cell_of(run) / "cell.toml").write_text("dataset = ")
+    with pytest.raises(
+        DataError, match=r"expected TOML in .*cell\.toml.*; delete .*finished and run the same"
+    ):
         read_run(run)
 
 

@@ -101,8 +101,9 @@ class Place:
                 f"the data set '{self.name}' needs {path}, but there is only the packed "
                 f"{listed(self.archives)}; unpack it in its folder, with tar -xf or unzip"
             )
+        came = "not there" if not path.exists() else "a folder" if path.is_dir() else "a file"
         raise DataError(
-            f"the data set '{self.name}' needs {path}, but it is not there; {self.remedy}, or say with the "
+            f"the data set '{self.name}' needs {path}, but it is {came}; {self.remedy}, or say with the "
             f"option root or the environment variable {ENVIRONMENT} where its files are"
         )
 

@@ -74,7 +74,7 @@ def common_size(pictures: Sequence[Path], masks: Sequence[Path]) -> tuple[int, i
         if other != size:
             raise DataError(
                 f"a mask must have its picture's size, but {picture} has {size[1]} x {size[0]} pixels and "
-                f"{mask} {other[1]} x {other[0]}"
+                f"{mask} {other[1]} x {other[0]}; make the mask anew from this picture"
             )
         if size != first:
             raise DataError(

@@ -102,7 +102,8 @@ def load(
 
 
 def _pairs(folder: Path) -> tuple[list[Path], list[Path]]:
-    pictures = sorted(path for path in folder.glob("images/*") if path.suffix.lower() in SUFFIXES)
+    files = (path for path in folder.glob("images/*") if not path.name.startswith("."))
+    pictures = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
     if len(pictures) < 2:
         raise DataError(
             f"the data set 'mask_folder' needs at least 2 pictures in {folder}/images, but there are "
@@ -114,7 +115,7 @@ def _pairs(folder: Path) -> tuple[list[Path], list[Path]]:
         twice = sorted({stem for stem in stems if stems.count(stem) > 1})
         raise DataError(
             f"pictures are told apart by their name without suffix, but in {folder}/images these come more "
-            f"than once: {listed(twice)}"
+            f"than once: {listed(twice)}; rename the others"
         )
     masks = [folder / "masks" / f"{stem}.png" for stem in stems]
     missing = [path.stem for path in masks if not path.exists()]

@@ -51,7 +51,7 @@ def load_recipe(name: str, dataset: str) -> Tree:
     known = recipe_datasets(name)
     if dataset not in known:
         hint = nearest(dataset, known)
-        guess = f"; did you mean '{hint}'?" if hint else ""
+        guess = f"; did you mean '{hint}'?" if hint else "; nextlabel run takes any data set without one"
         raise ConfigurationError(
             f"the recipe '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'{guess}"
         )

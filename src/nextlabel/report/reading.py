@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.config import read_toml
-from nextlabel.errors import DataError
+from nextlabel.errors import DataError, NextlabelError
 from nextlabel.results import Row, read_csv
 
 __all__ = ["Cell", "Query", "Run", "read_run"]
@@ -85,16 +85,30 @@ def read_run(folder: Path) -> Run:
     """Read the run directory.
 
     Raises:
-        ConfigurationError: ``experiment.toml`` is missing or is not TOML.
-        DataError: ``results.csv`` is missing, or a file of a cell does not hold what it should.
+        ConfigurationError: ``experiment.toml`` is not TOML.
+        DataError: It or ``results.csv`` is missing, or a file of a cell does not hold what it should.
     """
     if not folder.is_dir():
         raise DataError(f"expected a run directory, but there is none at {folder}")
+    if not (folder / "experiment.toml").exists():
+        raise DataError(
+            f"expected a run directory, but {folder} has no experiment.toml; name the folder that nextlabel "
+            "run made"
+        )
     settings = read_toml(folder / "experiment.toml")
     environment = dict(_flat(settings.pop("environment", {})))
     rows = tuple(read_csv(folder / "results.csv"))
-    cells = tuple(_cell(path.parent) for path in sorted(folder.glob("cells/*/cell.toml")))
+    cells = tuple(_readable_cell(path.parent) for path in sorted(folder.glob("cells/*/cell.toml")))
     return Run(folder, settings, environment, rows, cells)
+
+
+def _readable_cell(folder: Path) -> Cell:
+    try:
+        return _cell(folder)
+    except NextlabelError as error:
+        raise DataError(
+            f"{error}; delete {folder / 'finished'} and run the same command again to write it anew"
+        ) from error
 
 
 def _cell(folder: Path) -> Cell:
