@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 import torch
 from learner_cases import LABELS, POOL, UNLABELLED, X, Y, learner, same_bits, state
@@ -88,6 +91,20 @@ def test_weights_of_lazy_modules_follow_the_seed_and_not_the_items(tmp_path):
             began[name, seed] = state(folder, "initial")
     assert same_bits(began["tensor", 1], began["set", 1])
     assert not torch.equal(began["set", 1]["model/0.weight"], began["set", 2]["model/0.weight"])
+
+
+class Deadly(Pairs):
+    """Its eleventh item ends the process that loads it."""
+
+    def __getitem__(self, row):
+        if row == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(row)
+
+
+def test_a_process_that_loads_items_and_is_killed_is_told_in_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"ended from outside \(DataLoader worker .*is the memory large"):
+        fitted(Pool(Deadly(), POOL.ids), tmp_path / "deadly", num_workers=1)
 
 
 class Ragged(Pairs):

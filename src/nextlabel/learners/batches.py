@@ -191,10 +191,24 @@ def _loaded(
         pin_memory=device.type == "cuda",
         generator=torch.Generator().manual_seed(seed),
     )
-    for batch in loader:
+    batches = iter(loader)
+    while (batch := _next(batches)) is not None:
         if isinstance(batch, DataError):
             raise batch
         yield as_input(batch.to(device, non_blocking=True))
+
+
+def _next(batches: Iterator[Any]) -> Any:  # Any: as above
+    """Return the next batch or the error that stands for it, None after the last."""
+    try:
+        return next(batches, None)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            f"a process that loads items was ended from outside ({str(error).strip()}); is the memory large "
+            "enough? Fewer num_workers need less"
+        ) from error
 
 
 def _begin_loading(_: int) -> None:
