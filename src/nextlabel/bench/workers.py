@@ -26,7 +26,6 @@ __all__ = ["Advanced", "Ended", "Started", "run_cells"]
 REPORT_SECONDS = 0.1
 """The least time between two messages of one worker about its progress."""
 
-
 LOOK_SECONDS = 2.0
 """How long a worker's end may go unnoticed where a process that it began lives on, and so keeps its pipe."""
 
@@ -122,7 +121,7 @@ def _receive(worker: _Worker) -> Event:
         if not worker.connection.poll():  # the process has ended, but one that loads pictures holds the pipe
             raise EOFError
         event: Event = worker.connection.recv()
-    except (EOFError, ConnectionResetError):
+    except (EOFError, ConnectionError):
         worker.process.join()
         code = worker.process.exitcode
         why = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
