@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from nextlabel.bench import checking
 from nextlabel.bench.checking import check_items, check_items_of
 from nextlabel.bench.grid import make_grid
 from nextlabel.config import load_config
@@ -39,10 +43,13 @@ def test_a_picture_that_ends_early_is_named(pets, item):
         check_items(data, lambda *work: None)
 
 
-def test_arrays_were_checked_when_they_were_loaded():
+def test_arrays_were_checked_when_they_were_loaded(tmp_path):
     told = []
     check_items(DATASETS.create("digits"), lambda *work: told.append(work))
+    (cell,) = make_grid(load_config(options={"strategy": ["random"], "seeds": 1})).cells
+    check_items_of(cell, DATASETS.create("digits"), tmp_path / "cell", lambda *work: told.append(work))
     assert not told
+    assert not list(tmp_path.iterdir())
 
 
 def read_for(strategy, pets, folder):
@@ -63,6 +70,23 @@ def test_the_pictures_of_a_grid_are_read_once_and_others_anew(pets, tmp_path_fac
     assert [read_for(strategy, pets, cells) for strategy in ("random", "cod", "random")] == [8, 0, 0]
     (pets / "dog" / "0.png").rename(pets / "dog" / "new.png")
     assert read_for("cod", pets, cells) == 8
+
+
+def test_cells_that_begin_at_once_wait_for_the_one_that_reads(pets, tmp_path_factory, monkeypatch):
+    cells = tmp_path_factory.mktemp("cells")
+    check = checking.check_items
+    entered = []
+
+    def slowly(data, advance):
+        entered.append(len(entered))
+        time.sleep(0.3)  # the other cell comes while this one reads
+        check(data, advance)
+
+    monkeypatch.setattr(checking, "check_items", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        read = list(threads.map(lambda strategy: read_for(strategy, pets, cells), ("random", "cod")))
+    assert sorted(read) == [0, 8]
+    assert entered == [0]
 
 
 def test_after_a_picture_that_cannot_be_read_all_are_read_again(pets, tmp_path_factory):

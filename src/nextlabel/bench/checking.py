@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from nextlabel.bench.grid import Cell
 from nextlabel.bench.outcome import ITEMS_READ
@@ -42,15 +43,17 @@ def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, adv
     """
     items = {"dataset": cell.dataset, "options": cell.dataset_options, "ids": data.ids, "test": data.test_ids}
     all_read = folder.parent / f"{ITEMS_READ}{fingerprint(items)}"
-    if (folder / "campaign.db").exists() or all_read.exists():
+    if (folder / "campaign.db").exists() or not _readers(data):
         return
-    if check_items(data, advance):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        all_read.touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{all_read}.lock"):  # cells that begin at once wait for the one that reads
+        if not all_read.exists():
+            check_items(data, advance)
+            all_read.touch()
 
 
-def check_items(data: LabelledData | DenseData, advance: Advance) -> int:
-    """Read every picture and mask of pool and test part that is not in memory, and return how many.
+def check_items(data: LabelledData | DenseData, advance: Advance) -> None:
+    """Read every picture and mask of pool and test part that is not in memory.
 
     Args:
         data: The data set.
@@ -59,6 +62,15 @@ def check_items(data: LabelledData | DenseData, advance: Advance) -> int:
     Raises:
         DataError: One is missing, damaged, or has another size or class where it must not.
     """
+    readers = _readers(data)
+    total = sum(len(keys) for _, keys in readers)
+    everything = chain.from_iterable(((read, key) for key in keys) for read, keys in readers)
+    for done, (read, key) in enumerate(everything, 1):
+        read(key)
+        advance(done, total)
+
+
+def _readers(data: LabelledData | DenseData) -> list[Reader]:
     readers: list[Reader] = []
     for part in (data.x, data.test_x):
         if isinstance(part, StreamedPictures):
@@ -66,12 +78,7 @@ def check_items(data: LabelledData | DenseData, advance: Advance) -> int:
     if isinstance(data, DenseData):
         readers += _masks(data.masks, data.masks_by_id, data.ids)
         readers += _masks(data.test_masks, data.test_masks_by_id, data.test_ids)
-    total = sum(len(keys) for _, keys in readers)
-    everything = chain.from_iterable(((read, key) for key in keys) for read, keys in readers)
-    for done, (read, key) in enumerate(everything, 1):
-        read(key)
-        advance(done, total)
-    return total
+    return readers
 
 
 def _masks(stored: object, masks: Mapping[ItemId, object], ids: Sequence[ItemId]) -> list[Reader]:
