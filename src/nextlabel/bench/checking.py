@@ -14,8 +14,7 @@ import numpy as np
 from filelock import FileLock
 
 from nextlabel.bench.grid import Cell
-from nextlabel.bench.outcome import ITEMS_READ
-from nextlabel.config import fingerprint
+from nextlabel.bench.items_read import word_of_items_read
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.pictures import StreamedPictures
@@ -42,7 +41,7 @@ def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, adv
         DataError: As by `check_items`.
     """
     items = {"dataset": cell.dataset, "options": cell.dataset_options, "ids": data.ids, "test": data.test_ids}
-    all_read = folder.parent / f"{ITEMS_READ}{fingerprint(items)}"
+    all_read = word_of_items_read(folder.parent, items)
     if (folder / "campaign.db").exists() or not _readers(data):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,8 @@ from typing import Any
 
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.grid import Cell, Grid, make_grid
-from nextlabel.bench.outcome import begin, fail, forget_items_read, is_finished, rows_of
+from nextlabel.bench.items_read import forget_items_read
+from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.bench.workers import Ended, Event, Started, run_cells
 from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
 from nextlabel.errors import ConfigurationError, DataError

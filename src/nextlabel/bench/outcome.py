@@ -17,19 +17,7 @@ from nextlabel.results import METRIC, Row
 if TYPE_CHECKING:
     from nextlabel.types import ItemId, Label  # which imports torch
 
-__all__ = [
-    "ITEMS_READ",
-    "begin",
-    "cell_state",
-    "fail",
-    "finish",
-    "forget_items_read",
-    "is_finished",
-    "rows_of",
-]
-
-ITEMS_READ = "items-read-"
-"""So the names of files beside the cells begin that say: all items of some data set could be read."""
+__all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
 
 
 def begin(folder: Path, cell: Cell) -> None:
@@ -55,12 +43,6 @@ def finish(
 def fail(folder: Path, sentence: str, details: str) -> None:
     """Leave word that a cell failed; running again tries it again."""
     _write(folder / "failed.json", json.dumps({"error": sentence, "details": details}))
-
-
-def forget_items_read(cells: Path) -> None:
-    """Have all items read again: files may have changed since the last run of these cells."""
-    for marker in cells.glob(f"{ITEMS_READ}*"):
-        marker.unlink()
 
 
 def cell_state(folder: Path) -> str:

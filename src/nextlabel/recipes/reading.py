@@ -51,9 +51,10 @@ def load_recipe(name: str, dataset: str) -> Tree:
     known = recipe_datasets(name)
     if dataset not in known:
         hint = nearest(dataset, known)
-        guess = f"; did you mean '{hint}'?" if hint else "; nextlabel run takes any data set without one"
+        guess = f"did you mean '{hint}'?" if hint else "without a recipe, nextlabel run takes every data set"
         raise ConfigurationError(
-            f"the recipe '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'{guess}"
+            f"the recipe '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'; "
+            f"{guess}"
         )
     file = resources.files("nextlabel.recipes") / name / f"{dataset}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
