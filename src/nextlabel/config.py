@@ -17,7 +17,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nextlabel.errors import ConfigurationError, nearest
-from nextlabel.recipes.reading import lay_over_recipe
+from nextlabel.presets.reading import lay_over_preset
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -156,7 +156,7 @@ class ExperimentConfig(_Strict):
         "learner", "strategy_options", "objective_options",
     })  # fmt: skip
 
-    recipe: Literal["code", "paper", "fast"] | None = Field(
+    preset: Literal["code", "paper", "fast"] | None = Field(
         default=None, description="Shipped settings below these: of the papers' code or text, or faster ones."
     )
     dataset: list[str] = Field(default=["digits"], min_length=1, description="Data sets, by name.")
@@ -259,7 +259,7 @@ def load_config(
 ) -> ExperimentConfig:
     """Build a configuration: defaults, then the file, then options, then ``key=value`` settings.
 
-    Where these name a ``recipe``, it is laid between the defaults and them.
+    Where these name a ``preset``, it is laid between the defaults and them.
 
     Args:
         path: A TOML file, or None.
@@ -268,14 +268,14 @@ def load_config(
 
     Raises:
         ConfigurationError: The file cannot be read, or a key or value is wrong.
-        UnknownNameError: There is no such recipe.
+        UnknownNameError: There is no such preset.
     """
     tree = read_toml(path) if path else {}
     tree.pop("environment", None)  # a resolved file records where it ran; that is not a setting
     tree |= {key: value for key, value in (options or {}).items() if value is not None}
     for setting in settings:
         _assign(tree, setting)
-    tree = lay_over_recipe(tree, default="digits")
+    tree = lay_over_preset(tree, default="digits")
     try:
         return ExperimentConfig.model_validate(tree)
     except ValidationError as error:

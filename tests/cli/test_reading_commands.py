@@ -36,9 +36,9 @@ def test_config_show_resolves_the_recipe_and_schema_names_every_setting(nextlabe
     assert json.loads(nextlabel("config", "schema").out) == schema
 
 
-def test_config_show_shows_the_constants_of_a_recipe_without_the_data(nextlabel, tmp_path):
+def test_config_show_shows_the_constants_of_a_preset_without_the_data(nextlabel, tmp_path):
     root = f"dataset_options.cifar10.root={tmp_path}"
-    shown = nextlabel("config", "show", "--set", "recipe=code", "--set", "dataset=cifar10", "--set", root)
+    shown = nextlabel("config", "show", "--set", "preset=code", "--set", "dataset=cifar10", "--set", root)
     assert shown.code == 0
     assert "subset = 25000" in shown.out
     assert "[recipes" not in shown.out

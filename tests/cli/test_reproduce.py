@@ -45,7 +45,7 @@ def test_a_run_directory_is_no_place_for_exhibits(nextlabel, tmp_path):
     ("setting", "instead"),
     [
         ("dataset=animals", "--config names the data set"),
-        ("recipe=code", "--recipe names the recipe"),
+        ("preset=code", "--preset names the preset"),
         ("strategy=random", "--sampling or the exhibit says which"),
         ("objective=tod", "--auxiliary or the exhibit says which"),
         ("full_training=['once']", "nextlabel run takes it"),
@@ -70,7 +70,7 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     assert told.code == 0
     folder = Path(told.json()["page"]).parent
     assert folder.parent == tmp_path
-    assert folder.name.startswith("fig7-digits-fast-")  # a code of what is not as in the recipe
+    assert folder.name.startswith("fig7-digits-fast-")  # a code of what is not as in the preset
     assert "cycles is 2, not 7" in told.json()["changed"]
     assert {path.name for path in folder.iterdir()} == {
         "fig7.md",
@@ -97,8 +97,8 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     assert float(measured[-1]["measured"]) == pytest.approx(sum(first) / 2)
     page = (folder / "fig7.md").read_text(encoding="utf-8")
     for words in (
-        *("CIFAR-10, published", "recipe `fast`, 2 cycles", "seeds 0, 1", "Device: "),
-        *("Not as in the recipe: cycles is 2, not 7", "is not to be compared"),
+        *("CIFAR-10, published", "preset `fast`, 2 cycles", "seeds 0, 1", "Device: "),
+        *("Not as in the preset: cycles is 2, not 7", "is not to be compared"),
     ):
         assert words in page
     cells = sorted(path.name for path in (tmp_path / "cells").iterdir())
@@ -114,7 +114,7 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
 
 @pytest.mark.usefixtures("no_workers")
 def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, tmp_path):
-    words = ("--config", "digits", "--sampling", "random", "--auxiliary", "NONE", "--recipe", "fast")
+    words = ("--config", "digits", "--sampling", "random", "--auxiliary", "NONE", "--preset", "fast")
     told = nextlabel("reproduce", *words, "--trials", "1", *TINY, "--out", tmp_path / "run")
     assert told.code == 0
     content = told.json()
@@ -131,7 +131,7 @@ def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, t
 
 
 @pytest.mark.parametrize(
-    ("dataset", "recipe", "words", "parts", "labels"),
+    ("dataset", "preset", "words", "parts", "labels"),
     [
         ("cifar10", "code", ("TOD", "TOD"), ("cod", "tod"), (5000, 2500, 25000)),
         ("cifar100", "code", ("RANDOM", "NONE"), ("random", "supervised"), (5000, 2500, 25000)),
@@ -140,8 +140,8 @@ def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, t
         ("cifar10", "paper", ("TOD", "NONE"), ("cod", "supervised"), (0.1, 0.05, None)),
     ],
 )
-def test_the_commands_of_the_release_mean_its_settings(dataset, recipe, words, parts, labels):
-    base = base_settings(dataset, recipe)
+def test_the_commands_of_the_release_mean_its_settings(dataset, preset, words, parts, labels):
+    base = base_settings(dataset, preset)
     assert arm_settings(base, *words) == parts
     assert (base.start, base.batch_size, base.subset) == labels
     assert (base.seeds, base.cycles) == (3, 7)

@@ -38,7 +38,7 @@ def root(tmp_path_factory):
 
 def run(root, folder, strategy, objective, cycles=2):
     options = {
-        "recipe": "code",
+        "preset": "code",
         "dataset": ["cifar10"],
         "dataset_options": {"cifar10": {"root": str(root)}},
         "strategy": [strategy],

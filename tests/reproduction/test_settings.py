@@ -1,4 +1,4 @@
-"""Promises of what a reproduction is told to run, and of what differs from the recipe."""
+"""Promises of what a reproduction is told to run, and of what differs from the preset."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ def test_where_data_lie_what_models_run_on_and_seeds_do_not_change_what_is_measu
         ("subset=100", "subset is 100, not 25000"),
     ],
 )
-def test_what_changes_a_measurement_is_told_with_the_recipes_value(setting, told):
+def test_what_changes_a_measurement_is_told_with_the_presets_value(setting, told):
     base = base_settings("cifar10", "code", settings=[setting])
     assert any(told in change for change in changed_settings(base, "code"))
 
 
-def test_each_set_of_settings_has_a_folder_of_its_own_and_the_recipes_the_plain_one():
+def test_each_set_of_settings_has_a_folder_of_its_own_and_the_presets_the_plain_one():
     usual, more, short = (
         base_settings("digits", "fast", **one) for one in ({}, {"trials": 5}, {"cycles": 2})
     )

@@ -45,7 +45,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         str | None,
         typer.Option(help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER."),
     ] = None,
-    recipe: Annotated[
+    preset: Annotated[
         Literal["code", "paper", "fast"] | None,
         typer.Option(help="The constants: the released code's, the papers', or a fast trainer's."),
     ] = None,
@@ -68,7 +68,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     Takes the words of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works here.
     Its words swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
     --auxiliary TOD is the unsupervised loss with an EMA teacher. Without arguments it runs TOD with TOD on
-    CIFAR-10, as the release does. With an exhibit the default is digits and the recipe fast, which takes
+    CIFAR-10, as the release does. With an exhibit the default is digits and the preset fast, which takes
     minutes anywhere. Published numbers stand beside measured ones and are never mixed with them. Run again
     to continue.
     """
@@ -84,19 +84,19 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
             )
         words = sampling or "TOD", auxiliary or "TOD"
         dataset = "cifar10" if config is None else config
-        _experiment(dataset, recipe or "code", words, typed, out=out, jobs=jobs, as_json=as_json)
+        _experiment(dataset, preset or "code", words, typed, out=out, jobs=jobs, as_json=as_json)
         return
     if sampling or auxiliary:
         raise ConfigurationError(
             f"the exhibit {exhibit} says itself what it compares, so it takes no --sampling and no "
             "--auxiliary; leave them out, or choose lines with --series"
         )
-    _exhibit(exhibit, config, recipe or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
+    _exhibit(exhibit, config, preset or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
 
 
 def _experiment(
     dataset: str,
-    recipe: str,
+    preset: str,
     words: tuple[str, str],
     typed: dict[str, Any],  # Any: what the settings take
     *,
@@ -111,20 +111,20 @@ def _experiment(
     from nextlabel.reproduction.learning_curves import curves
     from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings, counted_items
 
-    base = base_settings(dataset, recipe, **typed)
+    base = base_settings(dataset, preset, **typed)
     strategy, objective = arm_settings(base, *words)
     name = base.dataset[0]
-    plan = open_run(Arm(strategy, strategy, objective), base, out, counted=counted_items(recipe, name))
+    plan = open_run(Arm(strategy, strategy, objective), base, out, counted=counted_items(preset, name))
     failures = _followed(plan.experiment, jobs, as_json=as_json)
     folder = plan.experiment.folder
     pairs = compared(curves(finished(plan)), published_curve(strategy, objective, name))
-    changed = changed_settings(base, recipe)
+    changed = changed_settings(base, preset)
     metric = plan.experiment.rows[0].metric if pairs else ""
     page = build(folder) if pairs else None
     if not as_json and pairs:
         _show(comparison_table(pairs, dataset=name, metric=metric, alike=not changed))
         if changed and any(both.published for both in pairs):
-            typer.echo(f"Not to be compared, for it is not as in the recipe: {'; '.join(changed)}")
+            typer.echo(f"Not to be compared, for it is not as in the preset: {'; '.join(changed)}")
         typer.echo(f"Report: {page}")
     records = [
         {
@@ -141,7 +141,7 @@ def _experiment(
     ]
     content = {
         "run": str(folder), "report": str(page), "dataset": name, "strategy": strategy,
-        "objective": objective, "recipe": recipe, "changed": list(changed), "metric": metric,
+        "objective": objective, "preset": preset, "changed": list(changed), "metric": metric,
         "curve": records,
     }  # fmt: skip
     _conclude(content, folder, failures, as_json=as_json)
@@ -150,7 +150,7 @@ def _experiment(
 def _exhibit(
     name: str,
     dataset: str | None,
-    recipe: str,
+    preset: str,
     series: str | None,
     typed: dict[str, Any],  # Any: what the settings take
     *,
@@ -174,17 +174,17 @@ def _exhibit(
     )
 
     one = exhibit(name)
-    base = base_settings(one.dataset if dataset is None else dataset, recipe, **typed)
+    base = base_settings(one.dataset if dataset is None else dataset, preset, **typed)
     place = out or Path("runs") / "reproduction"
     refuse_run(place)
     advance = None if as_json else _told
-    counted = counted_items(recipe, base.dataset[0])
+    counted = counted_items(preset, base.dataset[0])
     arms = _chosen(one.arms(Request(base, place)), series)
     check_kind(name, arms, base.dataset[0])
     lines = () if series is None else tuple(arm.label for arm in arms)
-    folder = place / exhibit_folder(name, base, recipe, lines)
+    folder = place / exhibit_folder(name, base, preset, lines)
     request = Request(base, folder, advance)
-    changed = changed_settings(base, recipe)
+    changed = changed_settings(base, preset)
     done, failures = [], {}
     if arms:
         plan = make_plan(arms, base, place, counted=counted)
@@ -193,7 +193,7 @@ def _exhibit(
         done = finished(plan)
     made = one.make(done, request)
     command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
-    under = Circumstances(name, base.dataset[0], recipe, base.cycles, changed, command, failures)
+    under = Circumstances(name, base.dataset[0], preset, base.cycles, changed, command, failures)
     page = write_page(made, done, under, folder)
     if not as_json:
         for table in made.tables:
@@ -202,7 +202,7 @@ def _exhibit(
         typer.echo(str(page))
     pictures = [str(folder / f"{picture.name}.svg") for picture in made.pictures]
     content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],
-               "recipe": recipe, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
+               "preset": preset, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
     _conclude(content, place, failures, as_json=as_json)
 
 

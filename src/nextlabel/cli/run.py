@@ -14,7 +14,7 @@ __all__ = ["run"]
 
 def run(  # noqa: PLR0917 - typer takes what the user types, by name
     config: Annotated[Path | None, typer.Argument(help="A TOML file of settings.")] = None,
-    recipe: Annotated[
+    preset: Annotated[
         str | None, typer.Option(help="Shipped settings below the others: code, paper or fast.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Data sets, separated by commas.")] = None,
@@ -49,7 +49,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     from nextlabel.report.build import build
 
     options: dict[str, Any] = {  # Any: TOML
-        "recipe": recipe,
+        "preset": preset,
         "dataset": _names(dataset), "strategy": _names(strategy), "objective": _names(objective),
         "seeds": seeds, "cycles": cycles, "start": _number(start), "batch_size": _number(batch_size),
         "device": device,

@@ -33,9 +33,9 @@ class Arm:
         objective: The objective.
         panel: The part of the exhibit that it belongs to.
         x: Where on the horizontal axis it stands, in exhibits that vary a parameter.
-        strategy_options: Laid over the recipe's options of the strategy.
-        objective_options: Laid over the recipe's options of the objective.
-        settings: Laid over the recipe's top-level settings.
+        strategy_options: Laid over the preset's options of the strategy.
+        objective_options: Laid over the preset's options of the objective.
+        settings: Laid over the preset's top-level settings.
         control: Whether the papers lack it.
     """
 
@@ -101,7 +101,7 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path, *, coun
 
     Args:
         arms: The arms.
-        base: Data set, recipe, seeds and cycles; its strategies and objectives are replaced by the arms'.
+        base: Data set, preset, seeds and cycles; its strategies and objectives are replaced by the arms'.
         folder: Where the cells are kept, beside those of other exhibits.
         counted: How many items are 100 % of the labels; None for the pool's size.
 
@@ -131,7 +131,7 @@ def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None, *, counted: 
 
     Args:
         arm: The arm.
-        base: Data set, recipe, seeds and cycles; its strategies and objectives are replaced by the arm's.
+        base: Data set, preset, seeds and cycles; its strategies and objectives are replaced by the arm's.
         folder: The run directory; None for that named after the settings.
         counted: How many items are 100 % of the labels; None for the pool's size.
 

@@ -83,7 +83,7 @@ def comparison_table(pairs: Sequence[Pair], *, dataset: str, metric: str, alike:
         pairs: What was measured, with its published counterpart.
         dataset: Name of the data set.
         metric: What was measured.
-        alike: Whether the settings are the recipe's; of others no difference is told.
+        alike: Whether the settings are the preset's; of others no difference is told.
     """
     rows = []
     for both in pairs:

@@ -25,7 +25,7 @@ class Request:
     """What somebody asked for.
 
     Attributes:
-        base: The recipe's settings for the data set, seeds and cycles, with what the user laid over them.
+        base: The preset's settings for the data set, seeds and cycles, with what the user laid over them.
         folder: Where the exhibit's files go.
         advance: Called with what is worked at, the work done and the whole, by such studies.
     """

@@ -72,8 +72,8 @@ FIG7 = _curves_of(
         RANDOM,
         Arm("Full training", FULL),
     ),
-    "Measured: every strategy with the recipe of the random one, LL4AL with its own loss, MC-Dropout with a "
-    "dropout layer that the others lack. SRAAL has no released code and is published only. In the recipe "
+    "Measured: every strategy with the preset of the random one, LL4AL with its own loss, MC-Dropout with a "
+    "dropout layer that the others lack. SRAAL has no released code and is published only. In the preset "
     "fast, VAAL's and TA-VAAL's own networks train far less than as released.",
 )
 

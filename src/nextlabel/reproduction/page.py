@@ -19,7 +19,7 @@ from nextlabel.results import COLUMNS
 __all__ = ["Circumstances", "write_page"]
 
 OTHER_SETTINGS = (
-    "Settings of these runs are not those of the recipe, as told below: what was measured is not to be "
+    "Settings of these runs are not those of the preset, as told below: what was measured is not to be "
     "compared with what was published."
 )
 
@@ -31,16 +31,16 @@ class Circumstances:
     Attributes:
         exhibit: Its name.
         dataset: The data set of the measured side.
-        recipe: The recipe.
+        preset: The preset.
         cycles: Trainings of a campaign.
-        changed: What differs from the recipe, a setting each.
+        changed: What differs from the preset, a setting each.
         command: What makes it again.
         failures: Why cells failed, by the cell's name.
     """
 
     exhibit: str
     dataset: str
-    recipe: str
+    preset: str
     cycles: int
     changed: tuple[str, ...]
     command: str
@@ -100,10 +100,10 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
     facts = [f"Command: `{under.command}`"]
     if done:
         facts.append(
-            f"Data set {title_of(under.dataset)}, recipe `{under.recipe}`, {under.cycles} cycles; "
+            f"Data set {title_of(under.dataset)}, preset `{under.preset}`, {under.cycles} cycles; "
             f"100 % are {done[0].size:,} items"
         )
-        facts += [f"Not as in the recipe: {setting}" for setting in under.changed]
+        facts += [f"Not as in the preset: {setting}" for setting in under.changed]
         for arm in done:
             seeds = ", ".join(str(rows[0].seed) for rows in arm.rows_sp)
             what = f"strategy `{arm.arm.strategy}`, objective `{arm.arm.objective}`"

@@ -1,4 +1,4 @@
-"""From a recipe and what the user typed to the settings of a reproduction."""
+"""From a preset and what the user typed to the settings of a reproduction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from nextlabel.config import ExperimentConfig, changes, fingerprint, load_config
 from nextlabel.errors import ConfigurationError
-from nextlabel.recipes.reading import load_recipe
+from nextlabel.presets.reading import load_preset
 from nextlabel.reproduction.arms import Arm
 from nextlabel.reproduction.words import objective_of, strategy_of
 
@@ -26,16 +26,16 @@ DENSE: Mapping[str, str] = {"cod": "dense_cod", "entropy": "dense_entropy", "mar
 """What a strategy is called where every pixel has a class."""
 
 DENSE_DATA = ("cityscapes", "nuclei")
-"""Data sets that have recipes and whose every pixel has a class."""
+"""Data sets that have presets and whose every pixel has a class."""
 
 ALL_PICTURES = {("code", "caltech101"): 8677}
-"""Recipes whose shares are of another number than the pool's: the released code takes 10 % of all 8,677
+"""Presets whose shares are of another number than the pool's: the released code takes 10 % of all 8,677
 pictures of Caltech-101, the test part among them (config/caltech101.py), which is 11.2 % of its pool."""
 
 
 SAID_ELSEWHERE: Mapping[str, str] = {
     "dataset": "--config names the data set",
-    "recipe": "--recipe names the recipe",
+    "preset": "--preset names the preset",
     "strategy": "--sampling or the exhibit says which; choose lines of an exhibit with --series",
     "objective": "--auxiliary or the exhibit says which; choose lines of an exhibit with --series",
     "full_training": "nextlabel run takes it",
@@ -47,7 +47,7 @@ SAID_ELSEWHERE: Mapping[str, str] = {
 
 def base_settings(
     dataset: str,
-    recipe: str,
+    preset: str,
     *,
     trials: int | None = None,
     cycles: int | None = None,
@@ -55,19 +55,19 @@ def base_settings(
     root: Path | None = None,
     settings: Sequence[str] = (),
 ) -> ExperimentConfig:
-    """Return the recipe's settings for a data set with what the user typed laid over them.
+    """Return the preset's settings for a data set with what the user typed laid over them.
 
     Args:
         dataset: Name of the data set; case does not count.
-        recipe: ``code``, ``paper`` or ``fast``.
-        trials: Seeds; None for the recipe's.
-        cycles: Trainings; None for the recipe's.
-        device: Where models run; None for the recipe's.
+        preset: ``code``, ``paper`` or ``fast``.
+        trials: Seeds; None for the preset's.
+        cycles: Trainings; None for the preset's.
+        device: Where models run; None for the preset's.
         root: Where the data set lies; None for its usual place.
         settings: Texts ``key=value``.
 
     Raises:
-        ConfigurationError: There is no such recipe, or a setting cannot be used, or a word decides it.
+        ConfigurationError: There is no such preset, or a setting cannot be used, or a word decides it.
     """
     for setting in settings:
         key = setting.partition("=")[0].strip()
@@ -76,7 +76,7 @@ def base_settings(
                 f"the setting '{key}' is not for --set in a reproduction: {SAID_ELSEWHERE[key]}"
             )
     name = dataset.lower().replace("-", "")
-    tree: dict[str, Any] = {**load_recipe(recipe, name), "dataset": [name]}  # Any: TOML
+    tree: dict[str, Any] = {**load_preset(preset, name), "dataset": [name]}  # Any: TOML
     tree |= {k: v for k, v in (("seeds", trials), ("cycles", cycles), ("device", device)) if v is not None}
     if root is not None:
         options = tree.get("dataset_options", {})
@@ -84,13 +84,13 @@ def base_settings(
     return load_config(options=tree, settings=settings)
 
 
-def changed_settings(base: ExperimentConfig, recipe: str) -> tuple[str, ...]:
-    """Return what the user changed of the recipe and results depend on, seeds aside, a setting each.
+def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
+    """Return what the user changed of the preset and results depend on, seeds aside, a setting each.
 
     Where the data lie and what the models run on do not count.
     """
     name = base.dataset[0]
-    usual = base_settings(name, recipe)
+    usual = base_settings(name, preset)
     there, here = (_measured_by(config, name) for config in (usual, base))
     return tuple(f"{key} is {new}, not {old}" for key, old, new in changes(there, here))
 
@@ -129,18 +129,18 @@ def arm_settings(base: ExperimentConfig, sampling: str, auxiliary: str) -> tuple
     return (DENSE.get(strategy, strategy) if base.dataset[0] in DENSE_DATA else strategy), objective
 
 
-def exhibit_folder(exhibit: str, base: ExperimentConfig, recipe: str, series: Sequence[str] = ()) -> str:
+def exhibit_folder(exhibit: str, base: ExperimentConfig, preset: str, series: Sequence[str] = ()) -> str:
     """Return the name of an exhibit's folder; a code of other settings, seeds or lines is its end."""
-    seeds = base_settings(base.dataset[0], recipe).seeds
+    seeds = base_settings(base.dataset[0], preset).seeds
     others = [
-        *changed_settings(base, recipe),
+        *changed_settings(base, preset),
         *([f"seeds {base.seeds}"] if base.seeds != seeds else []),
         *series,
     ]
     code = f"-{fingerprint({'others': others})}" if others else ""
-    return f"{exhibit}-{base.dataset[0]}-{recipe}{code}"
+    return f"{exhibit}-{base.dataset[0]}-{preset}{code}"
 
 
-def counted_items(recipe: str, dataset: str) -> int | None:
+def counted_items(preset: str, dataset: str) -> int | None:
     """Return how many items the papers count as 100 %, or None where it is the pool's number."""
-    return ALL_PICTURES.get((recipe, dataset))
+    return ALL_PICTURES.get((preset, dataset))

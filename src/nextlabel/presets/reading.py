@@ -1,4 +1,4 @@
-"""Recipes: settings that ship with nextlabel, a TOML file for each data set and way of running it.
+"""Presets: settings that ship with nextlabel, a TOML file for each data set and way of running it.
 
 Knows where the files lie and how they are laid below a user's own settings, not what a setting means.
 """
@@ -17,72 +17,72 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["RECIPES", "lay_over_recipe", "load_recipe", "recipe_datasets"]
+__all__ = ["PRESETS", "lay_over_preset", "load_preset", "preset_datasets"]
 
-RECIPES: Mapping[str, str] = {
+PRESETS: Mapping[str, str] = {
     "code": "what the released code of the TOD papers does",
     "paper": "what the text and tables of the TOD papers say",
     "fast": "the papers' protocol with a trainer of today and 20 to 40 % of the epochs",
 }
-"""The recipes, with what they are."""
+"""The presets, with what they are."""
 
 Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
 
 
-def recipe_datasets(name: str) -> tuple[str, ...]:
-    """Return the data sets that a recipe has settings for, in the order of the alphabet.
+def preset_datasets(name: str) -> tuple[str, ...]:
+    """Return the data sets that a preset has settings for, in the order of the alphabet.
 
     Raises:
-        UnknownNameError: There is no such recipe.
+        UnknownNameError: There is no such preset.
     """
-    if name not in RECIPES:
-        raise UnknownNameError("recipe", name, RECIPES)
-    folder = resources.files("nextlabel.recipes") / name
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    folder = resources.files("nextlabel.presets") / name
     return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir()))
 
 
-def load_recipe(name: str, dataset: str) -> Tree:
-    """Read the settings of a recipe for a data set, as a configuration file would hold them.
+def load_preset(name: str, dataset: str) -> Tree:
+    """Read the settings of a preset for a data set, as a configuration file would hold them.
 
     Raises:
-        UnknownNameError: There is no such recipe.
+        UnknownNameError: There is no such preset.
         ConfigurationError: It has no settings for this data set.
     """
-    known = recipe_datasets(name)
+    known = preset_datasets(name)
     if dataset not in known:
         hint = nearest(dataset, known)
-        guess = f"did you mean '{hint}'?" if hint else "without a recipe, nextlabel run takes every data set"
+        guess = f"did you mean '{hint}'?" if hint else "without a preset, nextlabel run takes every data set"
         raise ConfigurationError(
-            f"the recipe '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'; "
+            f"the preset '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'; "
             f"{guess}"
         )
-    file = resources.files("nextlabel.recipes") / name / f"{dataset}.toml"
+    file = resources.files("nextlabel.presets") / name / f"{dataset}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def lay_over_recipe(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: TOML
-    """Lay settings over the recipe that they name; without one they come back as they are.
+def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: TOML
+    """Lay settings over the preset that they name; without one they come back as they are.
 
-    Tables are laid over tables, key by key. What the recipe says of a strategy, objective, model or
+    Tables are laid over tables, key by key. What the preset says of a strategy, objective, model or
     augmentation that the settings do not use is left out.
 
     Args:
-        tree: The settings; ``recipe`` and ``dataset`` among them say which recipe.
+        tree: The settings; ``preset`` and ``dataset`` among them say which preset.
         default: The data set where the settings name none.
 
     Raises:
-        UnknownNameError: There is no such recipe.
+        UnknownNameError: There is no such preset.
         ConfigurationError: It has no settings for the data set, or there are several data sets.
     """
-    name = tree.get("recipe")
+    name = tree.get("preset")
     if not isinstance(name, str):
         return dict(tree)
     datasets = _names(tree.get("dataset", default))
     if len(datasets) != 1:
         raise ConfigurationError(
-            f"a recipe is for one data set, but there are {listed(datasets)}; run each by itself"
+            f"a preset is for one data set, but there are {listed(datasets)}; run each by itself"
         )
-    base = load_recipe(name, datasets[0])
+    base = load_preset(name, datasets[0])
     learner, own = base.get("learner", {}), tree.get("learner", {})
     if not isinstance(own, Mapping):  # which the configuration will refuse
         return dict(tree)

@@ -1,13 +1,13 @@
-"""Every setting of the recipes ``code`` and ``paper``, against the sources read a second time.
+"""Every setting of the presets ``code`` and ``paper``, against the sources read a second time.
 
-The tables below are typed from the papers and the released code, not made from the recipes' files. ICCV is
+The tables below are typed from the papers and the released code, not made from the presets' files. ICCV is
 Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, and "supplement"
 its own; TNNLS the article of 2022 (arXiv 2212.10613); the code github.com/siyuhuang/TOD, commit 883494b.
 """
 
 import pytest
 
-from nextlabel.recipes.reading import load_recipe, recipe_datasets
+from nextlabel.presets.reading import load_preset, preset_datasets
 
 # Supplement, table of hyper-parameters; Fashion-MNIST and STL-10: TNNLS, the same table. The code's
 # config/*.py agree.
@@ -180,17 +180,17 @@ def of_the_paper(dataset):
 
 
 @pytest.mark.parametrize("dataset", CODE)
-def test_the_code_recipe_has_every_setting_of_the_released_code_and_no_other(dataset):
-    assert flat(load_recipe("code", dataset)) == of_the_code(dataset)
+def test_the_code_preset_has_every_setting_of_the_released_code_and_no_other(dataset):
+    assert flat(load_preset("code", dataset)) == of_the_code(dataset)
 
 
 @pytest.mark.parametrize("dataset", CODE)
-def test_the_paper_recipe_has_every_setting_of_the_papers_and_no_other(dataset):
-    assert flat(load_recipe("paper", dataset)) == of_the_paper(dataset)
+def test_the_paper_preset_has_every_setting_of_the_papers_and_no_other(dataset):
+    assert flat(load_preset("paper", dataset)) == of_the_paper(dataset)
 
 
 @pytest.mark.parametrize("name", ["code", "paper"])
-def test_segmentation_trains_in_both_recipes_as_the_supplement_says(name):
+def test_segmentation_trains_in_both_presets_as_the_supplement_says(name):
     expected = {
         **protocol(name, "cityscapes", "dense_cod"),
         **LOSS["paper"],  # no code of it is released
@@ -202,7 +202,7 @@ def test_segmentation_trains_in_both_recipes_as_the_supplement_says(name):
         expected |= {"strategy_options.dense_cod.first_cycle": "least_confident", "subset": 0.5}
     else:
         expected |= {"dataset_options.cityscapes.validation": VALIDATION["cityscapes"]}
-    assert flat(load_recipe(name, "cityscapes")) == expected
+    assert flat(load_preset(name, "cityscapes")) == expected
 
 
 @pytest.mark.parametrize("name", ["code", "paper"])
@@ -210,7 +210,7 @@ def test_cifar10_as_files_has_the_settings_of_cifar10(name):
     def renamed(leaves):
         return {key.replace("cifar10_jpeg", "cifar10"): value for key, value in leaves.items()}
 
-    as_files = renamed(flat(load_recipe(name, "cifar10_jpeg")))
+    as_files = renamed(flat(load_preset(name, "cifar10_jpeg")))
     expected = {"code": of_the_code, "paper": of_the_paper}[name]("cifar10")
     assert as_files == {**expected, "dataset": ["cifar10_jpeg"]}
 
@@ -218,9 +218,9 @@ def test_cifar10_as_files_has_the_settings_of_cifar10(name):
 @pytest.mark.parametrize("dataset", ["digits", "animals"])
 def test_pictures_that_the_papers_do_not_use_have_their_protocol_and_losses(dataset):
     of_cifar10 = {"objective_options.tod.weight": 0.02, "subset": 0.5, **learning_loss(200, 120)}
-    assert flat(load_recipe("code", dataset)) == {**protocol("code", dataset), **of_cifar10}
+    assert flat(load_preset("code", dataset)) == {**protocol("code", dataset), **of_cifar10}
     of_all = {"objective_options.cyclic.weight": 0.05}
-    assert flat(load_recipe("paper", dataset)) == {**protocol("paper", dataset), **of_all}
+    assert flat(load_preset("paper", dataset)) == {**protocol("paper", dataset), **of_all}
 
 
 def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
@@ -230,10 +230,10 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
     ):
         expected = {**protocol(name, "nuclei", "dense_cod"), **LOSS["paper"], **more}
         expected["strategy_options.dense_cod.aggregate"] = "mean"
-        assert flat(load_recipe(name, "nuclei")) == expected
+        assert flat(load_preset(name, "nuclei")) == expected
 
 
 @pytest.mark.parametrize("name", ["code", "paper"])
-def test_no_data_set_of_a_recipe_is_left_out_here(name):
+def test_no_data_set_of_a_preset_is_left_out_here(name):
     others = {"cityscapes", "cifar10_jpeg", "digits", "animals", "nuclei"}
-    assert {*recipe_datasets(name)} == {*CODE} | others
+    assert {*preset_datasets(name)} == {*CODE} | others

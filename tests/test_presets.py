@@ -6,15 +6,15 @@ from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.learners.augment import augmentation
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
-from nextlabel.recipes.reading import RECIPES, load_recipe, recipe_datasets
+from nextlabel.presets.reading import PRESETS, load_preset, preset_datasets
 from nextlabel.strategies.catalogue import STRATEGIES
 
-FILES = [(name, dataset) for name in RECIPES for dataset in recipe_datasets(name)]
+FILES = [(name, dataset) for name in PRESETS for dataset in preset_datasets(name)]
 
 
 @pytest.mark.parametrize(("name", "dataset"), FILES)
-def test_every_recipe_is_a_configuration_of_parts_and_options_that_exist(name, dataset):
-    tree = load_recipe(name, dataset)
+def test_every_preset_is_a_configuration_of_parts_and_options_that_exist(name, dataset):
+    tree = load_preset(name, dataset)
     config = ExperimentConfig.model_validate(tree)
     assert config.dataset == [dataset]
     assert (config.seeds, config.cycles, config.learner.start) == (3, 7, "warm")
@@ -30,15 +30,15 @@ def test_every_recipe_is_a_configuration_of_parts_and_options_that_exist(name, d
     assert config.objective == ["tod", "supervised"]
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_has_the_data_sets_of_the_papers_and_those_that_ship(name):
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_the_data_sets_of_the_papers_and_those_that_ship(name):
     published = {"cifar10", "cifar100", "svhn", "caltech101", "fashion_mnist", "stl10", "cityscapes"}
-    assert {*recipe_datasets(name)} == published | {"cifar10_jpeg", "nuclei", "digits", "animals"}
+    assert {*preset_datasets(name)} == published | {"cifar10_jpeg", "nuclei", "digits", "animals"}
 
 
 def test_code_and_paper_disagree_where_the_sources_do():
     code, paper = (
-        load_config(options={"recipe": name, "dataset": ["cifar10"]}) for name in ("code", "paper")
+        load_config(options={"preset": name, "dataset": ["cifar10"]}) for name in ("code", "paper")
     )
     assert (code.start, code.batch_size, code.subset) == (5000, 2500, 25000)
     assert (paper.start, paper.batch_size, paper.subset) == (0.10, 0.05, None)
@@ -57,36 +57,36 @@ def test_code_and_paper_disagree_where_the_sources_do():
         ("caltech101", (868, 434, 4340), 0.1),
     ],
 )
-def test_the_code_recipe_has_the_constants_of_the_released_configurations(dataset, labels, weight):
-    config = load_config(options={"recipe": "code", "dataset": [dataset]})
+def test_the_code_preset_has_the_constants_of_the_released_configurations(dataset, labels, weight):
+    config = load_config(options={"preset": "code", "dataset": [dataset]})
     assert (config.start, config.batch_size, config.subset) == labels
     assert config.objective_options["tod"]["weight"] == weight
     epochs, lr, batch = (50, 0.01, 64) if dataset == "caltech101" else (200, 0.1, 128)
     assert (config.learner.epochs, config.learner.lr, config.learner.batch_size) == (epochs, lr, batch)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", PRESETS)
 def test_pictures_of_stl10_are_scaled_before_their_centre_is_cut_as_the_article_says(name):
-    assert load_recipe(name, "stl10")["dataset_options"]["stl10"]["resize"] == 128
+    assert load_preset(name, "stl10")["dataset_options"]["stl10"]["resize"] == 128
 
 
-def test_settings_are_laid_over_the_recipe_key_by_key(tmp_path):
+def test_settings_are_laid_over_the_preset_key_by_key(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('recipe = "code"\ndataset = "cifar10"\n[learner]\nepochs = 9\n')
+    path.write_text('preset = "code"\ndataset = "cifar10"\n[learner]\nepochs = 9\n')
     config = load_config(path, settings=["subset=all", "objective_options.tod.weight=0.5"])
     assert (config.learner.epochs, config.learner.lr, config.subset) == (9, 0.1, "all")
     assert config.objective_options["tod"] == {"form": "code", "weight": 0.5, "decay": 0.999}
 
 
-def test_what_a_recipe_says_of_parts_that_are_not_used_is_left_out():
-    options = {"recipe": "code", "dataset": ["cifar10"], "strategy": ["margin"], "objective": "supervised"}
+def test_what_a_preset_says_of_parts_that_are_not_used_is_left_out():
+    options = {"preset": "code", "dataset": ["cifar10"], "strategy": ["margin"], "objective": "supervised"}
     config = load_config(options=options, settings=["learner.augment=[]", "learner.model=small_cnn"])
     assert (config.strategy_options, config.objective_options) == ({}, {})
     assert (config.learner.augment_options, config.learner.model_options) == ({}, {})
 
 
-def test_a_resolved_configuration_with_a_recipe_is_read_back_as_the_same(tmp_path):
-    config = load_config(options={"recipe": "code", "dataset": ["svhn"], "strategy": ["random"]})
+def test_a_resolved_configuration_with_a_preset_is_read_back_as_the_same(tmp_path):
+    config = load_config(options={"preset": "code", "dataset": ["svhn"], "strategy": ["random"]})
     path = tmp_path / "experiment.toml"
     path.write_text(to_toml(config.recorded()))
     assert load_config(path).model_dump() == config.model_dump()
@@ -95,18 +95,18 @@ def test_a_resolved_configuration_with_a_recipe_is_read_back_as_the_same(tmp_pat
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"recipe": "cod"}, UnknownNameError, "there is no recipe 'cod'; did you mean 'code'"),
-        ({"recipe": "code", "dataset": ["mnist"]}, ConfigurationError, "but not for 'mnist'; did you mean"),
+        ({"preset": "cod"}, UnknownNameError, "there is no preset 'cod'; did you mean 'code'"),
+        ({"preset": "code", "dataset": ["mnist"]}, ConfigurationError, "but not for 'mnist'; did you mean"),
         (
-            {"recipe": "code", "dataset": ["digits", "svhn"]},
+            {"preset": "code", "dataset": ["digits", "svhn"]},
             ConfigurationError,
-            "a recipe is for one data set, but there are 'digits', 'svhn'",
+            "a preset is for one data set, but there are 'digits', 'svhn'",
         ),
-        ({"recipe": 3}, ConfigurationError, "the setting 'recipe' is wrong"),
-        ({"recipe": "code", "dataset": 3}, ConfigurationError, "a recipe is for one data set"),
-        ({"recipe": "code", "learner": 3}, ConfigurationError, "the setting 'learner' is wrong"),
+        ({"preset": 3}, ConfigurationError, "the setting 'preset' is wrong"),
+        ({"preset": "code", "dataset": 3}, ConfigurationError, "a preset is for one data set"),
+        ({"preset": "code", "learner": 3}, ConfigurationError, "the setting 'learner' is wrong"),
     ],
 )
-def test_a_recipe_that_is_not_there_is_one_sentence(options, error, sentence):
+def test_a_preset_that_is_not_there_is_one_sentence(options, error, sentence):
     with pytest.raises(error, match=sentence):
         load_config(options=options)
