@@ -7,6 +7,7 @@ its own; TNNLS the article of 2022 (arXiv 2212.10613); the code github.com/siyuh
 
 import pytest
 
+from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.presets.reading import load_preset, preset_datasets
 
 # Supplement, table of hyper-parameters; Fashion-MNIST and STL-10: TNNLS, the same table. The code's
@@ -57,15 +58,20 @@ NORMALISE = {
 
 # Pictures of 32 x 32 are padded to 40 x 40 in main_TOD.py, and to 36 x 36 by the supplement and TNNLS.
 # Caltech-101 and STL-10 are cut from their centre by the loader, and flipped alone.
-PADDING = {"code": 4, "paper": 2}
+PADDING = {"code": 4, "repaired": 4, "paper": 2}
 CROPPED = {"cifar10", "cifar100", "svhn", "fashion_mnist"}
 
-FIRST = {"code": ("half_squared", "untrained"), "paper": ("l2", "initial")}
+FIRST = {
+    "code": ("half_squared", "untrained"),
+    "repaired": ("half_squared", "untrained"),
+    "paper": ("l2", "initial"),
+}
 """Form of COD, and what the first cycle compares with: main_TOD.py; ICCV, section on COD."""
 
 LOSS = {
     # main_TOD.py: two heads, raw logits, decay up to 0.999
     "code": {"objective_options.tod.form": "code"},
+    "repaired": {"objective_options.tod.form": "code"},
     # ICCV, unsupervised loss: one head, lambda = 0.05 and alpha = 0.999 on all data sets; f is left open
     "paper": {
         "objective_options.tod.form": "paper",
@@ -73,6 +79,42 @@ LOSS = {
         "objective_options.tod.weight": 0.05,
     },
 }
+
+
+# What is odd in the code, and what stands in its place. main_TOD.py: an unrelated ema_model whose parameters
+# alone are averaged; two passes; the extra loader begun at every step, sequential in the first cycle.
+ODD_LOSS = {
+    "objective_options.tod.teacher_start": ("random", "copy"),
+    "objective_options.tod.teacher_buffers": ("own", "copied"),
+    "objective_options.tod.passes": ("separate", "joint"),
+    "learner.unlabelled_draw": ("fixed_first", "passes"),
+}
+
+# models/lossnet.py; main_LL4AL.py: the schedule of the module is never stepped.
+ODD_MODULE = {
+    f"{place}.learning_loss.{option}": values
+    for place in ("objective_options", "learner.companion_options")
+    for option, values in (("pooling", ("corner", "mean")), ("module_rate", ("constant", "scheduled")))
+}
+
+# main_TOD.py: data_unlabeled has the train transform on these.
+AUGMENTED = ("svhn", "caltech101")
+
+# main_TOD.py: cod_model and ema_model without weights; models/imagenet_resnet.py: layer4_caltech.
+ODD_CALTECH = {
+    "learner.untrained_weights": ("random", "as_model"),
+    "learner.model_options.weight_stages": (3, 4),
+}
+
+
+def oddities(name, dataset, *, segmentation=False):
+    """What ``code`` and ``repaired`` say of the code's oddities."""
+    odd = ODD_LOSS if segmentation else {**ODD_LOSS, **ODD_MODULE}
+    if dataset in AUGMENTED:
+        odd = {**odd, "learner.score_augmented": (True, False)}
+    if dataset == "caltech101":
+        odd = {**odd, **ODD_CALTECH}
+    return {key: values[("code", "repaired").index(name)] for key, values in odd.items()}
 
 
 def flat(tree, prefix=""):
@@ -102,12 +144,15 @@ def protocol(name, dataset, strategy="cod"):
     }
 
 
-def learning_loss(epochs, epoch):
-    """LL4AL as main_LL4AL.py has it: MARGIN, weight, EPOCHL, and a tie that counts as -1; and beside COD."""
+def learning_loss(name, epochs, epoch):
+    """LL4AL as main_LL4AL.py has it: MARGIN, weight, EPOCHL, and a tie that counts as -1; and next to COD.
+
+    There ``epoch > EPOCHL`` detaches, so that the epoch of that index, from 0, is still attached.
+    """
     return {
         "objective_options.learning_loss.margin": 1.0,
         "objective_options.learning_loss.weight": 1.0,
-        "objective_options.learning_loss.detach_after": epoch / epochs,
+        "objective_options.learning_loss.detach_after": (epoch + (name == "code")) / epochs,
         "objective_options.learning_loss.ties": "negative",
         "learner.companion_options.learning_loss.ties": "negative",
     }
@@ -157,16 +202,17 @@ SEGMENTATION = {
 }
 
 
-def of_the_code(dataset):
+def of_the_code(dataset, name="code"):
     start, addendum, subset, weight, detached = CODE[dataset]
     return {
-        **protocol("code", dataset),
+        **protocol(name, dataset),
         "start": start,
         "batch_size": addendum,
         "subset": subset,
         "objective_options.tod.weight": weight,
-        **learning_loss(TRAINING[dataset][0], detached),
-        **training(dataset, PADDING["code"]),
+        **learning_loss(name, TRAINING[dataset][0], detached),
+        **training(dataset, PADDING[name]),
+        **oddities(name, dataset),
     }
 
 
@@ -179,9 +225,10 @@ def of_the_paper(dataset):
     }
 
 
+@pytest.mark.parametrize("name", ["code", "repaired"])
 @pytest.mark.parametrize("dataset", CODE)
-def test_the_code_preset_has_every_setting_of_the_released_code_and_no_other(dataset):
-    assert flat(load_preset("code", dataset)) == of_the_code(dataset)
+def test_the_presets_of_the_code_have_every_setting_of_it_and_no_other(name, dataset):
+    assert flat(load_preset(name, dataset)) == of_the_code(dataset, name)
 
 
 @pytest.mark.parametrize("dataset", CODE)
@@ -189,43 +236,78 @@ def test_the_paper_preset_has_every_setting_of_the_papers_and_no_other(dataset):
     assert flat(load_preset("paper", dataset)) == of_the_paper(dataset)
 
 
-@pytest.mark.parametrize("name", ["code", "paper"])
-def test_segmentation_trains_in_both_presets_as_the_supplement_says(name):
+@pytest.mark.parametrize("name", ["code", "repaired", "paper"])
+def test_segmentation_trains_in_all_presets_as_the_supplement_says(name):
     expected = {
         **protocol(name, "cityscapes", "dense_cod"),
         **LOSS["paper"],  # no code of it is released
         **SEGMENTATION,
         "strategy_options.dense_cod.aggregate": "mean",
     }
-    if name == "code":
+    if name != "paper":
         # the smallest distance to a network without training is the least confident prediction
         expected |= {"strategy_options.dense_cod.first_cycle": "least_confident", "subset": 0.5}
+        expected |= oddities(name, "cityscapes", segmentation=True)
     else:
         expected |= {"dataset_options.cityscapes.validation": VALIDATION["cityscapes"]}
     assert flat(load_preset(name, "cityscapes")) == expected
 
 
-@pytest.mark.parametrize("name", ["code", "paper"])
+@pytest.mark.parametrize("name", ["code", "repaired", "paper"])
 def test_cifar10_as_files_has_the_settings_of_cifar10(name):
     def renamed(leaves):
         return {key.replace("cifar10_jpeg", "cifar10"): value for key, value in leaves.items()}
 
     as_files = renamed(flat(load_preset(name, "cifar10_jpeg")))
-    expected = {"code": of_the_code, "paper": of_the_paper}[name]("cifar10")
+    expected = of_the_paper("cifar10") if name == "paper" else of_the_code("cifar10", name)
     assert as_files == {**expected, "dataset": ["cifar10_jpeg"]}
 
 
-@pytest.mark.parametrize("dataset", ["digits", "animals"])
-def test_pictures_that_the_papers_do_not_use_have_their_protocol_and_losses(dataset):
-    of_cifar10 = {"objective_options.tod.weight": 0.02, "subset": 0.5, **learning_loss(200, 120)}
-    assert flat(load_preset("code", dataset)) == {**protocol("code", dataset), **of_cifar10}
+@pytest.mark.parametrize(
+    ("dataset", "epochs", "last"),
+    [
+        *((name, *({"caltech101": (50, 30)}.get(name, (200, 120)))) for name in CODE),
+        ("digits", 60, 36),
+        ("animals", 20, 12),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 3, 157])
+def test_the_loss_module_is_detached_after_the_epoch_of_index_epochl_in_code_and_before_it_in_repaired(
+    dataset, epochs, last, steps
+):
+    for name, attached in (("code", last + 1), ("repaired", last)):
+        share = load_preset(name, dataset)["objective_options"]["learning_loss"]["detach_after"]
+        total = epochs * steps
+        assert [step for step in range(total) if step / total < share] == list(range(attached * steps))
+
+
+@pytest.mark.parametrize(("dataset", "epochs"), [("digits", 60), ("animals", 20)])
+def test_images_that_the_papers_do_not_use_have_their_protocol_and_losses(dataset, epochs):
+    assert DATASETS.create(dataset).recipe["epochs"] == epochs
+    for name in ("code", "repaired"):
+        of_cifar10 = {"objective_options.tod.weight": 0.02, "subset": 0.5}
+        of_cifar10 |= learning_loss(name, epochs, epochs * 120 // 200)
+        expected = {**protocol(name, dataset), **of_cifar10, **oddities(name, dataset)}
+        found, share = flat(load_preset(name, dataset)), "objective_options.learning_loss.detach_after"
+        assert found.pop(share) == pytest.approx(expected.pop(share), abs=1e-5)
+        assert found == expected
     of_all = {"objective_options.cyclic.weight": 0.05}
     assert flat(load_preset("paper", dataset)) == {**protocol("paper", dataset), **of_all}
 
 
 def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
     for name, more in (
-        ("code", {"strategy_options.dense_cod.first_cycle": "least_confident", "subset": 0.5}),
+        *(
+            (
+                name,
+                {
+                    "strategy_options.dense_cod.first_cycle": "least_confident",
+                    "subset": 0.5,
+                    **oddities(name, "nuclei", segmentation=True),
+                },
+            )
+            for name in ("code", "repaired")
+        ),
         ("paper", {}),
     ):
         expected = {**protocol(name, "nuclei", "dense_cod"), **LOSS["paper"], **more}
@@ -233,7 +315,7 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
         assert flat(load_preset(name, "nuclei")) == expected
 
 
-@pytest.mark.parametrize("name", ["code", "paper"])
+@pytest.mark.parametrize("name", ["code", "repaired", "paper"])
 def test_no_data_set_of_a_preset_is_left_out_here(name):
     others = {"cityscapes", "cifar10_jpeg", "digits", "animals", "nuclei"}
     assert {*preset_datasets(name)} == {*CODE} | others

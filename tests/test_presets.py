@@ -75,7 +75,9 @@ def test_settings_are_laid_over_the_preset_key_by_key(tmp_path):
     path.write_text('preset = "code"\ndataset = "cifar10"\n[learner]\nepochs = 9\n')
     config = load_config(path, settings=["subset=all", "objective_options.tod.weight=0.5"])
     assert (config.learner.epochs, config.learner.lr, config.subset) == (9, 0.1, "all")
-    assert config.objective_options["tod"] == {"form": "code", "weight": 0.5, "decay": 0.999}
+    tod = {"form": "code", "weight": 0.5, "decay": 0.999}
+    tod |= {"teacher_start": "random", "teacher_buffers": "own", "passes": "separate"}
+    assert config.objective_options["tod"] == tod
 
 
 def test_what_a_preset_says_of_parts_that_are_not_used_is_left_out():

@@ -284,8 +284,9 @@ class Campaign:
         self._train(plan)
         before = plan.previous
         viewer = Viewer(
-            self.learner, plan.folder, before, derive(self.setup.seed, "predict"), self._reporter("scan")
-        )
+            self.learner, plan.folder, before, derive(self.setup.seed, "predict"), self._reporter("scan"),
+            augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
+        )  # fmt: skip
         size = self._size(self.setup.batch_size, len(plan.candidates), at_most)
         rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
         strategy = self.setup.strategy

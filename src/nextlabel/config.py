@@ -141,6 +141,19 @@ class LearnerConfig(_Strict):
     embedding_layer: str | None = Field(
         default=None, description="The layer whose output are the embeddings, where the model does not say."
     )
+    unlabelled_draw: Literal["passes", "redrawn", "fixed", "fixed_first"] | None = Field(
+        default=None,
+        description="Unlabelled images of a step: in passes over all, redrawn at each step, fixed, or fixed "
+        "in the first cycle and redrawn in later ones.",
+    )
+    untrained_weights: Literal["as_model", "random"] | None = Field(
+        default=None,
+        description="Weights of the networks that are compared with before any training (COD's of the first "
+        "cycle, a teacher that starts at random): the model's, pretrained where it is, or random ones.",
+    )
+    score_augmented: bool | None = Field(
+        default=None, description="Whether candidates are scored under the augmentation of the training."
+    )
     companion_options: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Options of what a strategy trains beside the model, by name: learning_loss, vaal, "
@@ -156,8 +169,10 @@ class ExperimentConfig(_Strict):
         "learner", "strategy_options", "objective_options",
     })  # fmt: skip
 
-    preset: Literal["code", "paper", "fast"] | None = Field(
-        default=None, description="Shipped settings below these: of the papers' code or text, or faster ones."
+    preset: Literal["code", "repaired", "paper", "fast"] | None = Field(
+        default=None,
+        description="Shipped settings below these: of the papers' code, literal or repaired, of their text, "
+        "or faster ones.",
     )
     dataset: list[str] = Field(default=["digits"], min_length=1, description="Data sets, by name.")
     strategy: list[str] = Field(

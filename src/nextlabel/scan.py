@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError
 from nextlabel.pool import Pool
-from nextlabel.types import ItemId, Learner, Outputs
+from nextlabel.types import AugmentedScoring, ItemId, Learner, Outputs
 
 __all__ = ["CHUNK", "Scan", "is_scanned", "open_scan", "scan"]
 
@@ -64,6 +64,7 @@ def scan(
     folder: Path,
     chunk: int = CHUNK,
     advance: Advance | None = None,
+    augmented: bool = False,
 ) -> Scan:
     """Run the learner over the pool and keep its outputs in ``folder``.
 
@@ -78,12 +79,18 @@ def scan(
         folder: Where to keep the outputs: (N, ...) float32 arrays, one file a field.
         chunk: Items handed to the learner at once; bounds the memory.
         advance: Called after every chunk with the items done and N.
+        augmented: Whether the items are augmented, by ``learner.predict_augmented``; the draws are derived
+            from the seed.
 
     Raises:
         ContractError: The learner returned another number of rows, lacks a needed field, or returned a
             number that is not finite; the message names learner, field and item.
         DataError: The outputs cannot be written.
     """
+    predict = learner.predict
+    if augmented:
+        assert isinstance(learner, AugmentedScoring), "the caller looked"
+        predict = learner.predict_augmented
     done = _continue_at(folder, pool, needs)
     if done == len(pool):
         return open_scan(folder)
@@ -92,7 +99,7 @@ def scan(
     try:
         while done < len(pool):
             part = pool.slice(done, min(done + chunk, len(pool)))
-            fields = _checked(learner, learner.predict(part, needs=needs, seed=seed), part, needs)
+            fields = _checked(learner, predict(part, needs=needs, seed=seed), part, needs)
             if not files:
                 files = _create(folder, fields, pool)
             for name, tensor in fields.items():

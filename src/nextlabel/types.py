@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NEEDS",
+    "AugmentedScoring",
     "Forward",
     "ItemId",
     "Label",
@@ -236,6 +237,18 @@ class Restorable(Protocol):
         """Forget every training: the next ``fit`` starts as if it were the first."""
 
 
+@runtime_checkable
+class AugmentedScoring(Protocol):
+    """A learner that can score candidates as training draws them, augmented."""
+
+    @property
+    def score_augmented(self) -> bool:
+        """Whether candidates are to be scored so."""
+
+    def predict_augmented(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
+        """Return what :meth:`Learner.predict` does, of items augmented by draws from seed and items alone."""
+
+
 @dataclass(frozen=True, eq=False)
 class Forward:
     """One forward pass of a network over B items.
@@ -278,8 +291,10 @@ class Objective(Protocol):
     An objective may have ``uses_embeddings`` (True unless it says False) and ``uses_stages`` (False unless it
     says True): whether the forward passes of the network shall give these; it may have a ``task``, the only
     one that it is for, and a method ``begin(total_steps)``, called before the first step of a training and
-    before the first of a continued one. What it can say of items besides, it offers as
-    :class:`ObjectiveWithExtra`.
+    before the first of a continued one. One with ``uses_fresh_network`` (False unless it says True) is given
+    an unrelated, untrained network by ``take_fresh(network)`` before ``bind`` in its first training, and one
+    with a method ``unscheduled()`` returns those of its parameters whose learning rate does not follow the
+    schedule. What it can say of items besides, it offers as :class:`ObjectiveWithExtra`.
     """
 
     @property

@@ -17,7 +17,7 @@ from nextlabel.errors import ContractError
 from nextlabel.moments import SNAPSHOT, Moment, snapshots_in_view
 from nextlabel.pool import Pool
 from nextlabel.scan import Scan, is_scanned, open_scan, scan
-from nextlabel.types import ItemId, Learner, Outputs, PoolView, Restorable
+from nextlabel.types import AugmentedScoring, ItemId, Learner, Outputs, PoolView, Restorable
 
 __all__ = ["Viewer"]
 
@@ -33,6 +33,9 @@ class Viewer:
         seed: Seed of stochastic passes, the same in every cycle.
         advance: Called as scanning advances, with the rows done and the whole.
         scans: Where to keep scans, if not in ``folder``.
+        augment_seed: Seed of a learner that scores candidates augmented (``score_augmented``), another in
+            every cycle. All outputs of a view are then of the same draws, so that earlier models are asked
+            again, where their scans would otherwise do.
         rows_forwarded: How many rows went through the model for the views so far. What a view needs of an
             earlier one's scans is not counted again, nor is it forwarded again; what was scanned before a
             kill is.
@@ -44,6 +47,7 @@ class Viewer:
     seed: int
     advance: Callable[[int, int], None] | None = None
     scans: Path | None = None
+    augment_seed: int = 0
     rows_forwarded: int = field(default=0, init=False)
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
@@ -76,9 +80,14 @@ class Viewer:
             self.rows_forwarded += len(pool)
             self._counted[name] = fields
         made = scan(
-            self.learner, pool, needs=fields, seed=self.seed, folder=self._at(name), advance=self.advance
-        )
+            self.learner, pool, needs=fields, seed=self.augment_seed if self._augments else self.seed,
+            folder=self._at(name), advance=self.advance, augmented=self._augments,
+        )  # fmt: skip
         return made.outputs
+
+    @property
+    def _augments(self) -> bool:
+        return isinstance(self.learner, AugmentedScoring) and self.learner.score_augmented
 
     def _at(self, name: str) -> Path:
         return (self.scans or self.folder) / name
@@ -110,7 +119,7 @@ class Viewer:
 
     def _outputs_before(self, previous: Path, candidates: Pool, fields: frozenset[str]) -> Outputs:
         """Return the outputs at the end of the cycle before, from its scan as far as that goes."""
-        kept = _opened(previous / "scan", fields)
+        kept = None if self._augments else _opened(previous / "scan", fields)
         rows, missing = kept.rows_of(candidates.ids) if kept else (torch.empty(0), list(candidates.ids))
         seen = kept.outputs.rows(rows) if kept else Outputs()
         if not missing:

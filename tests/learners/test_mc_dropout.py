@@ -70,7 +70,7 @@ def test_the_mean_of_many_draws_comes_near_to_the_network_without_dropout():
     ):  # or the weights, and with them the error of a mean of 100, would be another each time
         module = nn.Sequential(nn.Linear(6, 40), nn.Dropout(0.5), nn.Linear(40, 1))
     made = McDropout(learner(model=module, task="regression", objective="squared_error"), draws=100)
-    made.main._network = made.main._fresh_network(0)
+    made.main._network = made.main.new_network(0)
     draws = made.predict(POOL, needs=frozenset({"values"}), seed=0).values
     exact = made.main.predict(POOL, needs=frozenset({"values"}), seed=0).values
     off = (draws.mean(1) - exact[:, 0]).abs() / (draws.std(1) / 100**0.5)
@@ -80,7 +80,7 @@ def test_the_mean_of_many_draws_comes_near_to_the_network_without_dropout():
 def test_whole_channels_are_dropped_where_the_layer_drops_channels():
     module = nn.Sequential(nn.Conv2d(1, 5, 1), nn.Dropout2d(0.5), nn.Flatten(), nn.Linear(20, 3))
     made = McDropout(learner(model=module), draws=6)
-    made.main._network = made.main._fresh_network(0)
+    made.main._network = made.main.new_network(0)
     seen = []
     handle = made.main.network.module[2].register_forward_hook(lambda *call: seen.append(call[1][0]))
     made.predict(Pool(torch.rand(3, 1, 2, 2) + 1, ["a", "b", "c"]), needs=LOG_PROBS, seed=0)

@@ -116,6 +116,40 @@ def test_a_state_without_the_fourth_stage_is_refused_with_its_tensors():
         small(weights=given)
 
 
+def test_a_state_without_the_fourth_stage_is_refused_with_the_way_to_do_without():
+    given = {name: tensor for name, tensor in state().items() if not name.startswith("layer4")}
+    with pytest.raises(DataError, match=r"lacks 'layer4\.0.*; or set weight_stages=3 to leave"):
+        small(weights=given)
+
+
+@pytest.mark.parametrize("with_fourth", [True, False])
+def test_three_stages_of_the_file_of_2016_are_the_75_tensors_that_the_released_code_loads(with_fourth):
+    donor = unlike_new(small(classes=9))
+    given = {
+        name: tensor
+        for name, tensor in donor.state_dict().items()
+        if "num_batches" not in name and (with_fourth or not name.startswith(("layer4", "fc")))
+    }
+    model = small(weights=given, weight_stages=3)
+    assert len(model.loading.loaded) == 75
+    for name, tensor in model.state_dict().items():
+        if name.endswith("weight"):
+            loaded = not name.startswith(("layer4", "fc"))
+            assert torch.equal(tensor, donor.state_dict()[name]) == loaded, name
+
+
+def test_three_stages_still_want_all_of_the_third():
+    given = {name: tensor for name, tensor in state().items() if not name.startswith("layer3.1")}
+    with pytest.raises(DataError, match=r"lacks 'layer3\.1\.conv1\.weight'"):
+        small(weights=given, weight_stages=3)
+
+
+@pytest.mark.parametrize("stages", [-1, 5, 2.5, "three"])
+def test_a_number_of_stages_that_it_has_not_is_refused(stages):
+    with pytest.raises(ConfigurationError, match=r"weight_stages .* in 0\.\.4, but is"):
+        small(weight_stages=stages)
+
+
 def test_half_a_head_is_refused_with_the_missing_half():
     given = {name: tensor for name, tensor in state().items() if name != "fc.bias"}
     with pytest.raises(DataError, match=r"lacks 'fc\.bias'"):

@@ -123,7 +123,10 @@ def audit_query(
         A record for every scorer, as :func:`audited` makes them.
     """
     scans = plan.folder / "audit"
-    viewer = Viewer(learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans)
+    viewer = Viewer(
+        learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
+        augment_seed=derive(seed, "augmented scan", plan.cycle),
+    )  # fmt: skip
     labelled, labels = plan.training_set(pool)
     candidates = pool.subset(ids)
     own = frozenset(n for n in audit_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))

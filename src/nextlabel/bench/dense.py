@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from nextlabel.bench.audit import loss_estimate
 from nextlabel.bench.checking import check_items_of
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.grid import Cell
-from nextlabel.bench.making import for_device, make_campaign, needs_of
+from nextlabel.bench.making import for_device, make_campaign, model_functions, needs_of
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
@@ -29,7 +28,6 @@ from nextlabel.learners.device import Engine, device_title
 from nextlabel.learners.pixels import PIXEL_MOVES
 from nextlabel.maths.masks import labelled_share
 from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
-from nextlabel.models.catalogue import MODELS
 from nextlabel.pool import Pool
 from nextlabel.progress import Advance
 from nextlabel.seeds import derive
@@ -83,10 +81,9 @@ def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> De
     _check(cell, needs)
     options = for_device(dict(cell.learner), cell.device)
     name, model_options = options.pop("model"), dict(options.pop("model_options"))
-    new_model = partial(
-        MODELS.create, name, input_shape=data.input_shape, classes=len(data.classes), **model_options
+    new_model, untrained = model_functions(
+        name, model_options, data, random=options.pop("untrained_weights", None) == "random"
     )
-    new_model()  # an option that the model does not have is refused here, not in a training
     compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
     return DenseLearner(
         new_model,
@@ -96,6 +93,7 @@ def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> De
         objective_options=dict(cell.objective_options),
         device=cell.device,
         moments=("initial",) if compares else (),
+        untrained_model=untrained,
         **options,
     )
 
@@ -116,6 +114,7 @@ def _check(cell: Cell, needs: frozenset[str]) -> None:
         "audit": bool(cell.audit),
         "label_noise": bool(cell.label_noise),
         "learner.companion_options": bool(cell.learner.get("companion_options")),
+        "learner.score_augmented": bool(cell.learner.get("score_augmented")),
     }
     for setting, given in unfit.items():
         if given:

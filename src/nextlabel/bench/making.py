@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from nextlabel.bench.audit import audit_needs, make_scorers
 from nextlabel.bench.grid import Cell
 from nextlabel.campaign import Campaign, Query
@@ -30,7 +32,16 @@ from nextlabel.registry import Card, Registry
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner
 
-__all__ = ["COMPANIONS", "DROPOUT", "for_device", "main_learner", "make_campaign", "make_learner", "needs_of"]
+__all__ = [
+    "COMPANIONS",
+    "DROPOUT",
+    "for_device",
+    "main_learner",
+    "make_campaign",
+    "make_learner",
+    "model_functions",
+    "needs_of",
+]
 
 Options = dict[str, Any]  # Any: what TOML may hold
 
@@ -83,10 +94,9 @@ def make_learner(
     model, model_options = options.pop("model"), dict(options.pop("model_options"))
     if "draws:dropout" in needs:
         model_options.setdefault("dropout", DROPOUT)
-    new_model = partial(
-        MODELS.create, model, input_shape=data.input_shape, classes=len(data.classes), **model_options
+    new_model, untrained = model_functions(
+        model, model_options, data, random=options.pop("untrained_weights", None) == "random"
     )
-    new_model()  # an option that the model does not have is refused here, not in a training
     companions = [card.name for card in COMPANIONS if needs.intersection(card.needs)]
     if len(companions) > 1:
         raise ConfigurationError(
@@ -101,6 +111,7 @@ def make_learner(
         objective_options=objective_options,
         device=cell.device,
         moments=kept_moments(needs),
+        untrained_model=untrained,
         **options,
     )
     return (
@@ -108,6 +119,31 @@ def make_learner(
         if companions
         else learner
     )
+
+
+def model_functions(
+    name: str, model_options: Options, data: LabelledData | DenseData, *, random: bool
+) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
+    """Return what makes the model, and what makes the networks it is compared with before any training.
+
+    Args:
+        name: The model's.
+        model_options: Its options.
+        data: What it is for.
+        random: Whether the latter are without the model's pretrained weights; they are None where they need
+            no function of their own.
+
+    Raises:
+        UnknownNameError: The model does not have such an option.
+        ConfigurationError: An option is out of range.
+    """
+    given = {"input_shape": data.input_shape, "classes": len(data.classes)}
+    new_model = partial(MODELS.create, name, **given, **model_options)
+    new_model()  # what is wrong is refused here, not in a training
+    if not random or "weights" not in model_options:
+        return new_model, None
+    without = {option: value for option, value in model_options.items() if option != "weights"}
+    return new_model, partial(MODELS.create, name, **given, **without)
 
 
 def make_campaign(

@@ -46,8 +46,10 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         typer.Option(help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER."),
     ] = None,
     preset: Annotated[
-        Literal["code", "paper", "fast"] | None,
-        typer.Option(help="The constants: the released code's, the papers', or a fast trainer's."),
+        Literal["code", "repaired", "paper", "fast"] | None,
+        typer.Option(
+            help="The settings: the released code's, literally or repaired, the papers', or a fast trainer's."
+        ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
     cycles: Annotated[int | None, typer.Option(min=1, help="Trainings of a campaign.")] = None,

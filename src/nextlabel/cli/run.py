@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(  # noqa: PLR0917 - typer takes what the user types, by name
     config: Annotated[Path | None, typer.Argument(help="A TOML file of settings.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Shipped settings below the others: code, paper or fast.")
+        str | None, typer.Option(help="Shipped settings below the others: code, repaired, paper or fast.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Data sets, separated by commas.")] = None,
     strategy: Annotated[str | None, typer.Option(help="Strategies, separated by commas.")] = None,

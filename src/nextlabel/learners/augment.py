@@ -5,7 +5,7 @@ Knows nothing of labels, models or data sets; an augmentation is any callable of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -14,8 +14,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError, listed
+from nextlabel.seeds import derive
 
-__all__ = ["AUGMENTATIONS", "Augmentation", "Composed", "HorizontalFlip", "RandomCrop", "augmentation"]
+__all__ = [
+    "AUGMENTATIONS",
+    "Augmentation",
+    "Composed",
+    "HorizontalFlip",
+    "RandomCrop",
+    "augmentation",
+    "augmented",
+]
 
 Augmentation: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Maps a (B, ...) float batch to one of the same shape; all chance comes from the generator, which is on
@@ -127,6 +136,24 @@ def augmentation(
             )
     parts = tuple(_named(part, options.get(part, {})) if isinstance(part, str) else part for part in several)
     return Composed(parts) if parts else None
+
+
+def augmented(
+    batches: Iterable[Tensor], ids: Sequence[str], augment: Augmentation, seed: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Yield batches augmented; the draws of each depend on the seed and its first item's id alone.
+
+    Args:
+        batches: (B, ...) float batches on the device, in the order of the ids.
+        ids: The items'.
+        augment: Applied to each batch.
+        seed: The draws are derived from it.
+        device: Where.
+    """
+    generator, start = torch.Generator(device), 0
+    for batch in batches:
+        yield augment(batch, generator.manual_seed(derive(seed, "augment", ids[start])))
+        start += len(batch)
 
 
 def _named(name: str, options: Mapping[str, Any]) -> Augmentation:

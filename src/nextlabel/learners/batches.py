@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nextlabel.errors import DataError
 from nextlabel.learners.randomness import seed_everything
+from nextlabel.learners.schedule import UnlabelledDraw
 from nextlabel.learners.steps import steps_of_pass
 from nextlabel.pool import Pool
 from nextlabel.processes import end_with_parent
@@ -43,13 +44,26 @@ class Order:
         whole: Whether every row comes in every pass. Then the last batch may be shorter, and one of a single
             row is merged into the batch before it, as batch norm cannot normalise one item. Otherwise the
             rest of each pass is left out, and every batch has min(B, N) rows.
+        draw: ``"passes"``; or every step is a pass by itself, of which only the first batch is taken:
+            ``"redrawn"`` at every step, or ``"fixed"``, the same at all of them.
     """
 
-    def __init__(self, count: int, batch_size: int, *, seed: int, purpose: str, whole: bool) -> None:
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        seed: int,
+        purpose: str,
+        whole: bool,
+        draw: UnlabelledDraw = "passes",
+    ) -> None:
         self.count, self.batch_size = count, min(batch_size, count)
         self.seed, self.purpose = seed, purpose
         self.per_pass = steps_of_pass(count, batch_size) if whole else count // self.batch_size
-        self.whole = whole
+        self.whole, self.draw = whole, draw
+        if draw != "passes":
+            self.per_pass = 1
 
     def locate(self, step: int) -> tuple[int, int, int]:
         """Return the pass of this step, and its batch's start and stop in the pass's permutation."""
@@ -60,7 +74,8 @@ class Order:
 
     def permutation(self, number: int) -> Tensor:
         """Return the (N,) rows of the pool in the order of this pass."""
-        generator = torch.Generator().manual_seed(derive(self.seed, self.purpose, number))
+        drawn = 0 if self.draw == "fixed" else number
+        generator = torch.Generator().manual_seed(derive(self.seed, self.purpose, drawn))
         return torch.randperm(self.count, generator=generator)
 
 

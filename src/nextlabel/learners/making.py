@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.learners.batches import DeviceCache, sequential
 from nextlabel.learners.checkpoint import check_fits
 from nextlabel.learners.device import Engine
 from nextlabel.learners.labels import Task
 from nextlabel.learners.network import ModuleNetwork
-from nextlabel.learners.preparing import Prepare, resized
+from nextlabel.learners.preparing import Preparation, Prepare, resized
 from nextlabel.learners.randomness import isolated_rng
 from nextlabel.learners.schedule import Recipe
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.types import Forward, Objective
 
-__all__ = ["bind", "check_resolutions", "example_outputs", "new_network", "new_objective"]
+__all__ = ["Networks", "bind", "check_resolutions", "example_outputs", "new_network", "new_objective"]
 
 
 def new_network(
@@ -125,6 +128,64 @@ def example_outputs(
     return forward
 
 
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Makes the networks of a learner and places them on the device.
+
+    Attributes:
+        model: The user's: a function that returns modules, or a module.
+        untrained_model: Makes networks that are compared with before any training; None for ``model``.
+        task: What outputs are for.
+        embedding_layer: As of :class:`ModuleNetwork`.
+        preparation: What is done to batches.
+        cache: Holds tensor pools on the device.
+    """
+
+    model: Callable[[], nn.Module] | nn.Module
+    untrained_model: Callable[[], nn.Module] | None
+    task: Task
+    embedding_layer: str | None
+    preparation: Preparation
+    cache: DeviceCache
+
+    def new(self, seed: int) -> ModuleNetwork:
+        """Return a network with initial weights."""
+        return self._made(self.model, seed)
+
+    def unrelated(
+        self, purpose: str, objective: nn.Module, x: Pool, engine: Engine, seed: int
+    ) -> ModuleNetwork:
+        """Return a network with initial weights of its own for this purpose, on the device."""
+        seed = derive(seed, purpose)
+        network = self.place(self._made(self.untrained_model or self.model, seed), engine)
+        self.example(network, objective, x, engine, seed)
+        return network
+
+    def place(self, network: ModuleNetwork, engine: Engine) -> ModuleNetwork:
+        """Move the network to the device, in the memory layout that inputs have."""
+        network.to(engine.device)
+        return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
+
+    def example(
+        self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine, seed: int
+    ) -> Forward:
+        """Return the outputs for a few items of the pool, see :func:`example_outputs`."""
+
+        def batch() -> Tensor:
+            return self.preparation.on(engine.device)(self.few(x, engine))
+
+        return example_outputs(network, objective, batch, task=self.task, engine=engine, seed=seed)
+
+    def few(self, x: Pool, engine: Engine) -> Tensor:
+        """Return the first items of the pool on the device, at most two."""
+        with isolated_rng(0, engine.device):  # items of a data set may draw; what comes next must not see it
+            return next(sequential(x.slice(0, 2), 2, 0, engine.device, self.cache))
+
+    def _made(self, model: Callable[[], nn.Module] | nn.Module, seed: int) -> ModuleNetwork:
+        dense = self.task == "segmentation"
+        return new_network(model, seed=seed, embedding_layer=self.embedding_layer, dense=dense)
+
+
 def check_resolutions(network: ModuleNetwork, items: Tensor, recipe: Recipe, prepare: Prepare) -> None:
     """Refuse a training on pictures of a size that the network cannot take.
 
@@ -161,6 +222,7 @@ def bind(
     seed: int,
     engine: Engine,
     state: Mapping[str, Tensor],
+    fresh: Callable[[], ModuleNetwork] | None = None,
 ) -> None:
     """Bind an objective to its network, on the device, and give it its state where there is one.
 
@@ -171,10 +233,14 @@ def bind(
         seed: All chance is derived from it.
         engine: Where.
         state: What an earlier training left of the objective; empty for none.
+        fresh: Makes an unrelated network, for an objective that begins with one (``uses_fresh_network``);
+            not needed where there is a state.
 
     Raises:
         ConfigurationError: The state does not fit.
     """
+    if fresh is not None and not state and getattr(objective, "uses_fresh_network", False):
+        objective.take_fresh(fresh())  # type: ignore[operator]  # it says that it uses one
     with isolated_rng(derive(seed, "objective"), engine.device):
         objective.bind(network, example)  # type: ignore[operator]  # new_objective checked it
     objective.to(engine.device)

@@ -80,7 +80,7 @@ class McDropout:
             LabelsError: The labels cannot be learnt.
             DataError: The folder holds another training or cannot be written.
         """
-        _dropouts(self.main._fresh_network(seed))  # a model without is refused before its training
+        _dropouts(self.main.new_network(seed))  # a model without is refused before its training
         self.main.progress = self.progress
         return self.main.fit(x, y, unlabelled, seed=seed, workdir=workdir)
 

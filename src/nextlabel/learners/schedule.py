@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import nn
@@ -18,11 +18,20 @@ from torch.optim import Optimizer
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.learners.steps import batch_of
 
-__all__ = ["MixedPrecision", "OptimizerFactory", "OptimizerName", "Recipe", "Schedule", "lr_factor"]
+__all__ = [
+    "MixedPrecision",
+    "OptimizerFactory",
+    "OptimizerName",
+    "Recipe",
+    "Schedule",
+    "UnlabelledDraw",
+    "lr_factor",
+]
 
 Schedule = Literal["constant", "multistep", "cosine", "one_cycle"]
 OptimizerName = Literal["sgd", "adam", "adamw"]
 MixedPrecision = Literal["no", "fp16", "bf16"]
+UnlabelledDraw = Literal["passes", "redrawn", "fixed", "fixed_first"]
 OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], Optimizer]
 """Makes an optimiser for these parameters; its groups' learning rates are what the schedule scales."""
 
@@ -47,6 +56,10 @@ class Recipe:
         resolutions: Shares of the pictures' height and width in equal parts of the training, each in (0, 1];
             None for whole pictures throughout.
         least_steps: Steps that a pass is to have at least, see :meth:`batch_of`; None for no such wish.
+        unlabelled_draw: Which unlabelled items a step takes: the next ones of ``"passes"`` over all of them,
+            a draw of its own (``"redrawn"``), or those that every step takes (``"fixed"``);
+            ``"fixed_first"`` is ``fixed`` in a fit that begins with new weights, and else ``redrawn``, as in
+            the released code of the TOD papers.
 
     Raises:
         ConfigurationError: A value is out of range, or a name unknown.
@@ -65,11 +78,13 @@ class Recipe:
     resolutions: tuple[float, ...] | None = None
     least_steps: int | None = None
     cold_epochs: int | None = None
+    unlabelled_draw: UnlabelledDraw = "passes"
 
     def __post_init__(self) -> None:
         for kind, name, known in (
             ("schedule", self.schedule, get_args(Schedule)),
             ("mixed precision", self.mixed_precision, get_args(MixedPrecision)),
+            ("draw of unlabelled items", self.unlabelled_draw, get_args(UnlabelledDraw)),
         ):
             if name not in known:
                 raise UnknownNameError(kind, name, known)
@@ -109,9 +124,12 @@ class Recipe:
         return batch_of(labelled, self.batch_size, self.least_steps)
 
     def beginning(self, *, with_new_weights: bool) -> Recipe:
-        """Return the recipe of one fit, whose ``epochs`` are those of a fit that begins so."""
+        """Return the recipe of one fit, with the ``epochs`` and the ``unlabelled_draw`` of that fit."""
         cold = self.cold_epochs if with_new_weights else None
-        return self if cold is None else replace(self, epochs=cold)
+        draw = self.unlabelled_draw
+        if draw == "fixed_first":
+            draw = "fixed" if with_new_weights else "redrawn"
+        return replace(self, epochs=self.epochs if cold is None else cold, unlabelled_draw=draw)
 
     def resolution(self, step: int, total: int) -> float:
         """Return the share of the pictures' height and width in this step of ``total``."""
@@ -119,8 +137,27 @@ class Recipe:
             return 1.0
         return self.resolutions[len(self.resolutions) * step // total]
 
-    def build_optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
-        """Return the optimiser of these parameters, its learning rates at factor 1."""
+    def build_optimizer(
+        self, parameters: Iterable[nn.Parameter], unscheduled: Iterable[nn.Parameter] = ()
+    ) -> Optimizer:
+        """Return the optimiser of these parameters, its learning rates at factor 1.
+
+        Args:
+            parameters: All that train.
+            unscheduled: Those of them whose learning rate stays; their group says ``scheduled=False``.
+        """
+        apart = {id(parameter) for parameter in unscheduled}
+        given: list[Any] = list(parameters)  # Any: what optimisers take, parameters or groups of them
+        if apart:
+            groups = [[p for p in given if (id(p) in apart) == staying] for staying in (False, True)]
+            given = [
+                {"params": group, "scheduled": scheduled}
+                for group, scheduled in zip(groups, (True, False), strict=True)
+                if group
+            ]
+        return self._optimizer_of(given)
+
+    def _optimizer_of(self, parameters: list[Any]) -> Optimizer:  # Any: as above
         if not isinstance(self.optimizer, str):
             return self.optimizer(parameters)
         if self.optimizer == "sgd":

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.learners.arguments import check_same, described, objective_arguments, training_arguments
-from nextlabel.learners.augment import Augmentation, augmentation
+from nextlabel.learners.augment import Augmentation, augmentation, augmented
 from nextlabel.learners.batches import DeviceCache, sequential
 from nextlabel.learners.checkpoint import (
     check_fits,
@@ -29,17 +28,24 @@ from nextlabel.learners.checkpoint import (
 from nextlabel.learners.device import DeviceName, Engine
 from nextlabel.learners.keeping import check_kept, checked_moments, moment_path
 from nextlabel.learners.labels import Task, check_counts, check_task, checked_labels
-from nextlabel.learners.making import bind, check_resolutions, example_outputs, new_network, new_objective
+from nextlabel.learners.making import Networks, bind, check_resolutions, new_objective
 from nextlabel.learners.network import ModuleNetwork
 from nextlabel.learners.predicting import check_needs, predicted
 from nextlabel.learners.preparing import Normalise, Preparation
 from nextlabel.learners.randomness import isolated_rng
-from nextlabel.learners.schedule import MixedPrecision, OptimizerFactory, OptimizerName, Recipe, Schedule
+from nextlabel.learners.schedule import (
+    MixedPrecision,
+    OptimizerFactory,
+    OptimizerName,
+    Recipe,
+    Schedule,
+    UnlabelledDraw,
+)
 from nextlabel.learners.training import CHECKPOINT, Training
 from nextlabel.moments import Moment
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.types import Forward, Objective, Outputs
+from nextlabel.types import Objective, Outputs
 
 __all__ = ["TorchLearner"]
 
@@ -98,6 +104,7 @@ class TorchLearner:
         least_steps: Steps that a pass is to have at least: with few labels the batch is halved until it has,
             but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large Minibatch
             SGD, 2017).
+        unlabelled_draw: Of the items of a step: see :class:`~nextlabel.learners.schedule.Recipe`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         num_workers: Processes that load items of pools that are no tensors.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
@@ -108,6 +115,10 @@ class TorchLearner:
             ``"epoch"``, ... before the end, of which a gap as long as the training or longer gives the
             initial weights. Files of other moments are not written.
         ema_decay: a of the moment ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
+        untrained_model: Makes the networks that are compared with before any training, the moment
+            ``"untrained"`` and a teacher that starts at random; None for ``model``. One that leaves
+            pretrained weights out makes them random throughout.
+        score_augmented: Whether candidates are scored as training draws them, see :meth:`predict_augmented`.
 
     Attributes:
         progress: A function of steps done and steps in all, called during ``fit`` at most ten times a second.
@@ -145,6 +156,7 @@ class TorchLearner:
         mixed_precision: MixedPrecision = "no",
         resolutions: Sequence[float] | None = None,
         least_steps: int | None = None,
+        unlabelled_draw: UnlabelledDraw = "passes",
         device: DeviceName = "auto",
         num_workers: int = 0,
         embedding_layer: str | None = None,
@@ -152,6 +164,8 @@ class TorchLearner:
         checkpoint_seconds: float = 30.0,
         moments: Sequence[str] = ("initial", "epoch"),
         ema_decay: float = 0.999,
+        untrained_model: Callable[[], nn.Module] | None = None,
+        score_augmented: bool = False,
     ) -> None:
         check_task(task)
         if start not in get_args(Start):
@@ -162,34 +176,29 @@ class TorchLearner:
                 f"they are {num_workers}, {checkpoint_seconds} and {scan_batch_size}"
             )
         self.recipe = Recipe(
-            epochs=epochs,
-            cold_epochs=cold_epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            lr=lr,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            milestones=tuple(milestones),
-            gamma=gamma,
-            mixed_precision=mixed_precision,
-            resolutions=None if resolutions is None else tuple(resolutions),
-            least_steps=least_steps,
-        )
-        self._moments = checked_moments(moments, model, ema_decay)
+            epochs=epochs, cold_epochs=cold_epochs, batch_size=batch_size, least_steps=least_steps,
+            optimizer=optimizer, lr=lr, momentum=momentum, weight_decay=weight_decay,
+            schedule=schedule, milestones=tuple(milestones), gamma=gamma, mixed_precision=mixed_precision,
+            resolutions=None if resolutions is None else tuple(resolutions), unlabelled_draw=unlabelled_draw,
+        )  # fmt: skip
+        self._moments = checked_moments(moments, untrained_model or model, ema_decay)
         self.moments = frozenset(moment.name for moment in self._moments)
         self.task, self.start, self.device, self.ema_decay = task, start, device, ema_decay
         self.num_workers, self.scan_batch_size = num_workers, scan_batch_size
         self.embedding_layer, self.checkpoint_seconds = embedding_layer, checkpoint_seconds
         self.progress: Callable[[int, int], None] | None = None
-        self._model, self._augment = model, augmentation(augment, augment_options)
+        self._augment = augmentation(augment, augment_options)
         self.preparation = Preparation.checked(normalise, channels_last=channels_last)
+        self.score_augmented = score_augmented and self._augment is not None
         self.compile = compile
         self._objective, self._objective_options = objective, dict(objective_options or {})
         self._network: ModuleNetwork | None = None
         self._objective_state: dict[str, Tensor] | None = None
         self._bound: nn.Module | None = None
         self._cache = DeviceCache()
+        self._networks = Networks(
+            model, untrained_model, task, embedding_layer, self.preparation, self._cache
+        )
         Engine(device, mixed_precision)  # refuses now what this machine cannot do
         self.extra_fields = frozenset(getattr(self._new_objective(), "extra_fields", ()))
 
@@ -225,6 +234,7 @@ class TorchLearner:
             "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
             "compile": self.compile or None,
             "ema_decay": self.ema_decay if Moment("ema") in self._moments else None,
+            "untrained_model": described(self._networks.untrained_model),
         }
         finished = read_json(workdir / FINISHED)
         if finished is not None:
@@ -246,41 +256,34 @@ class TorchLearner:
         arguments: dict[str, Any],
     ) -> Training:
         engine = Engine(self.device, self.recipe.mixed_precision)
-        network = self._placed(self._starting_network(seed), engine)
-        example = self._example(network, objective, x, engine, seed)
-        check_resolutions(network, self._few(x, engine), self.recipe, self.preparation.on(engine.device))
+        network = self._networks.place(self._starting_network(seed), engine)
+        example = self._networks.example(network, objective, x, engine, seed)
+        few = self._networks.few(x, engine)
+        check_resolutions(network, few, self.recipe, self.preparation.on(engine.device))
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
         carried = self._objective_state if self._held() else None
-        bind(objective, network, example, seed=seed, engine=engine, state=carried or {})
+        bind(
+            objective, network, example, seed=seed, engine=engine, state=carried or {},
+            fresh=lambda: self._networks.unrelated("teacher", objective, x, engine, seed),
+        )  # fmt: skip
         return Training(
-            network=network,
-            objective=objective,
-            recipe=self.recipe.beginning(with_new_weights=self._held() is None),
-            engine=engine,
-            x=x,
-            targets=targets.to(engine.device),
-            unlabelled=others,
-            augment=self._augment,
-            preparation=self.preparation,
-            moments=self._moments,
-            ema_decay=self.ema_decay,
-            compiled=self.compile,
-            seed=seed,
-            workdir=workdir,
-            arguments=arguments,
-            cache=self._cache,
-            workers=self.num_workers,
-            checkpoint_seconds=self.checkpoint_seconds,
-            progress=self.progress,
-        )
+            network=network, objective=objective,
+            recipe=self.recipe.beginning(with_new_weights=self._held() is None), engine=engine,
+            x=x, targets=targets.to(engine.device), unlabelled=others,
+            augment=self._augment, preparation=self.preparation,
+            moments=self._moments, ema_decay=self.ema_decay, compiled=self.compile,
+            seed=seed, workdir=workdir, arguments=arguments,
+            cache=self._cache, workers=self.num_workers,
+            checkpoint_seconds=self.checkpoint_seconds, progress=self.progress,
+        )  # fmt: skip
 
     def _trained(self, training: Training, workdir: Path) -> dict[str, float]:
         network, objective = training.network, training.objective
         untrained = Moment("untrained")
         if untrained in self._moments:
-            other = self._fresh_network(derive(training.seed, "untrained"))
-            other = self._placed(other, training.engine)
-            self._example(other, objective, training.x, training.engine, derive(training.seed, "untrained"))
+            other = self._networks.unrelated(
+                "untrained", objective, training.x, training.engine, training.seed
+            )
             write_tensors(moment_path(workdir, untrained), joined({"model": other.module.state_dict()}))
         metrics = training.run()
         states = {"model": network.module.state_dict(), "objective": objective.state_dict()}
@@ -303,6 +306,17 @@ class TorchLearner:
             ContractError: The model was not trained, or cannot give what is needed.
             DataError: There are no items, or they do not stack.
         """
+        return self._predicted(x, needs, seed, None)
+
+    def predict_augmented(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
+        """Return what :meth:`predict` does, of items that are augmented as in training.
+
+        The draws depend on the seed and the items alone, so that two models see the same views of them. The
+        released code of Huang et al., ICCV 2021, scores SVHN and Caltech-101 so.
+        """
+        return self._predicted(x, needs, seed, self._augment)
+
+    def _predicted(self, x: Pool, needs: frozenset[str], seed: int, augment: Augmentation | None) -> Outputs:
         network = self._network
         if network is None:
             raise ContractError("predict needs a trained model, but there is none; call fit or load first")
@@ -311,12 +325,14 @@ class TorchLearner:
         own = "log_probs" if self.task == "classification" else "values"
         check_needs(needs, network, own=own, extra_fields=self.extra_fields)
         engine = Engine(self.device, self.recipe.mixed_precision)
-        self._placed(network, engine)
+        self._networks.place(network, engine)
         objective = self._bound_objective(network, x, engine) if needs - {own, "embeddings"} else None
         with isolated_rng(derive(seed, "predict"), engine.device):
             batches = sequential(
                 x, self.scan_batch_size, seed, engine.device, self._cache, workers=self.num_workers
             )
+            if augment is not None:
+                batches = augmented(batches, x.ids, augment, seed, engine.device)
             prepare = self.preparation.on(engine.device)
             return predicted(network, batches, needs, engine=engine, prepare=prepare, objective=objective)
 
@@ -339,7 +355,7 @@ class TorchLearner:
         if (workdir / FINISHED).exists():
             check_kept(workdir, wanted)
         tensors, _ = read_tensors(moment_path(workdir, wanted))
-        network = self._fresh_network(seed=0) if self._network is None else self._network
+        network = self._networks.new(seed=0) if self._network is None else self._network
         state = part(tensors, "model")
         check_fits(network.module, state, what="the model")
         network.module.load_state_dict(state)
@@ -355,32 +371,16 @@ class TorchLearner:
         """The network as it was trained or loaded last, or None."""
         return self._network
 
-    def _fresh_network(self, seed: int) -> ModuleNetwork:
-        dense = self.task == "segmentation"
-        return new_network(self._model, seed=seed, embedding_layer=self.embedding_layer, dense=dense)
+    def new_network(self, seed: int) -> ModuleNetwork:
+        """Return a network with initial weights, which no training of this learner touches."""
+        return self._networks.new(seed)
 
     def _held(self) -> ModuleNetwork | None:
         return None if self.start == "cold" else self._network
 
     def _starting_network(self, seed: int) -> ModuleNetwork:
         held = self._held()  # which a fit that fails or is killed must leave alone
-        return self._fresh_network(seed) if held is None else copy.deepcopy(held)
-
-    def _placed(self, network: ModuleNetwork, engine: Engine) -> ModuleNetwork:
-        network.to(engine.device)
-        return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
-
-    def _example(
-        self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine, seed: int
-    ) -> Forward:
-        def batch() -> Tensor:
-            return self.preparation.on(engine.device)(self._few(x, engine))
-
-        return example_outputs(network, objective, batch, task=self.task, engine=engine, seed=seed)
-
-    def _few(self, x: Pool, engine: Engine) -> Tensor:
-        with isolated_rng(0, engine.device):  # items of a data set may draw; what comes next must not see it
-            return next(sequential(x.slice(0, 2), 2, 0, engine.device, self._cache))
+        return self._networks.new(seed) if held is None else copy.deepcopy(held)
 
     def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> nn.Module:
         """Return the objective as the training left it; after ``load`` it is made again from its state."""
@@ -391,7 +391,7 @@ class TorchLearner:
                     "load that"
                 )
             objective = self._new_objective()
-            example = self._example(network, objective, x, engine, seed=0)
+            example = self._networks.example(network, objective, x, engine, seed=0)
             bind(objective, network, example, seed=0, engine=engine, state=self._objective_state)
             self._bound = objective
         return self._bound

@@ -168,7 +168,8 @@ class Training:
                 f"{type(self.network.module).__name__} has {'only frozen ones' if every else 'none'}; use "
                 "another model, or set requires_grad"
             )
-        self.optimizer: Optimizer = self.recipe.build_optimizer(parameters)
+        unscheduled = getattr(self.objective, "unscheduled", tuple)  # optional in an objective
+        self.optimizer: Optimizer = self.recipe.build_optimizer(parameters, unscheduled())
         share = self.size / self.recipe.batch_size
         self.base_lrs = [group["lr"] * share for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)
@@ -249,7 +250,10 @@ class Training:
             for rows, x in labelled:
                 yield rows, x, None
             return
-        order = Order(len(self.unlabelled), self.size, seed=self.seed, purpose="unlabelled", whole=False)
+        order = Order(
+            len(self.unlabelled), self.size, seed=self.seed, purpose="unlabelled", whole=False,
+            draw=self.recipe.unlabelled_draw,
+        )  # fmt: skip
         others = stream(self.unlabelled, order, steps, self.engine.device, self.cache, workers=self.workers)
         for (rows, x), (_, unlabelled) in zip(labelled, others, strict=True):
             yield rows, x, unlabelled
@@ -257,7 +261,7 @@ class Training:
     def _set_lr(self, step: int) -> None:
         factor = self.recipe.factor(step, self.total)
         for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = lr * factor
+            group["lr"] = lr * (factor if group.get("scheduled", True) else 1.0)
 
     def _save(self, step: int) -> None:
         self.meter.settle()

@@ -12,7 +12,7 @@ from typing import final
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.errors import DataError, MissingExtraError
+from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
 from nextlabel.models.loading import LoadingReport, checked_state, load_weights, read_weights
 from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
 from nextlabel.models.residual import ResNet18, initialise_by_fan_out
@@ -20,6 +20,8 @@ from nextlabel.models.residual import ResNet18, initialise_by_fan_out
 __all__ = ["FETCHED", "ImageNetResNet18"]
 
 NAME = "imagenet_resnet18"
+
+STAGES = 4
 
 FETCHED = "imagenet"
 """The word that stands for torchvision's own weights, which torchvision downloads and keeps."""
@@ -35,10 +37,10 @@ class ImageNetResNet18(ResNet18):
     Discrepancy, ICCV 2021, use it for Caltech-101. New convolutions begin at N(0, sqrt(2 / (k * k *
     outputs))).
 
-    Deviation: the released code of the latter names its fourth stage anew, so that torchvision's weights
-    reach only the stem and three stages and most of the network silently stays random. Here they reach
-    all four, a checkpoint that does not fit is refused, and ``loading`` tells what was loaded. A head for
-    other classes than the checkpoint's stays new.
+    The released code of the latter gives its fourth stage and its head other names, so that torchvision's
+    weights reach only the stem and three stages, and most of the network silently stays random; this is
+    ``weight_stages=3``. By default they reach all four, and the head where it has as many classes. A
+    checkpoint that does not fit is refused, and ``loading`` says what was loaded.
 
     torchvision's weights want pictures in [0, 1] less (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225).
 
@@ -50,6 +52,8 @@ class ImageNetResNet18(ResNet18):
             have none.
         weights: None for new weights, the path of a file of tensors by torchvision's names, these tensors
             themselves, or ``"imagenet"`` for those that torchvision publishes, which it downloads once.
+        weight_stages: How many of the four stages take their weights from there; below 4 the later ones and
+            the head stay new, whether the weights have them or not.
 
     Attributes:
         loading: What was loaded from ``weights``; None without any.
@@ -69,7 +73,13 @@ class ImageNetResNet18(ResNet18):
         width: int = 64,
         dropout: float = 0.0,
         weights: str | Path | Mapping[str, Tensor] | None = None,
+        weight_stages: int = STAGES,
     ) -> None:
+        if not isinstance(weight_stages, int) or not 0 <= weight_stages <= STAGES:
+            raise ConfigurationError(
+                f"weight_stages of the model '{NAME}' must be a whole number in 0..{STAGES}, but is "
+                f"{weight_stages!r}"
+            )
         channels, *_ = picture_shape(input_shape, model=NAME, least=32)
         check_sizes(model=NAME, classes=classes, width=width, dropout=dropout)
         super().__init__(channels=channels, classes=classes, width=width, dropout=dropout, kernel=7, stride=2)
@@ -77,7 +87,12 @@ class ImageNetResNet18(ResNet18):
         self.loading: LoadingReport | None = None
         if weights is not None:
             state, source = _state(weights)
-            self.loading = load_weights(self, state, head="fc", source=source)
+            new = ("fc", *(f"layer{stage}" for stage in range(weight_stages + 1, STAGES + 1)))
+            self.loading = load_weights(
+                self, state, head="fc", source=source, left_new=new if weight_stages < STAGES else (),
+                way_out="; or set weight_stages=3 to leave the fourth stage and the head new, as the "
+                "released code of the TOD papers does",
+            )  # fmt: skip
 
     def forward_stem(self, x: Tensor) -> Tensor:
         """Return the maps of the stem, a quarter as high and wide as the pictures."""

@@ -7,7 +7,7 @@ no particular network.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # only its name: torch refuses with it what is not plain tensors
@@ -78,27 +78,37 @@ def compare(module: nn.Module, state: Mapping[str, Tensor]) -> LoadingReport:
 
 
 def load_weights(
-    module: nn.Module, state: Mapping[str, Tensor], *, head: str, source: str = "the state dict"
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    *,
+    head: str,
+    source: str = "the state dict",
+    left_new: Sequence[str] = (),
+    way_out: str = "",
 ) -> LoadingReport:
     """Copy a state into the module and return what was loaded.
 
-    Every tensor has to be there in its shape, with two exceptions: the head, which is loaded where it fits
-    and stays new where the checkpoint has none or one for other classes; and the batch counters of batch
-    norm, which old files lack.
+    Every tensor has to be there in its shape, with three exceptions: the head, which is loaded where it fits
+    and stays new where the checkpoint has none or one for other classes; the batch counters of batch
+    norm, which old files lack; and parts that are to stay new.
 
     Args:
         module: Whose tensors are overwritten.
         state: Tensors by name.
         head: Name of the head within the module.
         source: Where the state comes from, for the message.
+        left_new: Parts of the module that stay as they are, whether the state has them or not.
+        way_out: Of a state that lacks tensors: what else to do, to end the message.
 
     Raises:
         DataError: The state does not fit or has a number that is not finite; the message names the tensors,
             and the module is unchanged.
     """
+    state = {name: tensor for name, tensor in state.items() if name.split(".")[0] not in left_new}
     report = compare(module, state)
     faulty = _without_new_head(module, report, head)
-    missing = [name for name in faulty.missing if not name.endswith(f".{COUNTER}")]
+    lacking = [name for name in faulty.missing if name.split(".")[0] not in left_new]
+    missing = [name for name in lacking if not name.endswith(f".{COUNTER}")]
     own = module.state_dict(keep_vars=True)
     shapes = [
         f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
@@ -113,7 +123,7 @@ def load_weights(
     if told:
         raise DataError(
             f"expected {source} to fit the model whole, but {told}; use a checkpoint of this very "
-            "architecture"
+            f"architecture{way_out if missing else ''}"
         )
     infinite = [name for name in report.loaded if not torch.isfinite(state[name]).all()]
     if infinite:

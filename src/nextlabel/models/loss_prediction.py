@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Literal, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,13 @@ from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError
 
-__all__ = ["LossPrediction"]
+__all__ = ["LossPrediction", "Pooling"]
+
+
+Pooling: TypeAlias = Literal["mean", "corner"]
+
+CORNER = 32
+"""Pixels of the first stage's pool in the released code of the TOD papers; each later stage has half."""
 
 
 @final
@@ -21,25 +27,28 @@ class LossPrediction(nn.Module):
     Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019, section 3.2, figure 2: mean over
     positions, linear layer of 128 units and ReLU for each stage, then one linear layer over all of them.
 
-    The mean is over the whole map of whatever size, as in the paper. Here this deviates from the released
-    code of Huang et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, whose
-    pools of 32, 16, 8 and 4 pixels see only a corner of maps larger than those of 32 x 32 pictures.
+    The mean is over the whole map of whatever size, as in the paper. With ``pooling="corner"`` it is over the
+    upper left 32, 16, 8, 4, ... pixels of the first, second, ... stage, as in the released code of Huang et
+    al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021: the whole maps of 32 x
+    32 images, but a corner of larger ones.
 
     Args:
         stage_channels: The channels of each stage, the first stage first, e.g. (64, 128, 256, 512).
         units: Units of each hidden layer.
+        pooling: ``"mean"`` or ``"corner"``.
 
     Raises:
         ConfigurationError: There is no stage, or a size is not positive.
     """
 
-    def __init__(self, stage_channels: Sequence[int], *, units: int = 128) -> None:
+    def __init__(self, stage_channels: Sequence[int], *, units: int = 128, pooling: Pooling = "mean") -> None:
         super().__init__()
         if not stage_channels or min(*stage_channels, units) < 1:
             raise ConfigurationError(
                 "a loss prediction needs at least one stage, and channels and units of at least 1, but got "
                 f"stage_channels={tuple(stage_channels)}, units={units}"
             )
+        self.pooling = pooling
         self.hidden = nn.ModuleList(nn.Linear(channels, units) for channels in stage_channels)
         self.head = nn.Linear(units * len(stage_channels), 1)
 
@@ -60,7 +69,16 @@ class LossPrediction(nn.Module):
                 f"the loss prediction needs maps of shape (B, channels, height, width) or (B, channels) with "
                 f"{expected} channels, but got shapes {shapes}; make it with the model's stage_channels"
             )
-        means = [maps.mean((2, 3)) if maps.ndim == 4 else maps for maps in stages]
+        means = [self._pooled(maps, number) for number, maps in enumerate(stages)]
         hidden = [functional.relu(layer(mean)) for layer, mean in zip(self.hidden, means, strict=True)]
         losses: Tensor = self.head(torch.cat(hidden, 1))
         return losses.squeeze(1)
+
+    def _pooled(self, maps: Tensor, number: int) -> Tensor:
+        """Return the (B, channels) means of the maps of the stage of this number, from 0."""
+        if maps.ndim != 4:
+            return maps
+        if self.pooling == "corner":
+            side = max(CORNER >> number, 1)
+            maps = maps[:, :, :side, :side]
+        return maps.mean((2, 3))

@@ -7,6 +7,7 @@ are used for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, TypeAlias, final
 
 import torch
@@ -14,16 +15,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.models.loss_prediction import LossPrediction
+from nextlabel.models.loss_prediction import LossPrediction, Pooling
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.types import Forward, Losses, Network, Objective
 
-__all__ = ["LearningLoss", "Rank", "Ties", "ranking_loss"]
+__all__ = ["Gradients", "LearningLoss", "Rank", "Rate", "Ties", "ranking_loss"]
 
 Rank: TypeAlias = Literal["hinge", "bce"]
 Ties: TypeAlias = Literal["ignore", "negative"]
+Rate: TypeAlias = Literal["scheduled", "constant"]
+Gradients: TypeAlias = Literal["zeroed", "accumulated"]
 
 FIELD = "predicted_loss"
 
@@ -97,13 +100,20 @@ class LearningLoss(nn.Module):
     loss alone, learning-loss sampling" of the released code of Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun
     Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021.
 
-    Deviations from the latter's code, and from the public code of learning loss that it follows:
+    The rest of the latter's code is behind options, whose defaults repair it:
 
-    * The module trains with the network's optimiser, and its learning rate falls with the network's. In the
-      former it never falls.
-    * Stages are detached from 120 / 200 of the training on, as in the paper; the codes do so after the
-      epoch of index 120, one epoch later.
-    * Equal losses count for nothing (``ties``), and odd batches, which are refused there, leave out one item.
+    * ``module_rate="constant"``: the module's learning rate never falls, for its schedule is never stepped;
+      by default it falls with the network's.
+    * ``module_gradients="accumulated"``: the module's gradients are never zeroed, so that each step follows
+      the sum of all of them since the first, as with the code's RANDOM sampling and no auxiliary loss, where
+      nothing reads the module; by default each step has its own.
+    * ``ties="negative"`` and ``pooling="corner"``: see :func:`ranking_loss` and
+      :class:`~nextlabel.models.loss_prediction.LossPrediction`.
+    * The code detaches the stages after the epoch of index 120 of 200, one epoch later than the paper's
+      120 / 200: ``detach_after=0.605``.
+
+    Deviation: odd batches, which are refused in the code, leave out one item. The module is a part of the one
+    optimiser, which for SGD is the same as one of its own.
 
     Args:
         base: Name of the objective that trains the network. Its first pass of the model must begin with the
@@ -115,6 +125,9 @@ class LearningLoss(nn.Module):
         ties: ``"ignore"`` or ``"negative"``, see :func:`ranking_loss`.
         detach_after: Share of the training after which the module moves the network no longer, in [0, 1].
         units: Units of the module's hidden layers, one layer a stage.
+        pooling: ``"mean"`` or ``"corner"``.
+        module_rate: ``"scheduled"`` or ``"constant"``.
+        module_gradients: ``"zeroed"`` or ``"accumulated"``.
 
     Raises:
         ConfigurationError: An option is unknown or out of range, or ``base`` predicts losses itself.
@@ -135,9 +148,21 @@ class LearningLoss(nn.Module):
         ties: Ties = "ignore",
         detach_after: float = 0.6,
         units: int = 128,
+        pooling: Pooling = "mean",
+        module_rate: Rate = "scheduled",
+        module_gradients: Gradients = "zeroed",
     ) -> None:
         super().__init__()
-        check_choices("learning_loss", {"ranking loss": (rank, Rank), "rule for ties": (ties, Ties)})
+        check_choices(
+            "learning_loss",
+            {
+                "ranking loss": (rank, Rank),
+                "rule for ties": (ties, Ties),
+                "pooling of stages": (pooling, Pooling),
+                "learning rate of the module": (module_rate, Rate),
+                "kind of gradients of the module": (module_gradients, Gradients),
+            },
+        )
         check_ranges("learning_loss", weight=weight, margin=margin, detach_after=detach_after)
         if units < 1:
             raise ConfigurationError(f"the objective 'learning_loss' needs units >= 1, but got units={units}")
@@ -146,9 +171,15 @@ class LearningLoss(nn.Module):
         self.uses_unlabelled = bool(self.base.uses_unlabelled)
         self.uses_embeddings = bool(getattr(self.base, "uses_embeddings", True))
         self.weight, self.margin, self.rank, self.ties = weight, margin, rank, ties
-        self.detach_after, self.units = detach_after, units
+        self.uses_fresh_network = bool(getattr(self.base, "uses_fresh_network", False))
+        self.detach_after, self.units, self.pooling = detach_after, units, pooling
+        self.module_rate, self.module_gradients = module_rate, module_gradients
         self.predictor: LossPrediction | None = None
         self._total: int | None = None
+
+    def take_fresh(self, network: Network) -> None:
+        """Hand the unrelated network on to the base."""
+        self.base.take_fresh(network)  # type: ignore[operator]  # it said that it uses one
 
     def bind(self, model: Network, example: Forward) -> None:
         """Bind the base and build the module for the model's stages.
@@ -166,7 +197,18 @@ class LearningLoss(nn.Module):
                 "gives none; give it forward_stages, as the models of the catalogue have it"
             )
         _objective(self.base).bind(model, example)  # first, so that it draws what it would draw alone
-        self.predictor = LossPrediction([stage.shape[1] for stage in example.stages], units=self.units)
+        channels = [stage.shape[1] for stage in example.stages]
+        self.predictor = LossPrediction(channels, units=self.units, pooling=self.pooling)
+        if self.module_gradients == "accumulated":
+            for number, parameter in enumerate(self.predictor.parameters()):
+                self.register_buffer(f"accumulated_{number}", torch.zeros_like(parameter))
+                parameter.register_hook(partial(self._accumulate, number))  # type: ignore[no-untyped-call]
+
+    def unscheduled(self) -> tuple[nn.Parameter, ...]:
+        """Return the parameters whose learning rate does not follow the schedule."""
+        of_base: tuple[nn.Parameter, ...] = getattr(self.base, "unscheduled", tuple)()
+        own = bound(self.predictor, "learning_loss").parameters() if self.module_rate == "constant" else ()
+        return (*of_base, *own)
 
     def begin(self, total_steps: int) -> None:
         """Take the number of steps of this training, of which ``detach_after`` is a share."""
@@ -225,6 +267,11 @@ class LearningLoss(nn.Module):
 
     def _predicted(self, stages: tuple[Tensor, ...]) -> Tensor:
         return at_least_float32(bound(self.predictor, "learning_loss")(stages))
+
+    def _accumulate(self, number: int, gradient: Tensor) -> Tensor:
+        """Return the sum of all gradients of this parameter so far; the optimiser steps along it."""
+        total = self.get_buffer(f"accumulated_{number}").add_(gradient)
+        return total.clone()
 
     def _item_losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         outputs = at_least_float32(outputs)

@@ -62,6 +62,15 @@ class Masked(nn.Module):
         """Whether the inner objective wants unlabelled pictures."""
         return bool(self.inner.uses_unlabelled)
 
+    @property
+    def uses_fresh_network(self) -> bool:
+        """Whether the inner objective begins with an unrelated network."""
+        return bool(getattr(self.inner, "uses_fresh_network", False))
+
+    def take_fresh(self, network: Network) -> None:
+        """Hand the unrelated network on to the inner objective."""
+        self.inner.take_fresh(network)  # type: ignore[operator]  # it said that it uses one
+
     def inputs(self, x: Tensor) -> Tensor:
         """Return what the network takes of a batch of pairs."""
         self._sides = tuple(x.shape[-2:])

@@ -16,6 +16,7 @@ from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.types import Network
 
 __all__ = [
+    "Buffers",
     "Compared",
     "EmaTeacher",
     "Mode",
@@ -31,29 +32,42 @@ Compared: TypeAlias = Literal["probs", "logits"]
 Mode: TypeAlias = Literal["train", "eval"]
 """Whether a teacher normalises with its batch and draws dropout, or runs as it predicts."""
 
+Buffers: TypeAlias = Literal["copied", "own"]
+"""Whether a teacher takes over the student's buffers at every step, or keeps those that its passes make."""
+
 Tensors: TypeAlias = "tuple[Tensor, ...] | list[Tensor]"
 
 
 @final
 class EmaTeacher(AveragedModel):
-    """A copy of a network that follows it as w~ <- a w~ + (1 - a) w; buffers are copied at every step.
+    """A copy of a network whose weights follow another's as w~ <- a w~ + (1 - a) w.
 
     It takes no gradients and stays in its own mode, whatever mode the module that holds it is set to.
 
     Args:
-        model: The network with the weights w_0, where the teacher starts.
+        model: The network with the weights w~_0 with which the teacher starts; a copy is kept.
         decay: a, in [0, 1].
         warm_up: Whether a is min(1 - 1 / (n + 1), decay) at the n-th step, so that the teacher is at first
             the plain mean of all weights so far: Antti Tarvainen, Harri Valpola: Mean teachers are better
             role models, NeurIPS 2017, in their released code.
         mode: ``"train"`` or ``"eval"``.
+        buffers: ``"copied"`` from the network that is followed at every step, or the teacher's ``"own"``,
+            which its passes in the mode ``"train"`` update.
     """
 
-    def __init__(self, model: Network, *, decay: float, warm_up: bool = False, mode: Mode = "train") -> None:
+    def __init__(
+        self,
+        model: Network,
+        *,
+        decay: float,
+        warm_up: bool = False,
+        mode: Mode = "train",
+        buffers: Buffers = "copied",
+    ) -> None:
         super().__init__(model, multi_avg_fn=self._average, use_buffers=False)
-        self.decay, self.warm_up, self.mode = decay, warm_up, mode
+        self.decay, self.warm_up, self.mode, self.own_buffers = decay, warm_up, mode, buffers == "own"
         self.requires_grad_(False)
-        self.update_parameters(model)  # the first update only copies: now w~_0 = w_0 and n_averaged = 1
+        self.update_parameters(model)  # the first update only copies: now w~_0 is set and n_averaged = 1
         self.train()
 
     def train(self, mode: bool = True) -> EmaTeacher:
@@ -62,10 +76,15 @@ class EmaTeacher(AveragedModel):
         return self
 
     def follow(self, model: Network) -> None:
-        """Move the weights towards the model's and copy its buffers."""
+        """Move the weights towards the model's, and copy its buffers unless the teacher keeps its own."""
         if self.n_averaged.device.type != "cpu":
             self.n_averaged = self.n_averaged.cpu()  # read at every step: spare the device a wait
-        self.update_parameters(model)
+        if not self.own_buffers:
+            self.update_parameters(model)
+            return
+        with torch.no_grad():  # AveragedModel would copy the buffers, too
+            self._average(list(self.module.parameters()), list(model.parameters()), self.n_averaged)
+        self.n_averaged += 1
 
     def _average(self, averaged: Tensors, current: Tensors, averaged_count: Tensor | int) -> None:
         """Move ``averaged`` towards ``current`` in place, as AveragedModel asks."""

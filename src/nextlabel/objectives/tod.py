@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +16,7 @@ from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import (
+    Buffers,
     Compared,
     EmaTeacher,
     Mode,
@@ -24,7 +26,7 @@ from nextlabel.objectives.teacher import (
 )
 from nextlabel.types import Forward, Losses, Network
 
-__all__ = ["DECAY", "WEIGHT", "Form", "Tod"]
+__all__ = ["DECAY", "WEIGHT", "Form", "Passes", "TeacherStart", "Tod"]
 
 DECAY = 0.999
 """alpha of the EMA, in the paper's section on the unsupervised loss; the reference code's upper limit."""
@@ -34,6 +36,12 @@ WEIGHT = 0.05
 0.005 for SVHN and 0.1 for Caltech-101."""
 
 Form = Literal["paper", "code"]
+
+Passes = Literal["joint", "separate"]
+"""Whether the labelled and the unlabelled batch of a step go through the networks as one or one by one."""
+
+TeacherStart = Literal["copy", "random"]
+"""Whether the teacher starts as a copy of the student or as a network with other initial weights."""
 
 
 class Tod(nn.Module):
@@ -51,16 +59,19 @@ class Tod(nn.Module):
       classes of raw logits; a = min(1 - 1 / (n + 1), 0.999) at the n-th step of the run. The recipe is the
       two-head one of Antti Tarvainen, Harri Valpola: Mean teachers are better role models, NeurIPS 2017.
 
-    Deviations, all where the released code is plainly mistaken or the paper is silent:
+    The rest of the released code is behind options, whose defaults repair it:
 
-    * The teacher starts as a copy of the student (w~_0 = w_0), not as an unrelated random network.
-    * The teacher's buffers (batch-norm statistics) are copied from the student after every step; the code
-      leaves them to drift.
-    * The teacher runs without gradients and in a chosen mode. In ``"train"``, as in the code, both networks
-      normalise with the statistics of the same batch, so that the discrepancy is what the weights alone
-      make; dropout draws are independent. ``"eval"`` uses the running statistics and no dropout.
-    * Student and teacher see the labelled and the unlabelled batch in one joint pass, so that running
-      statistics describe both and not the batch that came last.
+    * ``teacher_start="random"``: the teacher starts as an unrelated network with weights of its own, as in
+      the code; by default as a copy of the student (w~_0 = w_0).
+    * ``teacher_buffers="own"``: the teacher's batch-norm statistics are those of its own passes, as in the
+      code, where the average is over parameters alone; by default they are copied from the student.
+    * ``passes="separate"``: the labelled batch goes through each network first and the unlabelled one after
+      it, as in the code, so that each is normalised with its own statistics, and the running statistics end
+      on the unlabelled batch; by default one joint pass, whose statistics describe both.
+
+    The teacher runs without gradients and in a chosen mode. In ``"train"``, as in the code, both networks
+    normalise with the statistics of the same batch, so that the discrepancy is what the weights alone make;
+    dropout draws are independent. ``"eval"`` uses the running statistics and no dropout.
 
     The teacher, its step count and the second head are parameters and buffers of this module: they travel
     in checkpoints, and a warm start carries them on.
@@ -72,6 +83,9 @@ class Tod(nn.Module):
         outputs: What the form ``paper`` compares, ``"probs"`` (default) or ``"logits"``; the form ``code``
             always compares logits.
         teacher_mode: ``"train"`` or ``"eval"``.
+        teacher_start: ``"copy"`` or ``"random"``.
+        teacher_buffers: ``"copied"`` or ``"own"``.
+        passes: ``"joint"`` or ``"separate"``.
         label_smoothing: Of the cross-entropy, in [0, 1).
 
     Raises:
@@ -89,6 +103,9 @@ class Tod(nn.Module):
         decay: float = DECAY,
         outputs: Compared | None = None,
         teacher_mode: Mode = "train",
+        teacher_start: TeacherStart = "copy",
+        teacher_buffers: Buffers = "copied",
+        passes: Passes = "joint",
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
@@ -99,6 +116,9 @@ class Tod(nn.Module):
                 "form": (form, Form),
                 "kind of outputs": (compared, Compared),
                 "teacher mode": (teacher_mode, Mode),
+                "start of the teacher": (teacher_start, TeacherStart),
+                "teacher's buffers": (teacher_buffers, Buffers),
+                "kind of passes": (passes, Passes),
             },
         )
         if form == "code" and compared != "logits":
@@ -108,12 +128,22 @@ class Tod(nn.Module):
         check_ranges("tod", weight=weight, decay=decay, label_smoothing=label_smoothing)
         self.form, self.weight, self.decay = form, weight, decay
         self.compared, self.teacher_mode, self.label_smoothing = compared, teacher_mode, label_smoothing
+        self.teacher_buffers, self.passes = teacher_buffers, passes
         self.uses_embeddings = form == "code"
+        self.uses_fresh_network = teacher_start == "random"
+        self._fresh: tuple[Network, ...] = ()  # in a tuple, lest it counts as a part of this module
         self.teacher: EmaTeacher | None = None
         self.second_head: nn.Linear | None = None
 
+    def take_fresh(self, network: Network) -> None:
+        """Take the unrelated network as which the teacher is to start; called before :meth:`bind`."""
+        self._fresh = (network,)
+
     def bind(self, model: Network, example: Forward) -> None:
-        """Copy the model as the teacher and, for the form ``code``, build the second head.
+        """Make the teacher and, for the form ``code``, the second head.
+
+        Without a network from :meth:`take_fresh` the teacher is a copy of the model, also where it is to
+        start at random: that is for a training that goes on, whose state then takes the copy's place.
 
         Args:
             model: The network with the weights w_0.
@@ -129,9 +159,17 @@ class Tod(nn.Module):
                     "model gives none; name a layer with embedding_layer=, or use form='paper'"
                 )
             widths = example.embeddings.shape[1], example.outputs.shape[1]
-            self.second_head = nn.Linear(*widths, device=example.outputs.device)
-        warm_up = self.form == "code"
-        self.teacher = EmaTeacher(model, decay=self.decay, warm_up=warm_up, mode=self.teacher_mode)
+            self.second_head = nn.Linear(
+                *widths, device=example.outputs.device, dtype=example.embeddings.dtype
+            )
+        self.teacher = EmaTeacher(
+            *(self._fresh or (model,)),
+            decay=self.decay,
+            warm_up=self.form == "code",
+            mode=self.teacher_mode,
+            buffers=self.teacher_buffers,
+        )
+        self._fresh = ()
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
@@ -149,28 +187,33 @@ class Tod(nn.Module):
             ContractError: :meth:`bind` was not called.
         """
         teacher = bound(self.teacher, "tod")
-        both = joint(x, unlabelled)
-        student = model(both)
-        outputs, taught = at_least_float32(student.outputs), teach(teacher, both)
+        both = (x,) if unlabelled is None else (x, unlabelled)
+        batches = both if self.passes == "separate" else (joint(x, unlabelled),)
+        students = [model(batch) for batch in batches]
+        outputs = at_least_float32(torch.cat([student.outputs for student in students]))
         entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
         if self.form == "code":
-            return self._code_losses(entropy, outputs, student.embeddings, taught, len(x))
+            taught = torch.cat([teach(teacher, batch) for batch in batches])
+            embeddings = [student.embeddings for student in students]
+            return self._code_losses(entropy, outputs, embeddings, taught, len(x))
         if unlabelled is None:
             return Losses({"supervised": entropy})
-        distance = mean_squared_distance(outputs[len(x) :], taught[len(x) :], self.compared)
+        taught = teach(teacher, batches[-1])[-len(unlabelled) :]
+        distance = mean_squared_distance(outputs[len(x) :], taught, self.compared)
         return Losses({"supervised": entropy, "tod": self.weight * distance})
 
     def after_step(self, model: Network) -> None:
-        """Move the teacher towards the model: w~ <- a w~ + (1 - a) w; buffers are copied."""
+        """Move the teacher towards the model: w~ <- a w~ + (1 - a) w."""
         assert self.teacher is not None, "after_step follows a step, and a step needs bind()"
         self.teacher.follow(model)
 
     def _code_losses(
-        self, entropy: Tensor, outputs: Tensor, embeddings: Tensor | None, taught: Tensor, labelled: int
+        self, entropy: Tensor, outputs: Tensor, embeddings: list[Tensor | None], taught: Tensor, labelled: int
     ) -> Losses:
         assert self.second_head is not None, "bind() built it"
-        assert embeddings is not None, "bind() checked for them"
-        second = at_least_float32(self.second_head(embeddings))
+        features = [part for part in embeddings if part is not None]
+        assert len(features) == len(embeddings), "bind() checked for them"
+        second = at_least_float32(self.second_head(torch.cat(features)))
         batches = [slice(0, labelled)]
         if len(outputs) > labelled:
             batches.append(slice(labelled, None))

@@ -20,7 +20,8 @@ else:
 __all__ = ["PRESETS", "lay_over_preset", "load_preset", "preset_datasets"]
 
 PRESETS: Mapping[str, str] = {
-    "code": "what the released code of the TOD papers does",
+    "code": "what the released code of the TOD papers does, also where it is odd",
+    "repaired": "the same without its oddities",
     "paper": "what the text and tables of the TOD papers say",
     "fast": "the papers' protocol with a trainer of today and 20 to 40 % of the epochs",
 }
@@ -44,6 +45,8 @@ def preset_datasets(name: str) -> tuple[str, ...]:
 def load_preset(name: str, dataset: str) -> Tree:
     """Read the settings of a preset for a data set, as a configuration file would hold them.
 
+    A preset's file that names another one as its ``base`` holds only what is different.
+
     Raises:
         UnknownNameError: There is no such preset.
         ConfigurationError: It has no settings for this data set.
@@ -57,7 +60,9 @@ def load_preset(name: str, dataset: str) -> Tree:
             f"{guess}"
         )
     file = resources.files("nextlabel.presets") / name / f"{dataset}.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    tree = tomllib.loads(file.read_text(encoding="utf-8"))
+    base = tree.pop("base", None)
+    return tree if base is None else _laid_over(load_preset(base, dataset), tree)
 
 
 def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: TOML
