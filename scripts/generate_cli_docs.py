@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -237,12 +238,30 @@ def _needs() -> str:
     return table(("Word", "Meaning"), [(f"`{word}`", meaning) for word, meaning in NEEDS.items()])
 
 
+def _presets() -> str:
+    from nextlabel.presets.differences import NOT_COPIED, differences_by_values, reasons
+    from nextlabel.presets.reading import PRESETS, preset_datasets
+
+    names, known = list(PRESETS), len(preset_datasets("code"))
+    rows, told = [], ""
+    for (setting, values), datasets in differences_by_values().items():
+        reason = next(r for pattern, r in reasons().items() if fnmatchcase(setting, pattern))
+        where = "all" if len(datasets) == known else ", ".join(datasets)
+        why = f"{reason.why}." if reason.why != told else "As above."
+        told = reason.why
+        rows.append((f"`{setting}`", where, *(f"`{value}`" for value in values), why, reason.measured))
+    head = ("Setting", "Data sets", *(f"`{name}`" for name in names), "Why", "Measured")
+    copied = table(("In the released code", "Instead, in `code` too"), NOT_COPIED)
+    return f"{table(head, rows)}\n\nNot copied from the released code:\n\n{copied}"
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "command_line": command_line,
     "datasets": _datasets,
     "models": _models,
     "needs": _needs,
     "objectives": _objectives,
+    "presets": _presets,
     "strategies": _strategies,
 }
 

@@ -27,6 +27,7 @@ def show(
     from nextlabel.bench.grid import make_grid
     from nextlabel.config import load_config, to_toml
     from nextlabel.errors import DataError
+    from nextlabel.presets.differences import difference_lines
 
     resolved = load_config(config, settings=setting or ())
     tree = resolved.recorded()
@@ -34,10 +35,15 @@ def show(
         tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}
     except DataError as error:
         typer.echo(f"Without the table of recipes, for {error}", err=True)
+    lines = list(difference_lines(tree))
     if as_json:
-        print_json({"config": tree})
-    else:
-        typer.echo(to_toml(tree), nl=False)
+        print_json({"config": tree, **({"preset": lines} if lines else {})})
+        return
+    typer.echo(to_toml(tree), nl=False)
+    if lines:
+        typer.echo(f"\n# The preset {resolved.preset} and the others, which differ in these settings:")
+    for line in lines:
+        typer.echo(f"# - {line}")
 
 
 @app.command()

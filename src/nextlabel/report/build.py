@@ -17,6 +17,7 @@ import numpy as np
 
 from nextlabel.config import to_toml
 from nextlabel.errors import DataError, UnknownNameError
+from nextlabel.presets.differences import difference_lines
 from nextlabel.report import figures, findings
 from nextlabel.report.counts import count_classes
 from nextlabel.report.drawing import DARK, LIGHT, Picture, Style, css_variables, styles
@@ -270,6 +271,8 @@ def _write(run: Run, chapters: Sequence[Chapter], template: str, name: str) -> P
         datasets=findings.joined(
             list(dict.fromkeys(c.section.dataset for c in chapters)) or ["no finished cell"]
         ),
+        preset=run.settings.get("preset"),
+        preset_lines=tuple(difference_lines(run.settings)),
         configuration=to_toml(run.settings),
         light=css_variables(LIGHT),
         dark=css_variables(DARK),
