@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import enum
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -255,6 +256,23 @@ def _presets() -> str:
     return f"{table(head, rows)}\n\nNot copied from the released code:\n\n{copied}"
 
 
+def _words() -> str:
+    from nextlabel.reproduction.words import SCRIPTS, meaning_of
+
+    words = [
+        dict.fromkeys(w for s in SCRIPTS for w in getattr(s, kind)) for kind in ("sampling", "auxiliary")
+    ]
+    rows = []
+    for given in itertools.product(*([None, *ones] for ones in words)):
+        meaning = meaning_of(*given)
+        script = f"`{meaning.script}`" if meaning.script else "neither: nextlabel's own"
+        told = (f"`{word}`" if word else "absent" for word in given)
+        rows.append((*told, f"`{meaning.strategy}`", f"`{meaning.objective}`", script))
+    return table(
+        ("`--sampling`", "`--auxiliary`", "strategy", "training loss", "script of the release"), rows
+    )
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "command_line": command_line,
     "datasets": _datasets,
@@ -263,6 +281,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "objectives": _objectives,
     "presets": _presets,
     "strategies": _strategies,
+    "words": _words,
 }
 
 if __name__ == "__main__":

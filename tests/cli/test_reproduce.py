@@ -13,6 +13,7 @@ from nextlabel.bench.workers import Ended, Started
 from nextlabel.cli import reproduce as command
 from nextlabel.reproduction.catalogue import REPRODUCED
 from nextlabel.reproduction.settings import arm_settings, base_settings
+from nextlabel.reproduction.words import meaning_of
 
 TINY = ("--cycles", "2", "--set", "learner.epochs=2", "--jobs", "1", "--json")
 
@@ -123,6 +124,8 @@ def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, t
         "supervised",
         "accuracy",
     )
+    assert content["script"] == "main_TOD.py"
+    assert content["note"] == meaning_of("RANDOM", "NONE").note("digits", "fast")
     assert [(round(one["labelled_percent"]), one["published"]) for one in content["curve"]] == [
         (10, None),
         (15, None),
@@ -142,7 +145,7 @@ def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, t
 )
 def test_the_commands_of_the_release_mean_its_settings(dataset, preset, words, parts, labels):
     base = base_settings(dataset, preset)
-    assert arm_settings(base, *words) == parts
+    assert arm_settings(base, meaning_of(*words)) == parts
     assert (base.start, base.batch_size, base.subset) == labels
     assert (base.seeds, base.cycles) == (3, 7)
 
@@ -151,8 +154,11 @@ def test_without_a_word_the_release_s_own_defaults_are_run(nextlabel, monkeypatc
     asked = []
     monkeypatch.setattr(command, "_experiment", lambda *given, **_: asked.append(given[:3]))
     assert nextlabel("reproduce").code == 0
-    assert nextlabel("reproduce", "--config", "svhn", "--sampling", "LL4AL", "--auxiliary", "LL4AL").code == 0
-    assert asked == [("cifar10", "code", ("TOD", "TOD")), ("svhn", "code", ("LL4AL", "LL4AL"))]
+    assert nextlabel("reproduce", "--config", "svhn", "--sampling", "LL4AL").code == 0
+    assert asked == [
+        ("cifar10", "code", meaning_of("TOD", "TOD")),
+        ("svhn", "code", meaning_of("LL4AL", "LL4AL")),
+    ]
 
 
 def test_the_help_tells_the_trap_in_the_names_and_every_exhibit():

@@ -4,7 +4,7 @@ import pytest
 
 from nextlabel.errors import UnknownNameError
 from nextlabel.objectives.catalogue import OBJECTIVES
-from nextlabel.reproduction.words import AUXILIARY, SAMPLING, objective_of, strategy_of
+from nextlabel.reproduction.words import AUXILIARY, SAMPLING, meaning_of, objective_of, strategy_of
 from nextlabel.strategies.catalogue import STRATEGIES
 
 
@@ -51,3 +51,65 @@ def test_an_unknown_word_is_told_the_nearest():
         UnknownNameError, match="there is no auxiliary loss 'CYCLIC'; did you mean 'CYCLICOD'"
     ):
         objective_of("cyclic")
+
+
+TOD_SCRIPT, LL4AL_SCRIPT = "main_TOD.py", "main_LL4AL.py"
+
+
+@pytest.mark.parametrize(
+    ("sampling", "auxiliary", "strategy", "objective", "script"),
+    [
+        (None, None, "cod", "tod", TOD_SCRIPT),
+        (None, "NONE", "cod", "supervised", TOD_SCRIPT),
+        (None, "TOD", "cod", "tod", TOD_SCRIPT),
+        (None, "LL4AL", "learning_loss", "learning_loss", LL4AL_SCRIPT),
+        ("RANDOM", None, "random", "tod", TOD_SCRIPT),
+        ("RANDOM", "NONE", "random", "supervised", TOD_SCRIPT),
+        ("RANDOM", "TOD", "random", "tod", TOD_SCRIPT),
+        ("RANDOM", "LL4AL", "random", "learning_loss", LL4AL_SCRIPT),
+        ("TOD", None, "cod", "tod", TOD_SCRIPT),
+        ("TOD", "NONE", "cod", "supervised", TOD_SCRIPT),
+        ("TOD", "TOD", "cod", "tod", TOD_SCRIPT),
+        ("TOD", "LL4AL", "cod", "learning_loss", None),
+        ("LL4AL", None, "learning_loss", "learning_loss", LL4AL_SCRIPT),
+        ("LL4AL", "NONE", "learning_loss", "supervised", LL4AL_SCRIPT),
+        ("LL4AL", "TOD", "learning_loss", "tod", None),
+        ("LL4AL", "LL4AL", "learning_loss", "learning_loss", LL4AL_SCRIPT),
+    ],
+)
+def test_the_words_of_the_release_mean_its_experiment(sampling, auxiliary, strategy, objective, script):
+    for meaning in (
+        meaning_of(sampling, auxiliary),
+        meaning_of(sampling and sampling.lower(), auxiliary and auxiliary.title()),
+    ):
+        assert (meaning.strategy, meaning.objective, meaning.script) == (strategy, objective, script)
+
+
+@pytest.mark.parametrize(
+    ("words", "strategy", "objective"),
+    [
+        (("VAAL", None), "vaal", "tod"),
+        ((None, "CYCLICOD"), "cod", "cyclic"),
+        (("CORESET", "LL4AL"), "core_set", "learning_loss"),
+        (("LL4AL", "CYCLICOD"), "learning_loss", "cyclic"),
+        (("EMAOD", "NONE"), "ema_discrepancy", "supervised"),
+    ],
+)
+def test_with_a_word_that_the_release_lacks_the_experiment_is_our_own(words, strategy, objective):
+    meaning = meaning_of(*words)
+    assert (meaning.strategy, meaning.objective, meaning.script) == (strategy, objective, None)
+    assert "nextlabel's own" in meaning.note("cifar10")
+
+
+def test_the_note_says_whose_experiment_it_is():
+    assert meaning_of("LL4AL", "NONE").note("svhn") == (
+        "The released code's main_LL4AL.py --sampling LL4AL --auxiliary NONE."
+    )
+    assert meaning_of("random").note("digits", "fast") == (
+        "The released code's main_TOD.py --sampling RANDOM --auxiliary TOD on digits, which it has no "
+        "configuration for, with the constants of the preset fast."
+    )
+    assert meaning_of("TOD", "LL4AL").note("cifar10") == (
+        "Neither script of the released code has --sampling TOD --auxiliary LL4AL: this experiment is "
+        "nextlabel's own."
+    )

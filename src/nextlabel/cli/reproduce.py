@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nextlabel.bench.experiment import Experiment
     from nextlabel.report.tables import Table
     from nextlabel.reproduction.arms import Arm
+    from nextlabel.reproduction.words import Meaning
 
 __all__ = ["reproduce"]
 
@@ -39,11 +40,18 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         typer.Option(help="The data set: cifar10, cifar100, svhn, caltech101, ...; also digits and animals."),
     ] = None,
     sampling: Annotated[
-        str | None, typer.Option(help="RANDOM, TOD (which is COD), EMAOD, LL4AL, CORESET, VAAL, ...")
+        str | None,
+        typer.Option(
+            help="RANDOM, TOD (which is COD), EMAOD, LL4AL, CORESET, VAAL, ... [default: TOD; LL4AL with "
+            "--auxiliary LL4AL]"
+        ),
     ] = None,
     auxiliary: Annotated[
         str | None,
-        typer.Option(help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER."),
+        typer.Option(
+            help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER [default: TOD; LL4AL "
+            "with --sampling LL4AL]"
+        ),
     ] = None,
     preset: Annotated[
         Literal["code", "repaired", "paper", "fast"] | None,
@@ -69,12 +77,14 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
 
     Takes the words of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works here.
     Its words swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
-    --auxiliary TOD is the unsupervised loss with an EMA teacher. Without arguments it runs TOD with TOD on
-    CIFAR-10, as the release does. With an exhibit the default is digits and the preset fast, which takes
+    --auxiliary TOD is the unsupervised loss with an EMA teacher. A word that is absent is the default of
+    main_LL4AL.py next to LL4AL, else of main_TOD.py; without arguments TOD with TOD runs on CIFAR-10, as
+    run.sh does. With an exhibit the default is digits and the preset fast, which takes
     minutes anywhere. Published numbers stand beside measured ones and are never mixed with them. Run again
     to continue.
     """
     from nextlabel.errors import ConfigurationError
+    from nextlabel.reproduction.words import meaning_of
 
     typed: dict[str, Any] = {  # Any: what the settings take
         "trials": trials, "cycles": cycles, "device": device, "root": root, "settings": setting or (),
@@ -84,11 +94,11 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
             raise ConfigurationError(
                 "--series chooses lines of an exhibit, but none is named; name one, or leave --series out"
             )
-        words = sampling or "TOD", auxiliary or "TOD"
+        meaning = meaning_of(sampling, auxiliary)
         dataset = "cifar10" if config is None else config
-        _experiment(dataset, preset or "code", words, typed, out=out, jobs=jobs, as_json=as_json)
+        _experiment(dataset, preset or "code", meaning, typed, out=out, jobs=jobs, as_json=as_json)
         return
-    if sampling or auxiliary:
+    if sampling is not None or auxiliary is not None:
         raise ConfigurationError(
             f"the exhibit {exhibit} says itself what it compares, so it takes no --sampling and no "
             "--auxiliary; leave them out, or choose lines with --series"
@@ -99,7 +109,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
 def _experiment(
     dataset: str,
     preset: str,
-    words: tuple[str, str],
+    meaning: Meaning,
     typed: dict[str, Any],  # Any: what the settings take
     *,
     out: Path | None,
@@ -114,9 +124,12 @@ def _experiment(
     from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings, counted_items
 
     base = base_settings(dataset, preset, **typed)
-    strategy, objective = arm_settings(base, *words)
+    strategy, objective = arm_settings(base, meaning)
     name = base.dataset[0]
+    note = meaning.note(name, preset)
     plan = open_run(Arm(strategy, strategy, objective), base, out, counted=counted_items(preset, name))
+    if not as_json:
+        typer.echo(note)
     failures = _followed(plan.experiment, jobs, as_json=as_json)
     folder = plan.experiment.folder
     pairs = compared(curves(finished(plan)), published_curve(strategy, objective, name))
@@ -143,8 +156,8 @@ def _experiment(
     ]
     content = {
         "run": str(folder), "report": str(page), "dataset": name, "strategy": strategy,
-        "objective": objective, "preset": preset, "changed": list(changed), "metric": metric,
-        "curve": records,
+        "objective": objective, "script": meaning.script, "note": note, "preset": preset,
+        "changed": list(changed), "metric": metric, "curve": records,
     }  # fmt: skip
     _conclude(content, folder, failures, as_json=as_json)
 

@@ -10,7 +10,7 @@ from nextlabel.config import ExperimentConfig, changes, fingerprint, load_config
 from nextlabel.errors import ConfigurationError
 from nextlabel.presets.reading import load_preset
 from nextlabel.reproduction.arms import Arm
-from nextlabel.reproduction.words import objective_of, strategy_of
+from nextlabel.reproduction.words import Meaning
 
 __all__ = [
     "DENSE",
@@ -119,14 +119,10 @@ def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
         raise ConfigurationError(f"{exhibit} is of data with {needs}, but {dataset} has {has}; {instead}")
 
 
-def arm_settings(base: ExperimentConfig, sampling: str, auxiliary: str) -> tuple[str, str]:
-    """Return the strategy and the objective that the words of the released code mean on this data set.
-
-    Raises:
-        UnknownNameError: A word is not one of them.
-    """
-    strategy, objective = strategy_of(sampling), objective_of(auxiliary)
-    return (DENSE.get(strategy, strategy) if base.dataset[0] in DENSE_DATA else strategy), objective
+def arm_settings(base: ExperimentConfig, meaning: Meaning) -> tuple[str, str]:
+    """Return the strategy and the objective that the words of the released code mean on this data set."""
+    strategy = meaning.strategy
+    return (DENSE.get(strategy, strategy) if base.dataset[0] in DENSE_DATA else strategy), meaning.objective
 
 
 def exhibit_folder(exhibit: str, base: ExperimentConfig, preset: str, series: Sequence[str] = ()) -> str:

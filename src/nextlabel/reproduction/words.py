@@ -8,10 +8,20 @@ discrepancy, is what queries are chosen by; the released code says ``--sampling 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nextlabel.errors import UnknownNameError
 
-__all__ = ["AUXILIARY", "SAMPLING", "objective_of", "strategy_of"]
+__all__ = [
+    "AUXILIARY",
+    "SAMPLING",
+    "SCRIPTS",
+    "Meaning",
+    "Script",
+    "meaning_of",
+    "objective_of",
+    "strategy_of",
+]
 
 SAMPLING: Mapping[str, str] = {
     "RANDOM": "random",
@@ -42,6 +52,81 @@ AUXILIARY: Mapping[str, str] = {
 """Objectives by the word after ``--auxiliary``. The release knows NONE, TOD and LL4AL."""
 
 
+@dataclass(frozen=True)
+class Script:
+    """The arguments of one script of the release; in each, both default to its own method.
+
+    Attributes:
+        name: The file.
+        default: What ``--sampling`` and ``--auxiliary`` are where they are absent.
+        sampling: The choices of ``--sampling``.
+        auxiliary: The choices of ``--auxiliary``.
+    """
+
+    name: str
+    default: str
+    sampling: tuple[str, ...]
+    auxiliary: tuple[str, ...]
+
+
+SCRIPTS = (
+    Script("main_TOD.py", "TOD", ("RANDOM", "TOD"), ("NONE", "TOD")),
+    Script("main_LL4AL.py", "LL4AL", ("RANDOM", "LL4AL"), ("NONE", "LL4AL")),
+)
+"""The scripts of the release, by the choices of their argument parsers; of RANDOM with NONE the first."""
+
+CONFIGURED = ("cifar10", "cifar100", "svhn", "caltech101")
+"""Data sets that the release has a configuration for."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The experiment that the words ask for.
+
+    Attributes:
+        sampling: The word for the strategy, given or implied.
+        auxiliary: The word for the training loss, given or implied.
+        strategy: The strategy.
+        objective: The training loss.
+        script: The script of the release that runs it, or None where the release has no such experiment.
+    """
+
+    sampling: str
+    auxiliary: str
+    strategy: str
+    objective: str
+    script: str | None
+
+    def note(self, dataset: str, preset: str = "code") -> str:
+        """Return one sentence that says whose experiment it is on a data set, under a preset."""
+        words = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
+        if self.script is None:
+            return f"Neither script of the released code has {words}: this experiment is nextlabel's own."
+        data = "" if dataset in CONFIGURED else f" on {dataset}, which it has no configuration for"
+        constants = "" if preset == "code" else f", with the constants of the preset {preset}"
+        return f"The released code's {self.script} {words}{data}{constants}."
+
+
+def meaning_of(sampling: str | None = None, auxiliary: str | None = None) -> Meaning:
+    """Return the experiment that the words mean, written in any case; None is a word that is absent.
+
+    What is absent is what the script defaults to that the other word belongs to: ``main_LL4AL.py`` for
+    LL4AL, ``main_TOD.py`` for every other word and for none.
+
+    Raises:
+        UnknownNameError: There is no such word; the message offers the nearest.
+
+    >>> meaning_of("LL4AL").note("svhn")
+    "The released code's main_LL4AL.py --sampling LL4AL --auxiliary LL4AL."
+    """
+    given = [None if word is None else _plain(word) for word in (sampling, auxiliary)]
+    tod, ll4al = SCRIPTS
+    default = (ll4al if ll4al.default in given else tod).default
+    asked, beside = (default if word is None else word for word in given)
+    script = next((one for one in SCRIPTS if asked in one.sampling and beside in one.auxiliary), None)
+    return Meaning(asked, beside, strategy_of(asked), objective_of(beside), script.name if script else None)
+
+
 def strategy_of(word: str) -> str:
     """Return the strategy that a word after ``--sampling`` means, written in any case.
 
@@ -66,8 +151,11 @@ def objective_of(word: str) -> str:
     return _meant("auxiliary loss", word, AUXILIARY)
 
 
+def _plain(word: str) -> str:
+    return "".join(letter for letter in word.upper() if letter.isalnum())
+
+
 def _meant(kind: str, word: str, words: Mapping[str, str]) -> str:
-    plain = "".join(letter for letter in word.upper() if letter.isalnum())
-    if plain not in words:
+    if _plain(word) not in words:
         raise UnknownNameError(kind, word.upper(), words)
-    return words[plain]
+    return words[_plain(word)]
