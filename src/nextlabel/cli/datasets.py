@@ -30,7 +30,8 @@ def download(
     root: Annotated[
         Path | None,
         typer.Option(
-            help="The folder to put it into; without it $NEXTLABEL_DATA/NAME, or ~/.cache/nextlabel/NAME."
+            help="The folder to put it into; without it ./data where the released code's layout is begun "
+            "there, else $NEXTLABEL_DATA/NAME, or ~/.cache/nextlabel/NAME."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -41,7 +42,7 @@ def download(
 
     DATASETS.card(name)
     folder = fetched(name, root)
-    data = DATASETS.create(name, root=folder)
+    data = DATASETS.create(name, root=root)
     if as_json:
         print_json(
             {

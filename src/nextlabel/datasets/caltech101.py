@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.files import Place, Root, fetch, root_of
+from nextlabel.datasets.files import Root, place_of
 from nextlabel.datasets.folders import class_folders, part_of_folders
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.reduction import first_rows, read_whole, reduced, taken
@@ -18,6 +18,8 @@ from nextlabel.errors import DataError
 __all__ = ["BACKGROUND", "RECIPE", "load", "rows_to_test"]
 
 NAME = "caltech101"
+
+FOLDER = "101_ObjectCategories"
 
 BACKGROUND = "BACKGROUND_Google"
 """The folder of pictures that show none of the objects."""
@@ -55,8 +57,8 @@ def load(
 
     Args:
         root: The folder in which ``101_ObjectCategories`` or torchvision's ``caltech101`` lies, or the folder
-            of the class folders itself; None for ``$NEXTLABEL_DATA/caltech101``, or
-            ``~/.cache/nextlabel/caltech101`` where that variable is not set.
+            of the class folders itself; None for ``./data`` if it has ``101_ObjectCategories``, else
+            ``$NEXTLABEL_DATA/caltech101``, or ``~/.cache/nextlabel/caltech101`` where that is not set.
         in_memory: Whether all pictures are decoded at once: 1.3 GB of memory, and no decoding in training.
         validation: Items to hold out of the pool: a count or a share.
         pool: Items to keep in the pool: a count or a share; None for all.
@@ -69,11 +71,13 @@ def load(
             cannot be read.
         ConfigurationError: An option is out of range.
     """
-    inner = ("101_ObjectCategories", "caltech101/101_ObjectCategories", "caltech-101/101_ObjectCategories")
-    place = Place(NAME, root_of(NAME, root), fetch(NAME, root), inner)
+    inner = (FOLDER, f"caltech101/{FOLDER}", f"caltech-101/{FOLDER}")
+    place = place_of(NAME, root, inner)
     classes = tuple(name for name in class_folders(place.folder) if name != BACKGROUND)
-    if not classes or (len(classes) != 101 and place.archives):
-        place.missing(place.root / "101_ObjectCategories")
+    if not (classes or place.folder.name == FOLDER) or (len(classes) != 101 and place.archives):
+        place.missing(place.root / FOLDER)
+    if not place.folder.is_dir():
+        place.missing(place.folder)
     if len(classes) != 101:
         raise DataError(
             f"the data set '{NAME}' needs 101 class folders besides {BACKGROUND}, but {place.folder} has "

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
+from nextlabel.datasets.files import Place, Root, numbered, place_of
 from nextlabel.datasets.labelled_data import LabelledData, Part
 from nextlabel.datasets.pickled import read_pickled
 from nextlabel.datasets.reduction import reduced
@@ -51,7 +51,8 @@ def load_cifar10(
 
     Args:
         root: The folder in which ``cifar-10-batches-py`` lies, or that folder itself; None for
-            ``$NEXTLABEL_DATA/cifar10``, or ``~/.cache/nextlabel/cifar10`` where that variable is not set.
+            ``./data`` if it has that folder, else ``$NEXTLABEL_DATA/cifar10``, or
+            ``~/.cache/nextlabel/cifar10`` where that variable is not set.
         validation: Items to hold out of the pool: a count or a share.
         pool: Items to keep in the pool: a count or a share; None for all.
         test: Items to keep in the test part: a count or a share; None for all.
@@ -61,7 +62,7 @@ def load_cifar10(
         DataError: A file is missing, damaged or not what was published.
         ConfigurationError: An option is out of range.
     """
-    place = Place("cifar10", root_of("cifar10", root), fetch("cifar10", root), ("cifar-10-batches-py",))
+    place = place_of("cifar10", root, ("cifar-10-batches-py",))
     classes = _classes(place, "batches.meta", "label_names", 10)
     batches = [f"data_batch_{number}" for number in range(1, 6)]
     data = _assembled(place, "labels", classes, batches, ["test_batch"])
@@ -80,7 +81,8 @@ def load_cifar100(
 
     Args:
         root: The folder in which ``cifar-100-python`` lies, or that folder itself; None for
-            ``$NEXTLABEL_DATA/cifar100``, or ``~/.cache/nextlabel/cifar100`` where that variable is not set.
+            ``./data`` if it has that folder, else ``$NEXTLABEL_DATA/cifar100``, or
+            ``~/.cache/nextlabel/cifar100`` where that variable is not set.
         validation: Items to hold out of the pool: a count or a share.
         pool: Items to keep in the pool: a count or a share; None for all.
         test: Items to keep in the test part: a count or a share; None for all.
@@ -90,7 +92,7 @@ def load_cifar100(
         DataError: A file is missing, damaged or not what was published.
         ConfigurationError: An option is out of range.
     """
-    place = Place("cifar100", root_of("cifar100", root), fetch("cifar100", root), ("cifar-100-python",))
+    place = place_of("cifar100", root, ("cifar-100-python",))
     classes = _classes(place, "meta", "fine_label_names", 100)
     data = _assembled(place, "fine_labels", classes, ["train"], ["test"])
     return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
@@ -120,7 +122,7 @@ def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: in
 
 def _batch(place: Place, path: Path, key: str, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     content = _content(place, path)
-    data, labels = content.get("data"), content.get(key)
+    data, labels = content.get("data"), _listed(content.get(key))
     if not (isinstance(data, np.ndarray) and isinstance(labels, list)) or (data.dtype, data.shape) != (
         np.uint8,
         (len(labels), 3 * 32 * 32),
@@ -154,6 +156,12 @@ def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by who
 
 def _texts(value: Any) -> Any:  # Any: whatever the file holds
     return [_text(one) for one in value] if isinstance(value, list) else value
+
+
+def _listed(labels: Any) -> Any:  # Any: whatever the file holds
+    """Return labels as a list, also where somebody wrote them again as an array of integers."""
+    whole = isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu"
+    return labels.tolist() if whole else labels
 
 
 def _text(value: Any) -> Any:  # Any: whatever the file holds

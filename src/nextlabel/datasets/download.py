@@ -17,6 +17,7 @@ from typing import Any
 from nextlabel.datasets.cifar10_jpeg import LAYOUT as CIFAR10_JPEG_LAYOUT
 from nextlabel.datasets.files import Root, root_of
 from nextlabel.datasets.image_folder import LAYOUT as IMAGE_FOLDER_LAYOUT
+from nextlabel.datasets.release import find_layout
 from nextlabel.errors import DataError, MissingExtraError
 
 __all__ = ["BY_HAND", "BY_TORCHVISION", "download"]
@@ -59,13 +60,17 @@ def download(name: str, root: Root = None) -> Path:
 
     Args:
         name: The data set.
-        root: The folder to put it into; None for the one in which the data set looks for its files.
+        root: The folder to put it into; None for the one in which the data set looks for its files: where the
+            released code's layout below the current directory holds some of them, that is completed.
 
     Raises:
         DataError: The data set has to be got by hand, or could not be fetched, or the folder not be written.
         MissingExtraError: torchvision is not installed.
     """
-    folder = root_of(name, root)
+    layout = find_layout(name) if root is None else None
+    folder = layout.root if layout else root_of(name, root)
+    if layout and not layout.files:  # torchvision would put it next to that, into a folder of its own
+        return folder
     if name not in BY_TORCHVISION:
         remedy = BY_HAND.get(name, "the package that it comes from says how to get it")
         raise DataError(f"the data set '{name}' cannot be downloaded by this command: {remedy} ({folder})")

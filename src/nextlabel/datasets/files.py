@@ -12,15 +12,20 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlabel.datasets.release import RELEASED, Layout, find_archive, find_layout
 from nextlabel.errors import ConfigurationError, DataError, listed
 
-__all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "numbered", "root_of"]
+__all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "numbered", "place_of", "root_of"]
 
 Root: TypeAlias = "str | os.PathLike[str] | None"
 """The option ``root`` of a data set: its folder, or None for the usual one."""
 
 ENVIRONMENT = "NEXTLABEL_DATA"
 """The environment variable that names the folder of all data sets; each has a folder of its name in it."""
+
+OPTION = f"the option root or the environment variable {ENVIRONMENT}"
+OPTION_ALONE = "the option root"
+"""What names another place; where the release's layout is begun, that comes before the environment."""
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 
@@ -46,6 +51,8 @@ def numbered(prefix: str, count: int) -> tuple[str, ...]:
 def root_of(name: str, root: Root = None) -> Path:
     """Return the folder of a data set: ``root``, else ``$NEXTLABEL_DATA/NAME``, else one below ``~/.cache``.
 
+    It is absolute, so that it means the same after a change of the directory.
+
     Raises:
         ConfigurationError: The root is no path.
     """
@@ -54,9 +61,45 @@ def root_of(name: str, root: Root = None) -> Path:
             raise ConfigurationError(
                 f"the data set '{name}' needs the option root as a path, but got {root!r}"
             )
-        return Path(root).expanduser()
+        return Path(root).expanduser().absolute()
     shared = os.environ.get(ENVIRONMENT)
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache" / "nextlabel") / name
+    usual = Path(shared).expanduser() if shared else Path.home() / ".cache" / "nextlabel"
+    return (usual / name).absolute()
+
+
+def place_of(name: str, root: Root = None, inner: tuple[str, ...] = ()) -> Place:
+    """Return the place of a data set that the TOD papers' released code has, too.
+
+    Without a root, the layout of that code below the current directory counts first, see
+    :mod:`nextlabel.datasets.release`, and then the folders of :func:`root_of`.
+
+    Args:
+        name: The data set.
+        root: Its folder, or None.
+        inner: See :class:`Place`.
+
+    Raises:
+        DataError: There is nothing but its packed archive.
+        ConfigurationError: The root is no path.
+    """
+    usual = root_of(name, root)
+    if root is not None:
+        return Place(name, usual, fetch(name, root), inner)
+    if layout := find_layout(name):
+        return Place(name, layout.folder, _completed(name, layout), elsewhere=OPTION_ALONE)
+    first = RELEASED[name][0]
+    if not usual.exists() and (archive := find_archive(name)):
+        raise DataError(
+            f"the data set '{name}' needs {first.folder.absolute()}, but there is only the packed "
+            f"'{archive}'; unpack it in its folder, with tar -xf or unzip"
+        )
+    sign = first.folder / first.files[0] if first.folder == first.root else first.folder
+    return Place(name, usual, fetch(name), inner, also=f"./{sign.as_posix()}")
+
+
+def _completed(name: str, layout: Layout) -> str:
+    """Return the remedy for a layout of the release that is not whole."""
+    return fetch(name, layout.root) if layout.files else "put all folders of its archive into it"
 
 
 @dataclass(frozen=True)
@@ -69,12 +112,16 @@ class Place:
         remedy: How to get its files, as a clause.
         inner: Folders below the root in which its archive may have put the files; the first that is there
             counts, else the root itself.
+        elsewhere: What names another place, as a phrase.
+        also: Where else nothing was found, or None.
     """
 
     name: str
     root: Path
     remedy: str
     inner: tuple[str, ...] = ()
+    elsewhere: str = OPTION
+    also: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -101,10 +148,17 @@ class Place:
                 f"the data set '{self.name}' needs {path}, but there is only the packed "
                 f"{listed(self.archives)}; unpack it in its folder, with tar -xf or unzip"
             )
-        came = "not there" if not path.exists() else "a folder" if path.is_dir() else "a file"
+        blocking = next((one for one in path.parents if one.exists() and not one.is_dir()), None)
+        came = (
+            f"{blocking} is a file, not a folder" if blocking
+            else "it is not there" if not path.exists()
+            else "it is a folder" if path.is_dir()
+            else "it is a file"
+        )  # fmt: skip
+        also = f", and neither is {self.also}" if self.also else ""
         raise DataError(
-            f"the data set '{self.name}' needs {path}, but it is {came}; {self.remedy}, or say with the "
-            f"option root or the environment variable {ENVIRONMENT} where its files are"
+            f"the data set '{self.name}' needs {path}, but {came}{also}; {self.remedy}, or say with "
+            f"{self.elsewhere} where its files are"
         )
 
     def damaged(self, path: Path, came: str, error: Exception | None = None) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
-from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
+from nextlabel.datasets.files import Place, Root, numbered, place_of
 from nextlabel.datasets.labelled_data import LabelledData, Part
 from nextlabel.datasets.reduction import reduced
 
@@ -40,8 +40,8 @@ def load(
     """Load SVHN from ``train_32x32.mat`` and ``test_32x32.mat``: 73,257 to label and 26,032 to test.
 
     Args:
-        root: The folder of the two files; None for ``$NEXTLABEL_DATA/svhn``, or ``~/.cache/nextlabel/svhn``
-            where that variable is not set.
+        root: The folder of the two files; None for ``./data/svhn`` or ``./data`` if they are there, else
+            ``$NEXTLABEL_DATA/svhn``, or ``~/.cache/nextlabel/svhn`` where that variable is not set.
         validation: Items to hold out of the pool: a count or a share.
         pool: Items to keep in the pool: a count or a share; None for all.
         test: Items to keep in the test part: a count or a share; None for all.
@@ -51,7 +51,7 @@ def load(
         DataError: A file is missing, damaged or not what was published.
         ConfigurationError: An option is out of range.
     """
-    place = Place(NAME, root_of(NAME, root), fetch(NAME, root))
+    place = place_of(NAME, root)
     train, tested = _part(place, "train"), _part(place, "test")
     data = LabelledData(
         name=NAME,
