@@ -53,6 +53,39 @@ def python2_pickle(path: Path, content: object) -> None:
         _Python2Pickler(file, protocol=2).dump(content)
 
 
+class _Python3Pickler(pickle._Pickler):
+    """Writes as Python 3 does with NumPy 1 or 2, whichever of them is here."""
+
+    def __init__(self, file: Any, protocol: int, numpy_major: int) -> None:
+        super().__init__(file, protocol)
+        self.core = {1: "numpy.core", 2: "numpy._core"}[numpy_major]
+
+    def save_global(self, thing: Any, name: str | None = None) -> None:
+        module = getattr(thing, "__module__", None) or ""
+        if not module.startswith(("numpy.core", "numpy._core")):
+            super().save_global(thing, name)
+            return
+        module = f"{self.core}.{module.rsplit('.', 1)[1]}"
+        if self.proto >= 4:
+            self.save(module)
+            self.save(thing.__name__)
+            self.write(pickle.STACK_GLOBAL)
+        else:
+            self.write(pickle.GLOBAL + f"{module}\n{thing.__name__}\n".encode())
+        self.memoize(thing)
+
+    dispatch: ClassVar = {
+        **pickle._Pickler.dispatch,
+        type(len): save_global,
+        type(python2_pickle): save_global,
+    }
+
+
+def python3_pickle(path: Path, content: object, *, protocol: int, numpy_major: int) -> None:
+    with path.open("wb") as file:
+        _Python3Pickler(file, protocol, numpy_major).dump(content)
+
+
 def noise(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
 
@@ -18,6 +21,8 @@ DAMAGED = (
 )
 """What damaged pickles were seen to raise, ``OSError`` aside."""
 
+Made = Any  # Any: what a pickle makes of its arguments, and fills in afterwards
+
 
 class _Forbidden(pickle.UnpicklingError):
     """The pickle asks for something that data do not need."""
@@ -26,42 +31,146 @@ class _Forbidden(pickle.UnpicklingError):
 def read_pickled(path: Path) -> object:
     """Return what a pickle of NumPy arrays, dictionaries, lists, strings and numbers holds.
 
-    Strings that Python 2 wrote come as ``str``, their bytes read as Latin-1.
+    Protocols 0 to 5 are read, as Python 2 and 3 with NumPy 1 and 2 write them. Strings that Python 2 wrote
+    come as ``str``, their bytes read as Latin-1. Arrays are read-only.
 
     Raises:
         DataError: The file is damaged, or asks for anything else; nothing of it is then run.
     """
     try:
         with path.open("rb") as file:
-            content: object = _DataUnpickler(file, encoding="latin1").load()
+            return _finished(_DataUnpickler(file, encoding="latin1").load())
     except _Forbidden as error:
         raise DataError(f"{error}, which data do not need and nextlabel refuses") from error
     except DAMAGED as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"it cannot be read to its end ({reason})") from error
-    return content
 
 
 class _DataUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str, /) -> Any:  # Any: as pickle has it
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _empty_array
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return _plain_dtype
-        raise _Forbidden(f"it asks to run '{module}.{name}' when it is read")
+    def find_class(self, module: str, name: str, /) -> Made:
+        # NumPy 2 renamed numpy.core; both names are in files
+        make = MAKERS.get((module.replace("numpy._core.", "numpy.core."), name))
+        if make is None:
+            raise _Forbidden(f"it asks to run '{module}.{name}' when it is read")
+        return _Maker(make)
 
 
-def _empty_array(kind: type, shape: object, typecode: object) -> Any:  # Any: filled in by the pickle itself
-    if kind is not np.ndarray:
-        raise _Forbidden(f"it asks for an array of the kind {kind!r}")
-    return np.empty(0).__reduce__()[0](np.ndarray, shape, typecode)  # type: ignore[operator]
+@final
+@dataclass(frozen=True)
+class _Maker:
+    """What a pickle gets for a name: it can be called, and nothing else can be done with it."""
+
+    make: Callable[..., Made]
+
+    def __call__(self, *arguments: object) -> Made:
+        return self.make(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        raise _Forbidden("it asks to change a function when it is read")
 
 
-def _plain_dtype(code: str, align: object = False, copy: object = True) -> np.dtype[Any]:
-    # Python 2 wrote the flags as 0 and 1, which NumPy 2.4 deprecates.
-    found = np.dtype(code, align=bool(align), copy=bool(copy))
-    if found.hasobject:
-        raise _Forbidden(f"it asks for an array of Python objects ('{code}')")
-    return found
+@final
+class _Type:
+    """A type of an array's numbers; NumPy's own would believe whatever flags a file gives it."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        if not isinstance(code, str):
+            raise _Forbidden(f"it asks for an array of {code!r}")
+        self.dtype = np.dtype(code)
+        if self.dtype.hasobject:
+            raise _Forbidden(f"it asks for an array of Python objects ('{code}')")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:  # Any: whatever the file holds
+        _, order, *parts = state
+        if any(part is not None for part in parts[:3]):  # of arrays of arrays and of records
+            raise _Forbidden("it asks for an array of records")
+        if order in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(order)
+
+
+@final
+class _Array:
+    """An array that the pickle has named and not yet filled."""
+
+    def __init__(self, kind: object, *_: object) -> None:
+        if not isinstance(kind, _Maker) or kind.make is not _Array:
+            raise _Forbidden(f"it asks for an array of the kind {kind!r}")
+        self.array: NDArray[Any] | None = None  # Any: numbers of whatever type
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:  # Any: whatever the file holds
+        shape, kind, by_columns, data = state[-4:]
+        self.array = _from_buffer(data, kind, shape, "F" if by_columns else "C")
+
+
+def _from_buffer(data: object, kind: object, shape: object, order: object, axes: object = None) -> Made:
+    """Return an array as NumPy's function of this name does, its axes in the order of memory for K."""
+    array = np.frombuffer(_bytes(data), _dtype(kind))
+    if order == "K" and axes is not None:
+        return array.reshape(shape).transpose(axes)  # type: ignore[call-overload]  # or a TypeError
+    return array.reshape(shape, order=order)  # type: ignore[call-overload]  # or a TypeError
+
+
+def _scalar(kind: object, data: object) -> Made:
+    return np.frombuffer(_bytes(data), _dtype(kind), 1)[0]
+
+
+def _encoded(text: object, encoding: object) -> Made:
+    """Return the bytes that Python 3 writes as text under the protocols of Python 2."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise _Forbidden(f"it asks to encode text as {encoding!r}")
+    return text.encode("latin-1")
+
+
+def _empty_bytes() -> Made:
+    return b""
+
+
+def _bytes(data: object) -> bytes | bytearray:
+    if isinstance(data, str):  # the bytes of Python 2
+        return data.encode("latin-1")
+    if not isinstance(data, bytes | bytearray):
+        raise TypeError(f"an array of {type(data).__name__}")
+    return data
+
+
+def _dtype(kind: object) -> np.dtype[Any]:  # Any: numbers of whatever type
+    if not isinstance(kind, _Type):
+        raise TypeError(f"an array of the type {kind!r}")
+    return kind.dtype
+
+
+def _finished(content: Made, done: dict[int, Made] | None = None) -> Made:
+    """Return the content with its arrays in place of what stood for them.
+
+    What the content holds several times is finished once, or a small file could keep this busy for ever.
+    """
+    done = {} if done is None else done
+    if not isinstance(content, dict | list | tuple | _Array):
+        return content
+    if id(content) not in done:
+        done[id(content)] = _rebuilt(content, done)
+    return done[id(content)]
+
+
+def _rebuilt(content: Made, done: dict[int, Made]) -> Made:
+    if isinstance(content, dict):
+        return {_finished(key, done): _finished(value, done) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(_finished(one, done) for one in content)
+    if content.array is None:
+        raise ValueError("an array without numbers")
+    return content.array
+
+
+MAKERS: Mapping[tuple[str, str], Callable[..., Made]] = {
+    ("numpy", "dtype"): _Type,
+    ("numpy", "ndarray"): _Array,
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("_codecs", "encode"): _encoded,
+    ("builtins", "bytes"): _empty_bytes,
+    ("__builtin__", "bytes"): _empty_bytes,
+}
+"""What stands for the names that pickles of data hold; none of it reads, writes or runs anything."""
