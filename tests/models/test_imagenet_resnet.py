@@ -9,6 +9,7 @@ import pytest
 import torch
 from model_cases import learns_in_one_step, parameters
 from safetensors.torch import save_file
+from torch_of_2016 import save_as_torch_0_1
 
 from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
 from nextlabel.learners.network import ModuleNetwork
@@ -114,11 +115,17 @@ def test_a_state_without_the_fourth_stage_is_refused_with_its_tensors():
         DataError, match=r"lacks 'layer4\.0\.conv1\.weight'.*besides 'layer4_caltech\.0\.conv1"
     ):
         small(weights=given)
+    given = {name: tensor for name, tensor in state().items() if not name.startswith("layer4")}
+    with pytest.raises(
+        DataError,
+        match=r"lacks 'layer4\.0\.conv1\.weight', .* and 20 more; .*resnet18-5c106cde\.pth, or leave",
+    ):
+        small(weights=given)
 
 
 def test_a_state_without_the_fourth_stage_is_refused_with_the_way_to_do_without():
     given = {name: tensor for name, tensor in state().items() if not name.startswith("layer4")}
-    with pytest.raises(DataError, match=r"lacks 'layer4\.0.*; or set weight_stages=3 to leave"):
+    with pytest.raises(DataError, match=r"lacks 'layer4\.0.*or set weight_stages=3 to leave"):
         small(weights=given)
 
 
@@ -182,6 +189,40 @@ def test_weights_that_torch_saved_in_its_old_format_are_read(tmp_path):
     path = tmp_path / "old.pth"
     torch.save(state(), path, _use_new_zipfile_serialization=False)
     assert len(small(weights=path).loading.loaded) == 122
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_file_of_the_form_of_2016_is_read(tmp_path, built):
+    donor, path = unlike_new(small()), tmp_path / "resnet18-5c106cde.pth"
+    save_as_torch_0_1(donor.state_dict(), path, dict(donor.named_parameters()), built=built)
+    assert path.read_bytes().startswith(b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.")  # no zip archive
+    for word in (b"_rebuild_tensor\n", b"torch.nn.parameter\nParameter\n", b"torch\nFloatStorage\n"):
+        assert word in path.read_bytes()
+    model = small(weights=path)
+    assert len(model.loading.loaded) == 102
+    assert all(name.endswith("num_batches_tracked") for name in model.loading.missing)
+    for name in model.loading.loaded:
+        assert torch.equal(model.state_dict()[name], donor.state_dict()[name]), name
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_file_of_2016_that_names_code_is_refused_and_not_run(tmp_path):
+    path = tmp_path / "attack.pth"
+    save_as_torch_0_1({"conv1.weight": torch.zeros(2, 3, 7, 7)}, path, ())
+    path.write_bytes(path.read_bytes().replace(b"ctorch._utils\n_rebuild_tensor\n", b"cos\nsystem\n"))
+    with pytest.raises(DataError, match="it is damaged, or holds more than tensors"):
+        small(weights=path)
+
+
+def test_the_word_imagenet_takes_the_file_of_the_release_first(tmp_path, monkeypatch):
+    donor = unlike_new(small())
+    save_as_torch_0_1(donor.state_dict(), tmp_path / "resnet18-5c106cde.pth", ())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)  # which it does without
+    assert torch.equal(small(weights="imagenet").conv1.weight, donor.conv1.weight)
+    (tmp_path / "resnet18-5c106cde.pth").write_bytes(b"cut")
+    with pytest.raises(DataError, match=f"{tmp_path}/resnet18-5c106cde.pth, but it cannot be read"):
+        small(weights="imagenet")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -26,6 +26,15 @@ STAGES = 4
 FETCHED = "imagenet"
 """The word that stands for torchvision's own weights, which torchvision downloads and keeps."""
 
+RELEASED = "resnet18-5c106cde.pth"
+"""torchvision's file of 2016, which the TOD papers' released code asks for in the current directory."""
+
+REMEDY = (
+    f"use a checkpoint of this very architecture and width, such as torchvision's {RELEASED}, leave the "
+    "option weights out to begin with new weights, or set weight_stages=3 to leave the fourth stage and the "
+    "head new, as the released code of the TOD papers does"
+)
+
 
 @final
 class ImageNetResNet18(ResNet18):
@@ -51,7 +60,9 @@ class ImageNetResNet18(ResNet18):
         dropout: Share of the features before the head that are dropped in training, in [0, 1); the papers
             have none.
         weights: None for new weights, the path of a file of tensors by torchvision's names, these tensors
-            themselves, or ``"imagenet"`` for those that torchvision publishes, which it downloads once.
+            themselves, or ``"imagenet"`` for those that torchvision publishes: the file
+            ``resnet18-5c106cde.pth`` of the current directory, where the TOD papers' code has it, else what
+            torchvision downloads once.
         weight_stages: How many of the four stages take their weights from there; below 4 the later ones and
             the head stay new, whether the weights have them or not.
 
@@ -62,7 +73,7 @@ class ImageNetResNet18(ResNet18):
         ConfigurationError: The input is not a picture of at least 32 x 32 pixels, or an option is out of
             range.
         DataError: The weights cannot be had or do not fit; the message names the tensors.
-        MissingExtraError: ``"imagenet"`` without torchvision.
+        MissingExtraError: ``"imagenet"`` with neither that file nor torchvision.
     """
 
     def __init__(
@@ -89,9 +100,8 @@ class ImageNetResNet18(ResNet18):
             state, source = _state(weights)
             new = ("fc", *(f"layer{stage}" for stage in range(weight_stages + 1, STAGES + 1)))
             self.loading = load_weights(
-                self, state, head="fc", source=source, left_new=new if weight_stages < STAGES else (),
-                way_out="; or set weight_stages=3 to leave the fourth stage and the head new, as the "
-                "released code of the TOD papers does",
+                self, state, head="fc", source=source, remedy=REMEDY,
+                left_new=new if weight_stages < STAGES else (),
             )  # fmt: skip
 
     def forward_stem(self, x: Tensor) -> Tensor:
@@ -103,7 +113,10 @@ class ImageNetResNet18(ResNet18):
 def _state(weights: str | Path | Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     """Return tensors by name, and in words where they come from."""
     if weights == FETCHED:
-        return _fetched(), "torchvision's weights"
+        released = Path(RELEASED).absolute()
+        if not released.is_file():
+            return _fetched(), "torchvision's weights"
+        weights = released
     if isinstance(weights, str | Path):
         return read_weights(Path(weights)), str(weights)
     return checked_state(weights, "the option weights"), "the option weights"

@@ -84,7 +84,7 @@ def load_weights(
     head: str,
     source: str = "the state dict",
     left_new: Sequence[str] = (),
-    way_out: str = "",
+    remedy: str = "use a checkpoint of this very architecture",
 ) -> LoadingReport:
     """Copy a state into the module and return what was loaded.
 
@@ -98,7 +98,7 @@ def load_weights(
         head: Name of the head within the module.
         source: Where the state comes from, for the message.
         left_new: Parts of the module that stay as they are, whether the state has them or not.
-        way_out: Of a state that lacks tensors: what else to do, to end the message.
+        remedy: What to do where it does not fit, as a clause.
 
     Raises:
         DataError: The state does not fit or has a number that is not finite; the message names the tensors,
@@ -121,10 +121,7 @@ def load_weights(
     }
     told = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
     if told:
-        raise DataError(
-            f"expected {source} to fit the model whole, but {told}; use a checkpoint of this very "
-            f"architecture{way_out if missing else ''}"
-        )
+        raise DataError(f"expected {source} to fit the model whole, but {told}; {remedy}")
     infinite = [name for name in report.loaded if not torch.isfinite(state[name]).all()]
     if infinite:
         raise DataError(
