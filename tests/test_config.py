@@ -31,6 +31,10 @@ def test_later_sources_win_over_earlier_ones(tmp_path):
         ("batch_size=1.0", "expected a count .* or a share below 1, but got 1.0"),
         ("start=true", "expected a count or a share, but got true"),
         ("strategy=cod,cod", "names must be distinct"),
+        (
+            "learner.model_options.weights=~no_such_user/w",
+            "model_options' is wrong: there is no home for ~no_such_user/w",
+        ),
         ("seeds", "expected key=value"),
         ("seeds.more=3", "did you mean|wrong"),
         ('learner.optimizer="lion"', "the setting 'learner.optimizer' is wrong"),
@@ -130,3 +134,42 @@ def test_a_wrong_later_setting_gets_one_sentence_too(setting, sentence):
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         load_config(settings=[setting])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", ["donor.pth", "./donor.pth", "sub/donor", "donor"])
+def test_a_relative_path_of_weights_is_absolute_in_the_configuration_and_the_record(
+    weights, tmp_path, monkeypatch
+):
+    (tmp_path / "donor").touch()
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f"[learner.model_options]\nweights = '{weights}'\n")
+    typed = load_config(settings=[f"learner.model_options.weights={weights}"])
+    written = tmp_path / "record.toml"
+    written.write_text(to_toml(load_config(mine).recorded()))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for config in (typed, load_config(written)):
+        assert config.learner.model_options["weights"] == str(tmp_path / weights)
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "DEFAULT", ["a/b"]])
+def test_weights_that_are_no_path_stay(weights, tmp_path, monkeypatch):
+    (tmp_path / "imagenet").touch()
+    monkeypatch.chdir(tmp_path)
+    config = load_config(options={"learner": {"model_options": {"weights": weights}}})
+    assert config.learner.model_options["weights"] == weights
+
+
+def test_paths_below_the_users_home_and_roots_of_data_are_absolute_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    config = load_config(
+        settings=[
+            "learner.model_options.weights=~/w.pth",
+            "dataset_options.cifar10.root=data",
+            "dataset=cifar10",
+        ]
+    )
+    assert config.learner.model_options == {"weights": "/home/ada/w.pth"}
+    assert config.dataset_options == {"cifar10": {"root": str(tmp_path / "data")}}

@@ -17,6 +17,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nextlabel.errors import ConfigurationError, nearest
+from nextlabel.paths import absolute_root, absolute_weights
 from nextlabel.presets.reading import lay_over_preset
 
 if sys.version_info >= (3, 11):
@@ -160,6 +161,11 @@ class LearnerConfig(_Strict):
         "ta_vaal, mc_dropout, ensemble.",
     )
 
+    @field_validator("model_options")
+    @classmethod
+    def _one_file(cls, options: dict[str, Any]) -> dict[str, Any]:  # Any: TOML
+        return absolute_weights(options)
+
 
 class ExperimentConfig(_Strict):
     """A grid of campaigns: every data set with every strategy, objective and seed."""
@@ -257,6 +263,11 @@ class ExperimentConfig(_Strict):
                 raise ValueError(f"expected a count (an integer) or a share below 1, but got {amount}")
             return int(amount)
         return amount
+
+    @field_validator("dataset_options")
+    @classmethod
+    def _one_folder(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:  # Any: TOML
+        return {name: absolute_root(options) for name, options in tables.items()}
 
     @field_validator("audit")
     @classmethod

@@ -1,0 +1,49 @@
+"""Paths in settings, which a record keeps such that they mean the same from every directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["absolute_root", "absolute_weights"]
+
+WORDS = ("imagenet",)
+"""What the option ``weights`` of a model says that is no path, even where a file has that name."""
+
+
+def absolute_weights(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
+    """Return the options of a model with a path in ``weights`` made absolute; words such as imagenet stay.
+
+    A text is a path where it has a separator or a suffix, or is the name of a file.
+
+    Raises:
+        ValueError: The path begins with the home of somebody who has none.
+    """
+    weights = options.get("weights")
+    is_path = isinstance(weights, str) and _is_path(weights)
+    return {**options, "weights": _absolute(str(weights))} if is_path else dict(options)
+
+
+def absolute_root(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
+    """Return the options of a data set with its ``root`` made absolute.
+
+    Raises:
+        ValueError: The path begins with the home of somebody who has none.
+    """
+    root = options.get("root")
+    return {**options, "root": _absolute(root)} if isinstance(root, str) and root else dict(options)
+
+
+def _is_path(text: str) -> bool:
+    if not text or text in WORDS:
+        return False
+    return os.sep in text or bool(Path(text).suffix) or Path(text).is_file()
+
+
+def _absolute(path: str) -> str:
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:
+        raise ValueError(f"there is no home for {path}; write the path from / on") from error
