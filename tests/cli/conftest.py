@@ -38,3 +38,25 @@ def finished_run(tmp_path_factory):
     assert process.exitcode == 0, (folder.parent / "error output").read_text()
     output = json.loads((folder.parent / "output").read_text())
     return SimpleNamespace(folder=folder, output=output, options=TINY)
+
+
+@pytest.fixture
+def no_workers(monkeypatch):
+    """Run cells in this process: starting a worker takes longer than these trainings."""
+    import torch
+
+    from nextlabel.bench import experiment
+    from nextlabel.bench.cell import run_cell
+    from nextlabel.bench.workers import Ended, Started
+
+    threads = torch.get_num_threads()
+
+    def run_cells(cells, folder, *, jobs):
+        for cell in cells:
+            yield Started(cell)
+            run_cell(cell, folder / cell.name, lambda *_: None)
+            yield Ended(cell)
+
+    monkeypatch.setattr(experiment, "run_cells", run_cells)
+    yield
+    torch.set_num_threads(threads)

@@ -5,33 +5,13 @@ import inspect
 from pathlib import Path
 
 import pytest
-import torch
 
-from nextlabel.bench import experiment
-from nextlabel.bench.cell import run_cell
-from nextlabel.bench.workers import Ended, Started
 from nextlabel.cli import reproduce as command
 from nextlabel.reproduction.catalogue import REPRODUCED
 from nextlabel.reproduction.settings import arm_settings, base_settings
 from nextlabel.reproduction.words import meaning_of
 
 TINY = ("--cycles", "2", "--set", "learner.epochs=2", "--jobs", "1", "--json")
-
-
-@pytest.fixture
-def no_workers(monkeypatch):
-    """Run cells in this process: starting a worker takes longer than these trainings."""
-    threads = torch.get_num_threads()
-
-    def run_cells(cells, folder, *, jobs):
-        for cell in cells:
-            yield Started(cell)
-            run_cell(cell, folder / cell.name, lambda *_: None)
-            yield Ended(cell)
-
-    monkeypatch.setattr(experiment, "run_cells", run_cells)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_a_run_directory_is_no_place_for_exhibits(nextlabel, tmp_path):
@@ -184,7 +164,8 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("--series", "Random"), "--series chooses lines of an exhibit"),
         (("fig9", "--series", ", "), "--series expects names of lines"),
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),
-        (("--config", "digit"), "did you mean 'digits'"),
+        (("--config", "digit"), "there is no data set 'digit'; did you mean 'digits'"),
+        (("--config", "mask_folder"), "but not for 'mask_folder'; without a preset, nextlabel run takes"),
         (("table3", "--cycles", "2"), "it needs at least 3 cycles, but got 2"),
         (("fig8", "--config", "digits"), "choose --config nuclei or cityscapes"),
         (("fig7", "--config", "nuclei"), "make fig8 or table2 of it"),

@@ -64,6 +64,19 @@ def test_a_truncated_svhn_file_is_named(tmp_path: Path, share: float) -> None:
         DATASETS.create("svhn", root=tmp_path)
 
 
+def test_an_svhn_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_svhn(tmp_path)
+
+    def refuse(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        DATASETS.create("svhn", root=tmp_path)
+
+
 def test_an_svhn_file_of_matlab_7_3_is_told_by_its_header(tmp_path: Path) -> None:
     write_svhn(tmp_path)
     text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan 1 2024 HDF5 schema 1.00 ."

@@ -103,11 +103,11 @@ def test_with_a_word_that_the_release_lacks_the_experiment_is_our_own(words, str
 
 def test_the_note_says_whose_experiment_it_is():
     assert meaning_of("LL4AL", "NONE").note("svhn") == (
-        "The released code's main_LL4AL.py --sampling LL4AL --auxiliary NONE."
+        "This is main_LL4AL.py --sampling LL4AL --auxiliary NONE of the released code."
     )
     assert meaning_of("random").note("digits", "fast") == (
-        "The released code's main_TOD.py --sampling RANDOM --auxiliary TOD on digits, which it has no "
-        "configuration for, with the constants of the preset fast."
+        "This is main_TOD.py --sampling RANDOM --auxiliary TOD of the released code, on digits, which it has "
+        "no configuration for, with the constants of the preset fast."
     )
     assert meaning_of("TOD", "LL4AL").note("cifar10") == (
         "Neither script of the released code has --sampling TOD --auxiliary LL4AL: this experiment is "

@@ -86,9 +86,11 @@ def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by who
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError, matfile_version
 
+    file = path.open("rb")  # a file that may not be read is not damaged, and scipy does not say so
     try:
-        newer = matfile_version(path)[0] > NEWEST
-        content: dict[str, Any] = {} if newer else loadmat(path, variable_names=("X", "y"))
+        with file:
+            newer = matfile_version(file)[0] > NEWEST
+            content: dict[str, Any] = {} if newer else loadmat(file, variable_names=("X", "y"))
     except (  # what damaged files were seen to raise
         *(OSError, ValueError, TypeError, LookupError, MemoryError, AttributeError),
         *(zlib.error, MatReadError),

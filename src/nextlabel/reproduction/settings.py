@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.config import ExperimentConfig, changes, fingerprint, load_config
+from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.presets.reading import load_preset
 from nextlabel.reproduction.arms import Arm
@@ -67,7 +68,9 @@ def base_settings(
         settings: Texts ``key=value``.
 
     Raises:
-        ConfigurationError: There is no such preset, or a setting cannot be used, or a word decides it.
+        UnknownNameError: There is no such data set or preset; the message offers the nearest.
+        ConfigurationError: The preset has no settings for the data set, a setting cannot be used, or a word
+            of the command decides it.
     """
     for setting in settings:
         key = setting.partition("=")[0].strip()
@@ -76,6 +79,7 @@ def base_settings(
                 f"the setting '{key}' is not for --set in a reproduction: {SAID_ELSEWHERE[key]}"
             )
     name = dataset.lower().replace("-", "")
+    DATASETS.card(name)
     tree: dict[str, Any] = {**load_preset(preset, name), "dataset": [name]}  # Any: TOML
     tree |= {k: v for k, v in (("seeds", trials), ("cycles", cycles), ("device", device)) if v is not None}
     if root is not None:

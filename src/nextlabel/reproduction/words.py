@@ -102,9 +102,9 @@ class Meaning:
         words = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
         if self.script is None:
             return f"Neither script of the released code has {words}: this experiment is nextlabel's own."
-        data = "" if dataset in CONFIGURED else f" on {dataset}, which it has no configuration for"
+        data = "" if dataset in CONFIGURED else f", on {dataset}, which it has no configuration for"
         constants = "" if preset == "code" else f", with the constants of the preset {preset}"
-        return f"The released code's {self.script} {words}{data}{constants}."
+        return f"This is {self.script} {words} of the released code{data}{constants}."
 
 
 def meaning_of(sampling: str | None = None, auxiliary: str | None = None) -> Meaning:
@@ -117,7 +117,7 @@ def meaning_of(sampling: str | None = None, auxiliary: str | None = None) -> Mea
         UnknownNameError: There is no such word; the message offers the nearest.
 
     >>> meaning_of("LL4AL").note("svhn")
-    "The released code's main_LL4AL.py --sampling LL4AL --auxiliary LL4AL."
+    'This is main_LL4AL.py --sampling LL4AL --auxiliary LL4AL of the released code.'
     """
     given = [None if word is None else _plain(word) for word in (sampling, auxiliary)]
     tod, ll4al = SCRIPTS

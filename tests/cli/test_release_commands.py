@@ -1,0 +1,76 @@
+"""The commands of the released code's README, typed in the folder that it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+TINY = {
+    "start": 8,
+    "batch_size": 4,
+    "subset": 8,
+    "learner.epochs": 1,
+    "learner.batch_size": 8,
+    "learner.model_options.width": 2,
+    "device": "cpu",
+}
+SET = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+FEW = ["--set", "dataset_options.caltech101.pool=12", "--set", "dataset_options.caltech101.test=3"]
+COMMANDS = {
+    "run.sh": ((), ("cifar10", "cod", "tod", "main_TOD.py")),
+    "cifar100": (
+        ("--config", "cifar100", "--sampling", "TOD", "--auxiliary", "NONE"),
+        ("cifar100", "cod", "supervised", "main_TOD.py"),
+    ),
+    "caltech101": (
+        ("--config", "caltech101", "--sampling", "RANDOM", "--auxiliary", "TOD", *FEW),
+        ("caltech101", "random", "tod", "main_TOD.py"),
+    ),
+    "svhn": (
+        ("--config", "svhn", "--sampling", "LL4AL", "--auxiliary", "LL4AL"),
+        ("svhn", "learning_loss", "learning_loss", "main_LL4AL.py"),
+    ),
+}
+
+
+@pytest.fixture
+def release(tmp_path, monkeypatch):
+    """Make the folder of the released code's README with small files in the published forms, and go there."""
+    monkeypatch.syspath_prepend(TESTS / "datasets")
+    monkeypatch.syspath_prepend(TESTS / "models")
+    from torch_of_2016 import save_as_torch_0_1
+
+    from nextlabel.models.imagenet_resnet import ImageNetResNet18
+    from published import write_cifar10, write_cifar100, write_picture, write_svhn
+
+    data = tmp_path / "data"
+    write_cifar10(data, per_batch=4)
+    write_cifar100(data, items=20)
+    write_svhn(data / "svhn", items=20)
+    for folder in ("BACKGROUND_Google", *(f"class_{number:03d}" for number in range(101))):
+        for number in range(2):
+            write_picture(data / "101_ObjectCategories" / folder / f"image_{number}.jpg", number, (8, 9))
+    donor = ImageNetResNet18((3, 32, 32), 1000, width=2)
+    parameters = dict(donor.named_parameters())
+    save_as_torch_0_1(donor.state_dict(), tmp_path / "resnet18-5c106cde.pth", parameters)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NEXTLABEL_DATA", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_the_four_commands_of_the_readme_train_and_end_with_their_tables(nextlabel, release, monkeypatch):
+    from nextlabel.bench.outcome import rows_of
+
+    # reports have tests of their own, and drawing four takes longer than all trainings
+    monkeypatch.setattr("nextlabel.report.build.build", lambda folder: folder / "report.html")
+    for typed, (dataset, strategy, objective, script) in COMMANDS.values():
+        done = nextlabel("reproduce", *typed, *SET, "--cycles", "2", "--trials", "1", "--jobs", "1")
+        assert done.code == 0, done.err
+        assert done.out.startswith(f"This is {script} --sampling ")
+        assert "Labelled, %  Measured  Published" in done.out
+        (cell,) = (release / "runs").glob(f"{dataset}-*/cells/{dataset}-{strategy}-{objective}-s0-*")
+        assert [row.n_labelled for row in rows_of(cell)] == [8, 12]
