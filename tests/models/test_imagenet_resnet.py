@@ -118,7 +118,7 @@ def test_a_state_without_the_fourth_stage_is_refused_with_its_tensors():
     given = {name: tensor for name, tensor in state().items() if not name.startswith("layer4")}
     with pytest.raises(
         DataError,
-        match=r"lacks 'layer4\.0\.conv1\.weight', .* and 20 more; .*resnet18-5c106cde\.pth, or leave",
+        match=r"lacks 'layer4\.0\.conv1\.weight', .* and 20 more; .*such as resnet18-5c106cde\.pth as",
     ):
         small(weights=given)
 

@@ -30,9 +30,9 @@ RELEASED = "resnet18-5c106cde.pth"
 """torchvision's file of 2016, which the TOD papers' released code asks for in the current directory."""
 
 REMEDY = (
-    f"use a checkpoint of this very architecture and width, such as torchvision's {RELEASED}, leave the "
-    "option weights out to begin with new weights, or set weight_stages=3 to leave the fourth stage and the "
-    "head new, as the released code of the TOD papers does"
+    f"use a checkpoint of this very architecture and width, such as {RELEASED} as torchvision published it, "
+    "or set weight_stages=3 to leave the fourth stage and the head new, as the released code of the TOD "
+    "papers does"
 )
 
 
@@ -134,6 +134,6 @@ def _fetched() -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"expected torchvision to download its weights of resnet18, but it could not ({error}); try "
-            "again, or give the path of the file as weights"
+            f"again, put {RELEASED} into the current directory, or give the path of the file as weights"
         ) from error
     return checked_state(state, "torchvision's weights")
