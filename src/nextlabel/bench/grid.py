@@ -10,11 +10,12 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from itertools import product
 from typing import Any
 
-from nextlabel.config import Device, ExperimentConfig, LearnerConfig, differences, fingerprint
+from nextlabel.config import Device, ExperimentConfig, differences, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError
+from nextlabel.learner_config import LearnerConfig
 from nextlabel.learners.steps import batch_of, steps_of_pass
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
