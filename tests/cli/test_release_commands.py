@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 TESTS = Path(__file__).parents[1]
 TINY = {
@@ -74,3 +75,28 @@ def test_the_four_commands_of_the_readme_train_and_end_with_their_tables(nextlab
         assert "Labelled, %  Measured  Published" in done.out
         (cell,) = (release / "runs").glob(f"{dataset}-*/cells/{dataset}-{strategy}-{objective}-s0-*")
         assert [row.n_labelled for row in rows_of(cell)] == [8, 12]
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_random_with_none_of_either_script_trains_the_same_network_and_one_an_unread_module(
+    nextlabel, tmp_path, monkeypatch
+):
+    from safetensors.torch import load_file
+
+    monkeypatch.setattr("nextlabel.report.build.build", lambda folder: folder / "report.html")
+    words = ("--config", "digits", "--sampling", "RANDOM", "--auxiliary", "NONE")
+    small = ("--trials", "1", "--cycles", "1", "--jobs", "1", "--set", "learner.epochs=3")
+    ends = {}
+    for script in ("main_TOD.py", "main_LL4AL.py"):
+        done = nextlabel("reproduce", *words, "--script", script, *small, "--out", tmp_path / script)
+        assert done.code == 0, done.err
+        assert done.out.startswith(f"This is {script} --sampling RANDOM --auxiliary NONE")
+        (end,) = (tmp_path / script).glob("cells/*/cycles/0001/train-*/end.safetensors")
+        ends[script] = load_file(end)
+    network, with_module = ends.values()
+    models = [{k: v for k, v in end.items() if k.startswith("model/")} for end in (network, with_module)]
+    assert all(torch.equal(tensor, models[1][name]) for name, tensor in models[0].items())
+    accumulated = [name for name in with_module if "accumulated" in name]
+    assert accumulated
+    assert any(with_module[name].any() for name in accumulated)
+    assert not any("predictor" in name for name in network)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nextlabel.errors import UnknownNameError
+from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.reproduction.words import AUXILIARY, SAMPLING, meaning_of, objective_of, strategy_of
 from nextlabel.strategies.catalogue import STRATEGIES
@@ -113,3 +113,30 @@ def test_the_note_says_whose_experiment_it_is():
         "Neither script of the released code has --sampling TOD --auxiliary LL4AL: this experiment is "
         "nextlabel's own."
     )
+
+
+@pytest.mark.parametrize("name", ["main_LL4AL.py", "main_ll4al"])
+def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apart(name):
+    assert meaning_of(script=name) == meaning_of("LL4AL", "LL4AL")
+    assert meaning_of("RANDOM", script=name) == meaning_of("RANDOM", "LL4AL")
+    side = meaning_of("RANDOM", "NONE", script=name)
+    assert (side.strategy, side.objective, side.script) == ("random", "supervised", "main_LL4AL.py")
+    assert side.trains_unread_module
+    assert not meaning_of("RANDOM", "NONE").trains_unread_module
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "told"),
+    [
+        (
+            ("TOD", None, "main_LL4AL.py"),
+            ConfigurationError,
+            "RANDOM or LL4AL, got TOD; .*leave --script out",
+        ),
+        (("RANDOM", "LL4AL", "main_TOD.py"), ConfigurationError, "--auxiliary NONE or TOD, got LL4AL"),
+        ((None, None, "main_LL4A.py"), UnknownNameError, "did you mean 'main_LL4AL.py'"),
+    ],
+)
+def test_a_script_that_has_not_the_words_or_does_not_exist_is_one_sentence(words, error, told):
+    with pytest.raises(error, match=told):
+        meaning_of(*words)

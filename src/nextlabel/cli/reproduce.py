@@ -53,6 +53,12 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
             "with --sampling LL4AL]"
         ),
     ] = None,
+    script: Annotated[
+        str | None,
+        typer.Option(
+            help="main_TOD.py or main_LL4AL.py: the script of the release, where the words do not say which."
+        ),
+    ] = None,
     preset: Annotated[
         Literal["code", "repaired", "paper", "fast"] | None,
         typer.Option(
@@ -94,14 +100,14 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
             raise ConfigurationError(
                 "--series chooses lines of an exhibit, but none is named; name one, or leave --series out"
             )
-        meaning = meaning_of(sampling, auxiliary)
+        meaning = meaning_of(sampling, auxiliary, script)
         dataset = "cifar10" if config is None else config
         _experiment(dataset, preset or "code", meaning, typed, out=out, jobs=jobs, as_json=as_json)
         return
-    if sampling is not None or auxiliary is not None:
+    if sampling is not None or auxiliary is not None or script is not None:
         raise ConfigurationError(
-            f"the exhibit {exhibit} says itself what it compares, so it takes no --sampling and no "
-            "--auxiliary; leave them out, or choose lines with --series"
+            f"the exhibit {exhibit} says itself what it compares, so it takes no --sampling, no --auxiliary "
+            "and no --script; leave them out, or choose lines with --series"
         )
     _exhibit(exhibit, config, preset or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
 
@@ -122,12 +128,16 @@ def _experiment(
     from nextlabel.reproduction.comparison import compared, comparison_table, published_curve
     from nextlabel.reproduction.learning_curves import curves
     from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings, counted_items
+    from nextlabel.reproduction.words import UNREAD_MODULE
 
     base = base_settings(dataset, preset, **typed)
     strategy, objective = arm_settings(base, meaning)
     name = base.dataset[0]
     note = meaning.note(name, preset)
-    plan = open_run(Arm(strategy, strategy, objective), base, out, counted=counted_items(preset, name))
+    arm = Arm(strategy, strategy, objective)
+    if meaning.trains_unread_module and preset == "code":
+        arm = Arm(strategy, strategy, "learning_loss", objective_options=UNREAD_MODULE)
+    plan = open_run(arm, base, out, counted=counted_items(preset, name))
     if not as_json:
         typer.echo(note)
     failures = _followed(plan.experiment, jobs, as_json=as_json)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nextlabel.errors import UnknownNameError
+from nextlabel.errors import ConfigurationError, UnknownNameError
 
 __all__ = [
     "AUXILIARY",
@@ -75,6 +75,10 @@ SCRIPTS = (
 )
 """The scripts of the release, by the choices of their argument parsers; of RANDOM with NONE the first."""
 
+UNREAD_MODULE: Mapping[str, float | str] = {"detach_after": 0.0, "module_gradients": "accumulated"}
+"""Options of the objective ``learning_loss`` for RANDOM with NONE of ``main_LL4AL.py``: the module trains on
+detached features, and its gradients are never zeroed."""
+
 CONFIGURED = ("cifar10", "cifar100", "svhn", "caltech101")
 """Data sets that the release has a configuration for."""
 
@@ -97,6 +101,11 @@ class Meaning:
     objective: str
     script: str | None
 
+    @property
+    def trains_unread_module(self) -> bool:
+        """Whether a loss module trains that nothing reads, as with RANDOM and NONE of ``main_LL4AL.py``."""
+        return (self.script, self.sampling, self.auxiliary) == ("main_LL4AL.py", "RANDOM", "NONE")
+
     def note(self, dataset: str, preset: str = "code") -> str:
         """Return one sentence that says whose experiment it is on a data set, under a preset."""
         words = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
@@ -107,24 +116,57 @@ class Meaning:
         return f"This is {self.script} {words} of the released code{data}{constants}."
 
 
-def meaning_of(sampling: str | None = None, auxiliary: str | None = None) -> Meaning:
+def meaning_of(
+    sampling: str | None = None, auxiliary: str | None = None, script: str | None = None
+) -> Meaning:
     """Return the experiment that the words mean, written in any case; None is a word that is absent.
 
-    What is absent is what the script defaults to that the other word belongs to: ``main_LL4AL.py`` for
-    LL4AL, ``main_TOD.py`` for every other word and for none.
+    What is absent is what the script defaults to that is named or that the other word belongs to:
+    ``main_LL4AL.py`` for LL4AL, ``main_TOD.py`` for every other word and for none.
+
+    Args:
+        sampling: The word after ``--sampling``.
+        auxiliary: The word after ``--auxiliary``.
+        script: The name of a script of the release, with or without ``.py``.
 
     Raises:
-        UnknownNameError: There is no such word; the message offers the nearest.
+        UnknownNameError: There is no such word or script; the message offers the nearest.
+        ConfigurationError: The script does not take the word.
 
     >>> meaning_of("LL4AL").note("svhn")
     'This is main_LL4AL.py --sampling LL4AL --auxiliary LL4AL of the released code.'
     """
     given = [None if word is None else _plain(word) for word in (sampling, auxiliary)]
     tod, ll4al = SCRIPTS
-    default = (ll4al if ll4al.default in given else tod).default
-    asked, beside = (default if word is None else word for word in given)
-    script = next((one for one in SCRIPTS if asked in one.sampling and beside in one.auxiliary), None)
-    return Meaning(asked, beside, strategy_of(asked), objective_of(beside), script.name if script else None)
+    named = None if script is None else _script(script)
+    default = (named or (ll4al if ll4al.default in given else tod)).default
+    asked, loss = (default if word is None else word for word in given)
+    strategy, objective = strategy_of(asked), objective_of(loss)
+    if named is not None:
+        _check_takes(named, asked, loss)
+    having = (one for one in SCRIPTS if asked in one.sampling and loss in one.auxiliary)
+    found = named or next(having, None)
+    return Meaning(asked, loss, strategy, objective, found.name if found else None)
+
+
+def _script(name: str) -> Script:
+    known = {script.name.removesuffix(".py").lower(): script for script in SCRIPTS}
+    plain = name.lower().removesuffix(".py")
+    if plain not in known:
+        raise UnknownNameError("script of the released code", name, [script.name for script in SCRIPTS])
+    return known[plain]
+
+
+def _check_takes(script: Script, sampling: str, auxiliary: str) -> None:
+    for option, word, words in (
+        ("--sampling", sampling, script.sampling),
+        ("--auxiliary", auxiliary, script.auxiliary),
+    ):
+        if word not in words:
+            raise ConfigurationError(
+                f"{script.name} of the released code takes {option} {' or '.join(words)}, got {word}; choose "
+                "one of these, or leave --script out"
+            )
 
 
 def strategy_of(word: str) -> str:
