@@ -115,11 +115,19 @@ def test_the_lines_of_a_configuration_name_its_values_and_leave_out_parts_that_i
     assert any(
         line.startswith("learner.score_augmented = true; repaired, paper, fast: false.") for line in lines
     )
-    assert not any(
-        line.startswith(("strategy_options.cod", "objective_options.learning_loss")) for line in lines
-    )
+    unused = ("strategy_options.cod", "objective_options.learning_loss", "learner.companion_options")
+    assert not any(line.startswith(unused) for line in lines)
     for what, instead in NOT_COPIED:
         assert f"Not copied: {what}. Instead, {instead}." in lines
+
+
+@pytest.mark.parametrize("strategy", ["learning_loss", "ta_vaal"])
+def test_the_loss_module_next_to_the_model_is_named_where_a_strategy_has_it(strategy):
+    options = {"preset": "code", "dataset": ["svhn"], "strategy": [strategy], "objective": ["supervised"]}
+    lines = list(difference_lines(load_config(options=options).recorded()))
+    module = "learner.companion_options.learning_loss.pooling = corner"
+    assert any(line.startswith(module) for line in lines)
+    assert any("companion_options.ta_vaal" in line for line in lines) == (strategy == "ta_vaal")
 
 
 def test_only_the_preset_code_speaks_of_what_is_not_copied_and_a_run_without_preset_says_nothing():

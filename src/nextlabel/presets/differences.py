@@ -46,6 +46,10 @@ NOT_COPIED: tuple[tuple[str, str], ...] = (
 """What the preset ``code`` does not take over from the released code, and what it does instead."""
 
 
+WRAPPED: Mapping[str, tuple[str, ...]] = {"learning_loss": ("learning_loss", "ta_vaal"), "ensemble": ("qbc",)}
+"""The strategies for which something trains next to the model, where it has another name than they."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """Why presets differ in a setting.
@@ -140,11 +144,17 @@ def _dataset_of(settings: Mapping[str, Value]) -> str:
 
 def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Difference, ...]:
     """Return the differences in settings of parts that a configuration uses."""
-    names = {f"{kind}_options": settings.get(kind, ()) for kind in ("strategy", "objective")}
+    strategies, objectives = settings.get("strategy", ()), settings.get("objective", ())
 
     def uses(setting: str) -> bool:
-        table, _, rest = setting.partition(".")
-        return table not in names or rest.split(".")[0] in names[table]
+        match setting.split("."):
+            case ["learner", "companion_options", name, _]:
+                return any(strategy in strategies for strategy in WRAPPED.get(name, (name,)))
+            case ["strategy_options", name, _]:
+                return name in strategies
+            case ["objective_options", name, _]:
+                return name in objectives
+        return True
 
     return tuple(difference for difference in found if uses(difference.setting))
 

@@ -56,8 +56,8 @@ class Cod:
       distance first, which are the most confident rows, as an untrained network's output is nearly uniform.
     - ``untrained``: the authors' code, literally. The snapshot is of an unrelated network that was never
       trained, and the *smallest* distance comes first: the score is minus the distance. The network is what
-      the model function makes, so where that loads pretrained weights it has them too, but for the head; the
-      code's has none.
+      the learner's ``untrained_model`` makes; without one it is what the model function makes, so that where
+      that loads pretrained weights it has them too, but for the head. The code's has none.
     - ``least_confident``: what that amounts to. The untrained network, whose output is nearly uniform, is
       replaced by its limit, the uniform distribution u, so the score is -1/2 ||p - u||^2 = 1/2 (1/C - SUM_c
       p_c^2) (for ``l2`` -||p - u||), the Gini uncertainty. A deviation: the chance of that network's weights
