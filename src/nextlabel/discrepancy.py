@@ -192,6 +192,11 @@ def theorem1_bound(lr: float | Tensor, loss: Tensor, grad_sq_norm: Tensor) -> Te
     in the learning rate elsewhere: a curved model exceeds it about as often as not, by O(lr) of its value.
     Momentum, weight decay, batches of other items and unlabelled items are outside the theorem.
 
+    For another loss L of f the step moves f by ``lr |dL/df| grad_sq_norm`` to first order, which exceeds this
+    value where ``|dL/df| > sqrt(2 L)``: for |r| where |r| < 1/2, for r^2 without the half always (r = f - y).
+    For cross-entropy, with the squared operator norm of the logits' Jacobian for ``grad_sq_norm``, it is to
+    first order at most 0.638 of this value.
+
     Args:
         lr: Learning rate, >= 0.
         loss: Squared loss L of the items before the step, any shape, >= 0.
@@ -243,8 +248,9 @@ def corollary2_bound(lr: float, losses: Tensor, gradient_constant: float) -> Ten
 
     Corollary 2 of the ICCV paper: Corollary 1 with every squared gradient norm bounded by C, by the
     Cauchy-Schwarz inequality; hence never below Corollary 1 where C does bound them, and looser with T.
-    Read backwards, a discrepancy D certifies an accumulated loss of at least D^2 / (2 T lr^2 C^2); a small
-    D certifies nothing.
+    It bounds the discrepancy to first order in the learning rate only, as Theorem 1 does. To that order, and
+    read backwards, a discrepancy D certifies an accumulated loss of at least D^2 / (2 T lr^2 C^2); a small D
+    certifies nothing.
 
     Args:
         lr: Learning rate, >= 0; the largest where it varies.

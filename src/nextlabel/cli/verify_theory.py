@@ -24,8 +24,8 @@ def verify_theory(
 ) -> None:
     """Check the theorem and its corollaries on small networks, and say what holds.
 
-    Ten tests and four broken premises: each holds exactly, to first order, not at all, or is void. The exit
-    code is 1 where a number is not as expected.
+    Numbered checks of the statements, of broken premises and of other losses: each holds exactly, to first
+    order, not at all, or is void. The exit code is 1 where a number is not as expected.
     """
     from nextlabel.report.theory import write_theory
     from nextlabel.theory.verification import CHECKS, verify
@@ -71,8 +71,8 @@ def _show(checks: Sequence[Check]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, show_lines=True, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for column in ("", "claim", "measured", "verdict"):
-        table.add_column(column, overflow="fold", justify="right" if not column else "left")
+    for column in ("check", "claim", "measured", "verdict"):
+        table.add_column(column, overflow="fold", justify="right" if column == "check" else "left")
     for check in checks:
         verdict = check.verdict if check.as_expected else f"{check.verdict}, NOT AS EXPECTED"
         claim = f"{check.title}: {check.claim}"

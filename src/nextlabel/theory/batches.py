@@ -1,4 +1,4 @@
-"""Test 7: what is left of the theorem when a sample moves because a whole batch is trained on."""
+"""Check 7: what is left of the theorem when a sample moves because a whole batch is trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nextlabel import discrepancy
 from nextlabel.seeds import derive
 from nextlabel.theory.networks import Network, Sample, descend, draw_samples, observe
 from nextlabel.theory.record import Check, Measurement
-from nextlabel.theory.summary import rank_correlation, ranks, share
+from nextlabel.theory.summary import fraction, rank_correlation, ranks
 
 __all__ = ["full_batch"]
 
@@ -22,7 +22,7 @@ ETA, STEPS = 0.1, (1, 50)
 PARTS = {"trained": slice(0, TRAINED), "held out": slice(TRAINED, SAMPLES)}
 
 VIOLATED = {1: (0.015, 0.08), 50: (0.0, 0.02)}
-"""Range of the share with D > B, by steps.
+"""Range of the fraction with D > B, by steps.
 
 We measured 0.036 to 0.063 after one step, over the first 4 to 200 groups, and 0 after 50. Another
 implementation gave 0.024 for trained and 0.019 for held-out samples, and up to 0.011 after 50.
@@ -35,7 +35,7 @@ So narrow that a factor of 2 in either leaves it, for 4 groups as for 200.
 
 
 def full_batch(seeds: int) -> Check:
-    """Test 7: under full-batch descent the bound mostly has slack, but no longer ranks the samples."""
+    """Check 7: under full-batch descent the bound mostly has slack, but no longer ranks the samples."""
     groups = max(4, seeds // 5)  # each has 64 samples
     network, items = Network(), _items(groups)
     alone = _each_alone(network, items, groups)
@@ -45,7 +45,7 @@ def full_batch(seeds: int) -> Check:
         for name, part in PARTS.items():
             d, b = moved[steps][:, part], bounds[steps][:, part]
             values = {
-                "violated": share(d > b),
+                "violated": fraction(d > b),
                 "spearman": rank_correlation(d, b).mean().item(),
                 "median": (d / b).median().item(),
             }
@@ -63,7 +63,7 @@ def full_batch(seeds: int) -> Check:
         f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} where each sample takes its own step; "
         f"D > B on at most {violated:.1%}",
         expected=f"correlations within {room:.2f} of 0, but 0.99 on steps of their own; D > B on "
-        f"{_told(VIOLATED)}; median D/B in {_told(MEDIANS)}",
+        f"{_listed(VIOLATED)}; median D/B in {_listed(MEDIANS)}",
         source="the change of f(x) is -(eta/N) SUM r_i <grad f(x), grad f(x_i)>: other samples' residuals",
         verdict="does not hold" if lost else "holds to first order",
         as_expected=lost and alone >= 0.99 and _in_range(rows[1:]),
@@ -81,12 +81,12 @@ def _room(groups: int) -> float:
     return 0.1 + 0.7 / math.sqrt(groups)
 
 
-def _told(ranges: dict[int, tuple[float, float]]) -> str:
+def _listed(ranges: dict[int, tuple[float, float]]) -> str:
     return " and ".join(f"{low:g} to {high:g} at T {steps}" for steps, (low, high) in ranges.items())
 
 
 def _in_range(rows: list[Measurement]) -> bool:
-    """Return whether the share of violations and the median lie in their range in every row."""
+    """Return whether the fraction of violations and the median lie in their range in every row."""
     return all(
         low <= row.values[name] <= high
         for row, steps in zip(rows, [steps for steps in STEPS for _ in PARTS], strict=True)

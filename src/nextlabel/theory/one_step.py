@@ -1,4 +1,4 @@
-"""Tests 1 to 4: Theorem 1 over one step of gradient descent on the sample itself."""
+"""Checks 1 to 4: Theorem 1 over one step of gradient descent on the sample itself."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from nextlabel import discrepancy
 from nextlabel.theory.networks import Network, Path, descend, draw_samples
 from nextlabel.theory.record import Check, Measurement
-from nextlabel.theory.summary import order, share, spread
+from nextlabel.theory.summary import fraction, fraction_room, order, spread
 
 __all__ = ["literal_inequality", "piecewise_linear_network", "straight_model", "tanh_network"]
 
 ETAS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)
 SMALL = slice(1, 4)
 """1e-4 to 1e-2: below, round-off shows; above, the third order does."""
-SHARES = (0.43, 0.43, 0.43, 0.42, 0.36, 0.19)
+FRACTIONS = (0.43, 0.43, 0.43, 0.42, 0.36, 0.19)
 """Samples with D > B at each of the learning rates: measured over 1,000 networks.
 
 Another implementation's 200 networks gave 0.49 up to 1e-3, then 0.46, 0.30 and 0.15.
@@ -65,7 +65,7 @@ def _rows(steps: tuple[_Step, ...], **more: list[float]) -> tuple[Measurement, .
 
 
 def straight_model(seeds: int) -> Check:
-    """Test 1: a linear model moves by exactly the bound, at any learning rate."""
+    """Check 1: a linear model moves by exactly the bound, at any learning rate."""
     steps = _steps(Network((8, 1)), seeds, "linear")
     errors = []
     for step in steps:
@@ -87,7 +87,7 @@ def straight_model(seeds: int) -> Check:
 
 
 def tanh_network(seeds: int) -> Check:
-    """Test 2: a smooth network moves by the bound up to O(eta), and the slope is -r kappa / 2."""
+    """Check 2: a smooth network moves by the bound up to O(eta), and the slope is -r kappa / 2."""
     steps = _steps(Network(), seeds, "smooth")
     first = order(ETAS[1:4], [(s.ratio - 1).abs().median().item() for s in steps[SMALL]])
     second = order(ETAS[1:4], [s.remainder.median().item() for s in steps[SMALL]])
@@ -108,27 +108,27 @@ def tanh_network(seeds: int) -> Check:
 
 
 def literal_inequality(seeds: int) -> Check:
-    """Test 3: D <= B as it is printed fails wherever r kappa < 0, on about half of the samples."""
+    """Check 3: D <= B as it is printed fails wherever r kappa < 0, on about half of the samples."""
     steps = _steps(Network(), seeds, "smooth")
-    violated = [share(step.ratio > 1) for step in steps]
+    violated = [fraction(step.ratio > 1) for step in steps]
     foretold, covered = [], []
     for step in steps:
         path, term = step.path, step.path.second_order()
-        foretold.append(share((step.ratio > 1) == (step.bend < 0)))
-        covered.append(share(path.moved() - step.bound <= 1.1 * term))
-    room = 0.02 + 1 / seeds**0.5  # two deviations of a share of one half, and what 1,000 networks may be off
-    near = all(abs(part - known) <= room for part, known in zip(violated, SHARES, strict=True))
+        foretold.append(fraction((step.ratio > 1) == (step.bend < 0)))
+        covered.append(fraction(path.moved() - step.bound <= 1.1 * term))
+    room = fraction_room(seeds)
+    near = all(abs(part - known) <= room for part, known in zip(violated, FRACTIONS, strict=True))
     fits = near and min(foretold[SMALL]) >= 0.97 and min(covered[SMALL]) >= 0.97
-    shares = min(violated[SMALL]), max(violated[SMALL])
+    low, high = min(violated[SMALL]), max(violated[SMALL])
     return Check(
         number=3,
         title="The inequality as printed",
         claim="D <= B for every sample",
-        finding=f"D > B on {shares[0]:.0%} to {shares[1]:.0%} of samples at eta 1e-4 to 1e-2, where the sign "
+        finding=f"D > B on {low:.0%} to {high:.0%} of samples at eta 1e-4 to 1e-2, where the sign "
         f"of r kappa foretells {min(foretold[SMALL]):.0%} and eta^2 r^2 |g^T H g| / 2 covers the excess; "
         f"on {violated[4]:.0%} at 0.1 and {violated[5]:.0%} at 0.5",
-        expected=f"D > B on a share within {room:.2f} of {SHARES[0]} up to eta 1e-3, {SHARES[3]} at 0.01, "
-        f"{SHARES[4]} at 0.1 and {SHARES[5]} at 0.5; foretold and covered on 0.97 or more up to 0.01",
+        expected=f"D > B on a fraction within {room:.2f} of {FRACTIONS[0]} up to eta 1e-3, {FRACTIONS[3]} at "
+        f"0.01, {FRACTIONS[4]} at 0.1 and {FRACTIONS[5]} at 0.5; foretold and covered on 0.97 up to 0.01",
         source="the proof writes a first-order Taylor expansion as an equality",
         verdict="does not hold" if max(violated) > 0 else "holds exactly",
         as_expected=fits,
@@ -137,7 +137,7 @@ def literal_inequality(seeds: int) -> Check:
 
 
 def piecewise_linear_network(seeds: int) -> Check:
-    """Test 4: a ReLU network behaves as a smooth one until its step crosses a kink."""
+    """Check 4: a ReLU network behaves as a smooth one until its step crosses a kink."""
     network = Network(activation=torch.relu)
     steps = _steps(network, seeds, "kinks")
     crossed = [_crossed(network, step.path, seeds) for step in steps]
@@ -146,21 +146,21 @@ def piecewise_linear_network(seeds: int) -> Check:
         calm = torch.ones_like(calm)
     # from 1e-3 on: at 1e-4 the little that a ReLU network leaves drowns in round-off for some samples
     second = order(ETAS[2:4], [s.remainder[calm].median().item() for s in steps[2:4]])
-    shares = [share(which) for which in crossed]
+    fractions = [fraction(which) for which in crossed]
     smooth, kinked = (_largest(steps[4].remainder, which) for which in (~crossed[4], crossed[4]))
-    fits = 1.8 <= second <= 2.2 and shares[0] <= 0.1 and shares[-1] >= 0.5 and kinked > smooth
+    fits = 1.8 <= second <= 2.2 and fractions[0] <= 0.1 and fractions[-1] >= 0.5 and kinked > smooth
     return Check(
         number=4,
         title="ReLU network, one step",
         claim="as for a smooth network, while the step crosses no kink",
-        finding=f"without a kink the rest falls as eta^{second:.2f}; at eta 0.1, where {shares[4]:.0%} "
+        finding=f"without a kink the rest falls as eta^{second:.2f}; at eta 0.1, where {fractions[4]:.0%} "
         f"cross one, it is at most {smooth:.1e} without and {kinked:.2f} with",
         expected="order within 0.2 of 2 over eta 1e-3 to 1e-2; few kinks at eta 1e-5, most steps at 0.5, "
         "larger deviations there",
         source="between its kinks the network is a polynomial of its weights",
         verdict="holds to first order" if 1.8 <= second <= 2.2 else "does not hold",
         as_expected=fits,
-        measured=_rows(steps, crossed=shares),
+        measured=_rows(steps, crossed=fractions),
     )
 
 

@@ -1,4 +1,4 @@
-"""Tests 11 to 14: one premise of the theorem broken at a time, as every real training breaks them all."""
+"""Checks 11 to 14: one premise of the theorem broken at a time, as every real training breaks them all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nextlabel import discrepancy
 from nextlabel.seeds import derive
 from nextlabel.theory.networks import Network, descend, draw_samples, observe
 from nextlabel.theory.record import Check, Measurement
-from nextlabel.theory.summary import share, spread
+from nextlabel.theory.summary import fraction, spread
 
 __all__ = ["absent_sample", "batch_statistics", "momentum", "weight_decay"]
 
@@ -22,11 +22,11 @@ TINY = 1e-12
 
 
 def momentum(seeds: int) -> Check:
-    """Test 11: with momentum 0.9 the output moves up to ten times as far as Corollary 1 says."""
+    """Check 11: with momentum 0.9 the output moves up to ten times as far as Corollary 1 says."""
     network = Network()
     path = descend(network, draw_samples(network, seeds, "premises"), eta=1e-3, steps=20, momentum=0.9)
     ratio = path.moved() / discrepancy.corollary1_bound(path.eta, path.losses_tm, path.sq_norms_tm)
-    violated, median = share(ratio > 1), ratio.median().item()
+    violated, median = fraction(ratio > 1), ratio.median().item()
     return Check(
         number=11,
         title="Momentum 0.9",
@@ -42,7 +42,7 @@ def momentum(seeds: int) -> Check:
 
 
 def weight_decay(seeds: int) -> Check:
-    """Test 12: with weight decay a sample without any loss moves."""
+    """Check 12: with weight decay a sample without any loss moves."""
     network = Network()
     sample = draw_samples(network, seeds, "premises")
     fitted = replace(sample, y_m=observe(network, sample).outputs_m)
@@ -60,7 +60,7 @@ def weight_decay(seeds: int) -> Check:
 
 
 def batch_statistics(seeds: int) -> Check:
-    """Test 13: with batch normalisation in train mode the output moves without any step."""
+    """Check 13: with batch normalisation in train mode the output moves without any step."""
     moved = []
     for seed in range(seeds):
         rng = torch.Generator().manual_seed(derive(seed, "theory", "batch statistics"))
@@ -84,7 +84,7 @@ def batch_statistics(seeds: int) -> Check:
 
 
 def absent_sample(seeds: int) -> Check:
-    """Test 14: a fitted sample moves because another one is trained on, as all unlabelled samples do."""
+    """Check 14: a fitted sample moves because another one is trained on, as all unlabelled samples do."""
     network = Network()
     trained, absent = (draw_samples(network, seeds, purpose) for purpose in ("premises", "absent"))
     watched = replace(absent, weights_mp=trained.weights_mp)
@@ -114,7 +114,7 @@ def _moves_without_loss(
     setting: Mapping[str, float | str],
 ) -> Check:
     """Return the check of samples whose bound is 0."""
-    violated = share(moved_m > bound_m + TINY)
+    violated = fraction(moved_m > bound_m + TINY)
     zero = bool((bound_m <= TINY).all())
     values = {**spread(moved_m), "violated": violated}
     return Check(

@@ -27,10 +27,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Check:
-    """A claim put beside numbers.
+    """A claim put next to numbers.
 
     Attributes:
-        number: 1 to 10 are the tests of the plan; from 11 on a premise of the theorem is broken on purpose.
+        number: 1 to 10 are about the theorem and its evidence; from 11 on a premise is broken on purpose, and
+            from 15 on the loss is another one.
         title: What is looked at, in a few words.
         claim: What is claimed.
         finding: What was found, with its numbers, in one sentence.

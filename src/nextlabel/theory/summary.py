@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["order", "rank_correlation", "ranks", "share", "spread"]
+__all__ = ["fraction", "fraction_room", "order", "rank_correlation", "ranks", "spread"]
 
 
 def spread(values_m: Float[Tensor, " samples"]) -> dict[str, float]:
@@ -22,9 +22,17 @@ def spread(values_m: Float[Tensor, " samples"]) -> dict[str, float]:
     }
 
 
-def share(claims_m: Tensor) -> float:
-    """Return the share of samples of which the claim is true, in [0, 1]."""
+def fraction(claims_m: Tensor) -> float:
+    """Return the fraction of samples for which the claim is true, in [0, 1]."""
     return claims_m.double().mean().item()
+
+
+def fraction_room(seeds: int) -> float:
+    """Return how far a fraction of some seeds may lie from that of 1,000.
+
+    Two deviations of a fraction of one half, and 0.02 for what that of 1,000 may be off.
+    """
+    return 0.02 + 1 / math.sqrt(seeds)
 
 
 def order(etas: Sequence[float], errors: Sequence[float]) -> float:

@@ -8,13 +8,14 @@ import torch
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.theory.batches import full_batch
-from nextlabel.theory.cross_entropy import classification, constant_gradient
+from nextlabel.theory.cross_entropy import classification, constant_gradient, largest_ratio
 from nextlabel.theory.one_step import (
     literal_inequality,
     piecewise_linear_network,
     straight_model,
     tanh_network,
 )
+from nextlabel.theory.other_losses import absolute_error, full_squared_error
 from nextlabel.theory.paths import convergence, first_corollary, second_corollary
 from nextlabel.theory.premises import absent_sample, batch_statistics, momentum, weight_decay
 from nextlabel.theory.record import Check
@@ -22,14 +23,15 @@ from nextlabel.theory.record import Check
 __all__ = ["CHECKS", "FEWEST_SEEDS", "verify"]
 
 FEWEST_SEEDS = 10
-"""Below, a share of the seeds tells nothing."""
+"""Below, a fraction of the seeds says nothing."""
 
 CHECKS: tuple[Callable[[int], Check], ...] = (
     straight_model, tanh_network, literal_inequality, piecewise_linear_network, first_corollary,
     second_corollary, full_batch, classification, convergence, constant_gradient,
     momentum, weight_decay, batch_statistics, absent_sample,
+    absolute_error, full_squared_error, largest_ratio,
 )  # fmt: skip
-"""The ten tests of the plan, then the four premises broken."""
+"""The ten tests of the plan, the four premises broken, and three checks of other losses."""
 
 
 def verify(seeds: int = 100) -> Iterator[Check]:
@@ -46,7 +48,9 @@ def verify(seeds: int = 100) -> Iterator[Check]:
         ConfigurationError: There are too few seeds.
     """
     if seeds < FEWEST_SEEDS:
-        raise ConfigurationError(f"expected at least {FEWEST_SEEDS} seeds, but got {seeds}; shares need more")
+        raise ConfigurationError(
+            f"seeds must be at least {FEWEST_SEEDS}, got {seeds}; fractions need as many"
+        )
     return _found(seeds)
 
 
