@@ -6,7 +6,7 @@ from nextlabel.errors import ConfigurationError
 
 def test_the_defaults_are_the_main_job():
     config = load_config()
-    assert (config.dataset, config.strategy, config.seeds) == (["digits"], ["cod", "margin", "random"], 3)
+    assert (config.dataset, config.strategy, config.seeds) == (["digits"], ["cod", "margin", "random"], 10)
     assert (config.start, config.batch_size, config.cycles, config.learner.start) == (0.10, 0.05, 7, "warm")
 
 

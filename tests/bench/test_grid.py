@@ -11,7 +11,7 @@ def grid(**options):
     return make_grid(load_config(options=options))
 
 
-def test_the_main_job_has_nine_cells_that_take_shares_of_the_pool():
+def test_the_main_job_has_thirty_cells_that_take_shares_of_the_pool():
     cells = grid().cells
     assert [(cell.seed, cell.strategy) for cell in cells[:4]] == [
         (0, "cod"),
@@ -19,7 +19,7 @@ def test_the_main_job_has_nine_cells_that_take_shares_of_the_pool():
         (0, "random"),
         (1, "cod"),
     ]
-    assert len(cells) == 9
+    assert len(cells) == 30
     assert {(cell.start_size, cell.batch_size) for cell in cells} == {(144, 72)}
 
 

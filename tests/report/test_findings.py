@@ -1,9 +1,14 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from nextlabel.config import load_config
 from nextlabel.report.findings import details, lead, ratio_text
 from nextlabel.report.sections import summarise
+from nextlabel.results import read_csv
+
+MEASURED = Path(__file__).parents[2] / "benchmarks/results/digits.csv"
 
 
 def section_with(rows_of, gains, *, seeds=4, spread=0.001):
@@ -113,3 +118,21 @@ def test_one_cycle_is_no_learning_curve(rows_of):
 )
 def test_ratios_are_said_with_one_digit(ratio, text):
     assert ratio_text(ratio) == text
+
+
+def test_the_seeds_of_the_main_job_settle_cod_against_random_and_three_do_not():
+    job = load_config()
+    rows = [r for r in read_csv(MEASURED) if r.objective == "supervised" and r.strategy in job.strategy]
+
+    def of_first(seeds):
+        section = summarise([row for row in rows if row.seed < seeds])[0]
+        interval = section.against_random["cod"].difference.interval
+        ends = (interval.mean, interval.mean - interval.half_width, interval.mean + interval.half_width)
+        return section, [round(100 * end, 1) for end in ends]
+
+    section, difference = of_first(job.seeds)
+    assert difference == [2.7, 2.0, 3.3]  # as docs/results.md says
+    assert lead(section).startswith("On digits, random needs 2.3 times as many labels as margin and 2.2")
+    section, difference = of_first(3)
+    assert difference == [2.0, -0.4, 4.4]
+    assert "cannot be told from random with 3 seeds" in lead(section)

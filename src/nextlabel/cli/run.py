@@ -41,7 +41,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     """Compare strategies on a data set whose labels are known; run again to continue.
 
     Without arguments: the data set digits, 10 % of the pool labelled at random, 5 % more a cycle, 7 cycles,
-    warm start, the strategies cod, margin and random, 3 seeds.
+    warm start, the strategies cod, margin and random, 10 seeds.
     """
     from nextlabel.bench.experiment import Experiment, default_folder, default_jobs
     from nextlabel.cli.display import follow
