@@ -61,12 +61,14 @@ class Query:
         ids: The candidates, row by row.
         view: What the strategy saw of them.
         choice: The rows that it chose, and its scores where it has scores.
+        asked: Whether those rows are asked; False where the pool is only scored, after the last training.
     """
 
     cycle: int
     ids: tuple[ItemId, ...]
     view: PoolView
     choice: Choice
+    asked: bool = True
 
 
 class Campaign:
@@ -176,7 +178,7 @@ class Campaign:
         with self._alone():
             return self._train(Plan.next(self.state, self.pool, self.path))
 
-    def run(self, oracle: Oracle, *, until: Budget) -> State:
+    def run(self, oracle: Oracle, *, until: Budget, score_last: bool = False) -> State:
         """Ask, have answered and tell until the budget is spent, then train once more.
 
         Returns early where the oracle answers nothing more; calling again goes on.
@@ -184,6 +186,8 @@ class Campaign:
         Args:
             oracle: Answers ids with labels; may answer a part.
             until: When to stop.
+            score_last: Whether the pool is scored after the last training too, and what ``audit`` says of it
+                recorded, once. Nothing is asked then, and no earlier choice changes.
         """
         while True:
             state = self.state
@@ -192,7 +196,9 @@ class Campaign:
                 if self.state.outstanding == asked:
                     return self.state
             elif self._is_over(state, until):
-                self.train()
+                with self._alone():
+                    finish = self._score if score_last else self._train
+                    finish(Plan.next(self.state, self.pool, self.path))
                 return self.state
             else:
                 self._ask(until)
@@ -281,13 +287,33 @@ class Campaign:
         if not plan.candidates:
             raise DataError(f"nothing is left to ask: all {len(self.pool)} items of the pool are labelled")
         plan = plan.with_sub_pool(self.setup.subset_size, seed=self.setup.seed)
+        query, measured = self._chosen(plan, self._size(self.setup.batch_size, len(plan.candidates), at_most))
+        rows, scores = query.choice.rows, query.choice.scores
+        ids = [plan.candidates[row] for row in rows.tolist()]
+        kept = scores[rows].tolist() if scores is not None else None
+        self.ledger.ask(plan.cycle, ids, kept, measured=measured)
+        if plan.previous is not None and isinstance(self.learner, Restorable):
+            _forget_scans(plan.previous)  # without load, a fork could not make them again
+
+    def _score(self, plan: Plan) -> None:
+        """Train, score the pool and record what is said of it, unless that was done; ask nothing."""
+        plan = plan.with_sub_pool(self.setup.subset_size, seed=self.setup.seed)
+        if not plan.candidates or (plan.cycle, plan.score_name) in self.state.measurements:
+            self._train(plan)
+            return
+        size = min(self.setup.batch_size, len(plan.candidates))
+        query, measured = self._chosen(plan, size, asked=False)
+        chosen = [plan.candidates[row] for row in query.choice.rows.tolist()]
+        self.ledger.measure(plan.cycle, plan.score_name, {**measured, "chosen": chosen})
+
+    def _chosen(self, plan: Plan, size: int, *, asked: bool = True) -> tuple[Query, dict[str, JSON]]:
+        """Train, scan and choose so many candidates; return the query and what was measured of it."""
         self._train(plan)
-        before = plan.previous
         viewer = Viewer(
-            self.learner, plan.folder, before, derive(self.setup.seed, "predict"), self._reporter("scan"),
+            self.learner, plan.folder, plan.previous, derive(self.setup.seed, "predict"),
+            self._reporter("scan"),
             augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
         )  # fmt: skip
-        size = self._size(self.setup.batch_size, len(plan.candidates), at_most)
         rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
         strategy = self.setup.strategy
         began = time.perf_counter()
@@ -296,18 +322,13 @@ class Campaign:
         scanned = time.perf_counter()
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
         chosen = time.perf_counter()
-        query = Query(plan.cycle, plan.candidates, view, choice)
-        measured: dict[str, JSON] = {
+        query = Query(plan.cycle, plan.candidates, view, choice, asked)
+        return query, {
             "training": plan.name, "n_candidates": len(plan.candidates),
             "rows_forwarded": viewer.rows_forwarded,
             "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
             "audit": dict(self._audit(query)) if self._audit else {},
         }  # fmt: skip
-        ids = [plan.candidates[row] for row in choice.rows.tolist()]
-        scores = choice.scores[choice.rows].tolist() if choice.scores is not None else None
-        self.ledger.ask(plan.cycle, ids, scores, measured=measured)
-        if before is not None and isinstance(self.learner, Restorable):
-            _forget_scans(before)  # without load, a fork could not make them again
 
     def _train(self, plan: Plan) -> Mapping[str, Any]:  # Any: JSON
         """Bring the learner to the end of this training, by fit or load, and return its measures."""

@@ -101,6 +101,11 @@ class ExperimentConfig(Strict):
         description="Further strategies, each a table with strategy and its options, whose scores are "
         "compared with the true losses on the models that each cell trains.",
     )
+    score_last: bool = Field(
+        default=False,
+        description="Whether the pool is scored after the last training too, for diagnostics of the score; "
+        "nothing is queried then.",
+    )
     full_training: list[Literal["once", "equal_updates"]] = Field(
         default_factory=list,
         description="References trained on all labels: once as a cycle is, or with as many updates as all "

@@ -123,6 +123,16 @@ class State:
         """The items that were asked and have no label yet, in the order asked."""
         return tuple(self._waiting)
 
+    def scoring(self, cycle: int) -> Mapping[str, Any] | None:  # Any: what json.loads gives
+        """Return what was measured as the pool was scored in a cycle, or None where it was not.
+
+        That of the cycle's query; where there is none, of the score after the last training.
+        """
+        scores = [
+            m for (at, name), m in self.measurements.items() if at == cycle and name.startswith("score-")
+        ]
+        return self.measurements.get((cycle, "query"), scores[-1] if scores else None)
+
 
 def fold(state: State, events: Iterable[RawEvent]) -> None:
     """Fold these events, which follow those that the state has seen, into the state.

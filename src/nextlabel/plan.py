@@ -210,6 +210,11 @@ class Plan:
             else _folder(root, before, state.measurements[before, "query"]["training"]),
         )
 
+    @property
+    def score_name(self) -> str:
+        """The name in the ledger of a score after this training that asks nothing."""
+        return self.name.replace("train-", "score-", 1)
+
     def with_sub_pool(self, size: int | None, *, seed: int) -> Plan:
         """Return the plan whose candidates are a uniform draw of so many of these, in the pool's order.
 

@@ -46,12 +46,13 @@ class Row:
         fit_seconds: Time of training.
         scan_seconds: Time of the model's passes over the pool.
         select_seconds: Time of the choice.
-        rows_forwarded: Pool rows that went through the model in order to choose; 0 where nothing was chosen.
-        n_chosen: Items chosen at the end of the cycle; 0 in the last.
+        rows_forwarded: Pool rows that went through the model for the score; 0 where nothing was scored.
+        n_chosen: Items queried at the end of the cycle; 0 in the last.
         loss_correlation: Spearman's rank correlation of the score with the true loss on the candidates, or
-            None where the strategy has no score or nothing was chosen.
-        top_share: Share of the n_chosen candidates with the truly largest losses that is among the chosen.
-        top_chance: What chance would give: n_chosen / candidates.
+            None where the strategy has no score or nothing was scored.
+        top_share: Fraction of a batch of candidates with the truly largest losses that is among the chosen;
+            in the last cycle, where it was scored, among those that would be.
+        top_chance: What a random choice would give: the batch divided by the candidates.
         device: What the model ran on: ``cpu``, or the name of the GPU.
         metric: What ``accuracy`` is: ``accuracy`` or ``mean IoU``.
     """

@@ -60,16 +60,18 @@ class AuditRow:
 
 
 def audit_rows(state: State) -> list[AuditRow]:
-    """Return what the queries of a ledger recorded of audited scorers, by cycle and in their order."""
+    """Return what a ledger's queries, and its score after the last training, recorded of audited scorers.
+
+    By cycle, and in the order in which the scorers are listed.
+    """
     trained = {
         (cycle, name): measured["n_labelled"]
         for (cycle, name), measured in state.measurements.items()
         if name.startswith("train-")
     }
     rows = []
-    for (cycle, name), measured in sorted(state.measurements.items()):
-        if name != "query":
-            continue
+    for cycle in sorted({cycle for cycle, _ in trained}):
+        measured = state.scoring(cycle) or {}
         for record in measured.get("audit", {}).get("scorers", ()):
             found = {**record, **{key: tuple(record[key]) for key in ("band_losses", "top_found")}}
             rows.append(

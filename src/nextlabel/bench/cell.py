@@ -63,7 +63,7 @@ def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], N
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))
     oracle = SimulatedOracle(labels, noise=cell.label_noise, classes=len(data.classes), seed=cell.seed)
-    campaign.run(oracle, until=Budget(cycles=cell.cycles))
+    campaign.run(oracle, until=Budget(cycles=cell.cycles), score_last=cell.score_last)
     finish(folder, cell, campaign.state, labels, data.classes)
 
 
@@ -98,10 +98,11 @@ class _Trial:
         """Compare a query, and the scorers to be audited, with the truth, and draw what was queried."""
         pool, learner = campaign.pool, campaign.learner
         rows = pool.rows_of(query.ids)
-        write_contact_sheet(
-            np.stack([self.data.x[row] for row in rows[query.choice.rows[:SHOWN]].tolist()]),
-            self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
-        )
+        if query.asked:
+            write_contact_sheet(
+                np.stack([self.data.x[row] for row in rows[query.choice.rows[:SHOWN]].tolist()]),
+                self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
+            )
         log_probs = query.view.pool.log_probs
         if log_probs is None or log_probs.shape[1] > 1:  # of draws, not of the model that is reported
             log_probs = _log_probs(main_learner(learner), pool.subset(query.ids), self.cell.seed)

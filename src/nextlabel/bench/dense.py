@@ -63,7 +63,7 @@ def run_dense_cell(
     check_items_of(cell, data, folder, lambda done, total: advance(1, "check", done, total))
     trial = _Trial(cell, data, folder)
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
-    campaign.run(trial.answers, until=Budget(cycles=cell.cycles))
+    campaign.run(trial.answers, until=Budget(cycles=cell.cycles), score_last=cell.score_last)
     finish(folder, cell, campaign.state, dict.fromkeys(data.ids, 1.0), ())
 
 
@@ -169,10 +169,11 @@ class _Trial:
         """Compare a query with the candidates' true losses, and draw what was queried."""
         rows = campaign.pool.rows_of(query.ids)
         chosen = rows[query.choice.rows[:SHOWN]].tolist()
-        write_contact_sheet(
-            np.stack([np.asarray(self.data.x[row]) for row in chosen]),
-            self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
-        )
+        if query.asked:
+            write_contact_sheet(
+                np.stack([np.asarray(self.data.x[row]) for row in chosen]),
+                self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
+            )
         candidates = campaign.pool.subset(query.ids)
         found = _dense(campaign.learner).measure(candidates, self.data.masks_by_id, seed=self._seed)
         return dict(loss_estimate(found.losses, query.choice.rows, query.choice.scores))

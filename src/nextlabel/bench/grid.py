@@ -50,6 +50,7 @@ class Cell:
         label_noise: Share of the labels that are told wrong.
         audit: Further strategies that are compared with the truth on this cell's models: tables with
             ``strategy`` and its options.
+        score_last: Whether the pool is scored after the last training too.
     """
 
     dataset: str
@@ -68,6 +69,7 @@ class Cell:
     subset_size: int | None = None
     label_noise: float = 0.0
     audit: tuple[Mapping[str, Any], ...] = ()  # Any: TOML
+    score_last: bool = False
 
     @property
     def name(self) -> str:
@@ -142,6 +144,7 @@ def _cells(
                 strategy_options=config.strategy_options.get(strategy, {}),
                 subset_size=_subset(config, size),
                 audit=tuple(config.audit),
+                score_last=config.score_last,
             )
         for kind in config.full_training:
             learner = recipes[dataset]

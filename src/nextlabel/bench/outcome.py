@@ -84,8 +84,8 @@ def _rows(cell: Cell, state: State) -> list[Row]:
     for (cycle, name), training in state.measurements.items():
         if not name.startswith("train-"):
             continue
-        query: Mapping[str, Any] = state.measurements.get((cycle, "query"), {})  # Any: JSON
-        chosen = len(state.asked.get(cycle, ())) if query else 0
+        query: Mapping[str, Any] = state.scoring(cycle) or {}  # Any: JSON
+        chosen = len(state.asked.get(cycle, ())) if query else 0  # a score after the last training asks none
         estimate = {key: value for key, value in query.get("audit", {}).items() if key != "scorers"}
         rows.append(
             Row(

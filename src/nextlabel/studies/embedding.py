@@ -56,8 +56,8 @@ class Embedding:
         cycle: The cycle; its model made the probabilities.
         ids: (P,) the items shown.
         points: (P, 2) places on the map, without unit.
-        parts: (P,) ``"labelled"``: what that model was trained on; ``"queried"``: what was chosen after; the
-            others are ``"unlabelled"``.
+        parts: (P,) ``"labelled"``: what that model was trained on; ``"queried"``: what was chosen after, in
+            a last cycle that was scored what would have been; the others are ``"unlabelled"``.
         classes: (P,) true classes, as indices.
         class_names: Their names.
     """
@@ -81,7 +81,8 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
 
     Args:
         folder: The cell's folder, with its models.
-        cycle: The cycle, from 1. After the last one of a benchmark nothing is queried.
+        cycle: The cycle, from 1. After the last one nothing is queried; a cell with ``score_last`` knows what
+            would have been.
         items: The most points.
         seed: Of the part that is drawn and of t-SNE.
 
@@ -160,13 +161,13 @@ def _parts(state: State, ids: tuple[ItemId, ...], cycle: int, folder: Path) -> t
         there = sorted({at for at, name in state.measurements if name.startswith("train-")})
         known = f"it has {there[0]} to {there[-1]}" if there else "it has none"
         raise DataError(f"expected a cycle of the campaign in {folder}, but got {cycle}; {known}")
-    query = state.measurements.get((cycle, "query"))
-    training = query["training"] if query else names[-1]
+    scoring = state.scoring(cycle) or {"training": names[-1]}
+    would_be_next = set(scoring.get("chosen", ()))
     parts: list[Part] = []
     for item in ids:
         asked = state.cycle_of.get(item)
-        if asked is None or asked > cycle:
-            parts.append("unlabelled")
+        if asked == cycle or item in would_be_next:
+            parts.append("queried")
         else:
-            parts.append("queried" if asked == cycle else "labelled")
-    return training, parts
+            parts.append("unlabelled" if asked is None or asked > cycle else "labelled")
+    return scoring["training"], parts
