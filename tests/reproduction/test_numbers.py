@@ -87,12 +87,43 @@ def test_what_is_not_published_has_no_counterpart():
     assert published_curve("badge", "supervised", "cifar10") == ()
 
 
+def table_of(xs, strategy="cod", objective="tod", dataset="cifar10"):
+    curve = published_curve(strategy, objective, dataset)
+    pairs = compared([own(x, 80.0 + i, dataset=dataset) for i, x in enumerate(xs)], curve)
+    return comparison_table(pairs, curve, dataset=dataset, metric="accuracy")
+
+
 def test_the_table_says_measured_published_and_difference():
-    pairs = compared([own(10.0, 80.0, series="cod"), own(12.5, 82.0, series="cod")],
-                     published_curve("cod", "tod", "cifar10"))  # fmt: skip
-    table = comparison_table(pairs, dataset="cifar10", metric="accuracy")
+    table = table_of([10.0, 15.2])
     assert table.rows == (
         ("10.0", "80.00 ± 0.30", "79.68", "+0.32"),
-        ("12.5", "82.00 ± 0.30", UNKNOWN, UNKNOWN),
+        ("15.2", "81.00 ± 0.30", "87.85", "-6.85"),
     )
     assert table.caption == "accuracy on CIFAR-10, %, 3 seeds; published: Ours-Semi, ICCV 2021, Fig. 7"
+
+
+def test_the_percentages_of_the_release_on_caltech_have_the_nearest_published_ones():
+    table = table_of([11.2, 16.8, 22.4, 27.9, 33.5, 39.1, 44.7], dataset="caltech101")
+    shown = [row[2] for row in table.rows]
+    assert shown == [
+        "68.87 at 10 %", "78.24 at 15 %", "82.84 at 20 %", "88.14 at 30 %", "89.32 at 35 %", "91.11 at 40 %",
+        UNKNOWN,
+    ]  # fmt: skip
+    assert table.caption.endswith(
+        "published: Ours-Semi, ICCV 2021, Fig. 7, which has no point within 2.5 percentage points of 44.7 %"
+    )
+
+
+def test_that_nothing_is_published_is_said_only_where_no_curve_is():
+    far, unknown = table_of([2.0, 60.0]), table_of([10.0], dataset="digits")
+    assert "no point within 2.5 percentage points of 2.0, 60.0 %" in far.caption
+    assert [row[2] for row in far.rows] == [UNKNOWN, UNKNOWN]
+    assert "nothing is published" not in far.caption
+    assert unknown.caption.endswith("; nothing is published of it")
+
+
+def test_the_closest_two_are_paired_first_and_each_once():
+    theirs = published("fig7", "cifar10", series="Ours-Semi")
+    pairs = pair([own(8.0, 1.0), own(10.0, 2.0), own(12.0, 3.0), own(14.0, 4.0)], theirs,
+                 counterpart="cifar10", tolerance=2.5)  # fmt: skip
+    assert [p.published and p.published.x for p in pairs[:4]] == [None, 10.0, None, 15.0]

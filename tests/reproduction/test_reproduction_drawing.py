@@ -7,9 +7,10 @@ import pytest
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.report.drawing import LIGHT, SERIES
 from nextlabel.report.tables import UNKNOWN
-from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
-from nextlabel.reproduction.numbers import Measured
-from nextlabel.reproduction.presenting import lines_made, points_made
+from nextlabel.reproduction.drawing import draw_lines, draw_points
+from nextlabel.reproduction.numbers import Measured, Pair
+from nextlabel.reproduction.panels import Line, Panel
+from nextlabel.reproduction.presenting import lines_made, points_made, tables_of
 
 WORDS = {"title": "A title", "caption": "How to read it.", "description": "What there is."}
 
@@ -96,11 +97,41 @@ def test_jpeg_pictures_stand_beside_the_published_ones_and_the_page_says_so():
     assert "JPEG compression" in made.notes[0]
 
 
-def test_series_in_panels_of_their_own_have_their_unit_on_axis_and_table():
-    made = lines_made("fig3", [Measured("digits", "", "loss", 1.0, 0.3, None, 1, "nats")], split=True)
-    assert "loss, nats" in made.pictures[0].svg
-    captions = [table.caption for table in made.tables if "CIFAR-10" in table.caption]
-    assert captions == ["CIFAR-10, published; columns: Cycle", "CIFAR-10, published, nats; columns: Cycle"]
+def test_measured_points_at_other_percentages_are_paired_with_the_nearest_and_the_page_says_so():
+    numbers = [own("Ours-Semi", x, 70.0, dataset="caltech101") for x in (11.2, 44.7)]
+    made = lines_made("fig7", numbers)
+    near, far = made.pairs[:2]
+    assert (near.published.x, far.published) == (10.0, None)
+    assert "nearest percentage, at most 2.5 points away" in made.notes[0]
+    assert made.tables[0].headers[2:5] == ("10", "11.2", "15")
+    alike = lines_made("fig7", [own("Ours-Semi", 10.02, 70.0)])
+    assert not any("nearest percentage" in note for note in alike.notes)
+
+
+def test_series_of_their_own_units_have_a_table_each():
+    numbers = [Pair(Measured("digits", "", name, 1.0, 0.3, None, 1, unit), None)
+               for name, unit in (("COD", ""), ("loss", "nats"))]  # fmt: skip
+    captions = [table.caption for table in tables_of("fig3", numbers, split=True)]
+    assert captions == ["digits, measured; columns: Cycle", "digits, measured, nats; columns: Cycle"]
+
+
+@pytest.mark.parametrize("draw", [draw_lines, draw_points])
+def test_formulas_are_saved_as_shapes_and_other_text_as_text(draw):
+    formula = [Panel("", r"$\|\nabla_w f\|^2$", "plain", (line("A"),))]
+    shapes = draw_lines("shapes", formula, math=True, **WORDS)
+    assert "<text" not in shapes.svg
+    assert shapes.svg.count("<use") > 10
+    plain = draw("text", [Panel("$5 and $6", "x", "y", (line("A"),))], **WORDS)
+    assert "$5 and $6" in plain.svg
+
+
+def test_panels_with_legends_of_their_own_start_again_with_the_colours():
+    first, second = (tuple(line(f"{part} {i}") for i in range(3)) for part in "ab")
+    drawn = draw_lines("own", [Panel("1", "x", "y", first), Panel("2", "x", "y", second)],
+                       own_legends=True, **WORDS)  # fmt: skip
+    for name in (*SERIES[:3], *(f"{part} {i}" for part in "ab" for i in range(3))):
+        assert LIGHT.get(name, f">{name}<") in drawn.svg
+    assert all(LIGHT[name] not in drawn.svg for name in SERIES[3:])
 
 
 def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():

@@ -44,5 +44,7 @@ def test_no_difference_is_told_of_other_settings():
     theirs = published("fig9", "cifar10", series="Random")[0]
     own = measured([50.0], dataset="cifar10", series="Random", x=theirs.x, unit="%")
     for alike, told in ((True, f"{50 - theirs.y:+.2f}"), (False, UNKNOWN)):
-        table = comparison_table([Pair(own, theirs)], dataset="cifar10", metric="accuracy", alike=alike)
+        table = comparison_table(
+            [Pair(own, theirs)], [theirs], dataset="cifar10", metric="accuracy", alike=alike
+        )
         assert table.rows[0][-1] == told

@@ -127,7 +127,7 @@ def _experiment(
     from nextlabel.reproduction.arms import Arm, finished, open_run
     from nextlabel.reproduction.comparison import compared, comparison_table, published_curve
     from nextlabel.reproduction.learning_curves import curves
-    from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings, counted_items
+    from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings
     from nextlabel.reproduction.words import UNREAD_MODULE
 
     base = base_settings(dataset, preset, **typed)
@@ -137,17 +137,18 @@ def _experiment(
     arm = Arm(strategy, strategy, objective)
     if meaning.trains_unread_module and preset == "code":
         arm = Arm(strategy, strategy, "learning_loss", objective_options=UNREAD_MODULE)
-    plan = open_run(arm, base, out, counted=counted_items(preset, name))
+    plan = open_run(arm, base, out)
     if not as_json:
         typer.echo(note)
     failures = _followed(plan.experiment, jobs, as_json=as_json)
     folder = plan.experiment.folder
-    pairs = compared(curves(finished(plan)), published_curve(strategy, objective, name))
+    theirs = published_curve(strategy, objective, name)
+    pairs = compared(curves(finished(plan)), theirs)
     changed = changed_settings(base, preset)
     metric = plan.experiment.rows[0].metric if pairs else ""
     page = build(folder) if pairs else None
     if not as_json and pairs:
-        _show(comparison_table(pairs, dataset=name, metric=metric, alike=not changed))
+        _show(comparison_table(pairs, theirs, dataset=name, metric=metric, alike=not changed))
         if changed and any(both.published for both in pairs):
             typer.echo(f"Not to be compared, for it is not as in the preset: {'; '.join(changed)}")
         typer.echo(f"Report: {page}")
@@ -158,6 +159,7 @@ def _experiment(
             "standard_deviation": both.measured.spread,
             "seeds": both.measured.seeds,
             "published": both.published.y if both.published else None,
+            "published_percent": both.published.x if both.published else None,
             "published_source": both.published.source if both.published else None,
             "difference": None if changed else both.difference,
         }
@@ -194,7 +196,6 @@ def _exhibit(
         base_settings,
         changed_settings,
         check_kind,
-        counted_items,
         exhibit_folder,
     )
 
@@ -203,7 +204,6 @@ def _exhibit(
     place = out or Path("runs") / "reproduction"
     refuse_run(place)
     advance = None if as_json else _told
-    counted = counted_items(preset, base.dataset[0])
     arms = _chosen(one.arms(Request(base, place)), series)
     check_kind(name, arms, base.dataset[0])
     lines = () if series is None else tuple(arm.label for arm in arms)
@@ -212,7 +212,7 @@ def _exhibit(
     changed = changed_settings(base, preset)
     done, failures = [], {}
     if arms:
-        plan = make_plan(arms, base, place, counted=counted)
+        plan = make_plan(arms, base, place)
         place.mkdir(parents=True, exist_ok=True)
         failures = _followed(plan.experiment, jobs or default_jobs(base), as_json=as_json)
         done = finished(plan)

@@ -176,18 +176,18 @@ EXHIBITS: Mapping[str, About] = {
         ),
     ),
     "suppfig1": About(
-        "Weight lambda and EMA decay alpha of the TOD loss",
+        "Weight λ and EMA decay α of the TOD loss",
         "",
         ACCURACY,
         "ICCV 2021 supplement, Fig. 1; TNNLS 2022, Fig. 15",
         (
-            "lambda = 0 is 34.0, 54.8, 62.1, 66.1, though by its description it is Ours-Task: 36.9, "
+            "λ = 0 is 34.0, 54.8, 62.1, 66.1, though by its description it is Ours-Task: 36.9, "
             "56.3, 63.0, 67.3 in Fig. 7.",
             "There is no smooth trend: 0.001 to 0.02 is worse than 0 from 20 % on, and 1 is best at 30 % and "
             "far the worst at 40 %.",
             FIRST_POINT,
         ),
-        {"lambda": "Weight lambda", "alpha": "EMA decay alpha"},
+        {"lambda": "Weight λ", "alpha": "EMA decay α"},
     ),
     "suppfig2": About(
         "Samplers without and with the TOD loss",

@@ -21,6 +21,7 @@ __all__ = [
     "DARK",
     "HEAT",
     "LIGHT",
+    "MATHEMATICS",
     "SERIES",
     "SETTINGS",
     "Picture",
@@ -132,6 +133,12 @@ SETTINGS: dict[Any, Any] = {  # Any: newer matplotlibs want a Literal of every k
 }
 """What every figure of nextlabel is drawn with, in the light theme."""
 
+MATHEMATICS: dict[Any, Any] = {  # Any: as above
+    "text.parse_math": True,
+    "svg.fonttype": "path",  # text becomes shapes: formulas look the same where their font is missing
+}
+"""Laid over the settings for figures with formulas, which stand between dollars."""
+
 
 @dataclass(frozen=True)
 class Style:
@@ -196,6 +203,7 @@ def draw(
     caption: str,
     description: str,
     height: float = 3.5,
+    math: bool = False,
 ) -> Picture:
     """Draw a figure of one panel, 4.6 inches wide, so that its text is legible on a phone.
 
@@ -208,11 +216,12 @@ def draw(
         caption: How to read it.
         description: What there is to see, in words.
         height: Height in inches.
+        math: Whether its texts hold formulas; then no other text may hold a dollar.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({**SETTINGS, "svg.hashsalt": name}):
+    with rc_context({**SETTINGS, **(MATHEMATICS if math else {}), "svg.hashsalt": name}):
         figure = Figure(figsize=(4.6, height), layout="constrained")
         axes = figure.add_subplot()
         paint(axes)

@@ -73,7 +73,7 @@ def pictures(checks: Sequence[Check]) -> tuple[Picture, ...]:
 
 def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Picture:
     def paint(axes: Axes) -> None:
-        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="D = B")
+        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="$D=B$")
         for number, (label, color, dash) in ONE_STEP.items():
             etas = [row.setting["eta"] for row in rows[number]]
             low, middle, high = (
@@ -81,7 +81,7 @@ def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Picture:
             )
             axes.plot(etas, middle, color=LIGHT[color], linestyle=dash, marker="o", label=label)
             axes.fill_between(etas, low, high, color=LIGHT[color], alpha=0.18, linewidth=0)
-        axes.set(xlabel="Learning rate eta", ylabel="D / B, one step")
+        axes.set(xlabel=r"Learning rate $\eta$", ylabel="$D/B$, one step")
         _log_axis(axes, [row.setting["eta"] for row in rows[2]])
 
     ends = {label: rows[number][-1].values for number, (label, *_) in ONE_STEP.items()}
@@ -93,14 +93,15 @@ def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Picture:
         caption="Discrepancy over bound for one step on the sample itself: median, and the band of 90 % of "
         "the networks. It reaches above 1 as well as below.",
         description=f"At small learning rates both ratios are 1; at the largest they spread: {told}.",
+        math=True,
     )
 
 
 def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) -> Picture:
     lines = (
-        ("1, eta 0.05", first, 0.05, "series-0", "o", (0, ())),
-        ("2, eta 0.01", second, 0.01, "series-2", "s", (0, (6, 1.6))),
-        ("2, eta 0.05", second, 0.05, "series-1", "^", (0, (1.4, 1.4))),
+        ("1, η = 0.05", first, 0.05, "series-0", "o", (0, ())),
+        ("2, η = 0.01", second, 0.01, "series-2", "s", (0, (6, 1.6))),
+        ("2, η = 0.05", second, 0.05, "series-1", "^", (0, (1.4, 1.4))),
     )
     chosen = {
         label: {r.setting["steps"]: r.values["median"] for r in rows if r.setting["eta"] == eta}
@@ -108,11 +109,12 @@ def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) ->
     }
 
     def paint(axes: Axes) -> None:
-        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="D = B")
+        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="$D=B$")
         for label, _, _, color, marker, dash in lines:
             steps, medians = list(chosen[label]), list(chosen[label].values())
-            axes.plot(steps, medians, color=LIGHT[color], marker=marker, linestyle=dash, label=label)
-        axes.set(xlabel="Steps T", ylabel="D / B, median", ylim=(0, 1.1))
+            axes.plot(steps, medians, color=LIGHT[color], marker=marker, linestyle=dash,
+                      label=label.replace("η = ", r"$\eta=$"))  # fmt: skip
+        axes.set(xlabel="Steps $T$", ylabel="$D/B$, median", ylim=(0, 1.1))
         _log_axis(axes, list(chosen[lines[0][0]]))
 
     told = "; ".join(f"{label} {list(values.values())[-1]:.2f}" for label, values in chosen.items())
@@ -123,6 +125,7 @@ def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) ->
         caption="Median of discrepancy over bound after T steps on the sample itself, for both "
         "corollaries. C of Corollary 2 is the largest squared gradient norm of the path.",
         description=f"Ratios after the last step: {told}.",
+        math=True,
         height=3.8,
     )
 
@@ -142,7 +145,7 @@ def _batch_ranks(check: Check) -> Picture:
         last = max(map(max, check.samples.values()))
         axes.plot([1, last], [1, last], color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)),
                   label="own step")  # fmt: skip
-        axes.set(xlabel="Rank of the bound", ylabel="Rank of D")
+        axes.set(xlabel="Rank of the bound $B$", ylabel="Rank of $D$")
 
     return draw(
         "batch-ranks",
@@ -151,21 +154,24 @@ def _batch_ranks(check: Check) -> Picture:
         caption="Ranks of 64 samples of one network after one step of full-batch descent; 48 are trained on. "
         "Where each sample takes its own step, the points lie on the dashed line.",
         description=f"The points fill the square: {check.finding}.",
+        math=True,
         height=4.2,
     )
 
 
 def _other_losses(absolute: Check, squared: Check) -> Picture:
     def paint(axes: Axes) -> None:
-        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="r^2 / 2: D = B")
+        axes.axhline(
+            1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label=r"$r^2/2$: $D=B$"
+        )
         for check, label, color, marker in (
-            (squared, "r^2", "series-1", "s"),
-            (absolute, "|r|", "series-0", "o"),
+            (squared, "$r^2$", "series-1", "s"),
+            (absolute, "$|r|$", "series-0", "o"),
         ):
             x, y = check.samples["|r|"], check.samples["D/B"]
             axes.scatter(x, y, s=14, color=LIGHT[color], marker=marker, linewidths=0, alpha=0.8, label=label)
         axes.axvline(0.5, color=LIGHT["rule"], linewidth=1.2)
-        axes.set(xlabel="Size of the residual, |r|", ylabel="D / B, one step", xlim=(0, 2.5), ylim=(0, 3))
+        axes.set(xlabel="Size of the residual, $|r|$", ylabel="$D/B$, one step", xlim=(0, 2.5), ylim=(0, 3))
 
     lowest, highest = min(squared.samples["D/B"]), max(squared.samples["D/B"])
     return draw(
@@ -176,6 +182,7 @@ def _other_losses(absolute: Check, squared: Check) -> Picture:
         "line the inequality fails: for r^2 always, for |r| left of 1/2. Points above 3 are not shown.",
         description=f"For r^2 the ratios lie between {lowest:.2f} and {highest:.2f}. For |r|: "
         f"{absolute.finding}.",
+        math=True,
         height=3.8,
     )
 
@@ -187,11 +194,11 @@ def _cross_entropy(five: Check, limit: Check) -> Picture:
     def paint(axes: Axes) -> None:
         grid = np.linspace(1e-3, 1 - 1e-3, 400)
         curve = (1 - grid) / np.sqrt(-np.log(grid))
-        axes.plot(grid, curve, color=LIGHT["ink"], linewidth=1.4, label="(1 - p) / sqrt(-ln p)")
+        axes.plot(grid, curve, color=LIGHT["ink"], linewidth=1.4, label=r"$(1-p)\,/\sqrt{-\ln\,p}$")
         axes.scatter(p, ratio, s=12, color=LIGHT["series-0"], linewidths=0, alpha=0.7, label="5 classes")
         axes.scatter(mirrored_p, mirrored, s=12, color=LIGHT["series-1"], marker="s", linewidths=0, alpha=0.7,
-                     label="(f, -f)")  # fmt: skip
-        axes.set(xlabel="Probability p of the true class", ylabel="D / B", xlim=(0, 1), ylim=(0, 1))
+                     label="logits $(f, -f)$")  # fmt: skip
+        axes.set(xlabel="Probability $p$ of the true class", ylabel="$D/B$", xlim=(0, 1), ylim=(0, 1))
 
     highest = max(_parts_of_limit(p, ratio))
     lowest = min(_parts_of_limit(mirrored_p, mirrored))
@@ -203,6 +210,7 @@ def _cross_entropy(five: Check, limit: Check) -> Picture:
         "allows to first order: the curve's top is 0.638, at p 0.285. Two logits (f, -f) reach the curve.",
         description=f"The points of five classes reach at most {highest:.2f} of the curve; those of logits "
         f"(f, -f) at least {lowest:.2f}.",
+        math=True,
     )
 
 

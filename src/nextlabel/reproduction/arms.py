@@ -58,7 +58,7 @@ class Plan:
         experiment: All of them as one experiment.
         cells: The cells of each arm, a seed each.
         dataset: Name of the data set.
-        size: How many items are 100 % of the labels.
+        size: Items of the pool: 100 % of the labels.
     """
 
     experiment: Experiment
@@ -78,7 +78,7 @@ class Finished:
     Attributes:
         arm: The arm.
         dataset: Name of the data set.
-        size: How many items are 100 % of the labels.
+        size: Items of the pool: 100 % of the labels.
         folders: (S,) the cells' folders.
         rows_sp: (S, P) the rows of each seed, by cycle.
     """
@@ -89,21 +89,18 @@ class Finished:
     folders: tuple[Path, ...]
     rows_sp: tuple[tuple[Row, ...], ...]
 
-    def share(self, n_labelled: int) -> float:
-        """Return a count of labels in %; a training on the whole pool has 100, whatever is counted."""
-        if self.arm.strategy in FULL_TRAINING.values():
-            return 100.0
+    def percent(self, n_labelled: int) -> float:
+        """Return a count of labels in % of the pool."""
         return 100 * n_labelled / self.size
 
 
-def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path, *, counted: int | None) -> Plan:
+def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan:
     """Resolve arms into cells.
 
     Args:
         arms: The arms.
         base: Data set, preset, seeds and cycles; its strategies and objectives are replaced by the arms'.
-        folder: Where the cells are kept, beside those of other exhibits.
-        counted: How many items are 100 % of the labels; None for the pool's size.
+        folder: Where the cells are kept, next to those of other exhibits.
 
     Raises:
         UnknownNameError: A strategy or objective of an arm does not exist.
@@ -123,17 +120,16 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path, *, coun
     distinct = {cell.name: cell for of_arm in cells.values() for cell in of_arm}
     grid = Grid(tuple(distinct.values()), recipes, tuple(notes))
     experiment = Experiment(base, grid, folder, grid.notes, writes_results=False)
-    return Plan(experiment, cells, base.dataset[0], _pool_size(base) if counted is None else counted)
+    return Plan(experiment, cells, base.dataset[0], _pool_size(base))
 
 
-def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None, *, counted: int | None) -> Plan:
+def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None) -> Plan:
     """Make or open the run directory of one arm, as ``nextlabel run`` would.
 
     Args:
         arm: The arm.
         base: Data set, preset, seeds and cycles; its strategies and objectives are replaced by the arm's.
         folder: The run directory; None for that named after the settings.
-        counted: How many items are 100 % of the labels; None for the pool's size.
 
     Raises:
         UnknownNameError: The strategy or the objective does not exist.
@@ -142,8 +138,7 @@ def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None, *, counted: 
     """
     config = config_of([arm], base)
     experiment = Experiment.open(config, folder or default_folder(config))
-    size = _pool_size(base) if counted is None else counted
-    return Plan(experiment, {arm: experiment.grid.cells}, base.dataset[0], size)
+    return Plan(experiment, {arm: experiment.grid.cells}, base.dataset[0], _pool_size(base))
 
 
 def finished(plan: Plan) -> list[Finished]:

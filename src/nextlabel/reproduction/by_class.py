@@ -18,27 +18,28 @@ from nextlabel.reproduction.presenting import lines_made
 __all__ = ["FIG11", "TABLE2"]
 
 MOST = 10
-"""Classes that are shown: more lines cannot be told apart."""
+"""Classes that are shown: as many as there are colours."""
 
 
 def _fig11(done: Sequence[Finished], _: Request) -> Made:
-    own, notes = [], list(EXHIBITS["fig11"].notes)
+    own = []
+    notes = [
+        "Measured lines have the names of the classes; the paper does not name those of its figure, so that "
+        "no measured line is that of a published one.",
+        *EXHIBITS["fig11"].notes,
+    ]
     for arm in done:
         cycles = [_by_class(arm, cycle) for cycle in range(1, len(arm.rows_sp[0]) + 1)]
         names = list(cycles[0])
-        for number, name in enumerate(names[:MOST], 1):
+        for name in names[:MOST]:
             for cycle, values in enumerate(cycles, 1):
                 if values[name]:
-                    own.append(
-                        measured(
-                            values[name], dataset=arm.dataset, series=f"class {number}", x=cycle, unit="%"
-                        )
-                    )
-        told = ", ".join(f"class {number} is '{name}'" for number, name in enumerate(names[:MOST], 1))
-        notes.append(f"In {arm.dataset}, {told}. The paper does not name the classes of its figure.")
+                    own.append(measured(values[name], dataset=arm.dataset, series=name, x=cycle, unit="%"))
         if len(names) > MOST:
-            notes.append(f"Of {len(names)} classes the first {MOST} are shown.")
-    return lines_made("fig11", own, notes=notes)
+            notes.append(
+                f"Of {len(names)} classes the first {MOST} are shown: more lines cannot be told apart."
+            )
+    return lines_made("fig11", own, own_legends=True, apart=True, notes=notes)
 
 
 def _table2(done: Sequence[Finished], _: Request) -> Made:

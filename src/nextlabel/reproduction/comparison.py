@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nextlabel.published.reading import Published, published
 from nextlabel.report.tables import UNKNOWN, Table
 from nextlabel.reproduction.exhibit import SAME_PICTURES, title_of
-from nextlabel.reproduction.numbers import Measured, Pair, pair
+from nextlabel.reproduction.numbers import NEAR, Measured, Pair, pair
 
 __all__ = ["COUNTERPARTS", "compared", "comparison_table", "published_curve"]
 
@@ -44,9 +44,6 @@ COUNTERPARTS: dict[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
 """Where the papers show a strategy with an objective: exhibit, panel and series. The first that has the data
 set counts; the authors' own ablations come before Fig. 7, most of whose lines are not their runs."""
 
-TOLERANCE = 0.75
-"""Percentage points of labels that a measured and a published point may lie apart."""
-
 
 def published_curve(strategy: str, objective: str, dataset: str) -> tuple[Published, ...]:
     """Return the published counterpart of a learning curve; empty where there is none."""
@@ -59,7 +56,7 @@ def published_curve(strategy: str, objective: str, dataset: str) -> tuple[Publis
 
 
 def compared(own: Sequence[Measured], theirs: Sequence[Published]) -> list[Pair]:
-    """Put a measured curve beside a published one; measured points without a counterpart stay."""
+    """Pair a measured curve with a published one; measured points without a neighbour stay alone."""
     named = [
         Measured(
             one.dataset, theirs[0].panel, theirs[0].series, one.x, one.y, one.spread, one.seeds, one.unit
@@ -70,20 +67,26 @@ def compared(own: Sequence[Measured], theirs: Sequence[Published]) -> list[Pair]
     ]
     same = theirs[0].dataset if theirs else None
     return [
-        both
-        for both in pair(named, theirs, counterpart=same, tolerance=TOLERANCE)
-        if both.measured is not None
+        both for both in pair(named, theirs, counterpart=same, tolerance=NEAR) if both.measured is not None
     ]
 
 
-def comparison_table(pairs: Sequence[Pair], *, dataset: str, metric: str, alike: bool = True) -> Table:
+def comparison_table(
+    pairs: Sequence[Pair],
+    theirs: Sequence[Published],
+    *,
+    dataset: str,
+    metric: str,
+    alike: bool = True,
+) -> Table:
     """Return labels, measured mean and standard deviation, the published value, and the difference.
 
     Args:
-        pairs: What was measured, with its published counterpart.
+        pairs: What was measured, with its published neighbour where there is one.
+        theirs: The published curve; empty where there is none.
         dataset: Name of the data set.
         metric: What was measured.
-        alike: Whether the settings are the preset's; of others no difference is told.
+        alike: Whether the settings are the preset's; of others no difference is shown.
     """
     rows = []
     for both in pairs:
@@ -91,11 +94,31 @@ def comparison_table(pairs: Sequence[Pair], *, dataset: str, metric: str, alike:
         assert own is not None, "compared leaves out what was not measured"
         spread = "" if own.spread is None else f" ± {own.spread:.2f}"
         difference = UNKNOWN if both.difference is None or not alike else f"{both.difference:+.2f}"
-        theirs = UNKNOWN if both.published is None else f"{both.published.y:.2f}"
-        rows.append((f"{own.x:.1f}", f"{own.y:.2f}{spread}", theirs, difference))
-    sources = list(dict.fromkeys(b.published.source for b in pairs if b.published))
-    series = list(dict.fromkeys(b.published.series for b in pairs if b.published))
+        rows.append((f"{own.x:.1f}", f"{own.y:.2f}{spread}", _published(both), difference))
     seeds = max((both.measured.seeds for both in pairs if both.measured), default=0)
-    source = f"; published: {series[0]}, {sources[0]}" if sources else "; nothing is published of it"
-    caption = f"{metric} on {title_of(dataset)}, %, {seeds} seed{'' if seeds == 1 else 's'}{source}"
-    return Table(caption, ("Labelled, %", "Measured", "Published", "Difference"), tuple(rows))
+    caption = f"{metric} on {title_of(dataset)}, %, {seeds} seed{'' if seeds == 1 else 's'}"
+    return Table(
+        f"{caption}; {_source(pairs, theirs)}",
+        ("Labelled, %", "Measured", "Published", "Difference"),
+        tuple(rows),
+    )
+
+
+def _published(both: Pair) -> str:
+    """Return the published number, and of which percentage it is where that is another one."""
+    own, theirs = both.measured, both.published
+    if own is None or theirs is None or own.x is None or theirs.x is None:
+        return UNKNOWN
+    same = f"{own.x:.0f}" == f"{theirs.x:.0f}"
+    return f"{theirs.y:.2f}" if same else f"{theirs.y:.2f} at {theirs.x:g} %"
+
+
+def _source(pairs: Sequence[Pair], theirs: Sequence[Published]) -> str:
+    """Say which curve is published, and of which measured percentages it has no point nearby."""
+    if not theirs:
+        return "nothing is published of it"
+    alone = [f"{b.measured.x:.1f}" for b in pairs if b.measured and b.measured.x and not b.published]
+    curve = f"published: {theirs[0].series}, {theirs[0].source}"
+    if not alone:
+        return curve
+    return f"{curve}, which has no point within {NEAR:g} percentage points of {', '.join(alone)} %"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from nextlabel.report.drawing import LIGHT
 from nextlabel.reproduction.arms import Arm, Finished
-from nextlabel.reproduction.drawing import Panel, picture
+from nextlabel.reproduction.drawing import picture
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request, title_of
+from nextlabel.reproduction.panels import Entry, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,9 @@ GREY = 7
 LAST = "#f2c300"
 """The tenth class: a yellow, which tab10 lacks."""
 
+QUERIED, UNLABELLED = "muted", "rule"
+"""Names of the greys of what is queried next, dark, and of the rest, pale."""
+
 MARKER_AREA = 7.0
 """In square points: some two thousand lie on each map."""
 
@@ -32,9 +36,9 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
 
     maps: list[tuple[str, Embedding]] = []
     for arm in done:
-        for cycle in CYCLES:
-            if cycle <= len(arm.rows_sp[0]):
-                maps.append((arm.arm.label, embed_cycle(arm.folders[0], cycle)))
+        last = len(arm.rows_sp[0])
+        for cycle in sorted({cycle for cycle in CYCLES if cycle < last} | {last}):
+            maps.append((arm.arm.label, embed_cycle(arm.folders[0], cycle)))
     if not maps:
         return Made((), (), ())
     columns = len({one.cycle for _, one in maps})
@@ -51,9 +55,10 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
         paint,
         title=f"What is queried on {title_of(shown.dataset)}, in the plane of t-SNE",
         caption=f"Class probabilities of {len(shown.ids):,} items of the pool, seed {shown.seed}. Coloured: "
-        "labelled, by class. Dark: queried after this cycle. Pale: the rest. After the last cycle nothing is "
-        "queried.",
+        "labelled, by class. Dark grey: queried after this cycle. Pale: the rest. After the last cycle "
+        "nothing is queried; there, dark grey is what would have been.",
         description="Maps by strategy (rows) and cycle (columns); clusters are mostly of one class.",
+        legend=_legend(shown.class_names),
         columns=columns,
         width=3.0,
         height=2.9,
@@ -62,6 +67,21 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
         "The article shows Fashion-MNIST, without numbers. Distances between clusters of t-SNE mean nothing.",
     )
     return Made((figure,), (), (), notes)
+
+
+def _legend(names: Sequence[str]) -> list[Entry]:
+    """Return an entry a class, as far as colours go, and what the two greys are."""
+    classes = class_colors()
+    entries = [Entry(name, color, "o", "none") for name, color in zip(names, classes, strict=False)]
+    if len(names) > len(classes):
+        entries.append(
+            Entry(f"{len(names) - len(classes)} more classes: colours again", LIGHT["ink"], "", "none")
+        )
+    return [
+        *entries,
+        Entry("queried next", LIGHT[QUERIED], "o", "none"),
+        Entry("not labelled", LIGHT[UNLABELLED], "o", "none"),
+    ]
 
 
 def class_colors() -> list[str]:
@@ -74,7 +94,7 @@ def class_colors() -> list[str]:
 
 def _paint_map(axes: Axes, one: Embedding) -> None:
     classes = class_colors()
-    for part, color in (("unlabelled", LIGHT["rule"]), ("labelled", None), ("queried", LIGHT["ink"])):
+    for part, color in (("unlabelled", LIGHT[UNLABELLED]), ("labelled", None), ("queried", LIGHT[QUERIED])):
         places = [i for i, of in enumerate(one.parts) if of == part]
         x, y = ([one.points[i][axis] for i in places] for axis in (0, 1))
         axes.scatter(
@@ -83,7 +103,7 @@ def _paint_map(axes: Axes, one: Embedding) -> None:
             s=MARKER_AREA,
             c=[color or classes[one.classes[i] % len(classes)] for i in places],
             linewidths=0,
-            alpha=0.6 if part == "queried" else 0.9,
+            alpha=0.9,
         )
     axes.set_xticks([])
     axes.set_yticks([])
@@ -91,6 +111,9 @@ def _paint_map(axes: Axes, one: Embedding) -> None:
 
 TSNE = Exhibit(
     "tsne",
-    lambda _: (Arm("Random", "random"), Arm("LL4AL", "learning_loss"), Arm("COD", "cod")),
+    lambda _: tuple(
+        Arm(label, strategy, settings={"score_last": True})  # to know what would be queried after the last
+        for label, strategy in (("Random", "random"), ("LL4AL", "learning_loss"), ("COD", "cod"))
+    ),
     _tsne,
 )

@@ -8,8 +8,9 @@ from typing import Any
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.reproduction.arms import Arm, Finished
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request
-from nextlabel.reproduction.numbers import Measured, measured
+from nextlabel.reproduction.numbers import NEAR, Measured, measured
 from nextlabel.reproduction.presenting import controls_last, lines_made, points_made
+from nextlabel.reproduction.settings import counting_note
 
 __all__ = [
     "FIG7",
@@ -38,7 +39,7 @@ def curves(done: Sequence[Finished]) -> list[Measured]:
                     dataset=arm.dataset,
                     panel=arm.arm.panel,
                     series=arm.arm.label,
-                    x=arm.share(rows[0].n_labelled),
+                    x=arm.percent(rows[0].n_labelled),
                     unit="%",
                     control=arm.arm.control,
                 )
@@ -47,8 +48,9 @@ def curves(done: Sequence[Finished]) -> list[Measured]:
 
 
 def _curves_of(name: str, arms: Sequence[Arm], *notes: str, dataset: str = "digits", **more: Any) -> Exhibit:
-    def make(done: Sequence[Finished], _: Request) -> Made:
-        return lines_made(name, curves(done), notes=(*notes, *EXHIBITS[name].notes), **more)
+    def make(done: Sequence[Finished], request: Request) -> Made:
+        told = (counting_note(request.base), *notes, *EXHIBITS[name].notes)
+        return lines_made(name, curves(done), notes=tuple(filter(None, told)), **more)
 
     return Exhibit(name, lambda _: arms, make, dataset)
 
@@ -155,26 +157,27 @@ FIG8 = _curves_of(
 
 
 def title_at_the_end(exhibit: str, done: Sequence[Finished]) -> str:
-    """Return the title of an exhibit of the last cycle, with the share of labels that it then has.
+    """Return the title of an exhibit of the last cycle, with the percentage of labels that it then has.
 
     The papers' last cycle has 40 % of them.
     """
-    counts = {round(arm.share(arm.rows_sp[0][-1].n_labelled)) for arm in done}
-    shares = " or ".join(f"{count} %" for count in sorted(counts))
+    counts = {round(arm.percent(arm.rows_sp[0][-1].n_labelled)) for arm in done}
+    percents = " or ".join(f"{count} %" for count in sorted(counts))
     title = EXHIBITS[exhibit].title
-    if shares in {"", "40 %"}:
+    if percents in {"", "40 %"}:
         return f"{title}, at 40 % labels"
-    return f"{title}: measured at {shares} labels, published at 40 %"
+    return f"{title}: measured at {percents} labels, published at 40 %"
 
 
-def _table1(done: Sequence[Finished], _: Request) -> Made:
+def _table1(done: Sequence[Finished], request: Request) -> Made:
     ends = []
     for arm in done:
         last = [rows[-1] for rows in arm.rows_sp]
-        values, x = [100 * row.accuracy for row in last], arm.share(last[0].n_labelled)
+        values, x = [100 * row.accuracy for row in last], arm.percent(last[0].n_labelled)
         ends.append(measured(values, dataset=arm.dataset, series=arm.arm.label, x=x, unit="%"))
-    title, notes = title_at_the_end("table1", done), EXHIBITS["table1"].notes
-    return points_made("table1", ends, tolerance=1.0, title=title, caption=f"{title}.", notes=notes)
+    title = title_at_the_end("table1", done)
+    notes = tuple(filter(None, (counting_note(request.base), *EXHIBITS["table1"].notes)))
+    return points_made("table1", ends, title=title, caption=f"{title}.", notes=notes)
 
 
 TABLE1 = Exhibit(
@@ -206,22 +209,30 @@ def _sweep(_: Request) -> Sequence[Arm]:
     )
 
 
+LEVELS = (10, 20, 30, 40)
+"""The percentages of labels that the supplement's Fig. 1 shows."""
+
+
 def _suppfig1(done: Sequence[Finished], _: Request) -> Made:
     own = []
     for arm in done:
-        for rows in zip(*arm.rows_sp, strict=False):
-            share = round(arm.share(rows[0].n_labelled))
-            if share % 10 == 0:  # the papers show 10, 20, 30 and 40 %
-                values = [100 * row.accuracy for row in rows]
+        by_percent = {arm.percent(rows[0].n_labelled): rows for rows in zip(*arm.rows_sp, strict=False)}
+        for level in LEVELS:
+            nearest = min(by_percent, key=lambda percent: abs(percent - level))
+            if abs(nearest - level) <= NEAR:
+                values = [100 * row.accuracy for row in by_percent[nearest]]
                 own.append(
                     measured(
-                        values, dataset=arm.dataset, panel=arm.arm.panel, series=f"{share} % labelled",
+                        values, dataset=arm.dataset, panel=arm.arm.panel, series=f"{level} % labelled",
                         x=arm.arm.x, unit="%",
                     )
                 )  # fmt: skip
     own.sort(key=lambda one: (one.panel != "lambda", one.series, one.x))
-    notes = (*EXHIBITS["suppfig1"].notes, "Shown are 10, 20, 30 and 40 % of the labels, as in the paper.")
-    return lines_made("suppfig1", own, reference="cifar100", tolerance=1e-9, equal_ticks=True, notes=notes)
+    told = f"Shown are the cycles within {NEAR:g} percentage points of 10, 20, 30 and 40 % of the labels."
+    notes = (*EXHIBITS["suppfig1"].notes, told)
+    return lines_made(
+        "suppfig1", own, reference="cifar100", tolerance=1e-9, equal_ticks=True, notes=notes, math=True
+    )
 
 
 SUPPFIG1 = Exhibit("suppfig1", _sweep, _suppfig1)

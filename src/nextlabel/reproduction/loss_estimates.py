@@ -9,12 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nextlabel.errors import ConfigurationError
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.reproduction.arms import Arm, Finished
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request
 from nextlabel.reproduction.numbers import Measured
 from nextlabel.reproduction.presenting import controls_last, lines_made
+from nextlabel.reproduction.twin_axes import Side, twin_made
 from nextlabel.studies.loss_estimates import (
     AuditedCell,
     Series,
@@ -36,8 +36,11 @@ GAPS: Mapping[str, int | None] = {
 }
 """The gaps of the supplement's Fig. 3, with their length in epochs; a whole cycle is COD itself."""
 
-LITERAL = "cod (first_cycle=initial)"
-"""COD that is compared with the initial model in the first cycle, as in the paper's text."""
+COD: Mapping[str, str] = {"strategy": "cod", "first_cycle": "initial"}
+"""The score that all these exhibits judge: in the first cycle it compares with the initial model."""
+
+LABEL = "cod (first_cycle=initial)"
+"""What records call it."""
 
 CYCLE = 3
 """Whose query is judged; the spacing of the points of the paper's Fig. 6 fits it."""
@@ -50,31 +53,28 @@ ONE_MODEL = (
     "differs; the predicted loss comes from a module that is trained beside them without touching them."
 )
 FIRST = (
-    "In the first cycle, which has none before it, Gini uncertainty stands for COD: what the released code's "
-    "rule for that cycle amounts to."
+    "In the first cycle, which has none before it, COD compares with the initial model, as the papers' text "
+    "says (the released code takes the smallest distances to another, untrained network). The measured "
+    "campaigns choose their first query by Gini uncertainty; what scores are judged does not change what is "
+    "queried."
 )
+REVERSED = (
+    "The initial model's probabilities are nearly even, so that in the first cycle COD is largest where the "
+    "model is surest, and the measured bands stand in reverse order. The published ones do not."
+)
+LAST = "After the last training the pool is scored too, and nothing is queried."
 CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 
 def audited_arm(request: Request) -> Arm:
-    """Return the arm that audits every scorer; gaps as long as a training or longer are left out.
-
-    Raises:
-        ConfigurationError: There is one cycle, and nothing is queried after the last.
-    """
-    if request.base.cycles < 2:
-        raise ConfigurationError(
-            "this exhibit judges queries, of which there is none after the last cycle; it needs at least 2 "
-            f"cycles, but got {request.base.cycles}"
-        )
+    """Return the arm that audits every scorer; gaps as long as a training or longer are left out."""
     gaps = [
         {"strategy": "cod", "gap": gap}
         for gap, epochs in GAPS.items()
         if epochs is None or request.epochs is None or epochs < request.epochs
     ]
-    literal = {"strategy": "cod", "first_cycle": "initial"}
     others = [{"strategy": name} for name in ("learning_loss", "entropy", "least_confidence")]
-    return Arm("COD", "cod", settings={"audit": [{"strategy": "cod"}, literal, *gaps, *others]})
+    return Arm("COD", "cod", settings={"audit": [dict(COD), *gaps, *others], "score_last": True})
 
 
 def _cells(done: Sequence[Finished]) -> list[AuditedCell]:
@@ -99,36 +99,37 @@ def _numbers(
     ]  # fmt: skip
 
 
-def _by_cycle(series: Series, name: str, dataset: str, unit: str) -> list[Measured]:
-    return _numbers(series, name, dataset, unit)
-
-
 def _fig3(done: Sequence[Finished], request: Request) -> Made:
     cells = _cells(done)
     own = []
     if cells:
-        own += _by_cycle(score_series(cells, LITERAL), "COD", request.dataset, "")
-        own += _by_cycle(loss_series(cells, LITERAL), "loss", request.dataset, "nats")
+        own += _numbers(score_series(cells, LABEL), "COD", request.dataset, "")
+        own += _numbers(loss_series(cells, LABEL), "loss", request.dataset, "nats")
     scale = (
-        "Measured COD is half the squared distance of class probabilities, in [0, 1]; in the first cycle "
-        "it is to the initial model, as in the paper. After the last cycle nothing is scored."
+        "Measured COD is half the squared distance of class probabilities, in [0, 1]; the scale of the "
+        "published one is unknown, so that its course alone can be compared."
     )
-    return _made("fig3", own, scale, split=True)
+    left = Side("COD", "Mean COD", "series-2", "o")
+    right = Side("loss", "Mean true loss, nats", "ink", "s")
+    told = (scale, FIRST, LAST, *EXHIBITS["fig3"].notes)
+    return twin_made("fig3", own, left, right, notes=told)
 
 
 def _fig5(done: Sequence[Finished], request: Request) -> Made:
     cells = _cells(done)
     own = [
         number
-        for band in (band_series(cells, "cod") if cells else ())
-        for number in _by_cycle(band, band.label, request.dataset, "nats")
+        for band in (band_series(cells, LABEL) if cells else ())
+        for number in _numbers(band, band.label, request.dataset, "nats")
     ]
-    return _made("fig5", own, "Bands are of the candidates by COD, the largest first.", FIRST)
+    first = [number.y for number in own if number.x == 1]
+    told = REVERSED if first and first[0] < first[-1] else ""
+    return _made("fig5", own, "Bands are of the candidates by COD, the largest first.", FIRST, told, LAST)
 
 
 def _fig6(done: Sequence[Finished], request: Request) -> Made:
     names = {
-        "cod": "COD",
+        LABEL: "COD",
         "learning_loss": "LL4AL",
         "entropy": "Entropy",
         "least_confidence": "Least confidence",
@@ -138,7 +139,7 @@ def _fig6(done: Sequence[Finished], request: Request) -> Made:
 
 
 def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
-    names = {"cod": "COD (whole cycle)", "learning_loss": "LL4AL"}
+    names = {LABEL: "COD (whole cycle)", "learning_loss": "LL4AL"}
     words = {"step": "1 step", "epoch": "1 epoch"}
     names |= {f"cod (gap={gap})": words.get(gap, gap) for gap in reversed(tuple(GAPS))}
     cells = _cells(done)
@@ -178,7 +179,7 @@ def _judged(cells: Sequence[AuditedCell]) -> int:
 def _found(
     cells: Sequence[AuditedCell], names: Mapping[str, str], dataset: str
 ) -> tuple[list[Measured], str]:
-    """Return the shares found by the scorers that were audited, and of which cycle."""
+    """Return the percentages found by the scorers that were audited, and of which cycle."""
     if not cells:
         return [], ""
     cycle = _judged(cells)

@@ -11,11 +11,23 @@ from dataclasses import replace
 from nextlabel.published.exhibits import EXHIBITS, LABELLED
 from nextlabel.published.reading import Published, published
 from nextlabel.report.tables import UNKNOWN, Table
-from nextlabel.reproduction.drawing import Line, Panel, draw_lines, draw_points
+from nextlabel.reproduction.drawing import draw_lines, draw_points
 from nextlabel.reproduction.exhibit import Made, counterpart, title_of
-from nextlabel.reproduction.numbers import Measured, Pair, pair
+from nextlabel.reproduction.numbers import NEAR, Measured, Pair, pair
+from nextlabel.reproduction.panels import Line, Panel
 
-__all__ = ["MEASURED", "controls_last", "lines_made", "points_made", "tables_of"]
+__all__ = [
+    "MEASURED",
+    "caption_of",
+    "controls_last",
+    "describe",
+    "heading_of",
+    "lines_made",
+    "lines_of",
+    "points_made",
+    "tables_of",
+    "typeset",
+]
 
 Number = Measured | Published
 
@@ -24,6 +36,12 @@ REFERENCE = "cifar10"
 
 MEASURED = "measured"
 """What rows of one's own numbers say of their origin."""
+
+GREEK = {"lambda": "λ", "alpha": "α"}
+"""Letters by their names, which numbers have for their panels."""
+
+SAME = 0.5
+"""By how much two places may differ and still be read as the same."""
 
 MOST_BANDS = 7
 """Lines of a panel that are drawn with their bands; of more, deviations are in the table alone."""
@@ -37,12 +55,14 @@ def lines_made(
     own: Sequence[Measured],
     *,
     reference: str = REFERENCE,
-    tolerance: float = 0.5,
+    tolerance: float | None = None,
     caption: str = "",
     notes: Sequence[str] = (),
     log_x: bool = False,
     equal_ticks: bool = False,
-    split: bool = False,
+    own_legends: bool = False,
+    apart: bool = False,
+    math: bool = False,
     told_only: Sequence[str] = (),
     title: str = "",
     guide: Callable[[float], float] | None = None,
@@ -53,12 +73,15 @@ def lines_made(
         exhibit: Its name.
         own: What was measured, all of one data set.
         reference: Whose published numbers stand beside it where the papers lack the data set.
-        tolerance: How far a measured and a published place may lie apart and still be compared.
+        tolerance: How far a measured and a published place may lie apart and still be compared; None for
+            half a step of the published grid where that is of labels, else for the same place.
         caption: What to know beside the usual.
         notes: What the reader must know.
         log_x: Whether the horizontal axis is logarithmic.
         equal_ticks: Whether places stand at equal distances.
-        split: Whether every series has a panel of its own.
+        own_legends: Whether every panel has a legend of its own.
+        apart: Whether measured and published numbers are kept in panels of their own.
+        math: Whether the figure's Greek letters are typeset; then no name may hold a dollar.
         told_only: Panels that are in the tables alone.
         title: What it shows, where the runs decide it.
         guide: A line to judge the others by, such as chance.
@@ -66,26 +89,34 @@ def lines_made(
     about = EXHIBITS[exhibit]
     pairs, told = _paired(exhibit, own, reference, tolerance)
     panels = []
-    for numbers in _panels(exhibit, pairs, split=split):
+    for numbers in _panels(exhibit, pairs, apart=apart):
         if numbers[0].panel in told_only:
             continue
-        lines = _unbanded(_lines(numbers))
+        lines = _unbanded(lines_of(numbers))
         if guide is not None:
             ends = (0.0, max(x for line in lines for x in line.x))
             heights = tuple(guide(x) for x in ends)
             lines = (*lines, Line("chance", ends, heights, (None, None), published=False, guide=True))
         ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
-        y_label = ", ".join(filter(None, (lines[0].label, numbers[0].unit))) if split else about.y
-        x_label = about.x_of(numbers[0].panel)
-        panels.append(Panel(_heading(numbers), x_label, y_label, lines, log_x, tuple(ticks)))
+        words = (heading_of(numbers), about.x_of(numbers[0].panel), about.y)
+        heading, x_label, y_label = map(typeset, words) if math else words
+        panels.append(Panel(heading, x_label, y_label, lines, log_x, ticks=tuple(ticks)))
+    shown_title = title or about.title
     figure = draw_lines(
         exhibit,
         panels,
-        title=title or about.title,
-        caption=_caption(pairs, panels, caption),
-        description=_description(pairs),
+        title=typeset(shown_title) if math else shown_title,
+        caption=caption_of(pairs, panels, caption),
+        description=describe(pairs),
+        own_legends=own_legends,
+        math=math,
     )
-    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs, split=split), (*told, *notes))
+    return Made(
+        (replace(figure, title=shown_title),),
+        tuple(pairs),
+        tables_of(exhibit, pairs, apart=apart),
+        (*told, *notes),
+    )
 
 
 def points_made(
@@ -93,7 +124,7 @@ def points_made(
     own: Sequence[Measured],
     *,
     reference: str = REFERENCE,
-    tolerance: float = 0.5,
+    tolerance: float | None = None,
     caption: str = "",
     notes: Sequence[str] = (),
     log_x: bool = False,
@@ -116,26 +147,28 @@ def points_made(
     about = EXHIBITS[exhibit]
     pairs, told = _paired(exhibit, own, reference, tolerance)
     panels = [
-        Panel(_heading(numbers), about.y, "", _lines(numbers, levels=False), log_x)
+        Panel(heading_of(numbers), about.y, "", lines_of(numbers, levels=False), log_x)
         for numbers in _panels(exhibit, pairs)
     ]
     figure = draw_points(
         exhibit,
         panels,
         title=title or about.title,
-        caption=_caption(pairs, panels, caption, measured=measured),
-        description=_description(pairs),
+        caption=caption_of(pairs, panels, caption, measured=measured),
+        description=describe(pairs),
     )
     return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
 
 
-def tables_of(exhibit: str, pairs: Sequence[Pair], *, split: bool = False) -> tuple[Table, ...]:
+def tables_of(
+    exhibit: str, pairs: Sequence[Pair], *, split: bool = False, apart: bool = False
+) -> tuple[Table, ...]:
     """Return a table for every panel: the series as rows, the places as columns, published ones said so."""
-    return tuple(_table(exhibit, numbers) for numbers in _panels(exhibit, pairs, split=split))
+    return tuple(_table(exhibit, numbers) for numbers in _panels(exhibit, pairs, split=split, apart=apart))
 
 
 def _paired(
-    exhibit: str, own: Sequence[Measured], reference: str, tolerance: float
+    exhibit: str, own: Sequence[Measured], reference: str, tolerance: float | None
 ) -> tuple[list[Pair], list[str]]:
     """Return the pairs, and what must be said of the data sets."""
     datasets = list(dict.fromkeys(one.dataset for one in own))
@@ -153,24 +186,44 @@ def _paired(
             f"{title_of(datasets[0])} is {title_of(str(same))} after JPEG compression, which loses a little: "
             "expect accuracies somewhat under those of the original pictures."
         )
-    theirs = published(exhibit, same or reference)
-    return pair(own, theirs, counterpart=same, tolerance=tolerance), told
+    of_labels = EXHIBITS[exhibit].x == LABELLED
+    if tolerance is None:
+        tolerance = NEAR if of_labels else SAME
+    pairs = pair(own, published(exhibit, same or reference), counterpart=same, tolerance=tolerance)
+    if of_labels and any(_shifted(both) for both in pairs):
+        told.append(
+            "Measured numbers are at their percentage of the pool; each is compared with the published one "
+            f"of the nearest percentage, at most {tolerance:g} points away."
+        )
+    return pairs, told
 
 
-def _panels(exhibit: str, pairs: Iterable[Pair], *, split: bool = False) -> list[list[Number]]:
-    """Group numbers by data set and panel; a measured data set shares its panels with its published form."""
-    groups: dict[tuple[str, str, str], list[Number]] = {}
+def _shifted(both: Pair) -> bool:
+    """Return whether two paired numbers stand at places that one would read as different."""
+    own, theirs = both.measured, both.published
+    return bool(own and theirs and own.x and theirs.x and abs(own.x - theirs.x) > SAME)
+
+
+def _panels(
+    exhibit: str, pairs: Iterable[Pair], *, split: bool = False, apart: bool = False
+) -> list[list[Number]]:
+    """Group numbers by data set and panel.
+
+    A measured data set shares its panels with its published form, unless both are kept ``apart``. With
+    ``split`` every series has a group of its own.
+    """
+    groups: dict[tuple[str, str, str, bool], list[Number]] = {}
     for both in pairs:
         for number in (both.measured, both.published):
             if number is not None:
                 own = isinstance(number, Measured)
                 dataset = (counterpart(exhibit, number.dataset) if own else None) or number.dataset
                 series = number.series if split else ""
-                groups.setdefault((dataset, number.panel, series), []).append(number)
+                groups.setdefault((dataset, number.panel, series, apart and own), []).append(number)
     return list(groups.values())
 
 
-def _lines(numbers: Sequence[Number], *, levels: bool = True) -> tuple[Line, ...]:
+def lines_of(numbers: Sequence[Number], *, levels: bool = True) -> tuple[Line, ...]:
     """Return one line a series and origin, in the order of their first numbers."""
     found: dict[tuple[str, bool], list[Number]] = {}
     for number in numbers:
@@ -198,7 +251,7 @@ def _unbanded(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     return tuple(replace(line, spread=(None,) * len(line.y)) for line in lines)
 
 
-def _heading(numbers: Sequence[Number]) -> str:
+def heading_of(numbers: Sequence[Number]) -> str:
     """Say of which data sets the numbers are, and whether measured or published."""
     own = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Measured)))
     theirs = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Published)))
@@ -207,11 +260,18 @@ def _heading(numbers: Sequence[Number]) -> str:
     else:
         parts = [f"{name}, measured" for name in own] + [f"{name}, published" for name in theirs]
         heading = "; ".join(parts)
-    panel = numbers[0].panel
+    panel = GREEK.get(numbers[0].panel, numbers[0].panel)
     return f"{heading}: {panel}" if panel else heading
 
 
-def _caption(pairs: Sequence[Pair], panels: Sequence[Panel], more: str, *, measured: str = "") -> str:
+def typeset(text: str) -> str:
+    """Return a text with its Greek letters as formulas."""
+    for name, letter in GREEK.items():
+        text = text.replace(letter, f"$\\{name}$")
+    return text
+
+
+def caption_of(pairs: Sequence[Pair], panels: Sequence[Panel], more: str, *, measured: str = "") -> str:
     """Say what measured numbers are, where deviations are drawn, and whence published ones come."""
     own = [line for panel in panels for line in panel.lines if not line.published]
     drawn = any(spread is not None for line in own for spread in line.spread)
@@ -227,7 +287,7 @@ def _caption(pairs: Sequence[Pair], panels: Sequence[Panel], more: str, *, measu
     return " ".join([*parts, more]).strip()
 
 
-def _description(pairs: Sequence[Pair]) -> str:
+def describe(pairs: Sequence[Pair]) -> str:
     """Say the last number of every series in words."""
     last: dict[tuple[str, str, str], Number] = {}
     for both in pairs:
@@ -241,15 +301,14 @@ def _description(pairs: Sequence[Pair]) -> str:
 
 def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
     axis = EXHIBITS[exhibit].x_of(numbers[0].panel)
-    place_of = _share if axis == LABELLED else _place
     rising = sorted(numbers, key=lambda number: -1.0 if number.x is None else number.x)
-    places = list(dict.fromkeys(place_of(number.x) for number in rising))
+    places = list(dict.fromkeys(_place(number.x) for number in rising))
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for number in numbers:
         theirs = isinstance(number, Published)
         origin = "published" if theirs else MEASURED
         spread = "" if number.spread is None else f" ± {_digits(number.spread)}"
-        rows.setdefault((number.series, origin), {})[place_of(number.x)] = f"{_digits(number.y)}{spread}"
+        rows.setdefault((number.series, origin), {})[_place(number.x)] = f"{_digits(number.y)}{spread}"
     heads = ["Value" if place == "" else place for place in places]
     body = tuple(
         (series, origin, *(cells.get(place, UNKNOWN) for place in places))
@@ -257,7 +316,7 @@ def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
     )
     unit = f", {numbers[0].unit}" if numbers[0].unit else ""
     label = f"; columns: {axis}" if axis else ""
-    return Table(f"{_heading(numbers)}{unit}{label}", ("Series", "Origin", *heads), body)
+    return Table(f"{heading_of(numbers)}{unit}{label}", ("Series", "Origin", *heads), body)
 
 
 def _order(series: str, numbers: Sequence[Number]) -> int:
@@ -268,10 +327,6 @@ def _place(x: float | None) -> str:
     if x is None:
         return ""
     return f"{x:g}" if x < 1 else f"{round(x, 1):g}"
-
-
-def _share(x: float | None) -> str:
-    return "" if x is None else f"{x:.0f}"
 
 
 def _digits(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The papers' two drawings without numbers, drawn anew: the cycle, and the training losses."""
+"""The papers' two drawings without numbers, drawn from their text: the cycle, and the training losses."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from nextlabel.report.drawing import LIGHT, Picture
 from nextlabel.reproduction.arms import Finished
-from nextlabel.reproduction.drawing import Panel, picture
+from nextlabel.reproduction.drawing import picture
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request, no_arms
+from nextlabel.reproduction.panels import Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +19,11 @@ __all__ = ["FIG2", "FIG4"]
 Boxes = dict[str, tuple[float, float, str, str]]
 """By name: the centre, the text, and the colour's name."""
 
-OWN = "Drawn anew from the papers' text; the published drawing holds no numbers, and none of it is copied."
+OWN = "Drawn from the papers' text; the published drawing holds no numbers, and none of it is copied."
 
 
 def _draw_boxes(axes: Axes, boxes: Boxes, arrows: Sequence[tuple[str, str, str, float]]) -> None:
-    """Draw boxes, and arrows from one to another with a word beside them and a bend."""
+    """Draw boxes, and arrows from one to another with a word next to them and a bend."""
     from matplotlib.patches import FancyBboxPatch
 
     width, height = 0.235, 0.16
@@ -84,29 +85,37 @@ def _schematic(
 
     blank = Panel("", "", "", ())
     return picture(
-        name, [blank], paint, title=title, caption=OWN, description=description, height=4.6, width=8.6
+        name,
+        [blank],
+        paint,
+        title=title,
+        caption=OWN,
+        description=description,
+        height=4.6,
+        width=8.6,
+        math=True,
     )
 
 
 def _fig2(_: Sequence[Finished], __: Request) -> Made:
     boxes: Boxes = {
-        "labelled": (0.14, 0.80, "labelled pool\n(x, y)", "series-2"),
-        "unlabelled": (0.50, 0.48, "unlabelled pool\nx", "baseline"),
-        "model": (0.50, 0.80, "train the model w_c\nloss L_S + λ L_U", "series-0"),
-        "before": (0.86, 0.80, "model w_(c-1)\nof the last cycle", "series-3"),
-        "score": (0.86, 0.48, "COD\n‖f(x; w_c) - f(x; w_(c-1))‖", "series-1"),
-        "query": (0.86, 0.16, "query the b items\nwith the largest COD", "series-1"),
-        "people": (0.14, 0.16, "annotator\ntells y", "series-4"),
+        "labelled": (0.14, 0.80, "labelled pool\n$(x,y)$", "series-2"),
+        "unlabelled": (0.50, 0.48, "unlabelled pool\n$x$", "baseline"),
+        "model": (0.50, 0.80, "train the model $w_c$\n" + r"loss $L_S + \lambda L_U$", "series-0"),
+        "before": (0.86, 0.80, "model $w_{c-1}$\nof the last cycle", "series-3"),
+        "score": (0.86, 0.48, "COD\n" + r"$\|f(x;w_c) - f(x;w_{c-1})\|$", "series-1"),
+        "query": (0.86, 0.16, "query the $b$ items\nwith the largest COD", "series-1"),
+        "people": (0.14, 0.16, "annotator\ngives $y$", "series-4"),
     }
     arrows = (
-        ("labelled", "model", "L_S", 0.0),
-        ("unlabelled", "model", "L_U", 0.0),
-        ("unlabelled", "score", "x", 0.0),
+        ("labelled", "model", "$L_S$", 0.0),
+        ("unlabelled", "model", "$L_U$", 0.0),
+        ("unlabelled", "score", "$x$", 0.0),
         ("model", "score", "", 0.0),
         ("before", "score", "", 0.0),
         ("score", "query", "", 0.0),
         ("query", "people", "", 0.0),
-        ("people", "labelled", "b new pairs", 0.0),
+        ("people", "labelled", "$b$ new pairs", 0.0),
     )
     told = (
         "One cycle: the model trains on both pools; its outputs and those of the last cycle's model differ "
@@ -117,12 +126,22 @@ def _fig2(_: Sequence[Finished], __: Request) -> Made:
 
 def _fig4(_: Sequence[Finished], __: Request) -> Made:
     boxes: Boxes = {
-        "x": (0.14, 0.76, "labelled x, y", "series-2"),
-        "u": (0.14, 0.24, "unlabelled x", "baseline"),
-        "student": (0.48, 0.76, "student\nf(x; w)", "series-0"),
-        "teacher": (0.48, 0.24, "teacher f(x; w~)\nw~ ← a w~ + (1 - a) w", "series-3"),
-        "task": (0.85, 0.76, "L_S: cross-entropy\nwith y", "series-2"),
-        "unsupervised": (0.85, 0.24, "L_U: ‖f(x; w) - f(x; w~)‖²", "series-1"),
+        "x": (0.14, 0.76, "labelled $x, y$", "series-2"),
+        "u": (0.14, 0.24, "unlabelled $x$", "baseline"),
+        "student": (0.48, 0.76, "student\n$f(x;w)$", "series-0"),
+        "teacher": (
+            0.48,
+            0.24,
+            r"teacher $f(x;\tilde{w})$" + "\n" + r"$\tilde{w} \leftarrow \alpha\tilde{w} + (1-\alpha)w$",
+            "series-3",
+        ),
+        "task": (0.85, 0.76, "$L_S$: cross-entropy\nwith $y$", "series-2"),
+        "unsupervised": (
+            0.85,
+            0.24,
+            "$L_U$: squared distance\n" + r"$\|f(x;w) - f(x;\tilde{w})\|^2$",
+            "series-1",
+        ),
     }
     arrows = (
         ("x", "student", "", 0.0),

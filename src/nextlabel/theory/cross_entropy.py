@@ -17,7 +17,7 @@ from nextlabel.theory.networks import Network, draw_samples
 from nextlabel.theory.record import Check, Measurement
 from nextlabel.theory.summary import order, spread
 
-__all__ = ["classification", "constant_gradient", "largest_ratio"]
+__all__ = ["classification", "constant_gradient", "largest_ratio", "summed_gradient"]
 
 SHARPEST, SHARPEST_AT = 0.6382, 0.2847
 """Largest value of (1 - p) / sqrt(-ln p) over p in (0, 1), and the p that has it: what D/B can reach.
@@ -244,7 +244,7 @@ def constant_gradient(seeds: int) -> Check:
     for name, dtype in PRECISIONS.items():
         values[f"all classes, {name}"] = _squared_norm(seeds, dtype, classes=10)
         values[f"class 0, {name}"] = _squared_norm(seeds, dtype, classes=1)
-        residual[f"all classes, {name}"], residual[f"class 0, {name}"] = _residual_squared_norms(dtype)
+        residual[f"all classes, {name}"], residual[f"class 0, {name}"] = summed_gradient(dtype, width=WIDTH)
     roundoff = _is_roundoff(values) and _is_roundoff(residual)
     return Check(
         number=10,
@@ -286,15 +286,24 @@ def _squared_norm(seeds: int, dtype: torch.dtype, *, classes: int) -> float:
     return gradient.double().square().sum(1).mean().item()
 
 
-def _residual_squared_norms(dtype: torch.dtype) -> tuple[float, float]:
-    """Return the same of all classes and of the first, for one untrained ResNet-18 in train mode."""
+def summed_gradient(dtype: torch.dtype, *, width: int, classes: int = 10) -> tuple[float, float]:
+    """Return the squared gradient norms of the sum of all probabilities, and of the first one alone.
+
+    Of one untrained ResNet-18 for CIFAR in train mode on 16 random inputs, as in the paper's Fig. 1: sums
+    over the inputs are divided by their number before the gradient is taken.
+
+    Args:
+        dtype: The precision.
+        width: Channels of the first stage; the paper's network has 64.
+        classes: Of which there are so many probabilities.
+    """
     with isolated_rng(derive(0, "theory", "residual")):
-        network = CifarResNet18((3, 32, 32), 10, width=WIDTH).to(dtype)
+        network = CifarResNet18((3, 32, 32), classes, width=width).to(dtype)
     rng = torch.Generator().manual_seed(0)
-    pictures = torch.randn(BATCH, 3, 32, 32, generator=rng, dtype=torch.float64).to(dtype)
-    probs = network(pictures).softmax(1)
+    images = torch.randn(BATCH, 3, 32, 32, generator=rng, dtype=torch.float64).to(dtype)
+    probs = network(images).softmax(1)
     weights, found = list(network.parameters()), []
-    for classes in (10, 1):
-        gradients = torch.autograd.grad(probs[:, :classes].sum() / BATCH, weights, retain_graph=True)
+    for summed in (classes, 1):
+        gradients = torch.autograd.grad(probs[:, :summed].sum() / BATCH, weights, retain_graph=True)
         found.append(sum(gradient.double().square().sum().item() for gradient in gradients))
     return found[0], found[1]
