@@ -233,6 +233,27 @@ def _models() -> str:
     return catalogue(MODELS, {"Cost": "cost", "When to use": "when"})
 
 
+def _exhibits() -> str:
+    from nextlabel.reproduction.catalogue import listing
+
+    def numbers(names: str) -> str:
+        return ", ".join(
+            f"`{name}`" if "-" in name and name[-1].isdigit() else name for name in names.split(", ")
+        )
+
+    rows = [
+        (
+            f"`reproduce {row['command']}`",
+            numbers(row["iccv"]),
+            numbers(row["tnnls"]),
+            row["shows"],
+            row["needs"],
+        )
+        for row in listing()
+    ]
+    return table(("Command", "or, of ICCV 2021", "or, of TNNLS 2022", "What it shows", "Needs"), rows)
+
+
 def _needs() -> str:
     from nextlabel.types import NEEDS
 
@@ -276,6 +297,7 @@ def _words() -> str:
 PARTS: Mapping[str, Callable[[], str]] = {
     "command_line": command_line,
     "datasets": _datasets,
+    "exhibits": _exhibits,
     "models": _models,
     "needs": _needs,
     "objectives": _objectives,

@@ -146,6 +146,28 @@ def test_the_help_tells_the_trap_in_the_names_and_every_exhibit():
     assert len(REPRODUCED) == 20
 
 
+def test_the_list_has_every_exhibit_with_its_numbers_in_both_papers_and_what_it_needs(nextlabel):
+    rows = {row["command"]: row for row in nextlabel("reproduce", "--list", "--json").json()["exhibits"]}
+    assert list(rows) == list(REPRODUCED)
+    fig7, study = rows["fig7"], rows["model_selection"]
+    assert (fig7["iccv"], fig7["tnnls"], fig7["needs"]) == (
+        "iccv-fig7",
+        "tnnls-fig8",
+        "10 arms, full training",
+    )
+    assert study["tnnls"] == "tnnls-table3, tnnls-table4, tnnls-table5"
+    told = nextlabel("reproduce", "--list").out
+    assert "noise: Accuracy by labels" in told
+    assert "tnnls-fig9 (6 arms, full training)" in told
+
+
+@pytest.mark.parametrize("name", ["fig2", "iccv-fig2"])
+def test_a_number_with_its_paper_makes_the_same_exhibit(name, nextlabel, tmp_path):
+    told = nextlabel("reproduce", name, "--out", tmp_path, "--json")
+    assert told.json()["exhibit"] == "fig2"
+    assert (tmp_path / "fig2-digits-fast" / "fig2.md").exists()
+
+
 @pytest.mark.parametrize("name", ["fig2", "fig4"])
 def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
     told = nextlabel("reproduce", name, "--out", tmp_path, "--json")
@@ -158,6 +180,7 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
     ("typed", "sentence"),
     [
         (("figg7",), "there is no exhibit 'figg7'; did you mean 'fig7'"),
+        (("fig99",), "did you mean 'fig11'"),
         (("--config", "digits", "--sampling", "CODD"), "there is no sampling 'CODD'; did you mean 'TOD'"),
         (("--config", "digits", "--auxiliary", "LLAL"), "did you mean 'LL4AL'"),
         (("fig7", "--sampling", "TOD"), "takes no --sampling"),

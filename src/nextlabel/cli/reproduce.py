@@ -31,8 +31,9 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     exhibit: Annotated[
         str | None,
         typer.Argument(
-            help="fig1 to fig11, table1 to table3, suppfig1 to suppfig3, noise, tsne or model_selection; "
-            "without it, one experiment."
+            help="fig1 to fig11, table1 to table3, suppfig1 to suppfig3 (the ICCV paper's numbers), noise, "
+            "tsne or model_selection; or with the paper: iccv-fig7, tnnls-fig8, tnnls-table1. See --list. "
+            "Without it, one experiment."
         ),
     ] = None,
     config: Annotated[
@@ -77,6 +78,9 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
     ] = None,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Show all exhibits with their numbers in both papers, and end.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run an experiment of the TOD papers, or make one of their figures or tables from runs of one's own.
@@ -92,6 +96,9 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     from nextlabel.errors import ConfigurationError
     from nextlabel.reproduction.words import meaning_of
 
+    if show_list:
+        _list(as_json=as_json)
+        return
     typed: dict[str, Any] = {  # Any: what the settings take
         "trials": trials, "cycles": cycles, "device": device, "root": root, "settings": setting or (),
     }  # fmt: skip
@@ -200,6 +207,7 @@ def _exhibit(
     )
 
     one = exhibit(name)
+    name = one.name
     base = base_settings(one.dataset if dataset is None else dataset, preset, **typed)
     place = out or Path("runs") / "reproduction"
     refuse_run(place)
@@ -229,6 +237,22 @@ def _exhibit(
     content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],
                "preset": preset, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
     _conclude(content, place, failures, as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
+    """Print every exhibit with its numbers in both papers."""
+    from nextlabel.reproduction.catalogue import listing
+
+    rows = listing()
+    if as_json:
+        print_json({"exhibits": rows})
+        return
+    typer.echo(
+        "Names of exhibits: the first, or the number of either paper. Shown is ICCV 2021; TNNLS 2022.\n"
+    )
+    for row in rows:
+        numbers = "; ".join(row[paper] or "-" for paper in ("iccv", "tnnls"))
+        typer.echo(f"{row['command']}: {row['shows']}\n    {numbers} ({row['needs'].replace('`', '')})")
 
 
 def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:

@@ -1,21 +1,25 @@
-"""All exhibits that can be made again, by name."""
+"""All exhibits that can be made again, by name and by their numbers in the papers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from nextlabel.errors import UnknownNameError
+from nextlabel.published.exhibits import EXHIBITS
+from nextlabel.published.numbering import exhibit_named, places_of
 from nextlabel.reproduction.by_class import FIG11, TABLE2
 from nextlabel.reproduction.embedding import TSNE
-from nextlabel.reproduction.exhibit import Exhibit
+from nextlabel.reproduction.exhibit import Exhibit, Request
 from nextlabel.reproduction.learning_curves import FIG7, FIG8, FIG9, FIG10, NOISE, SUPPFIG1, SUPPFIG2, TABLE1
 from nextlabel.reproduction.loss_estimates import FIG3, FIG5, FIG6, SUPPFIG3
 from nextlabel.reproduction.model_selection import MODEL_SELECTION
 from nextlabel.reproduction.round_off import FIG1
 from nextlabel.reproduction.sampling_time import TABLE3
 from nextlabel.reproduction.schematics import FIG2, FIG4
+from nextlabel.reproduction.settings import DENSE_DATA, base_settings
+from nextlabel.results import FULL_TRAINING
 
-__all__ = ["REPRODUCED", "exhibit"]
+__all__ = ["REPRODUCED", "exhibit", "listing", "needs_of"]
 
 REPRODUCED: Mapping[str, Exhibit] = {
     one.name: one
@@ -27,12 +31,59 @@ REPRODUCED: Mapping[str, Exhibit] = {
 """In the papers' order."""
 
 
+NEEDS: Mapping[str, str] = {
+    "fig1": "some ten seconds, no data",
+    "fig2": "seconds, no data",
+    "fig4": "seconds, no data",
+    "fig5": "the arm of `fig3`",
+    "fig6": "the arm of `fig3`",
+    "suppfig3": "the arm of `fig3`",
+    "model_selection": "10 training runs on the whole pool",
+}
+"""What exhibits need that is not their number of arms."""
+
+
 def exhibit(name: str) -> Exhibit:
-    """Return the exhibit of this name.
+    """Return the exhibit of this name or number.
+
+    Args:
+        name: A short name, such as ``fig7`` or ``noise``, or a number of either paper: ``tnnls-fig8``.
 
     Raises:
-        UnknownNameError: There is none; the message offers the nearest.
+        ConfigurationError: The paper has no such number, or it is not reproduced.
+        UnknownNameError: It is neither a name nor a number; the message offers the nearest.
     """
-    if name not in REPRODUCED:
-        raise UnknownNameError("exhibit", name, REPRODUCED)
-    return REPRODUCED[name]
+    return REPRODUCED[exhibit_named(name)]
+
+
+def needs_of(one: Exhibit) -> str:
+    """Return what an exhibit needs: how many arms, of which each is a campaign a seed."""
+    if one.name in NEEDS:
+        return NEEDS[one.name]
+    arms = one.arms(Request(base_settings(one.dataset, "fast"), Path()))
+    full = sum(arm.strategy in FULL_TRAINING.values() for arm in arms)
+    count = len(arms) - full
+    words = f"{count} arm{'' if count == 1 else 's'}"
+    words += ", full training" if full else ""
+    return words + (" on `nuclei` or `cityscapes`" if one.dataset in DENSE_DATA else "")
+
+
+def listing() -> list[dict[str, str]]:
+    """Return every exhibit with its numbers in both papers, what it shows and what it needs."""
+    return [
+        {
+            "command": one.name,
+            "iccv": _numbers(one.name, "iccv"),
+            "tnnls": _numbers(one.name, "tnnls"),
+            "shows": EXHIBITS[one.name].title,
+            "needs": needs_of(one),
+        }
+        for one in REPRODUCED.values()
+    ]
+
+
+def _numbers(name: str, paper: str) -> str:
+    """Return the full names under which a paper shows an exhibit."""
+    if name == "tsne" and paper == "tnnls":
+        return "t-SNE"
+    return ", ".join(place.name for place in places_of(name, paper))
