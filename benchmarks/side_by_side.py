@@ -1,4 +1,4 @@
-"""Draw the published rows beside the papers' numbers: samplers without and with the TOD loss.
+"""Draw the rows of the long runs next to the papers' numbers: samplers without and with the TOD loss.
 
 python benchmarks/side_by_side.py [--results DIR] [--out DIR]
 """
@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from nextlabel.report.drawing import DARK, LIGHT
 from nextlabel.reproduction.numbers import Measured, measured
 from nextlabel.reproduction.presenting import controls_last, lines_made
 from nextlabel.results import Row, read_csv
@@ -66,10 +65,7 @@ def main() -> None:
         paths = [options.results / f"{name}.csv" for name in files]
         rows = [row for path in paths for row in read_csv(path)]
         picture = lines_made("suppfig2", numbers(dataset, rows)).pictures[0]
-        light = dark = picture.svg
-        for name, value in LIGHT.items():
-            dark = dark.replace(value, DARK[name])
-        for theme, svg in (("light", light), ("dark", dark)):
+        for theme, svg in (("light", picture.svg), ("dark", picture.dark)):
             (options.out / f"side-by-side-{dataset}-{theme}.svg").write_text(svg, encoding="utf-8")
         print(f"{dataset}: {picture.description}")
 

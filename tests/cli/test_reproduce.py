@@ -56,6 +56,7 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     assert {path.name for path in folder.iterdir()} == {
         "fig7.md",
         "fig7.svg",
+        "fig7-dark.svg",
         "fig7.png",
         "numbers.csv",
         "rows.csv",

@@ -41,6 +41,13 @@ def test_text_and_lines_stand_out_from_the_paper(theme):
     assert all(contrast(theme["ink"], theme[name]) >= 4.5 for name in theme if name.startswith("heat-"))
 
 
+def test_the_dark_figure_is_the_light_one_in_the_colours_of_the_dark_theme(picture):
+    light, dark = (set(re.findall(r"#[0-9a-f]{6}", svg)) for svg in (picture.svg, picture.dark))
+    assert LIGHT["series-0"] in light
+    assert dark == {DARK[name] for name, value in LIGHT.items() if value in light}
+    assert len(picture.dark) == len(picture.svg)
+
+
 def test_the_inline_figure_has_no_colour_of_its_own(picture):
     assert re.findall(r"#[0-9a-f]{6}\b", picture.inline) == []
     assert "var(--series-0)" in picture.inline

@@ -19,6 +19,7 @@ def test_a_measured_number_is_the_mean_with_the_standard_deviation_of_the_seeds(
     one = measured([90.0, 92.0, 94.0], dataset="digits", series="Random", x=10.0, unit="%")
     assert (one.y, one.spread, one.seeds) == (92.0, 2.0, 3)
     assert measured([90.0], dataset="digits", series="Random", x=10.0, unit="%").spread is None
+    assert measured([100 * 89 / 90] * 3, dataset="digits", series="Random", x=10.0, unit="%").spread == 0
 
 
 def test_a_measured_number_stands_beside_the_nearest_published_one_within_the_tolerance():

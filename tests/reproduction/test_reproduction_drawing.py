@@ -104,6 +104,7 @@ def test_measured_points_at_other_percentages_are_paired_with_the_nearest_and_th
     assert (near.published.x, far.published) == (10.0, None)
     assert "nearest percentage, at most 2.5 points away" in made.notes[0]
     assert made.tables[0].headers[2:5] == ("10", "11.2", "15")
+    assert lines_made("fig7", [own("A", 100 * 361 / 1437, 70.0)]).tables[0].headers[5] == "25"
     alike = lines_made("fig7", [own("Ours-Semi", 10.02, 70.0)])
     assert not any("nearest percentage" in note for note in alike.notes)
 

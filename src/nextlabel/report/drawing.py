@@ -176,6 +176,12 @@ class Picture:
     png: bytes
 
     @property
+    def dark(self) -> str:
+        """The SVG as a file, in the dark theme."""
+        names = {value: DARK[name] for name, value in LIGHT.items()}
+        return re.sub("|".join(names), lambda found: names[found[0]], self.svg)
+
+    @property
     def inline(self) -> str:
         """The SVG as an element of a page: coloured by CSS variables, named, with ids of its own."""
         body = self.svg[self.svg.index("<svg") :]

@@ -83,6 +83,8 @@ def measured(
     """Return the mean of one value a seed, with their standard deviation."""
     numbers = np.asarray(values, dtype=np.float64)
     spread = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
+    if spread is not None and (numbers == numbers[0]).all():
+        spread = 0.0  # where the mean of equal numbers is rounded, their deviation from it is not 0
     return Measured(dataset, panel, series, x, float(numbers.mean()), spread, len(numbers), unit, control)
 
 

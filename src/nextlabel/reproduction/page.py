@@ -59,6 +59,7 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
     folder.mkdir(parents=True, exist_ok=True)
     for picture in made.pictures:
         (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
+        (folder / f"{picture.name}-dark.svg").write_text(picture.dark, encoding="utf-8")
         (folder / f"{picture.name}.png").write_bytes(picture.png)
     if made.pairs:
         (folder / "numbers.csv").write_text(to_csv(made.pairs), encoding="utf-8")

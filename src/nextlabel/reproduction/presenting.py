@@ -37,6 +37,9 @@ REFERENCE = "cifar10"
 MEASURED = "measured"
 """What rows of one's own numbers say of their origin."""
 
+NEARLY = 0.15
+"""Percentage points that a count of whole items may miss its percentage by."""
+
 GREEK = {"lambda": "λ", "alpha": "α"}
 """Letters by their names, which numbers have for their panels."""
 
@@ -301,14 +304,15 @@ def describe(pairs: Sequence[Pair]) -> str:
 
 def _table(exhibit: str, numbers: Sequence[Number]) -> Table:
     axis = EXHIBITS[exhibit].x_of(numbers[0].panel)
+    place_of = _percent if axis == LABELLED else _place
     rising = sorted(numbers, key=lambda number: -1.0 if number.x is None else number.x)
-    places = list(dict.fromkeys(_place(number.x) for number in rising))
+    places = list(dict.fromkeys(place_of(number.x) for number in rising))
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for number in numbers:
         theirs = isinstance(number, Published)
         origin = "published" if theirs else MEASURED
         spread = "" if number.spread is None else f" ± {_digits(number.spread)}"
-        rows.setdefault((number.series, origin), {})[_place(number.x)] = f"{_digits(number.y)}{spread}"
+        rows.setdefault((number.series, origin), {})[place_of(number.x)] = f"{_digits(number.y)}{spread}"
     heads = ["Value" if place == "" else place for place in places]
     body = tuple(
         (series, origin, *(cells.get(place, UNKNOWN) for place in places))
@@ -327,6 +331,13 @@ def _place(x: float | None) -> str:
     if x is None:
         return ""
     return f"{x:g}" if x < 1 else f"{round(x, 1):g}"
+
+
+def _percent(x: float | None) -> str:
+    """Return a percentage of labels: counts are whole, so that 361 of 1,437 read as 25 and not as 25.1."""
+    if x is None:
+        return ""
+    return f"{x:.0f}" if abs(x - round(x)) < NEARLY else f"{x:.1f}"
 
 
 def _digits(value: float) -> str:
