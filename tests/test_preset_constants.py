@@ -88,6 +88,7 @@ ODD_LOSS = {
     "objective_options.tod.teacher_buffers": ("own", "copied"),
     "objective_options.tod.passes": ("separate", "joint"),
     "learner.unlabelled_draw": ("fixed_first", "passes"),
+    "score_last": (True, False),
 }
 
 # models/lossnet.py; main_LL4AL.py: the schedule of the module is never stepped.
