@@ -264,14 +264,15 @@ def _presets() -> str:
     from nextlabel.presets.differences import NOT_COPIED, differences_by_values, reasons
     from nextlabel.presets.reading import PRESETS, preset_datasets
 
-    names, known = list(PRESETS), len(preset_datasets("code"))
-    rows, told = [], ""
+    names, known = list(PRESETS), preset_datasets("code")
+    rows, last = [], ""
     for (setting, values), datasets in differences_by_values().items():
         reason = next(r for pattern, r in reasons().items() if fnmatchcase(setting, pattern))
-        where = "all" if len(datasets) == known else ", ".join(datasets)
-        why = f"{reason.why}." if reason.why != told else "As above."
-        told = reason.why
-        rows.append((f"`{setting}`", where, *(f"`{value}`" for value in values), why, reason.measured))
+        others = [name for name in known if name not in datasets]
+        listed = f"all but {', '.join(others)}" if len(others) < len(datasets) else ", ".join(datasets)
+        told = ("As above.", "") if reason.why == last else (f"{reason.why}.", reason.measured)
+        last = reason.why
+        rows.append((f"`{setting}`", listed if others else "all", *(f"`{v}`" for v in values), *told))
     head = ("Setting", "Data sets", *(f"`{name}`" for name in names), "Why", "Measured")
     copied = table(("In the released code", "Instead, in `code` too"), NOT_COPIED)
     return f"{table(head, rows)}\n\nNot copied from the released code:\n\n{copied}"
