@@ -3,13 +3,16 @@
 import re
 
 import pytest
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from nextlabel.published.exhibits import EXHIBITS
-from nextlabel.report.drawing import LIGHT, SERIES
+from nextlabel.report.drawing import LIGHT, SERIES, SETTINGS
 from nextlabel.report.tables import UNKNOWN
 from nextlabel.reproduction.drawing import draw_lines, draw_points
+from nextlabel.reproduction.legend import add_legend, columns_that_fit
 from nextlabel.reproduction.numbers import Measured, Pair
-from nextlabel.reproduction.panels import Line, Panel
+from nextlabel.reproduction.panels import Entry, Line, Panel
 from nextlabel.reproduction.presenting import lines_made, points_made, tables_of
 
 WORDS = {"title": "A title", "caption": "How to read it.", "description": "What there is."}
@@ -133,6 +136,26 @@ def test_panels_with_legends_of_their_own_start_again_with_the_colours():
     for name in (*SERIES[:3], *(f"{part} {i}" for part in "ab" for i in range(3))):
         assert LIGHT.get(name, f">{name}<") in drawn.svg
     assert all(LIGHT[name] not in drawn.svg for name in SERIES[3:])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("0-5 %", "5-10 %", "10-20 %", "20-50 %", "50-100 %", "solid: measured", "dashed: published"),
+        ("Ours", "VAAL", "LL4AL", "Core-set", "Random", "solid: measured", "dashed: published"),
+        ("Ours-Semi", "Least confidence (not in the papers)", "Random, TOD loss (not in the papers)"),
+        ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "queried next", "not labelled"),
+    ],
+)
+@pytest.mark.parametrize("inches", [5.0, 7.5, 10.0, 15.0])
+def test_no_legend_is_wider_than_its_figure(labels, inches):
+    entries = [Entry(label, LIGHT["ink"], "o", "-") for label in labels]
+    with rc_context(SETTINGS):
+        figure = Figure(figsize=(inches, 4.0), layout="constrained")
+        figure.add_subplot()
+        add_legend(figure, entries, columns=columns_that_fit(entries, inches))
+        figure.draw_without_rendering()
+        assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():

@@ -19,6 +19,9 @@ __all__ = ["MARKERS", "add_legend", "add_panel_legend", "columns_that_fit", "ent
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
 """More than there are colours, so that series of one colour differ in their markers."""
 
+APART = 0.12
+"""Inches between entries of one row, which have no slack from entries that are shorter than the longest."""
+
 BASELINES = ("Random", "Task", "Base", "chance")
 """Series drawn in grey: what the others are measured against."""
 
@@ -63,7 +66,7 @@ def columns_that_fit(entries: Sequence[Entry], inches: float, *, handle: float =
         handle: What an entry has beside its letters, in inches.
     """
     widths = [handle + 0.088 * len(_as_seen(entry.label)) for entry in entries]
-    if sum(widths) <= inches:
+    if sum(widths) + APART * len(entries) <= inches:
         return max(1, len(entries))
     return max(1, int(inches / max(widths)))
 
