@@ -20,7 +20,7 @@ from nextlabel.reproduction.catalogue import REPRODUCED, exhibit
 from nextlabel.reproduction.embedding import class_colors
 from nextlabel.reproduction.exhibit import Request
 from nextlabel.reproduction.learning_curves import curves
-from nextlabel.reproduction.loss_estimates import FIRST, audited_arm
+from nextlabel.reproduction.loss_estimates import audited_arm, first_cycle_note
 from nextlabel.reproduction.model_selection import numbers
 from nextlabel.reproduction.numbers import Measured
 from nextlabel.reproduction.page import Circumstances, write_page
@@ -193,8 +193,27 @@ def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
 )
 def test_pages_that_show_the_first_cycle_say_its_one_rule_in_the_same_note(name, cycles, told, tmp_path):
     _, _, made = made_of(name, tmp_path, cycles=cycles)
-    assert (FIRST in made.notes or any(note.endswith(FIRST) for note in made.notes)) == told
-    assert "compares with the initial model" in FIRST
+    first = first_cycle_note(Request(base_settings("digits", "fast"), tmp_path))
+    assert any(note.endswith(first) for note in made.notes) == told
+    assert "even probabilities, the smallest first" in first
+
+
+@pytest.mark.parametrize(
+    ("preset", "rule", "told"),
+    [
+        ("code", "untrained", "to another, untrained network, the smallest first"),
+        ("repaired", "untrained", "to another, untrained network, the smallest first"),
+        ("paper", "initial", "to the initial model, the largest first"),
+        ("fast", "least_confident", "to even probabilities, the smallest first"),
+    ],
+)
+def test_scores_of_the_first_cycle_are_judged_by_the_rule_that_the_preset_queries_by(
+    preset, rule, told, tmp_path
+):
+    request = Request(base_settings("digits", preset), tmp_path)
+    audit = audited_arm(request).settings["audit"]
+    assert audit[0] == {"strategy": "cod", "first_cycle": rule}
+    assert told in first_cycle_note(request)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nextlabel.published.exhibits import EXHIBITS
@@ -36,12 +37,6 @@ GAPS: Mapping[str, int | None] = {
 }
 """The gaps of the supplement's Fig. 3, with their length in epochs; a whole cycle is COD itself."""
 
-COD: Mapping[str, str] = {"strategy": "cod", "first_cycle": "initial"}
-"""The score that all these exhibits judge: in the first cycle it compares with the initial model."""
-
-LABEL = "cod (first_cycle=initial)"
-"""What records call it."""
-
 CYCLE = 3
 """Whose query is judged; the spacing of the points of the paper's Fig. 6 fits it."""
 
@@ -50,14 +45,18 @@ ROUND_OFF = 1e-6
 
 ONE_MODEL = (
     "Measured: all scorers are judged on the models of one and the same campaigns, so that only the score "
-    "differs; the predicted loss comes from a module that is trained beside them without touching them."
+    "differs; the predicted loss comes from a module that is trained next to them without touching them."
 )
-FIRST = (
-    "In the first cycle, which has none before it, COD compares with the initial model, as the papers' text "
-    "says (the released code takes the smallest distances to another, untrained network). The measured "
-    "campaigns choose their first query by Gini uncertainty; what scores are judged does not change what is "
-    "queried."
-)
+RULES: Mapping[str, str] = {
+    "initial": "the distance to the initial model, the largest first, as the papers' text says",
+    "untrained": "the distance to another, untrained network, the smallest first, as in the released code",
+    "least_confident": "the distance to even probabilities, the smallest first, which is what the released "
+    "code's rule for that cycle amounts to",
+    "epoch": "the distance to the model one epoch before the end of the training",
+    "random": "a random draw",
+}
+"""What the score of the first cycle is, by COD's rule for it."""
+
 REVERSED = (
     "The initial model's probabilities are nearly even, so that in the first cycle COD is largest where the "
     "model is surest, and the measured bands stand in reverse order. The published ones do not."
@@ -73,9 +72,27 @@ def audited_arm(request: Request) -> Arm:
         for gap, epochs in GAPS.items()
         if epochs is None or request.epochs is None or epochs < request.epochs
     ]
-    # "cod" under its default rule of the first cycle is in no figure, but what it gave stays in the audits
-    others = [{"strategy": name} for name in ("cod", "learning_loss", "entropy", "least_confidence")]
-    return Arm("COD", "cod", settings={"audit": [dict(COD), *gaps, *others], "score_last": True})
+    cod = {"strategy": "cod", "first_cycle": first_cycle_rule(request)}
+    others = [{"strategy": name} for name in ("learning_loss", "entropy", "least_confidence")]
+    return Arm("COD", "cod", settings={"audit": [cod, *gaps, *others], "score_last": True})
+
+
+def first_cycle_rule(request: Request) -> str:
+    """Return the rule by which COD scores the first cycle, that of the campaigns themselves."""
+    from nextlabel.strategies.cod import DEFAULT_FIRST_CYCLE  # imports torch
+
+    options = request.base.strategy_options.get("cod", {})
+    return str(options.get("first_cycle", DEFAULT_FIRST_CYCLE))
+
+
+def first_cycle_note(request: Request) -> str:
+    """Return the sentence on that rule which all these exhibits share."""
+    return f"In the first cycle, which has none before it, COD is {RULES[first_cycle_rule(request)]}."
+
+
+def _label(request: Request) -> str:
+    """Return what records call the score that all these exhibits judge."""
+    return f"cod (first_cycle={first_cycle_rule(request)})"
 
 
 def _cells(done: Sequence[Finished]) -> list[AuditedCell]:
@@ -104,15 +121,16 @@ def _fig3(done: Sequence[Finished], request: Request) -> Made:
     cells = _cells(done)
     own = []
     if cells:
-        own += _numbers(score_series(cells, LABEL), "COD", request.dataset, "")
-        own += _numbers(loss_series(cells, LABEL), "loss", request.dataset, "nats")
+        scores = _numbers(score_series(cells, _label(request)), "COD", request.dataset, "")
+        own += [replace(one, y=abs(one.y)) for one in scores]  # minus a distance where the smallest is first
+        own += _numbers(loss_series(cells, _label(request)), "loss", request.dataset, "nats")
     scale = (
         "Measured COD is half the squared distance of class probabilities, in [0, 1]; the scale of the "
         "published one is unknown, so that its course alone can be compared."
     )
     left = Side("COD", "Mean COD", "series-2", "o")
     right = Side("loss", "Mean true loss, nats", "ink", "s")
-    told = (scale, FIRST, LAST, *EXHIBITS["fig3"].notes)
+    told = (scale, first_cycle_note(request), LAST, *EXHIBITS["fig3"].notes)
     return twin_made("fig3", own, left, right, notes=told)
 
 
@@ -120,31 +138,32 @@ def _fig5(done: Sequence[Finished], request: Request) -> Made:
     cells = _cells(done)
     own = [
         number
-        for band in (band_series(cells, LABEL) if cells else ())
+        for band in (band_series(cells, _label(request)) if cells else ())
         for number in _numbers(band, band.label, request.dataset, "nats")
     ]
     first = [number.y for number in own if number.x == 1]
     told = REVERSED if first and first[0] < first[-1] else ""
-    return _made("fig5", own, "Bands are of the candidates by COD, the largest first.", FIRST, told, LAST)
+    order = "Bands are of the candidates in the order in which COD queries them."
+    return _made("fig5", own, order, first_cycle_note(request), told, LAST)
 
 
 def _fig6(done: Sequence[Finished], request: Request) -> Made:
     names = {
-        LABEL: "COD",
+        _label(request): "COD",
         "learning_loss": "LL4AL",
         "entropy": "Entropy",
         "least_confidence": "Least confidence",
     }
-    own, told = _found(_cells(done), names, request.dataset)
+    own, told = _found(_cells(done), names, request)
     return _made("fig6", own, told, ONE_MODEL, CONTROLS, guide=lambda x: x)
 
 
 def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
-    names = {LABEL: "COD (whole cycle)", "learning_loss": "LL4AL"}
+    names = {_label(request): "COD (whole cycle)", "learning_loss": "LL4AL"}
     words = {"step": "1 step", "epoch": "1 epoch"}
     names |= {f"cod (gap={gap})": words.get(gap, gap) for gap in reversed(tuple(GAPS))}
     cells = _cells(done)
-    own, told = _found(cells, names, request.dataset)
+    own, told = _found(cells, names, request)
     shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes
     left_out = [gap for gap, epochs in GAPS.items() if epochs and request.epochs and epochs >= request.epochs]
     short = (
@@ -178,7 +197,7 @@ def _judged(cells: Sequence[AuditedCell]) -> int:
 
 
 def _found(
-    cells: Sequence[AuditedCell], names: Mapping[str, str], dataset: str
+    cells: Sequence[AuditedCell], names: Mapping[str, str], request: Request
 ) -> tuple[list[Measured], str]:
     """Return the percentages found by the scorers that were audited, and of which cycle."""
     if not cells:
@@ -190,11 +209,16 @@ def _found(
         for label, name in names.items()
         if label in labels_of(cells)
         for number in _numbers(
-            top_series(cells, label, cycle), name, dataset, "%", factor=100, control=name not in papers
+            top_series(cells, label, cycle),
+            name,
+            request.dataset,
+            "%",
+            factor=100,
+            control=name not in papers,
         )
     ]
     told = f"Measured after the training of cycle {cycle}."
-    return own, f"{told} {FIRST}" if cycle == 1 else told
+    return own, f"{told} {first_cycle_note(request)}" if cycle == 1 else told
 
 
 def _made(
