@@ -133,10 +133,14 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
         known = {(row.panel, row.series) for row in published(name)}
         assert {(row.panel, row.series) for row in own if not row.control} <= known
         assert all("not in the papers" in row.series or row.series == "chance" for row in own if row.control)
-    under = Circumstances(name, one.dataset, "fast", 7, (), "nextlabel reproduce", {"cell": "it broke"})
+    failed, lines = {"cell": "it broke"}, ("learner.lr = 1; others: 2. Because.",)
+    under = Circumstances(name, one.dataset, "fast", 7, (), "nextlabel reproduce", failed, lines)
     page = write_page(made, done, under, tmp_path / "page").read_text(encoding="utf-8")
     assert EXHIBITS[name].where in page
     assert "it broke" in page
+    assert ("## The preset fast and the others\n\n- learner.lr = 1; others: 2. Because." in page) == bool(
+        done
+    )
     for note in EXHIBITS[name].notes:
         assert note in page
 

@@ -194,6 +194,7 @@ def _exhibit(
 ) -> None:
     """Make an exhibit of the papers from runs of one's own."""
     from nextlabel.bench.experiment import default_jobs
+    from nextlabel.presets.differences import difference_lines
     from nextlabel.reproduction.arms import finished, make_plan
     from nextlabel.reproduction.catalogue import exhibit
     from nextlabel.reproduction.exhibit import Request
@@ -226,7 +227,11 @@ def _exhibit(
         done = finished(plan)
     made = one.make(done, request)
     command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
-    under = Circumstances(name, base.dataset[0], preset, base.cycles, changed, command, failures)
+    used = {
+        "strategy": [arm.strategy for arm in arms], "objective": [arm.objective for arm in arms],
+    }  # fmt: skip
+    lines = tuple(difference_lines({**base.recorded(), "preset": preset, **used}))
+    under = Circumstances(name, base.dataset[0], preset, base.cycles, changed, command, failures, lines)
     page = write_page(made, done, under, folder)
     if not as_json:
         for table in made.tables:

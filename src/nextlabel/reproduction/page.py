@@ -36,6 +36,7 @@ class Circumstances:
         changed: What differs from the preset, a setting each.
         command: What makes it again.
         failures: Why cells failed, by the cell's name.
+        preset_lines: How the preset differs from the others, a sentence each.
     """
 
     exhibit: str
@@ -45,6 +46,7 @@ class Circumstances:
     changed: tuple[str, ...]
     command: str
     failures: Mapping[str, str]
+    preset_lines: tuple[str, ...] = ()
 
 
 def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folder: Path) -> Path:
@@ -81,6 +83,9 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
     if notes:
         lines += ["## What to know", "", *(f"- {note}" for note in notes), ""]
     lines += ["## How it was made", "", *(f"- {fact}" for fact in _facts(done, under)), ""]
+    if done and under.preset_lines:
+        others = f"## The preset {under.preset} and the others"
+        lines += [others, "", *(f"- {line}" for line in under.preset_lines), ""]
     path = folder / f"{under.exhibit}.md"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
