@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nextlabel.bench.grid import make_grid
+from nextlabel.config import load_config
 from nextlabel.datasets.caltech101 import BACKGROUND, rows_to_test
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.pictures import StreamedPictures
@@ -47,6 +49,17 @@ def test_nine_tenths_of_each_class_rounded_down_are_in_the_pool(caltech: Path) -
     other = DATASETS.create("caltech101", root=caltech / "101_ObjectCategories", split_seed=1)
     assert set(other.test_ids) != set(data.test_ids)
     assert set(other.ids + other.test_ids) == set(data.ids + data.test_ids)
+
+
+@pytest.mark.parametrize("preset", ["code", "repaired", "paper"])
+def test_the_trials_of_a_preset_share_one_split_of_caltech(caltech: Path, preset: str) -> None:
+    small = {"start": 20, "batch_size": 5, "subset": 50, "learner": {"model": "mlp"}}
+    options = {"preset": preset, "dataset": ["caltech101"], "seeds": 3, **small}
+    options["dataset_options"] = {"caltech101": {"root": str(caltech)}}
+    cells = make_grid(load_config(options=options)).cells
+    assert {cell.seed for cell in cells} == {0, 1, 2}
+    tested = {DATASETS.create("caltech101", **cell.dataset_options).test_ids for cell in cells}
+    assert len(tested) == 1
 
 
 def test_the_published_numbers_of_pictures_give_the_papers_pool() -> None:
