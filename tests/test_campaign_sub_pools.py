@@ -88,3 +88,16 @@ def test_a_sub_pool_smaller_than_the_batch_is_refused_before_anything_is_written
     with pytest.raises(ConfigurationError, match="at least batch_size, 5, or None for the whole pool"):
         make(tmp_path / "new", pool, subset_size=size)
     assert not (tmp_path / "new").exists()
+
+
+def test_another_default_type_of_numbers_changes_no_query(tmp_path, pool, truth):
+    def asked(name):
+        campaign = make(tmp_path / name, pool, RidgeLearner(), "cod", subset_size=20)
+        return campaign.run(SimulatedOracle(truth), until=Budget(cycles=3)).asked
+
+    expected = asked("float32")
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert asked("float64") == expected
+    finally:
+        torch.set_default_dtype(torch.float32)

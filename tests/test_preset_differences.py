@@ -81,6 +81,7 @@ TRUE_WORDS = {
     "learner.cold_epochs": None,  # as many as epochs
     "learner.resolutions": None,  # whole images throughout
     "learner.score_augmented": None,  # a learner of its own says False
+    "score_last": None,  # a cell says False
     "learner.untrained_weights": None,
     "learner.channels_last": None,
     "objective_options.tod.outputs": None,  # of the form code, which alone leaves it out

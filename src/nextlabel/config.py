@@ -101,8 +101,8 @@ class ExperimentConfig(Strict):
         description="Further strategies, each a table with strategy and its options, whose scores are "
         "compared with the true losses on the models that each cell trains.",
     )
-    score_last: bool = Field(
-        default=False,
+    score_last: bool | None = Field(
+        default=None,
         description="Whether the pool is scored after the last training too, for diagnostics of the score; "
         "nothing is queried then.",
     )

@@ -157,7 +157,7 @@ def _merged(candidates: Pool, missing: list[ItemId], seen: Outputs, unseen: Outp
     absent[candidates.rows_of(missing)] = True
     merged = {}
     for name, new in unseen.fields().items():
-        merged[name] = torch.empty(len(candidates), *new.shape[1:])
+        merged[name] = torch.empty(len(candidates), *new.shape[1:], dtype=new.dtype)
         merged[name][absent] = new
         merged[name][~absent] = seen.fields()[name]
     return Outputs.from_fields(merged)

@@ -1,15 +1,19 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from nextlabel.bench.cell import _by_class
 from nextlabel.bench.grid import make_grid
-from nextlabel.bench.making import main_learner, make_learner, needs_of
+from nextlabel.bench.making import main_learner, make_learner, model_functions, needs_of
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.ta_vaal import TaVaal
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.learners.vaal import Vaal
+from nextlabel.models.imagenet_resnet import ImageNetResNet18
 from nextlabel.pool import Pool
 
 
@@ -37,6 +41,50 @@ def test_the_learner_keeps_the_moments_that_the_strategy_and_the_audited_ones_ne
     assert isinstance(learner, TorchLearner)
     assert main_learner(learner) is learner
     assert learner.moments == {"initial", "epoch"}
+
+
+def test_the_loss_module_next_to_the_model_takes_the_options_of_the_preset(digits):
+    for preset, pooling, rate in (("code", "corner", "constant"), ("repaired", "mean", "scheduled")):
+        options = {"preset": preset, "strategy": ["learning_loss"], "objective": ["supervised"]}
+        name, given = objective_of(make_learner(cell_of(**options), digits))
+        assert name == "learning_loss"
+        expected = {"pooling": pooling, "module_rate": rate, "ties": "negative", "detach_after": 0.0}
+        assert {key: given[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("preset", "stages", "pretrained"), [("code", 3, False), ("repaired", 4, True), ("paper", 4, True)]
+)
+def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, preset, stages, pretrained):
+    donor = ImageNetResNet18((3, 32, 32), 3, width=2)
+    torch.nn.init.constant_(donor.layer1[0].conv1.weight, 0.5)
+    torch.nn.init.constant_(donor.layer4[0].conv1.weight, 0.5)
+    torch.save(donor.state_dict(), tmp_path / "weights.pth")
+    learner = load_config(options={"preset": preset, "dataset": ["caltech101"]}).learner
+    options = {"width": 2, "weights": str(tmp_path / "weights.pth")}
+    options |= {key: value for key, value in learner.model_options.items() if key == "weight_stages"}
+    size = SimpleNamespace(input_shape=(3, 32, 32), classes=("a", "b", "c"))
+    random = learner.untrained_weights == "random"
+    model, untrained = model_functions("imagenet_resnet18", options, size, random=random)
+    assert (model().layer1[0].conv1.weight == 0.5).all()
+    assert bool((model().layer4[0].conv1.weight == 0.5).all()) == (stages == 4)
+    twin = (untrained or model)()
+    assert bool((twin.layer1[0].conv1.weight == 0.5).all()) == pretrained
+
+
+def test_the_cell_hands_the_function_of_untrained_networks_to_its_learner(digits, tmp_path):
+    donor = ImageNetResNet18((3, 32, 32), 10, width=2)
+    torch.save(donor.state_dict(), tmp_path / "weights.pth")
+    model = {
+        "model": "imagenet_resnet18",
+        "model_options": {"width": 2, "weights": str(tmp_path / "weights.pth")},
+    }
+    large = SimpleNamespace(input_shape=(3, 32, 32), classes=digits.classes)
+    for weights, given in (("random", None), ("as_model", 1)):
+        made = make_learner(replace(cell_of(), learner={**model, "untrained_weights": weights}), large)
+        function = made._networks.untrained_model or made._networks.model
+        assert (function().loading is None) == (given is None)
+        assert made.new_network(0).module.loading is not None
 
 
 def test_without_a_gpu_automatic_precision_is_float32_and_nothing_is_compiled(digits, monkeypatch):

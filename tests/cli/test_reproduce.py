@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextlabel.cli import reproduce as command
+from nextlabel.config import read_toml
 from nextlabel.reproduction.catalogue import REPRODUCED
 from nextlabel.reproduction.settings import arm_settings, base_settings
 from nextlabel.reproduction.words import meaning_of
@@ -112,6 +113,8 @@ def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, t
         (15, None),
     ]
     assert (tmp_path / "run" / "report.html").exists()
+    assert read_toml(tmp_path / "run" / "experiment.toml")["preset"] == "fast"
+    assert "The preset fast and the others" in (tmp_path / "run" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,28 @@ def test_in_the_first_fit_every_step_sees_the_same_unlabelled_items_and_later_a_
     assert all(len(batch) == 16 for batch in rows)
 
 
+def test_labelled_and_unlabelled_batches_are_augmented_by_draws_of_their_own_at_every_step(tmp_path):
+    def shifted(batch, generator):
+        return batch + 100 + torch.rand(1, generator=generator)
+
+    Recording.steps, Recording.bound = [], []
+    made = of_the_release(objective=Recording, objective_options=TOD, augment=shifted)
+    made.fit(X, Y, UNLABELLED, seed=3, workdir=tmp_path)
+    shifts = set()
+    for _, _, u in Recording.steps:  # the same items at every step of a first fit
+        assert u.min() > 90
+        shifts.add(round(float(u[0, 0]), 4))
+    assert len(shifts) == len(Recording.steps) == 8
+    assert min(x.min() for x, _, _ in Recording.steps) > 90
+
+
+def test_the_unlabelled_batch_is_whole_where_the_labelled_items_are_fewer(tmp_path):
+    Recording.steps, Recording.bound = [], []
+    made = of_the_release(objective=Recording, objective_options=TOD, epochs=2)
+    made.fit(X.slice(0, 6), Y[:6], UNLABELLED, seed=3, workdir=tmp_path)
+    assert [(len(x), len(u)) for x, _, u in Recording.steps] == [(6, 16)] * 2
+
+
 def test_a_killed_fit_of_the_release_ends_in_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr("nextlabel.learners.training.PROGRESS_SECONDS", 0.0)
 

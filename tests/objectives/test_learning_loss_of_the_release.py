@@ -68,7 +68,11 @@ def test_accumulated_gradients_are_the_sum_of_all_steps_and_travel_in_the_state(
 def test_a_module_of_constant_rate_names_its_parameters_and_those_of_its_base():
     constant = bound("learning_loss", TwoLayers(), module_rate="constant")
     assert list(map(id, constant.unscheduled())) == list(map(id, constant.predictor.parameters()))
-    assert bound("learning_loss", TwoLayers()).unscheduled() == ()
+    plain = bound("learning_loss", TwoLayers())
+    assert plain.unscheduled() == ()
+    of_base = (torch.nn.Parameter(torch.zeros(2)),)
+    plain.base.unscheduled = lambda: of_base
+    assert plain.unscheduled() == of_base
 
 
 def test_a_base_with_a_teacher_of_its_own_is_given_the_unrelated_network():

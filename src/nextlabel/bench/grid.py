@@ -144,7 +144,7 @@ def _cells(
                 strategy_options=config.strategy_options.get(strategy, {}),
                 subset_size=_subset(config, size),
                 audit=tuple(config.audit),
-                score_last=config.score_last,
+                score_last=bool(config.score_last),
             )
         for kind in config.full_training:
             learner = recipes[dataset]

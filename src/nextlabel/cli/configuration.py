@@ -34,7 +34,7 @@ def show(
     try:
         tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}
     except DataError as error:
-        typer.echo(f"Without the table of recipes, for {error}", err=True)
+        typer.echo(f"The table of recipes is left out: {error}", err=True)
     lines = list(difference_lines(tree))
     if as_json:
         print_json({"config": tree, **({"preset": lines} if lines else {})})

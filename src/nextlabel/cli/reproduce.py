@@ -230,7 +230,7 @@ def _exhibit(
     used = {
         "strategy": [arm.strategy for arm in arms], "objective": [arm.objective for arm in arms],
     }  # fmt: skip
-    lines = tuple(difference_lines({**base.recorded(), "preset": preset, **used}))
+    lines = tuple(difference_lines({**base.recorded(), **used}))
     under = Circumstances(name, base.dataset[0], preset, base.cycles, changed, command, failures, lines)
     page = write_page(made, done, under, folder)
     if not as_json:

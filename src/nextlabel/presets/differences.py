@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias
 
-from nextlabel.presets.reading import PRESETS, load_preset, preset_datasets
+from nextlabel.presets.reading import CONFIGURED, PRESETS, load_preset, preset_datasets
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,6 +42,12 @@ NOT_COPIED: tuple[tuple[str, str], ...] = (
     ("the crash of LL4AL on a batch with an odd number of items", "the odd one is left out of the pairs"),
     ("the crash of batch norm on a last batch of one item", "it joins the batch before it"),
     ("ties in the order of an unstable sort", "ties are drawn by the seed"),
+    ("going on with a loss that is not finite", "the training run ends in a sentence that names the step"),
+    (
+        "the first folder of Caltech-101 taken for its background, and sizes of pools that are typed in",
+        "the background is found by its name, and sizes are those of the data",
+    ),
+    ("checkpoints that runs at the same time overwrite", "every run has a folder of its own"),
 )
 """What the preset ``code`` does not take over from the released code, and what it does instead."""
 
@@ -131,6 +137,8 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
         measured = f" Measured: {difference.reason.measured}." if difference.reason.measured else ""
         others = _others(difference, preset)
         yield f"{difference.setting} = {value}{changed}; {others}. {difference.reason.why}.{measured}"
+    if preset in ("code", "repaired") and dataset not in CONFIGURED:
+        yield f"The released code has no configuration of {dataset}: its ways are applied to it."
     if preset == "code":
         for what, instead in NOT_COPIED:
             yield f"Not copied: {what}. Instead, {instead}."

@@ -17,15 +17,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["PRESETS", "lay_over_preset", "load_preset", "preset_datasets"]
+__all__ = ["CONFIGURED", "PRESETS", "lay_over_preset", "load_preset", "preset_datasets"]
 
 PRESETS: Mapping[str, str] = {
     "code": "what the released code of the TOD papers does, also where it is odd",
-    "repaired": "the same without its oddities",
+    "repaired": "the same with its oddities of training and scoring repaired",
     "paper": "what the text and tables of the TOD papers say",
     "fast": "the papers' protocol with a trainer of today and 20 to 40 % of the epochs",
 }
 """The presets, with what they are."""
+
+CONFIGURED = ("cifar10", "cifar100", "svhn", "caltech101")
+"""Data sets that the released code has a configuration for."""
 
 Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
 

@@ -58,7 +58,7 @@ def base_settings(
 
     Args:
         dataset: Name of the data set; case does not count.
-        preset: ``code``, ``paper`` or ``fast``.
+        preset: ``code``, ``repaired``, ``paper`` or ``fast``.
         trials: Seeds; None for the preset's.
         cycles: Trainings; None for the preset's.
         device: Where models run; None for the preset's.
@@ -83,7 +83,8 @@ def base_settings(
     if root is not None:
         options = tree.get("dataset_options", {})
         tree["dataset_options"] = {**options, name: {**options.get(name, {}), "root": str(root)}}
-    return load_config(options=tree, settings=settings)
+    # laid below by hand: options of parts that the preset itself does not use are kept for other arms
+    return load_config(options=tree, settings=settings).model_copy(update={"preset": preset})
 
 
 def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:

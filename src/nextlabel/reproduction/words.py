@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.presets.reading import CONFIGURED
 
 __all__ = [
     "AUXILIARY",
@@ -78,9 +79,6 @@ SCRIPTS = (
 UNREAD_MODULE: Mapping[str, float | str] = {"detach_after": 0.0, "module_gradients": "accumulated"}
 """Options of the objective ``learning_loss`` for RANDOM with NONE of ``main_LL4AL.py``: the module trains on
 detached features, and its gradients are never zeroed."""
-
-CONFIGURED = ("cifar10", "cifar100", "svhn", "caltech101")
-"""Data sets that the release has a configuration for."""
 
 
 @dataclass(frozen=True)
