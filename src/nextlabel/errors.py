@@ -59,8 +59,8 @@ class UnknownNameError(ConfigurationError):
         known: The names that exist.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        names, name = sorted(known), str(name)  # settings may hold a number or a list where a name is meant
         hint = nearest(name, names)
         guess = f"; did you mean '{hint}'?" if hint else "."
         super().__init__(f"there is no {kind} '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")

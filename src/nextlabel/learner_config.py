@@ -80,11 +80,11 @@ class LearnerConfig(Strict):
     crop: int | None = Field(
         default=None, ge=1, description="Side of the random window that segmentation trains on, in pixels."
     )
-    channels_last: bool | None = Field(default=None, description="Memory layout of picture networks.")
+    channels_last: bool | None = Field(default=None, description="Memory layout of image networks.")
     resolutions: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,
         min_length=1,
-        description="Shares of the pictures' sides in equal parts of a training, such as 0.5, 0.75, 1.",
+        description="Fractions of the images' sides in equal parts of a training run, such as 0.5, 0.75, 1.",
     )
     cold_epochs: int | None = Field(
         default=None,
@@ -123,7 +123,7 @@ class LearnerConfig(Strict):
     )
     companion_options: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="Options of what a strategy trains beside the model, by name: learning_loss, vaal, "
+        description="Options of what a strategy trains next to the model, by name: learning_loss, vaal, "
         "ta_vaal, mc_dropout, ensemble.",
     )
 

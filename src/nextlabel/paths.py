@@ -7,21 +7,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["absolute_root", "absolute_weights"]
+__all__ = ["IMAGENET", "RELEASED_WEIGHTS", "absolute_root", "absolute_weights"]
 
-WORDS = ("imagenet",)
-"""What the option ``weights`` of a model says that is no path, even where a file has that name."""
+IMAGENET = "imagenet"
+"""What the option ``weights`` of a model says for torchvision's; no path, even where a file has that name."""
+
+RELEASED_WEIGHTS = "resnet18-5c106cde.pth"
+"""torchvision's file of 2016, which the TOD papers' released code asks for in the current directory."""
 
 
 def absolute_weights(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
-    """Return the options of a model with a path in ``weights`` made absolute; words such as imagenet stay.
+    """Return the options of a model with a path in ``weights`` made absolute.
 
-    A text is a path where it has a separator or a suffix, or is the name of a file.
+    A text is a path where it has a separator or a suffix, or is the name of a file. The word ``imagenet`` is
+    the released code's file where the current directory has it, so that a record names the file that was
+    read; else it stays.
 
     Raises:
         ValueError: The path begins with the home of somebody who has none.
     """
     weights = options.get("weights")
+    if weights == IMAGENET and Path(RELEASED_WEIGHTS).is_file():
+        return {**options, "weights": _absolute(RELEASED_WEIGHTS)}
     is_path = isinstance(weights, str) and _is_path(weights)
     return {**options, "weights": _absolute(str(weights))} if is_path else dict(options)
 
@@ -37,7 +44,7 @@ def absolute_root(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
 
 
 def _is_path(text: str) -> bool:
-    if not text or text in WORDS:
+    if not text or text == IMAGENET:
         return False
     return os.sep in text or bool(Path(text).suffix) or Path(text).is_file()
 

@@ -157,3 +157,13 @@ def test_updates_count_the_smaller_batches_of_few_labels_and_the_longer_first_tr
         learner={"epochs": 10, "cold_epochs": 40, "batch_size": 64, "least_steps": 6, "start": "cold"},
     ).cells  # fmt: skip
     assert cold[1].learner["epochs"] == round(40 * (7 + 7 + 10) / 23)
+
+
+def test_strategies_of_a_wrapper_score_items_as_they_are_and_the_run_says_so():
+    learner = {"score_augmented": True, "augment": ["horizontal_flip"], "model": "small_cnn"}
+    found = grid(strategy=["cod", "learning_loss", "qbc", "mc_dropout"], seeds=1, learner=learner)
+    augmented = {cell.strategy: cell.learner["score_augmented"] for cell in found.cells}
+    assert augmented == {"cod": True, "learning_loss": True, "qbc": False, "mc_dropout": False}
+    (note,) = found.notes
+    assert "learner.score_augmented is false for 'qbc', 'mc_dropout'" in note
+    assert grid(strategy=["cod"], seeds=1, learner=learner).notes == ()

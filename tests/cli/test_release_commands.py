@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,37 @@ def test_random_with_none_of_either_script_trains_the_same_network_and_one_an_un
     assert accumulated
     assert any(with_module[name].any() for name in accumulated)
     assert not any("predictor" in name for name in network)
+
+
+def test_a_run_records_the_files_of_the_layout_so_that_going_on_elsewhere_reads_no_others(
+    release, tmp_path_factory, monkeypatch
+):
+    from nextlabel.bench.experiment import Experiment
+    from nextlabel.bench.grid import with_found_data
+    from nextlabel.config import load_config, read_toml
+    from nextlabel.errors import ConfigurationError, DataError
+    from nextlabel.reproduction.settings import base_settings
+
+    weights = str(release / "resnet18-5c106cde.pth")
+    folders = {
+        "cifar10": release / "data" / "cifar-10-batches-py", "svhn": release / "data" / "svhn",
+        "caltech101": release / "data" / "101_ObjectCategories",
+    }  # fmt: skip
+    for name, folder in folders.items():
+        config = base_settings(name, "code")
+        assert config.dataset_options[name]["root"] == str(folder)
+        assert config.learner.model_options.get("weights") == (weights if name == "caltech101" else None)
+    small = {"preset": "code", "dataset": ["svhn"], "start": 6, "batch_size": 2, "subset": 4, "seeds": 1}
+    Experiment.open(load_config(options=small), release / "run")
+    assert read_toml(release / "run" / "experiment.toml")["dataset_options"]["svhn"]["root"]
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    again = load_config(release / "run" / "experiment.toml")
+    assert Experiment.open(again, release / "run").config == again
+    with pytest.raises((ConfigurationError, DataError), match="svhn"):  # which has no data here
+        Experiment.open(load_config(options=small), release / "run")
+    other = tmp_path_factory.mktemp("other")
+    shutil.copytree(release / "data", other / "data")
+    monkeypatch.chdir(other)
+    with pytest.raises(ConfigurationError, match=r"svhn\.root: \S+ there, \S*other\S+ here"):
+        Experiment.open(load_config(options=small), release / "run")
+    assert with_found_data(load_config()) == load_config()

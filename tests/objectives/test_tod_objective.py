@@ -221,3 +221,10 @@ def test_impossible_options_are_refused(options):
 def test_unknown_names_are_refused_with_the_nearest(options, near):
     with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
         OBJECTIVES.create("tod", **options)
+
+
+@pytest.mark.parametrize("value", [1, True, ["joint"], {"a": 1}, None])
+@pytest.mark.parametrize("option", ["passes", "teacher_start", "teacher_buffers", "form"])
+def test_a_choice_that_is_no_text_is_one_sentence_that_names_the_option(option, value):
+    with pytest.raises(UnknownNameError, match=f"the option '{option}' of the objective 'tod'.* Known: "):
+        OBJECTIVES.create("tod", **{option: value})

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.published.reading import published
 from nextlabel.report.tables import UNKNOWN
+from nextlabel.reproduction.catalogue import exhibit
 from nextlabel.reproduction.comparison import comparison_table
+from nextlabel.reproduction.exhibit import Request
 from nextlabel.reproduction.numbers import Pair, measured
-from nextlabel.reproduction.settings import base_settings, changed_settings, exhibit_folder
+from nextlabel.reproduction.settings import base_settings, changed_settings, check_free, exhibit_folder
 
 
 def test_where_data_lie_what_models_run_on_and_seeds_do_not_change_what_is_measured():
@@ -48,3 +51,10 @@ def test_no_difference_is_told_of_other_settings():
             [Pair(own, theirs)], [theirs], dataset="cifar10", metric="accuracy", alike=alike
         )
         assert table.rows[0][-1] == told
+
+
+def test_a_setting_that_an_exhibit_decides_is_refused(tmp_path):
+    arms = exhibit("fig3").arms(Request(base_settings("digits", "fast"), tmp_path))
+    check_free("fig3", arms, ["learner.epochs=2"])
+    with pytest.raises(ConfigurationError, match="fig3 decides the setting 'score_last' itself; leave"):
+        check_free("fig3", arms, ["score_last=false"])

@@ -140,3 +140,9 @@ def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apar
 def test_a_script_that_has_not_the_words_or_does_not_exist_is_one_sentence(words, error, told):
     with pytest.raises(error, match=told):
         meaning_of(*words)
+
+
+def test_on_masks_nobody_is_told_that_the_release_runs_it():
+    note = meaning_of("TOD", "TOD").note("nuclei")
+    assert "has no segmentation" in note
+    assert "main_TOD.py" not in note

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.bench.grid import Cell, Grid, make_grid
+from nextlabel.bench.grid import Cell, Grid, make_grid, with_found_data
 from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.bench.workers import Ended, Event, Started, run_cells
@@ -70,6 +70,7 @@ class Experiment:
             ConfigurationError: The directory holds an experiment of another configuration, or other files.
             DataError: The directory cannot be written.
         """
+        config = with_found_data(config)
         grid = make_grid(config)
         experiment = Experiment(config, grid, folder, grid.notes)
         record = folder / "experiment.toml"

@@ -14,7 +14,8 @@ from nextlabel.config import Device, ExperimentConfig, differences, fingerprint
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.errors import ConfigurationError
+from nextlabel.datasets.release import found_root
+from nextlabel.errors import ConfigurationError, listed
 from nextlabel.learner_config import LearnerConfig
 from nextlabel.learners.steps import batch_of, steps_of_pass
 from nextlabel.models.catalogue import MODELS
@@ -22,7 +23,7 @@ from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
 
-__all__ = ["Cell", "Grid", "amount", "make_grid"]
+__all__ = ["Cell", "Grid", "amount", "make_grid", "with_found_data"]
 
 PLAIN = "supervised"
 """The objective that every learner can train with."""
@@ -104,6 +105,18 @@ class Grid:
     notes: tuple[str, ...]
 
 
+def with_found_data(config: ExperimentConfig) -> ExperimentConfig:
+    """Return the configuration with the folders of data that the released code's layout has, as options.
+
+    Only a record of them keeps a run that goes on from another directory from reading other files there.
+    """
+    tables = {name: dict(options) for name, options in config.dataset_options.items()}
+    for name in config.dataset:
+        if not tables.get(name, {}).get("root") and (root := found_root(name)):
+            tables[name] = {**tables.get(name, {}), "root": root}
+    return config.model_copy(update={"dataset_options": tables})
+
+
 def make_grid(config: ExperimentConfig) -> Grid:
     """Resolve a configuration into its cells.
 
@@ -119,7 +132,8 @@ def make_grid(config: ExperimentConfig) -> Grid:
     cells = tuple(_cells(config, {name: len(one) for name, one in data.items()}, recipes))
     _check_recipes(config, recipes)
     _check_learners(config, cells, data)
-    notes = tuple(note for name in config.dataset if (note := _shortfall(config, name, len(data[name]))))
+    shortfalls = (_shortfall(config, name, len(data[name])) for name in config.dataset)
+    notes = tuple(note for note in (*shortfalls, _unaugmented(config, recipes)) if note)
     return Grid(cells, recipes, notes)
 
 
@@ -141,6 +155,7 @@ def _cells(
             yield replace(
                 plain,
                 strategy=strategy,
+                learner=_learner_for(strategy, recipes[dataset]),
                 strategy_options=config.strategy_options.get(strategy, {}),
                 subset_size=_subset(config, size),
                 audit=tuple(config.audit),
@@ -154,6 +169,31 @@ def _cells(
             yield replace(
                 plain, strategy=FULL_TRAINING[kind], cycles=1, start_size=size, batch_size=1, learner=learner
             )
+
+
+def _learner_for(strategy: str, learner: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: TOML
+    """Return the options of the learner for a strategy: what a wrapper scores are items as they are."""
+    plain = learner.get("score_augmented") and _has_wrapper(strategy)
+    return {**learner, "score_augmented": False} if plain else learner
+
+
+def _has_wrapper(strategy: str) -> bool:
+    """Return whether another learner goes round the model's for this strategy."""
+    needs = STRATEGIES.card(strategy).needs
+    return any(need.startswith("draws:") or need.endswith("labelled_probability") for need in needs)
+
+
+def _unaugmented(
+    config: ExperimentConfig, recipes: Mapping[str, Mapping[str, Any]]
+) -> str | None:  # Any: TOML
+    """Return a sentence on strategies that the setting ``score_augmented`` does not reach, or None."""
+    wrapped = [name for name in config.strategy if _has_wrapper(name)]
+    if not wrapped or not any(recipe.get("score_augmented") for recipe in recipes.values()):
+        return None
+    return (
+        f"learner.score_augmented is false for {listed(wrapped, limit=20)}, whose scores are not the model's "
+        "own: they score items as they are"
+    )
 
 
 def _epochs_of_equal_updates(cell: Cell, size: int) -> int:

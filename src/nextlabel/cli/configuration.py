@@ -24,12 +24,12 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print the resolved configuration, each data set's recipe with it where its files are there."""
-    from nextlabel.bench.grid import make_grid
+    from nextlabel.bench.grid import make_grid, with_found_data
     from nextlabel.config import load_config, to_toml
     from nextlabel.errors import DataError
     from nextlabel.presets.differences import difference_lines
 
-    resolved = load_config(config, settings=setting or ())
+    resolved = with_found_data(load_config(config, settings=setting or ()))
     tree = resolved.recorded()
     try:
         tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}

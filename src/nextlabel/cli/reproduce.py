@@ -90,7 +90,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     --auxiliary TOD is the unsupervised loss with an EMA teacher. A word that is absent is the default of
     main_LL4AL.py next to LL4AL, else of main_TOD.py; without arguments TOD with TOD runs on CIFAR-10, as
     run.sh does. With an exhibit the default is digits and the preset fast, which takes
-    minutes anywhere. Published numbers stand beside measured ones and are never mixed with them. Run again
+    minutes anywhere. Published numbers stand next to measured ones and are never mixed with them. Run again
     to continue.
     """
     from nextlabel.errors import ConfigurationError
@@ -135,7 +135,7 @@ def _experiment(
     from nextlabel.reproduction.comparison import compared, comparison_table, published_curve
     from nextlabel.reproduction.learning_curves import curves
     from nextlabel.reproduction.settings import arm_settings, base_settings, changed_settings
-    from nextlabel.reproduction.words import UNREAD_MODULE
+    from nextlabel.reproduction.words import SEGMENTATION, UNREAD_MODULE
 
     base = base_settings(dataset, preset, **typed)
     strategy, objective = arm_settings(base, meaning)
@@ -175,8 +175,8 @@ def _experiment(
     ]
     content = {
         "run": str(folder), "report": str(page), "dataset": name, "strategy": strategy,
-        "objective": objective, "script": meaning.script, "note": note, "preset": preset,
-        "changed": list(changed), "metric": metric, "curve": records,
+        "objective": objective, "script": None if name in SEGMENTATION else meaning.script,
+        "note": note, "preset": preset, "changed": list(changed), "metric": metric, "curve": records,
     }  # fmt: skip
     _conclude(content, folder, failures, as_json=as_json)
 
@@ -203,6 +203,7 @@ def _exhibit(
     from nextlabel.reproduction.settings import (
         base_settings,
         changed_settings,
+        check_free,
         check_kind,
         exhibit_folder,
     )
@@ -215,6 +216,7 @@ def _exhibit(
     advance = None if as_json else _told
     arms = _chosen(one.arms(Request(base, place)), series)
     check_kind(name, arms, base.dataset[0])
+    check_free(name, arms, typed["settings"])
     lines = () if series is None else tuple(arm.label for arm in arms)
     folder = place / exhibit_folder(name, base, preset, lines)
     request = Request(base, folder, advance)
@@ -228,6 +230,7 @@ def _exhibit(
     made = one.make(done, request)
     command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
     used = {
+        **{key: value for arm in arms for key, value in arm.settings.items()},
         "strategy": [arm.strategy for arm in arms], "objective": [arm.objective for arm in arms],
     }  # fmt: skip
     lines = tuple(difference_lines({**base.recorded(), **used}))

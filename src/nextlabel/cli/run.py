@@ -44,6 +44,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     warm start, the strategies cod, margin and random, 10 seeds.
     """
     from nextlabel.bench.experiment import Experiment, default_folder, default_jobs
+    from nextlabel.bench.grid import with_found_data
     from nextlabel.cli.display import follow
     from nextlabel.config import load_config
     from nextlabel.report.build import build
@@ -54,7 +55,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
         "seeds": seeds, "cycles": cycles, "start": _number(start), "batch_size": _number(batch_size),
         "device": device,
     }  # fmt: skip
-    resolved = load_config(config, options=options, settings=setting or ())
+    resolved = with_found_data(load_config(config, options=options, settings=setting or ()))
     experiment = Experiment.open(resolved, out or default_folder(resolved))
     events = experiment.run(jobs=jobs or default_jobs(resolved))
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RELEASED", "Layout", "find_archive", "find_layout"]
+__all__ = ["RELEASED", "Layout", "find_archive", "find_layout", "found_root"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,9 @@ RELEASED: Mapping[str, tuple[Layout, ...]] = {
 }
 """The ways in which the data sets of the release lie, the first first."""
 
+CLASSES = 101
+"""Of Caltech-101, besides the background."""
+
 ARCHIVES: Mapping[str, tuple[str, ...]] = {
     "cifar10": ("cifar-10-python.tar.gz",),
     "cifar100": ("cifar-100-python.tar.gz",),
@@ -79,6 +82,25 @@ def find_layout(name: str) -> Layout | None:
         (one for one in layouts if one.is_begun), None
     )
     return found.absolute() if found else None
+
+
+def found_root(name: str) -> str | None:
+    """Return the root option that names the whole layout of a data set below the current directory, or None.
+
+    A run that records it means the same files when it goes on from another directory.
+    """
+    layout = find_layout(name)
+    if layout is None or not layout.is_whole or (not layout.files and not _has_classes(layout.folder)):
+        return None
+    return str(layout.folder)
+
+
+def _has_classes(folder: Path) -> bool:
+    """Return whether a folder has as many folders as Caltech-101 has classes."""
+    try:
+        return sum(path.is_dir() for path in folder.iterdir()) >= CLASSES
+    except OSError:
+        return False
 
 
 def find_archive(name: str) -> Path | None:

@@ -16,23 +16,18 @@ from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
 from nextlabel.models.loading import LoadingReport, checked_state, load_weights, read_weights
 from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
 from nextlabel.models.residual import ResNet18, initialise_by_fan_out
+from nextlabel.paths import IMAGENET, RELEASED_WEIGHTS
 
-__all__ = ["FETCHED", "ImageNetResNet18"]
+__all__ = ["ImageNetResNet18"]
 
 NAME = "imagenet_resnet18"
 
 STAGES = 4
 
-FETCHED = "imagenet"
-"""The word that stands for torchvision's own weights, which torchvision downloads and keeps."""
-
-RELEASED = "resnet18-5c106cde.pth"
-"""torchvision's file of 2016, which the TOD papers' released code asks for in the current directory."""
-
 REMEDY = (
-    f"use a checkpoint of this very architecture and width, such as {RELEASED} as torchvision published it, "
-    "or set weight_stages=3 to leave the fourth stage and the head new, as the released code of the TOD "
-    "papers does"
+    f"use a checkpoint of this very architecture and width, such as {RELEASED_WEIGHTS} as torchvision "
+    "published it, or set weight_stages=3 to leave the fourth stage and the head new, as the released code "
+    "of the TOD papers does"
 )
 
 
@@ -112,8 +107,8 @@ class ImageNetResNet18(ResNet18):
 
 def _state(weights: str | Path | Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     """Return tensors by name, and in words where they come from."""
-    if weights == FETCHED:
-        released = Path(RELEASED).absolute()
+    if weights == IMAGENET:
+        released = Path(RELEASED_WEIGHTS).absolute()
         if not released.is_file():
             return _fetched(), "torchvision's weights"
         weights = released
@@ -126,7 +121,7 @@ def _fetched() -> dict[str, Tensor]:
     try:
         from torchvision.models import ResNet18_Weights
     except ImportError as error:
-        raise MissingExtraError("torchvision", "vision", f"weights='{FETCHED}'") from error
+        raise MissingExtraError("torchvision", "vision", f"weights='{IMAGENET}'") from error
     try:
         state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(
             progress=False, check_hash=True, weights_only=True
@@ -134,6 +129,7 @@ def _fetched() -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"expected torchvision to download its weights of resnet18, but it could not ({error}); try "
-            f"again, put {RELEASED} into the current directory, or give the path of the file as weights"
+            f"again, put {RELEASED_WEIGHTS} into the current directory, or give the path of the file as "
+            "weights"
         ) from error
     return checked_state(state, "torchvision's weights")

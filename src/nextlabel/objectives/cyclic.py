@@ -62,7 +62,7 @@ class Cyclic(nn.Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        choices = {"kind of outputs": (outputs, Compared), "teacher mode": (teacher_mode, Mode)}
+        choices = {"outputs": (outputs, Compared), "teacher_mode": (teacher_mode, Mode)}
         check_choices("cyclic", choices)
         check_ranges("cyclic", weight=weight, label_smoothing=label_smoothing)
         self.weight, self.compared = weight, outputs

@@ -156,11 +156,11 @@ class LearningLoss(nn.Module):
         check_choices(
             "learning_loss",
             {
-                "ranking loss": (rank, Rank),
-                "rule for ties": (ties, Ties),
-                "pooling of stages": (pooling, Pooling),
-                "learning rate of the module": (module_rate, Rate),
-                "kind of gradients of the module": (module_gradients, Gradients),
+                "rank": (rank, Rank),
+                "ties": (ties, Ties),
+                "pooling": (pooling, Pooling),
+                "module_rate": (module_rate, Rate),
+                "module_gradients": (module_gradients, Gradients),
             },
         )
         check_ranges("learning_loss", weight=weight, margin=margin, detach_after=detach_after)

@@ -92,7 +92,7 @@ class MeanTeacher(nn.Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        check_choices("mean_teacher", {"teacher mode": (teacher_mode, Mode)})
+        check_choices("mean_teacher", {"teacher_mode": (teacher_mode, Mode)})
         check_ranges(
             "mean_teacher",
             weight=weight,

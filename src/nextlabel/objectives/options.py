@@ -30,19 +30,20 @@ def bound(part: Part | None, objective: str) -> Part:
     return part
 
 
-def check_choices(objective: str, choices: Mapping[str, tuple[str, object]]) -> None:
+def check_choices(objective: str, choices: Mapping[str, tuple[object, object]]) -> None:
     """Refuse a name that is not among the choices.
 
     Args:
         objective: The objective's name, for the message.
-        choices: What is chosen, with the name that was given and the ``Literal`` of the known ones.
+        choices: Options by name, each with the value that was given and the ``Literal`` of the known ones.
 
     Raises:
         UnknownNameError: A name is unknown; the message offers the nearest.
     """
-    for what, (name, known) in choices.items():
-        if name not in get_args(known):
-            raise UnknownNameError(f"{what} of the objective '{objective}'", name, get_args(known))
+    for option, (value, known) in choices.items():
+        if not isinstance(value, str) or value not in get_args(known):
+            raise UnknownNameError(f"choice for the option '{option}' of the objective '{objective}':", value,
+                                   get_args(known))  # fmt: skip
 
 
 _RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {

@@ -114,11 +114,11 @@ class Tod(nn.Module):
             "tod",
             {
                 "form": (form, Form),
-                "kind of outputs": (compared, Compared),
-                "teacher mode": (teacher_mode, Mode),
-                "start of the teacher": (teacher_start, TeacherStart),
-                "teacher's buffers": (teacher_buffers, Buffers),
-                "kind of passes": (passes, Passes),
+                "outputs": (compared, Compared),
+                "teacher_mode": (teacher_mode, Mode),
+                "teacher_start": (teacher_start, TeacherStart),
+                "teacher_buffers": (teacher_buffers, Buffers),
+                "passes": (passes, Passes),
             },
         )
         if form == "code" and compared != "logits":

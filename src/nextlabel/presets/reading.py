@@ -88,7 +88,7 @@ def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: T
     datasets = _names(tree.get("dataset", default))
     if len(datasets) != 1:
         raise ConfigurationError(
-            f"a preset is for one data set, but there are {listed(datasets)}; run each by itself"
+            f"a preset is for one data set, but there are {listed(datasets) or 'none'}; run each by itself"
         )
     base = load_preset(name, datasets[0])
     learner, own = base.get("learner", {}), tree.get("learner", {})

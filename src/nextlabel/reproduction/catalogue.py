@@ -16,7 +16,8 @@ from nextlabel.reproduction.model_selection import MODEL_SELECTION
 from nextlabel.reproduction.round_off import FIG1
 from nextlabel.reproduction.sampling_time import TABLE3
 from nextlabel.reproduction.schematics import FIG2, FIG4
-from nextlabel.reproduction.settings import DENSE_DATA, base_settings
+from nextlabel.reproduction.settings import base_settings
+from nextlabel.reproduction.words import SEGMENTATION
 from nextlabel.results import FULL_TRAINING
 
 __all__ = ["REPRODUCED", "exhibit", "listing", "needs_of"]
@@ -65,7 +66,7 @@ def needs_of(one: Exhibit) -> str:
     count = len(arms) - full
     words = f"{count} arm{'' if count == 1 else 's'}"
     words += ", full training" if full else ""
-    return words + (" on `nuclei` or `cityscapes`" if one.dataset in DENSE_DATA else "")
+    return words + (" on `nuclei` or `cityscapes`" if one.dataset in SEGMENTATION else "")
 
 
 def listing() -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from nextlabel.results import COLUMNS
 __all__ = ["Circumstances", "write_page"]
 
 OTHER_SETTINGS = (
-    "Settings of these runs are not those of the preset, as told below: what was measured is not to be "
+    "Settings of these runs are not those of the preset, as stated below: what was measured is not to be "
     "compared with what was published."
 )
 

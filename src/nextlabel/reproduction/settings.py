@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nextlabel.bench.grid import with_found_data
 from nextlabel.config import ExperimentConfig, changes, fingerprint, load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.presets.reading import load_preset
 from nextlabel.reproduction.arms import Arm
-from nextlabel.reproduction.words import Meaning
+from nextlabel.reproduction.words import SEGMENTATION, Meaning
 
 __all__ = [
     "DENSE",
     "arm_settings",
     "base_settings",
     "changed_settings",
+    "check_free",
     "check_kind",
     "counting_note",
     "exhibit_folder",
@@ -25,9 +27,6 @@ __all__ = [
 
 DENSE: Mapping[str, str] = {"cod": "dense_cod", "entropy": "dense_entropy", "margin": "dense_margin"}
 """What a strategy is called where every pixel has a class."""
-
-DENSE_DATA = ("cityscapes", "nuclei")
-"""Data sets that have presets and whose every pixel has a class."""
 
 RELEASED_START = 868
 """Labels that the released code starts with on Caltech-101 (config/caltech101.py)."""
@@ -84,7 +83,8 @@ def base_settings(
         options = tree.get("dataset_options", {})
         tree["dataset_options"] = {**options, name: {**options.get(name, {}), "root": str(root)}}
     # laid below by hand: options of parts that the preset itself does not use are kept for other arms
-    return load_config(options=tree, settings=settings).model_copy(update={"preset": preset})
+    config = load_config(options=tree, settings=settings).model_copy(update={"preset": preset})
+    return with_found_data(config)
 
 
 def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
@@ -116,16 +116,29 @@ def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
         return
     masks, classes = "a class for every pixel", "one class an item"
     of_masks = any(arm.strategy in DENSE.values() for arm in arms)
-    if of_masks != (dataset in DENSE_DATA):
+    if of_masks != (dataset in SEGMENTATION):
         needs, has = (masks, classes) if of_masks else (classes, masks)
         instead = "choose --config nuclei or cityscapes" if of_masks else "make fig8 or table2 of it"
         raise ConfigurationError(f"{exhibit} is of data with {needs}, but {dataset} has {has}; {instead}")
 
 
+def check_free(exhibit: str, arms: Sequence[Arm], settings: Sequence[str]) -> None:
+    """Refuse a setting that the exhibit decides itself.
+
+    Raises:
+        ConfigurationError: One is.
+    """
+    decided = {key for arm in arms for key in arm.settings}
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        if key in decided:
+            raise ConfigurationError(f"{exhibit} decides the setting '{key}' itself; leave --set {key} out")
+
+
 def arm_settings(base: ExperimentConfig, meaning: Meaning) -> tuple[str, str]:
     """Return the strategy and the objective that the words of the released code mean on this data set."""
     strategy = meaning.strategy
-    return (DENSE.get(strategy, strategy) if base.dataset[0] in DENSE_DATA else strategy), meaning.objective
+    return (DENSE.get(strategy, strategy) if base.dataset[0] in SEGMENTATION else strategy), meaning.objective
 
 
 def exhibit_folder(exhibit: str, base: ExperimentConfig, preset: str, series: Sequence[str] = ()) -> str:

@@ -76,6 +76,9 @@ SCRIPTS = (
 )
 """The scripts of the release, by the choices of their argument parsers; of RANDOM with NONE the first."""
 
+SEGMENTATION = ("cityscapes", "nuclei")
+"""Data sets with presets whose every pixel has a class, which the release cannot run."""
+
 UNREAD_MODULE: Mapping[str, float | str] = {"detach_after": 0.0, "module_gradients": "accumulated"}
 """Options of the objective ``learning_loss`` for RANDOM with NONE of ``main_LL4AL.py``: the module trains on
 detached features, and its gradients are never zeroed."""
@@ -107,6 +110,11 @@ class Meaning:
     def note(self, dataset: str, preset: str = "code") -> str:
         """Return one sentence that says whose experiment it is on a data set, under a preset."""
         words = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
+        if dataset in SEGMENTATION:
+            return (
+                f"The released code has no segmentation: its ways are applied to {dataset}, with the papers' "
+                "loss where a teacher trains it."
+            )
         if self.script is None:
             return f"Neither script of the released code has {words}: this experiment is nextlabel's own."
         data = "" if dataset in CONFIGURED else f", on {dataset}, which it has no configuration for"
