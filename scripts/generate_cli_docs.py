@@ -15,7 +15,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -261,18 +260,20 @@ def _needs() -> str:
 
 
 def _presets() -> str:
-    from nextlabel.presets.differences import NOT_COPIED, differences_by_values, reasons
+    from nextlabel.presets.differences import NOT_COPIED, differences_by_values
     from nextlabel.presets.reading import PRESETS, preset_datasets
 
     names, known = list(PRESETS), preset_datasets("code")
     rows, last = [], ""
-    for (setting, values), datasets in differences_by_values().items():
-        reason = next(r for pattern, r in reasons().items() if fnmatchcase(setting, pattern))
+    for difference, datasets in differences_by_values():
+        values, reason = difference.values.values(), difference.reason
         others = [name for name in known if name not in datasets]
         listed = f"all but {', '.join(others)}" if len(others) < len(datasets) else ", ".join(datasets)
         told = ("As above.", "") if reason.why == last else (f"{reason.why}.", reason.measured)
         last = reason.why
-        rows.append((f"`{setting}`", listed if others else "all", *(f"`{v}`" for v in values), *told))
+        rows.append(
+            (f"`{difference.setting}`", listed if others else "all", *(f"`{v}`" for v in values), *told)
+        )
     head = ("Setting", "Data sets", *(f"`{name}`" for name in names), "Why", "Measured")
     copied = table(("In the released code", "Instead, in `code` too"), NOT_COPIED)
     return f"{table(head, rows)}\n\nNot copied from the released code:\n\n{copied}"

@@ -6,7 +6,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,9 +61,10 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         ),
     ] = None,
     preset: Annotated[
-        Literal["code", "repaired", "paper", "fast"] | None,
+        str | None,
         typer.Option(
-            help="The settings: the released code's, literally or repaired, the papers', or a fast trainer's."
+            help="The settings: code is the released code's, repaired the same with its oddities fixed, "
+            "paper the papers', fast a fast trainer's [default: code; fast with an exhibit]"
         ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
@@ -109,14 +109,15 @@ def differences(dataset: str) -> tuple[Difference, ...]:
     return tuple(sorted(found, key=lambda difference: _place(difference.setting)))
 
 
-def differences_by_values() -> Mapping[tuple[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return the data sets of every setting with one row of values, in the order of the reasons."""
-    rows: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+def differences_by_values() -> Sequence[tuple[Difference, tuple[str, ...]]]:
+    """Return every difference with the data sets that have its values, in the order of the reasons."""
+    rows: dict[tuple[str, ...], tuple[Difference, tuple[str, ...]]] = {}
     for dataset in preset_datasets("code"):
-        for difference in differences(dataset):
-            key = difference.setting.replace(f".{dataset}.", ".*."), tuple(difference.values.values())
-            rows[key] = (*rows.get(key, ()), dataset)
-    return dict(sorted(rows.items(), key=lambda row: _place(row[0][0])))
+        for one in differences(dataset):
+            row = replace(one, setting=one.setting.replace(f".{dataset}.", ".*."))
+            key = (row.setting, *row.values.values())
+            rows[key] = row, (*rows.get(key, (row, ()))[1], dataset)
+    return sorted(rows.values(), key=lambda row: _place(row[0].setting))
 
 
 def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
