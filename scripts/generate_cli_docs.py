@@ -260,23 +260,34 @@ def _needs() -> str:
 
 
 def _presets() -> str:
-    from nextlabel.presets.differences import NOT_COPIED, differences_by_values
-    from nextlabel.presets.reading import PRESETS, preset_datasets
+    from nextlabel.presets.differences import NOT_COPIED, differences_by_values, listed_values
 
-    names, known = list(PRESETS), preset_datasets("code")
-    rows, last = [], ""
+    settings: dict[
+        str, list[tuple[Any, tuple[str, ...]]]
+    ] = {}  # Any: nextlabel.presets.differences.Difference
     for difference, datasets in differences_by_values():
-        values, reason = difference.values.values(), difference.reason
-        others = [name for name in known if name not in datasets]
-        listed = f"all but {', '.join(others)}" if len(others) < len(datasets) else ", ".join(datasets)
-        told = ("As above.", "") if reason.why == last else (f"{reason.why}.", reason.measured)
-        last = reason.why
-        rows.append(
-            (f"`{difference.setting}`", listed if others else "all", *(f"`{v}`" for v in values), *told)
-        )
-    head = ("Setting", "Data sets", *(f"`{name}`" for name in names), "Why", "Measured")
+        settings.setdefault(difference.setting, []).append((difference, datasets))
+    rows = []
+    for setting, groups in settings.items():
+        values = [
+            f"{_where(datasets)}: {listed_values(difference, mark='`')}" for difference, datasets in groups
+        ]
+        reason = groups[0][0].reason
+        measured = f"<br>Measured: {reason.measured}." if reason.measured else ""
+        rows.append((f"`{setting}`", "<br>".join(values), f"{reason.why}.{measured}"))
     copied = table(("In the released code", "Instead, in `code` too"), NOT_COPIED)
-    return f"{table(head, rows)}\n\nNot copied from the released code:\n\n{copied}"
+    differing = table(("Setting", "Values by data set", "Why, and what was measured"), rows)
+    return f"{differing}\n\nNot copied from the released code:\n\n{copied}"
+
+
+def _where(datasets: tuple[str, ...]) -> str:
+    """Return data sets of the presets by name, or all but a few."""
+    from nextlabel.presets.reading import preset_datasets
+
+    others = [name for name in preset_datasets("code") if name not in datasets]
+    if not others:
+        return "all"
+    return f"all but {', '.join(others)}" if len(others) < len(datasets) else ", ".join(datasets)
 
 
 def _words() -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "differences",
     "differences_by_values",
     "flattened",
+    "listed_values",
     "reasons",
     "shown",
     "used",
@@ -136,7 +137,7 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
         value = shown(here[difference.setting]) if difference.setting in here else own
         changed = f" (changed from {own})" if value != own else ""
         measured = f" Measured: {difference.reason.measured}." if difference.reason.measured else ""
-        others = _others(difference, preset)
+        others = listed_values(difference, without=preset)
         yield f"{difference.setting} = {value}{changed}; {others}. {difference.reason.why}.{measured}"
     if preset in ("code", "repaired") and dataset not in CONFIGURED:
         yield f"The released code has no configuration of {dataset}: its ways are applied to it."
@@ -186,13 +187,19 @@ def shown(value: Value) -> str:
     return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def _others(difference: Difference, preset: str) -> str:
-    """Return the values of the other presets, those that are alike together."""
+def listed_values(difference: Difference, *, without: str = "", mark: str = "") -> str:
+    """Return the values of the presets, those that are alike together.
+
+    Args:
+        difference: The difference.
+        without: A preset to leave out.
+        mark: Put round every value.
+    """
     by_value: dict[str, list[str]] = {}
     for name, value in difference.values.items():
-        if name != preset:
+        if name != without:
             by_value.setdefault(value, []).append(name)
-    return "; ".join(f"{', '.join(names)}: {value}" for value, names in by_value.items())
+    return "; ".join(f"{', '.join(names)} {mark}{value}{mark}" for value, names in by_value.items())
 
 
 def _pattern(setting: str) -> str:
