@@ -197,7 +197,7 @@ def _cross_entropy(five: Check, limit: Check) -> Picture:
         axes.plot(grid, curve, color=LIGHT["ink"], linewidth=1.4, label=r"$(1-p)\,/\sqrt{-\ln\,p}$")
         axes.scatter(p, ratio, s=12, color=LIGHT["series-0"], linewidths=0, alpha=0.7, label="5 classes")
         axes.scatter(mirrored_p, mirrored, s=12, color=LIGHT["series-1"], marker="s", linewidths=0, alpha=0.7,
-                     label="logits $(f, -f)$")  # fmt: skip
+                     label="$(f,-f)$")  # fmt: skip
         axes.set(xlabel="Probability $p$ of the true class", ylabel="$D/B$", xlim=(0, 1), ylim=(0, 1))
 
     highest = max(_parts_of_limit(p, ratio))
