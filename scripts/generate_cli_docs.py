@@ -300,8 +300,8 @@ def _words() -> str:
     for given in itertools.product(*([None, *ones] for ones in words)):
         meaning = meaning_of(*given)
         script = f"`{meaning.script}`" if meaning.script else "neither: nextlabel's own"
-        told = (f"`{word}`" if word else "absent" for word in given)
-        rows.append((*told, f"`{meaning.strategy}`", f"`{meaning.objective}`", script))
+        shown = (f"`{word}`" if word else "absent" for word in given)
+        rows.append((*shown, f"`{meaning.strategy}`", f"`{meaning.objective}`", script))
     return table(
         ("`--sampling`", "`--auxiliary`", "strategy", "training loss", "script of the release"), rows
     )

@@ -42,7 +42,7 @@ def finished_run(tmp_path_factory):
 
 @pytest.fixture
 def no_workers(monkeypatch):
-    """Run cells in this process: starting a worker takes longer than these trainings."""
+    """Run cells in this process: starting a worker takes longer than training them."""
     import torch
 
     from nextlabel.bench import experiment

@@ -67,7 +67,7 @@ def release(tmp_path, monkeypatch):
 def test_the_four_commands_of_the_readme_train_and_end_with_their_tables(nextlabel, release, monkeypatch):
     from nextlabel.bench.outcome import rows_of
 
-    # reports have tests of their own, and drawing four takes longer than all trainings
+    # reports have tests of their own, and drawing four takes longer than all training runs
     monkeypatch.setattr("nextlabel.report.build.build", lambda folder: folder / "report.html")
     for typed, (dataset, strategy, objective, script) in COMMANDS.values():
         done = nextlabel("reproduce", *typed, *SET, "--cycles", "2", "--trials", "1", "--jobs", "1")

@@ -48,12 +48,12 @@ def test_a_setting_that_a_word_decides_is_refused(nextlabel, tmp_path, setting, 
 @pytest.mark.usefixtures("no_workers")
 def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_them(nextlabel, tmp_path):
     typed = ("reproduce", "fig7", "--config", "digits", "--trials", "2", *TINY, "--out", tmp_path)
-    told = nextlabel(*typed, "--series", "ours-task,Random")
-    assert told.code == 0
-    folder = Path(told.json()["page"]).parent
+    answer = nextlabel(*typed, "--series", "ours-task,Random")
+    assert answer.code == 0
+    folder = Path(answer.json()["page"]).parent
     assert folder.parent == tmp_path
     assert folder.name.startswith("fig7-digits-fast-")  # a code of what is not as in the preset
-    assert "cycles is 2, not 7" in told.json()["changed"]
+    assert "cycles is 2, not 7" in answer.json()["changed"]
     assert {path.name for path in folder.iterdir()} == {
         "fig7.md",
         "fig7.svg",
@@ -98,9 +98,9 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
 @pytest.mark.usefixtures("no_workers")
 def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, tmp_path):
     words = ("--config", "digits", "--sampling", "random", "--auxiliary", "NONE", "--preset", "fast")
-    told = nextlabel("reproduce", *words, "--trials", "1", *TINY, "--out", tmp_path / "run")
-    assert told.code == 0
-    content = told.json()
+    answer = nextlabel("reproduce", *words, "--trials", "1", *TINY, "--out", tmp_path / "run")
+    assert answer.code == 0
+    content = answer.json()
     assert (content["strategy"], content["objective"], content["metric"]) == (
         "random",
         "supervised",
@@ -160,22 +160,22 @@ def test_the_list_has_every_exhibit_with_its_numbers_in_both_papers_and_what_it_
         "10 arms, full training",
     )
     assert study["tnnls"] == "tnnls-table3, tnnls-table4, tnnls-table5"
-    told = nextlabel("reproduce", "--list").out
-    assert "noise: Accuracy by labels" in told
-    assert "tnnls-fig9 (6 arms, full training)" in told
+    answer = nextlabel("reproduce", "--list").out
+    assert "noise: Accuracy by labels" in answer
+    assert "tnnls-fig9 (6 arms, full training)" in answer
 
 
 @pytest.mark.parametrize("name", ["fig2", "iccv-fig2"])
 def test_a_number_with_its_paper_makes_the_same_exhibit(name, nextlabel, tmp_path):
-    told = nextlabel("reproduce", name, "--out", tmp_path, "--json")
-    assert told.json()["exhibit"] == "fig2"
+    answer = nextlabel("reproduce", name, "--out", tmp_path, "--json")
+    assert answer.json()["exhibit"] == "fig2"
     assert (tmp_path / "fig2-digits-fast" / "fig2.md").exists()
 
 
 @pytest.mark.parametrize("name", ["fig2", "fig4"])
 def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
-    told = nextlabel("reproduce", name, "--out", tmp_path, "--json")
-    assert told.code == 0
+    answer = nextlabel("reproduce", name, "--out", tmp_path, "--json")
+    assert answer.code == 0
     assert (tmp_path / f"{name}-digits-fast" / f"{name}.svg").exists()
     assert not (tmp_path / "cells").exists()
 
@@ -201,17 +201,17 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
     ],
 )
 def test_a_user_error_is_one_sentence_before_any_work(typed, sentence, nextlabel, tmp_path):
-    told = nextlabel("reproduce", *typed, "--out", tmp_path / "new")
-    assert told.code == 1
-    assert sentence in told.err
-    assert told.err.count("\n") == 1
+    answer = nextlabel("reproduce", *typed, "--out", tmp_path / "new")
+    assert answer.code == 1
+    assert sentence in answer.err
+    assert answer.err.count("\n") == 1
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("typed", [(), ("fig7", "--config", "cifar10")])
 def test_missing_data_is_one_sentence_with_the_command_that_gets_them(typed, nextlabel, tmp_path):
     (tmp_path / "data").mkdir()
-    told = nextlabel("reproduce", *typed, "--root", tmp_path / "data", "--out", tmp_path / "new")
-    assert told.code == 1
-    assert "nextlabel datasets download cifar10" in told.err
+    answer = nextlabel("reproduce", *typed, "--root", tmp_path / "data", "--out", tmp_path / "new")
+    assert answer.code == 1
+    assert "nextlabel datasets download cifar10" in answer.err
     assert not (tmp_path / "new").exists()

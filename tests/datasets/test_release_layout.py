@@ -17,9 +17,9 @@ from published import write_cifar10, write_cifar100, write_picture, write_svhn
 
 def write_caltech(root: Path) -> None:
     for number in range(101):
-        for picture in "12":
+        for image in "12":
             write_picture(
-                root / "101_ObjectCategories" / f"class_{number:03d}" / f"{picture}.png", number, (3, 4)
+                root / "101_ObjectCategories" / f"class_{number:03d}" / f"{image}.png", number, (3, 4)
             )
 
 
@@ -68,9 +68,9 @@ def test_pictures_that_were_found_are_read_from_another_directory_too(
     found = DATASETS.create("caltech101", pool=2, test=2).x
     given = DATASETS.create("caltech101", root="data", pool=2, test=2).x
     monkeypatch.chdir(tmp_path)
-    for pictures in (found, given):
-        assert isinstance(pictures, StreamedPictures)
-        assert pictures[0].shape == (3, 224, 224)
+    for images in (found, given):
+        assert isinstance(images, StreamedPictures)
+        assert images[0].shape == (3, 224, 224)
 
 
 @pytest.mark.parametrize(

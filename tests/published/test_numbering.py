@@ -1,4 +1,4 @@
-"""The numbers of both papers, and what a number that is wrong is told."""
+"""The numbers of both papers, and what an unknown number is answered."""
 
 import pytest
 

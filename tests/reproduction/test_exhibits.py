@@ -89,10 +89,10 @@ def test_labels_are_in_percent_of_the_pool_and_full_training_has_all():
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["fig7", "table1"])
 def test_the_release_s_way_of_counting_caltech_is_said_where_its_labels_are_used(name, tmp_path):
-    for preset, told in (("code", True), ("paper", False)):
+    for preset, stated in (("code", True), ("paper", False)):
         base = base_settings("caltech101", preset)
         made = exhibit(name).make([], Request(base, tmp_path))
-        assert any("868 labels, 11.2 % of its pool of 7,766" in note for note in made.notes) == told
+        assert any("868 labels, 11.2 % of its pool of 7,766" in note for note in made.notes) == stated
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -124,18 +124,18 @@ def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
 
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
-    ("name", "cycles", "told"),
+    ("name", "cycles", "stated"),
     [("fig3", 7, True), ("fig5", 7, True), ("fig6", 7, False), ("fig6", 2, False), ("fig6", 1, True)],
 )
-def test_pages_that_show_the_first_cycle_say_its_one_rule_in_the_same_note(name, cycles, told, tmp_path):
+def test_pages_that_show_the_first_cycle_say_its_one_rule_in_the_same_note(name, cycles, stated, tmp_path):
     _, _, made = made_of(name, tmp_path, cycles=cycles)
     first = first_cycle_note(Request(base_settings("digits", "fast"), tmp_path))
-    assert any(note.endswith(first) for note in made.notes) == told
+    assert any(note.endswith(first) for note in made.notes) == stated
     assert "even probabilities, the smallest first" in first
 
 
 @pytest.mark.parametrize(
-    ("preset", "rule", "told"),
+    ("preset", "rule", "stated"),
     [
         ("code", "untrained", "to another, untrained network, the smallest first"),
         ("repaired", "untrained", "to another, untrained network, the smallest first"),
@@ -144,12 +144,12 @@ def test_pages_that_show_the_first_cycle_say_its_one_rule_in_the_same_note(name,
     ],
 )
 def test_scores_of_the_first_cycle_are_judged_by_the_rule_that_the_preset_queries_by(
-    preset, rule, told, tmp_path
+    preset, rule, stated, tmp_path
 ):
     request = Request(base_settings("digits", preset), tmp_path)
     audit = audited_arm(request).settings["audit"]
     assert audit[0] == {"strategy": "cod", "first_cycle": rule}
-    assert told in first_cycle_note(request)
+    assert stated in first_cycle_note(request)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -171,12 +171,12 @@ def test_cells_of_figures_by_cycle_and_of_maps_score_the_last_pool(tmp_path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_bands_that_are_reversed_in_the_first_cycle_are_said_to_be(tmp_path, monkeypatch):
-    for losses, told in (((0.1, 0.2, 0.3, 0.4, 0.5), True), ((0.5, 0.4, 0.3, 0.2, 0.1), False)):
+    for losses, stated in (((0.1, 0.2, 0.3, 0.4, 0.5), True), ((0.5, 0.4, 0.3, 0.2, 0.1), False)):
         series = [Series(f"band {i}", (1.0, 2.0), (loss, 1.0), (None, None), (1, 1))
                   for i, loss in enumerate(losses)]  # fmt: skip
         monkeypatch.setattr(loss_estimates, "band_series", lambda *_, found=series: found)
-        _, _, made = made_of("fig5", tmp_path / str(told))
-        assert any("in reverse order" in note for note in made.notes) == told
+        _, _, made = made_of("fig5", tmp_path / str(stated))
+        assert any("in reverse order" in note for note in made.notes) == stated
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -185,7 +185,7 @@ def test_cod_and_loss_have_an_axis_each_in_a_panel_of_what_was_measured_and_one_
 ):
     drawn, entries = [], []
 
-    def picture(name, panels, paint, **options):
+    def draw_panels(name, panels, paint, **options):
         for panel in panels:
             axes = Figure().add_subplot()
             paint(axes, panel)
@@ -193,7 +193,7 @@ def test_cod_and_loss_have_an_axis_each_in_a_panel_of_what_was_measured_and_one_
         entries.extend(entry.label for entry in options["legend"])
         return Picture(name, *[""] * 4, b"")
 
-    monkeypatch.setattr(twin_axes, "picture", picture)
+    monkeypatch.setattr(twin_axes, "draw_panels", draw_panels)
     made_of("fig3", tmp_path)
     titles = ["digits, measured", *(f"{name}, published" for name in ("CIFAR-10", "CIFAR-100", "SVHN"))]
     assert [title for title, _ in drawn] == [*titles, "Caltech-101, published"]
@@ -285,10 +285,10 @@ def test_each_panel_of_the_sweeps_names_its_own_axis(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize(("moved", "told"), [(1e-11, False), (2e-13, True)])
-def test_the_gap_study_says_which_gaps_are_round_off(moved, told, tmp_path):
+@pytest.mark.parametrize(("moved", "stated"), [(1e-11, False), (2e-13, True)])
+def test_the_gap_study_says_which_gaps_are_round_off(moved, stated, tmp_path):
     _, _, made = made_of("suppfig3", tmp_path, moved=moved)
-    assert any("6e-07 over 1 step" in note for note in made.notes) == told
+    assert any("6e-07 over 1 step" in note for note in made.notes) == stated
 
 
 @pytest.mark.usefixtures("undrawn")

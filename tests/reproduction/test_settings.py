@@ -1,4 +1,4 @@
-"""Promises of what a reproduction is told to run, and of what differs from the preset."""
+"""Promises of what a reproduction is asked to run, and of what differs from the preset."""
 
 from pathlib import Path
 
@@ -20,16 +20,16 @@ def test_where_data_lie_what_models_run_on_and_seeds_do_not_change_what_is_measu
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "stated"),
     [
         ("learner.epochs=3", "learner.epochs is 3, not 200"),
         ("dataset_options.cifar10.pool=400", "pool is 400, not nothing"),
         ("subset=100", "subset is 100, not 25000"),
     ],
 )
-def test_what_changes_a_measurement_is_told_with_the_presets_value(setting, told):
+def test_what_changes_a_measurement_is_stated_with_the_presets_value(setting, stated):
     base = base_settings("cifar10", "code", settings=[setting])
-    assert any(told in change for change in changed_settings(base, "code"))
+    assert any(stated in change for change in changed_settings(base, "code"))
 
 
 def test_each_set_of_settings_has_a_folder_of_its_own_and_the_presets_the_plain_one():
@@ -46,11 +46,11 @@ def test_each_set_of_settings_has_a_folder_of_its_own_and_the_presets_the_plain_
 def test_no_difference_is_told_of_other_settings():
     theirs = published("fig9", "cifar10", series="Random")[0]
     own = measured([50.0], dataset="cifar10", series="Random", x=theirs.x, unit="%")
-    for alike, told in ((True, f"{50 - theirs.y:+.2f}"), (False, UNKNOWN)):
+    for alike, stated in ((True, f"{50 - theirs.y:+.2f}"), (False, UNKNOWN)):
         table = comparison_table(
             [Pair(own, theirs)], [theirs], dataset="cifar10", metric="accuracy", alike=alike
         )
-        assert table.rows[0][-1] == told
+        assert table.rows[0][-1] == stated
 
 
 def test_a_setting_that_an_exhibit_decides_is_refused(tmp_path):

@@ -126,7 +126,7 @@ def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apar
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "told"),
+    ("words", "error", "stated"),
     [
         (
             ("TOD", None, "main_LL4AL.py"),
@@ -137,8 +137,8 @@ def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apar
         ((None, None, "main_LL4A.py"), UnknownNameError, "did you mean 'main_LL4AL.py'"),
     ],
 )
-def test_a_script_that_has_not_the_words_or_does_not_exist_is_one_sentence(words, error, told):
-    with pytest.raises(error, match=told):
+def test_a_script_that_has_not_the_words_or_does_not_exist_is_one_sentence(words, error, stated):
+    with pytest.raises(error, match=stated):
         meaning_of(*words)
 
 

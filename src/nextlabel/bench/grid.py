@@ -178,14 +178,15 @@ def _learner_for(strategy: str, learner: Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def _has_wrapper(strategy: str) -> bool:
-    """Return whether another learner goes round the model's for this strategy."""
+    """Return whether another learner wraps the model's for this strategy."""
     needs = STRATEGIES.card(strategy).needs
     return any(need.startswith("draws:") or need.endswith("labelled_probability") for need in needs)
 
 
 def _unaugmented(
-    config: ExperimentConfig, recipes: Mapping[str, Mapping[str, Any]]
-) -> str | None:  # Any: TOML
+    config: ExperimentConfig,
+    recipes: Mapping[str, Mapping[str, Any]],  # Any: TOML
+) -> str | None:
     """Return a sentence on strategies that the setting ``score_augmented`` does not reach, or None."""
     wrapped = [name for name in config.strategy if _has_wrapper(name)]
     if not wrapped or not any(recipe.get("score_augmented") for recipe in recipes.values()):

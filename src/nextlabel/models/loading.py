@@ -119,9 +119,9 @@ def load_weights(
         "it has besides": faulty.unexpected,
         "it has another shape of": shapes,
     }
-    told = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
-    if told:
-        raise DataError(f"expected {source} to fit the model whole, but {told}; {remedy}")
+    stated = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
+    if stated:
+        raise DataError(f"expected {source} to fit the model whole, but {stated}; {remedy}")
     infinite = [name for name in report.loaded if not torch.isfinite(state[name]).all()]
     if infinite:
         raise DataError(

@@ -37,7 +37,7 @@ def _fig11(done: Sequence[Finished], _: Request) -> Made:
                     own.append(measured(values[name], dataset=arm.dataset, series=name, x=cycle, unit="%"))
         if len(names) > MOST:
             notes.append(
-                f"Of {len(names)} classes the first {MOST} are shown: more lines cannot be told apart."
+                f"Of {len(names)} classes the first {MOST} are shown: more lines cannot be distinguished."
             )
     return lines_made("fig11", own, own_legends=True, apart=True, notes=notes)
 
@@ -52,8 +52,8 @@ def _table2(done: Sequence[Finished], _: Request) -> Made:
                 own.append(measured(values, dataset=of, panel="classes", series=name, x=number, unit="%"))
         ends = [100 * rows[-1].accuracy for rows in arm.rows_sp]
         own.append(measured(ends, dataset=of, panel="mean IoU", series=name, x=None, unit="%"))
-        told = ", ".join(f"class {number} is '{name}'" for number, name in enumerate(found, 1))
-        notes.append(f"In {of}, {told}.")
+        named = ", ".join(f"class {number} is '{name}'" for number, name in enumerate(found, 1))
+        notes.append(f"In {of}, {named}.")
     own.sort(key=lambda one: one.panel)
     title = title_at_the_end("table2", done)
     return lines_made(

@@ -24,7 +24,7 @@ from nextlabel.reproduction.panels import Entry, Line, Panel, dash_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_lines", "draw_points", "paint_line", "picture", "whole_numbers"]
+__all__ = ["draw_lines", "draw_panels", "draw_points", "paint_line", "whole_numbers"]
 
 BESIDE = 1.0
 """Inches of a panel's width that its axis labels take."""
@@ -45,7 +45,7 @@ def draw_lines(
     """Draw panels of lines, two a row, with one legend below.
 
     Args:
-        name: As of :func:`picture`, and so are the other arguments but for these.
+        name: As of :func:`draw_panels`, and so are the other arguments but for these.
         panels: See there.
         title: See there.
         caption: See there.
@@ -72,7 +72,7 @@ def draw_lines(
             axes.set_xticks(range(len(panel.ticks)), [f"{tick:g}" for tick in panel.ticks])
         axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
 
-    return picture(
+    return draw_panels(
         name,
         panels,
         paint,
@@ -117,7 +117,7 @@ def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str,
     if any(line.published for line in lines):
         legend.append(Entry("published", LIGHT["baseline"], "o", "none", hollow=True))
     height = 1.5 + 0.3 * max(len({line.label for line in panel.lines}) for panel in panels)
-    return picture(
+    return draw_panels(
         name,
         panels,
         paint,
@@ -130,7 +130,7 @@ def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str,
     )
 
 
-def picture(
+def draw_panels(
     name: str,
     panels: Sequence[Panel],
     paint: Callable[[Axes, Panel], None],

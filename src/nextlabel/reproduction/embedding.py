@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nextlabel.report.drawing import LIGHT
 from nextlabel.reproduction.arms import Arm, Finished
-from nextlabel.reproduction.drawing import picture
+from nextlabel.reproduction.drawing import draw_panels
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request, title_of
 from nextlabel.reproduction.panels import Entry, Panel
 
@@ -49,7 +49,7 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
         _paint_map(axes, by_panel[id(panel)])
 
     shown = maps[0][1]
-    figure = picture(
+    figure = draw_panels(
         "tsne",
         panels,
         paint,

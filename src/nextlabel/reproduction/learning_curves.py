@@ -49,8 +49,8 @@ def curves(done: Sequence[Finished]) -> list[Measured]:
 
 def _curves_of(name: str, arms: Sequence[Arm], *notes: str, dataset: str = "digits", **more: Any) -> Exhibit:
     def make(done: Sequence[Finished], request: Request) -> Made:
-        told = (counting_note(request.base), *notes, *EXHIBITS[name].notes)
-        return lines_made(name, curves(done), notes=tuple(filter(None, told)), **more)
+        shown = (counting_note(request.base), *notes, *EXHIBITS[name].notes)
+        return lines_made(name, curves(done), notes=tuple(filter(None, shown)), **more)
 
     return Exhibit(name, lambda _: arms, make, dataset)
 
@@ -118,7 +118,7 @@ NOISE = _curves_of(
             ("Margin", "margin", "supervised", True),
         )
     ),
-    "Measured: each label is told wrong with probability 0.2, as one of the other classes with equal "
+    "Measured: each label is given wrong with probability 0.2, as one of the other classes with equal "
     "chance; accuracy is on true labels. Ours is taken to be COD with the TOD loss; the article leaves it "
     "open. Its lead over random is of sampler and loss together: COD with the task loss, random with the TOD "
     "loss and margin are controls that the papers lack.",
@@ -228,8 +228,8 @@ def _suppfig1(done: Sequence[Finished], _: Request) -> Made:
                     )
                 )  # fmt: skip
     own.sort(key=lambda one: (one.panel != "lambda", one.series, one.x))
-    told = f"Shown are the cycles within {NEAR:g} percentage points of 10, 20, 30 and 40 % of the labels."
-    notes = (*EXHIBITS["suppfig1"].notes, told)
+    limits = f"Shown are the cycles within {NEAR:g} percentage points of 10, 20, 30 and 40 % of the labels."
+    notes = (*EXHIBITS["suppfig1"].notes, limits)
     return lines_made(
         "suppfig1", own, reference="cifar100", tolerance=1e-9, equal_ticks=True, notes=notes, math=True
     )

@@ -63,7 +63,7 @@ def columns_that_fit(entries: Sequence[Entry], inches: float, *, handle: float =
     Args:
         entries: The entries.
         inches: The width.
-        handle: What an entry has beside its letters, in inches.
+        handle: What an entry has next to its letters, in inches.
     """
     widths = [handle + 0.088 * len(_as_seen(entry.label)) for entry in entries]
     if sum(widths) + APART * len(entries) <= inches:

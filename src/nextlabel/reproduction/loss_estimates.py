@@ -130,8 +130,8 @@ def _fig3(done: Sequence[Finished], request: Request) -> Made:
     )
     left = Side("COD", "Mean COD", "series-2", "o")
     right = Side("loss", "Mean true loss, nats", "ink", "s")
-    told = (scale, first_cycle_note(request), LAST, *EXHIBITS["fig3"].notes)
-    return twin_made("fig3", own, left, right, notes=told)
+    stated = (scale, first_cycle_note(request), LAST, *EXHIBITS["fig3"].notes)
+    return twin_made("fig3", own, left, right, notes=stated)
 
 
 def _fig5(done: Sequence[Finished], request: Request) -> Made:
@@ -142,9 +142,9 @@ def _fig5(done: Sequence[Finished], request: Request) -> Made:
         for number in _numbers(band, band.label, request.dataset, "nats")
     ]
     first = [number.y for number in own if number.x == 1]
-    told = REVERSED if first and first[0] < first[-1] else ""
+    stated = REVERSED if first and first[0] < first[-1] else ""
     order = "Bands are of the candidates in the order in which COD queries them."
-    return _made("fig5", own, order, first_cycle_note(request), told, LAST)
+    return _made("fig5", own, order, first_cycle_note(request), stated, LAST)
 
 
 def _fig6(done: Sequence[Finished], request: Request) -> Made:
@@ -154,8 +154,8 @@ def _fig6(done: Sequence[Finished], request: Request) -> Made:
         "entropy": "Entropy",
         "least_confidence": "Least confidence",
     }
-    own, told = _found(_cells(done), names, request)
-    return _made("fig6", own, told, ONE_MODEL, CONTROLS, guide=lambda x: x)
+    own, stated = _found(_cells(done), names, request)
+    return _made("fig6", own, stated, ONE_MODEL, CONTROLS, guide=lambda x: x)
 
 
 def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
@@ -163,7 +163,7 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
     words = {"step": "1 step", "epoch": "1 epoch"}
     names |= {f"cod (gap={gap})": words.get(gap, gap) for gap in reversed(tuple(GAPS))}
     cells = _cells(done)
-    own, told = _found(cells, names, request)
+    own, stated = _found(cells, names, request)
     shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes
     left_out = [gap for gap, epochs in GAPS.items() if epochs and request.epochs and epochs >= request.epochs]
     short = (
@@ -172,7 +172,7 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
         else ""
     )
     still = _still(cells, names)
-    return _made("suppfig3", shown, told, ONE_MODEL, short, still, guide=lambda x: x)
+    return _made("suppfig3", shown, stated, ONE_MODEL, short, still, guide=lambda x: x)
 
 
 def _still(cells: Sequence[AuditedCell], names: Mapping[str, str]) -> str:
@@ -217,8 +217,8 @@ def _found(
             control=name not in papers,
         )
     ]
-    told = f"Measured after the training of cycle {cycle}."
-    return own, f"{told} {first_cycle_note(request)}" if cycle == 1 else told
+    stated = f"Measured after the training of cycle {cycle}."
+    return own, f"{stated} {first_cycle_note(request)}" if cycle == 1 else stated
 
 
 def _made(
@@ -228,8 +228,8 @@ def _made(
     guide: Callable[[float], float] | None = None,
     **more: Any,
 ) -> Made:
-    told = [note for note in (*notes, *EXHIBITS[name].notes) if note]
-    return lines_made(name, controls_last(own), tolerance=0.13, notes=told, guide=guide, **more)
+    stated = [note for note in (*notes, *EXHIBITS[name].notes) if note]
+    return lines_made(name, controls_last(own), tolerance=0.13, notes=stated, guide=guide, **more)
 
 
 def _arms(request: Request) -> Sequence[Arm]:

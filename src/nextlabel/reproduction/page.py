@@ -59,10 +59,10 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
         folder: Where to write; made where it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for picture in made.pictures:
-        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-        (folder / f"{picture.name}-dark.svg").write_text(picture.dark, encoding="utf-8")
-        (folder / f"{picture.name}.png").write_bytes(picture.png)
+    for figure in made.pictures:
+        (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+        (folder / f"{figure.name}-dark.svg").write_text(figure.dark, encoding="utf-8")
+        (folder / f"{figure.name}.png").write_bytes(figure.png)
     if made.pairs:
         (folder / "numbers.csv").write_text(to_csv(made.pairs), encoding="utf-8")
     if done:
@@ -75,8 +75,8 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
             "and enter no mean. All numbers, side by side: [numbers.csv](numbers.csv).",
             "",
         ]
-    for picture in made.pictures:
-        lines += [f"![{picture.description}]({picture.name}.svg)", "", picture.caption, ""]
+    for figure in made.pictures:
+        lines += [f"![{figure.description}]({figure.name}.svg)", "", figure.caption, ""]
     for table in made.tables:
         lines += [f"**{table.caption}**", "", markdown(table), ""]
     notes = [*([OTHER_SETTINGS] if done and under.changed else []), *made.notes]

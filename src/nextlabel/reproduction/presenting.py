@@ -90,7 +90,7 @@ def lines_made(
         guide: A line to judge the others by, such as chance.
     """
     about = EXHIBITS[exhibit]
-    pairs, told = _paired(exhibit, own, reference, tolerance)
+    pairs, stated = _paired(exhibit, own, reference, tolerance)
     panels = []
     for numbers in _panels(exhibit, pairs, apart=apart):
         if numbers[0].panel in told_only:
@@ -118,7 +118,7 @@ def lines_made(
         (replace(figure, title=shown_title),),
         tuple(pairs),
         tables_of(exhibit, pairs, apart=apart),
-        (*told, *notes),
+        (*stated, *notes),
     )
 
 
@@ -148,7 +148,7 @@ def points_made(
         title: What it shows, where the runs decide it.
     """
     about = EXHIBITS[exhibit]
-    pairs, told = _paired(exhibit, own, reference, tolerance)
+    pairs, stated = _paired(exhibit, own, reference, tolerance)
     panels = [
         Panel(heading_of(numbers), about.y, "", lines_of(numbers, levels=False), log_x)
         for numbers in _panels(exhibit, pairs)
@@ -160,7 +160,7 @@ def points_made(
         caption=caption_of(pairs, panels, caption, measured=measured),
         description=describe(pairs),
     )
-    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*told, *notes))
+    return Made((figure,), tuple(pairs), tables_of(exhibit, pairs), (*stated, *notes))
 
 
 def tables_of(
@@ -178,14 +178,14 @@ def _paired(
     known = {row.dataset for row in published(exhibit)}
     reference = reference if reference in known else next(iter(published(exhibit))).dataset
     same = counterpart(exhibit, datasets[0]) if datasets else None
-    told = []
+    stated = []
     if datasets and same is None:
-        told.append(
+        stated.append(
             f"The papers do not show {title_of(datasets[0])}: their numbers are of {title_of(reference)}, in "
             "a panel of their own, and only the order of the lines can be compared."
         )
     elif datasets and same != datasets[0]:
-        told.append(
+        stated.append(
             f"{title_of(datasets[0])} is {title_of(str(same))} after JPEG compression, which loses a little: "
             "expect accuracies somewhat under those of the original pictures."
         )
@@ -194,11 +194,11 @@ def _paired(
         tolerance = NEAR if of_labels else SAME
     pairs = pair(own, published(exhibit, same or reference), counterpart=same, tolerance=tolerance)
     if of_labels and any(_shifted(both) for both in pairs):
-        told.append(
+        stated.append(
             "Measured numbers are at their percentage of the pool; each is compared with the published one "
             f"of the nearest percentage, at most {tolerance:g} points away."
         )
-    return pairs, told
+    return pairs, stated
 
 
 def _shifted(both: Pair) -> bool:
@@ -298,8 +298,8 @@ def describe(pairs: Sequence[Pair]) -> str:
             if number is not None:
                 origin = "measured" if isinstance(number, Measured) else "published"
                 last[origin, title_of(number.dataset), f"{number.panel} {number.series}".strip()] = number
-    told = [f"{origin} {name} {series} {n.y:.4g}" for (origin, name, series), n in last.items()]
-    return f"The last value of every series: {'; '.join(told)}."
+    stated = [f"{origin} {name} {series} {n.y:.4g}" for (origin, name, series), n in last.items()]
+    return f"The last value of every series: {'; '.join(stated)}."
 
 
 def _table(exhibit: str, numbers: Sequence[Number]) -> Table:

@@ -30,7 +30,7 @@ def _table3(done: Sequence[Finished], request: Request) -> Made:
         passed = sum(row.rows_forwarded for row in first) / len(first)
         forwarded.append(f"{arm.arm.label} {passed:,.0f}")
     devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows})
-    told = (
+    stated = (
         f"Measured on {' and '.join(devices)}: scan and choice of one query, mean over the queries from the "
         "second cycle on; "
         "what a strategy trains beside the model is training, and not in it. The papers' seconds are of "
@@ -38,7 +38,7 @@ def _table3(done: Sequence[Finished], request: Request) -> Made:
         f"Rows sent through a model in one query: {'; '.join(forwarded)}.",
         "Cells that ran at the same time slow each other; for times to quote, use --jobs 1 alone.",
     )
-    notes = (*(told if own else ()), *EXHIBITS["table3"].notes)
+    notes = (*(stated if own else ()), *EXHIBITS["table3"].notes)
     return points_made("table3", own, tolerance=float("inf"), log_x=True, notes=notes)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nextlabel.report.drawing import LIGHT, Picture
 from nextlabel.reproduction.arms import Finished
-from nextlabel.reproduction.drawing import picture
+from nextlabel.reproduction.drawing import draw_panels
 from nextlabel.reproduction.exhibit import Exhibit, Made, Request, no_arms
 from nextlabel.reproduction.panels import Panel
 
@@ -84,7 +84,7 @@ def _schematic(
         _draw_boxes(axes, boxes, arrows)
 
     blank = Panel("", "", "", ())
-    return picture(
+    return draw_panels(
         name,
         [blank],
         paint,
@@ -117,11 +117,11 @@ def _fig2(_: Sequence[Finished], __: Request) -> Made:
         ("query", "people", "", 0.0),
         ("people", "labelled", "$b$ new pairs", 0.0),
     )
-    told = (
+    stated = (
         "One cycle: the model trains on both pools; its outputs and those of the last cycle's model differ "
         "by COD; the b items with the largest COD are labelled and join the labelled pool."
     )
-    return Made((_schematic("fig2", "The cycle", boxes, arrows, told),), (), (), (OWN,))
+    return Made((_schematic("fig2", "The cycle", boxes, arrows, stated),), (), (), (OWN,))
 
 
 def _fig4(_: Sequence[Finished], __: Request) -> Made:
@@ -152,11 +152,11 @@ def _fig4(_: Sequence[Finished], __: Request) -> Made:
         ("teacher", "unsupervised", "no gradient", 0.0),
         ("student", "teacher", "moving average", 0.0),
     )
-    told = (
+    stated = (
         "The student learns from cross-entropy on labelled items, and from its squared distance to a "
         "teacher, the moving average of its own weights, on unlabelled ones."
     )
-    return Made((_schematic("fig4", "The training losses", boxes, arrows, told),), (), (), (OWN,))
+    return Made((_schematic("fig4", "The training losses", boxes, arrows, stated),), (), (), (OWN,))
 
 
 FIG2 = Exhibit("fig2", no_arms, _fig2)

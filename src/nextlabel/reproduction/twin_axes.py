@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nextlabel.published.exhibits import EXHIBITS
 from nextlabel.published.reading import published
 from nextlabel.report.drawing import LIGHT
-from nextlabel.reproduction.drawing import paint_line, picture, whole_numbers
+from nextlabel.reproduction.drawing import draw_panels, paint_line, whole_numbers
 from nextlabel.reproduction.exhibit import Made, counterpart
 from nextlabel.reproduction.numbers import Measured, pair
 from nextlabel.reproduction.panels import PUBLISHED_DASH, Entry, Panel
@@ -68,7 +68,7 @@ def twin_made(
     def paint(axes: Axes, panel: Panel) -> None:
         _paint_sides(axes, panel, left, right)
 
-    figure = picture(
+    figure = draw_panels(
         exhibit,
         panels,
         paint,
