@@ -188,6 +188,7 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("--config", "digits", "--sampling", "CODD"), "there is no sampling 'CODD'; did you mean 'TOD'"),
         (("--config", "digits", "--auxiliary", "LLAL"), "did you mean 'LL4AL'"),
         (("fig7", "--sampling", "TOD"), "takes no --sampling"),
+        (("figg7", "--sampling", "TOD"), "there is no exhibit 'figg7'; did you mean 'fig7'"),
         (("--series", "Random"), "--series chooses lines of an exhibit"),
         (("fig9", "--series", ", "), "--series expects names of lines"),
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),

@@ -95,6 +95,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     to continue.
     """
     from nextlabel.errors import ConfigurationError
+    from nextlabel.published.numbering import exhibit_named
     from nextlabel.reproduction.words import meaning_of
 
     if show_list:
@@ -112,12 +113,13 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         dataset = "cifar10" if config is None else config
         _experiment(dataset, preset or "code", meaning, typed, out=out, jobs=jobs, as_json=as_json)
         return
+    name = exhibit_named(exhibit)  # an unknown name is refused first, whatever stands next to it
     if sampling is not None or auxiliary is not None or script is not None:
         raise ConfigurationError(
-            f"the exhibit {exhibit} says itself what it compares, so it takes no --sampling, no --auxiliary "
+            f"the exhibit {name} says itself what it compares, so it takes no --sampling, no --auxiliary "
             "and no --script; leave them out, or choose lines with --series"
         )
-    _exhibit(exhibit, config, preset or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
+    _exhibit(name, config, preset or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
 
 
 def _experiment(
@@ -210,7 +212,6 @@ def _exhibit(
     )
 
     one = exhibit(name)
-    name = one.name
     base = base_settings(one.dataset if dataset is None else dataset, preset, **typed)
     place = out or Path("runs") / "reproduction"
     refuse_run(place)
