@@ -12,7 +12,7 @@ from nextlabel.cli import main as entry
 
 CONTEXT = multiprocessing.get_context("forkserver")
 SLOW = [
-    "nextlabel.bench.cell",
+    "nextlabel.bench.run_cell",
     "nextlabel.report.build",
     "sklearn.datasets",
     "torch._dynamo",  # for the first step of an optimizer

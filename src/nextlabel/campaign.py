@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
-from nextlabel.events import JSON, State
+from nextlabel.events import JSON, ItemId, Label, State
 from nextlabel.ledger import Ledger
 from nextlabel.locks import alone
 from nextlabel.plan import Plan, Setup
@@ -26,7 +26,7 @@ from nextlabel.pool import Pool
 from nextlabel.progress import Advance, bars
 from nextlabel.seeds import derive
 from nextlabel.selection import Choice, choose
-from nextlabel.types import ItemId, Label, Learner, Oracle, PoolView, Restorable, Scorer, Strategy
+from nextlabel.types import Learner, Oracle, PoolView, Restorable, Scorer, Strategy
 from nextlabel.viewing import Viewer
 
 __all__ = ["Budget", "Campaign", "Query"]

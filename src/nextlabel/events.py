@@ -19,7 +19,9 @@ from nextlabel.errors import DataError, LabelsError, LedgerError, NextlabelError
 __all__ = [
     "JSON",
     "Event",
+    "ItemId",
     "Kind",
+    "Label",
     "RawEvent",
     "State",
     "canonical",
@@ -37,6 +39,12 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 """What a setting or a measurement may be made of; floats are finite."""
 
 Kind: TypeAlias = Literal["opened", "asked", "told", "corrected", "measured", "forked"]
+
+ItemId: TypeAlias = str
+"""The stable name of an item, from the data (file name, key), never a position."""
+
+Label: TypeAlias = "int | float"
+"""A class index, or the value of a regression target."""
 
 RawEvent: TypeAlias = "tuple[int, str, int, str | None, str, str, float]"
 """One row of the ledger: seq, kind, cycle, item, value as JSON text, by, at."""

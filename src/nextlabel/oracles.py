@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nextlabel.errors import ConfigurationError, LabelsError, listed
+from nextlabel.events import ItemId, Label
 from nextlabel.seeds import derive
-from nextlabel.types import ItemId, Label
 
 __all__ = ["SimulatedOracle"]
 

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed, nearest
-from nextlabel.events import State
+from nextlabel.events import ItemId, Label, State
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES
-from nextlabel.types import ItemId, Label, Learner, Scorer, Strategy
+from nextlabel.types import Learner, Scorer, Strategy
 
 __all__ = ["Plan", "Setup"]
 

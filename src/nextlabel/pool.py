@@ -6,6 +6,7 @@ Knows nothing of labels, models or what was asked; ids come from the data and ne
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -15,10 +16,9 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import DataError, listed
-from nextlabel.types import ItemId
-from nextlabel.views import tensor_of
+from nextlabel.events import ItemId
 
-__all__ = ["Items", "Pool"]
+__all__ = ["Items", "Pool", "tensor_of"]
 
 
 @runtime_checkable
@@ -153,3 +153,25 @@ class Pool:
         for item in self.ids:
             hasher.update(item.encode() + b"\0")
         return hasher.hexdigest()
+
+
+def tensor_of(name: str, array: np.ndarray) -> Tensor:
+    """Return the array as a tensor, which shares its memory where it can.
+
+    Args:
+        name: What it is, for the message.
+        array: Numbers in any byte order; it may be read-only, and nothing here writes to it.
+
+    Raises:
+        DataError: It holds no numbers that torch knows.
+    """
+    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    try:
+        with warnings.catch_warnings():
+            # Memory-mapped arrays are often read-only; nothing here writes to its inputs.
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            return torch.from_numpy(native)
+    except TypeError as error:
+        raise DataError(
+            f"{name} must hold numbers that torch knows, but has dtype {array.dtype}; use float32"
+        ) from error

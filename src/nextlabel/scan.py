@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError
+from nextlabel.events import ItemId
 from nextlabel.pool import Pool
-from nextlabel.types import AugmentedScoring, ItemId, Learner, Outputs
+from nextlabel.types import AugmentedScoring, Learner, Outputs
 
 __all__ = ["CHUNK", "Scan", "is_scanned", "open_scan", "scan"]
 

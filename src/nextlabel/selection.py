@@ -17,9 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError
+from nextlabel.events import ItemId
 from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES
-from nextlabel.types import ItemId, PoolView, Scorer, Strategy
+from nextlabel.types import PoolView, Scorer, Strategy
 from nextlabel.views import Array, checked_view, view_of_arrays
 
 __all__ = ["Choice", "choose", "score", "select"]

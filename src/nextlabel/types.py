@@ -10,24 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.events import ItemId, Label
 from nextlabel.moments import SNAPSHOT, Moment
-
-if TYPE_CHECKING:
-    from nextlabel.pool import Pool
+from nextlabel.pool import Pool
 
 __all__ = [
     "NEEDS",
     "AugmentedScoring",
     "Forward",
-    "ItemId",
-    "Label",
     "Learner",
     "Losses",
     "Network",
@@ -41,12 +38,6 @@ __all__ = [
     "Strategy",
     "need_meaning",
 ]
-
-ItemId: TypeAlias = str
-"""The stable name of an item, from the data (file name, key), never a position."""
-
-Label: TypeAlias = "int | float"
-"""A class index, or the value of a regression target."""
 
 Oracle: TypeAlias = Callable[[Sequence[ItemId]], Mapping[ItemId, Label]]
 """Answers a query with labels; it may answer a part of it."""

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ContractError
+from nextlabel.events import ItemId
 from nextlabel.moments import SNAPSHOT, Moment, snapshots_in_view
 from nextlabel.pool import Pool
 from nextlabel.scan import Scan, is_scanned, open_scan, scan
-from nextlabel.types import AugmentedScoring, ItemId, Learner, Outputs, PoolView, Restorable
+from nextlabel.types import AugmentedScoring, Learner, Outputs, PoolView, Restorable
 
 __all__ = ["Viewer"]
 

@@ -7,7 +7,6 @@ log-probabilities, normalised: what reaches a strategy has been checked. Knows n
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -18,11 +17,13 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError, listed, nearest
+from nextlabel.events import ItemId
 from nextlabel.maths.blocks import row_blocks
 from nextlabel.moments import SNAPSHOT, Moment, snapshots_in_view
-from nextlabel.types import NEEDS, ItemId, Outputs, PoolView, need_meaning
+from nextlabel.pool import tensor_of
+from nextlabel.types import NEEDS, Outputs, PoolView, need_meaning
 
-__all__ = ["Array", "checked_view", "tensor_of", "view_of_arrays"]
+__all__ = ["Array", "checked_view", "view_of_arrays"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
 
@@ -349,25 +350,3 @@ def _tensor(name: str, array: Array | None) -> Tensor | None:
             "convert it with numpy.asarray"
         )
     return tensor_of(name, array)
-
-
-def tensor_of(name: str, array: np.ndarray) -> Tensor:
-    """Return the array as a tensor, which shares its memory where it can.
-
-    Args:
-        name: What it is, for the message.
-        array: Numbers in any byte order; it may be read-only, and nothing here writes to it.
-
-    Raises:
-        DataError: It holds no numbers that torch knows.
-    """
-    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    try:
-        with warnings.catch_warnings():
-            # Memory-mapped arrays are often read-only; nothing here writes to its inputs.
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return torch.from_numpy(native)
-    except TypeError as error:
-        raise DataError(
-            f"{name} must hold numbers that torch knows, but has dtype {array.dtype}; use float32"
-        ) from error

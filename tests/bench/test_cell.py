@@ -4,9 +4,9 @@ import math
 import pytest
 
 from nextlabel.bench.audit_record import read_audit
-from nextlabel.bench.cell import run_cell
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import rows_of
+from nextlabel.bench.run_cell import run_cell
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.ledger import Ledger

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nextlabel.bench.cell import run_cell
 from nextlabel.bench.experiment import Experiment
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin, is_finished, rows_of
+from nextlabel.bench.run_cell import run_cell
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError

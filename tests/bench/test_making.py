@@ -4,9 +4,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from nextlabel.bench.cell import _by_class
 from nextlabel.bench.grid import make_grid
-from nextlabel.bench.making import main_learner, make_learner, model_functions, needs_of
+from nextlabel.bench.making import main_learner, make_learner, needs_of
+from nextlabel.bench.model import model_functions
+from nextlabel.bench.run_cell import _by_class
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from commands import quick_context
-from nextlabel.bench import cell, workers
+from nextlabel.bench import run_cell as cell_runner
+from nextlabel.bench import workers
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin
 from nextlabel.bench.workers import Ended, _serve, run_cells
@@ -40,7 +41,7 @@ def _serve_and_tell(connection, start_method):
     def run_cell(cell, folder, advance):
         raise RuntimeError(multiprocessing.get_start_method())
 
-    cell.run_cell = run_cell
+    cell_runner.run_cell = run_cell
     _serve(connection, start_method)
 
 

@@ -46,7 +46,7 @@ def no_workers(monkeypatch):
     import torch
 
     from nextlabel.bench import experiment
-    from nextlabel.bench.cell import run_cell
+    from nextlabel.bench.run_cell import run_cell
     from nextlabel.bench.workers import Ended, Started
 
     threads = torch.get_num_threads()

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nextlabel.bench.cell import run_cell
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import is_finished, rows_of
+from nextlabel.bench.run_cell import run_cell
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.models.cifar_resnet import CifarResNet18

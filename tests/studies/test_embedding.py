@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from nextlabel.bench.audit_record import read_audit
-from nextlabel.bench.cell import run_cell
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin, rows_of
+from nextlabel.bench.run_cell import run_cell
 from nextlabel.config import ExperimentConfig
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.ledger import Ledger

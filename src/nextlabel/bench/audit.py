@@ -18,13 +18,13 @@ from torch import Tensor
 
 from nextlabel.bench.audit_record import BANDS, SHARES
 from nextlabel.errors import ConfigurationError
-from nextlabel.events import JSON
+from nextlabel.events import JSON, ItemId
 from nextlabel.plan import Plan
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.selection import choose
 from nextlabel.strategies.catalogue import STRATEGIES
-from nextlabel.types import ItemId, Learner, PoolView, Scorer
+from nextlabel.types import Learner, PoolView, Scorer
 from nextlabel.viewing import Viewer
 
 __all__ = [

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from nextlabel.bench.grid import Cell
+from nextlabel.bench.cell import Cell
 from nextlabel.bench.items_read import word_of_items_read
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.pictures import StreamedPictures
-from nextlabel.types import ItemId
+from nextlabel.events import ItemId
 
 __all__ = ["check_items", "check_items_of"]
 

@@ -15,25 +15,26 @@ import numpy as np
 import torch
 
 from nextlabel.bench.audit import loss_estimate
+from nextlabel.bench.cell import Cell
 from nextlabel.bench.checking import check_items_of
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
-from nextlabel.bench.grid import Cell
-from nextlabel.bench.making import for_device, make_campaign, model_functions, needs_of
+from nextlabel.bench.dense_learner import make_dense_learner
+from nextlabel.bench.making import make_campaign, needs_of
 from nextlabel.bench.outcome import finish
 from nextlabel.campaign import Budget, Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
-from nextlabel.errors import ConfigurationError, ContractError, listed
-from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
+from nextlabel.errors import ContractError
+from nextlabel.events import ItemId
+from nextlabel.learners.dense import DenseLearner
 from nextlabel.learners.device import Engine, device_title
-from nextlabel.learners.pixels import PIXEL_MOVES
 from nextlabel.maths.masks import labelled_share
 from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
 from nextlabel.pool import Pool
 from nextlabel.progress import Advance
 from nextlabel.seeds import derive
-from nextlabel.types import ItemId, Learner
+from nextlabel.types import Learner
 
-__all__ = ["MEAN_IOU", "make_dense_learner", "run_dense_cell"]
+__all__ = ["MEAN_IOU", "run_dense_cell"]
 
 MEAN_IOU = "mean IoU"
 """What the column ``metric`` of segmentation results says."""
@@ -65,63 +66,6 @@ def run_dense_cell(
     campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
     campaign.run(trial.answers, until=Budget(cycles=cell.cycles), score_last=cell.score_last)
     finish(folder, cell, campaign.state, dict.fromkeys(data.ids, 1.0), ())
-
-
-def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:
-    """Return the untrained learner of a cell.
-
-    Args:
-        cell: The cell.
-        data: Its data set.
-        needs: What the cell's strategy needs.
-
-    Raises:
-        ConfigurationError: A setting cannot be used, or is not for segmentation.
-    """
-    _check(cell, needs)
-    options = for_device(dict(cell.learner), cell.device)
-    name, model_options = options.pop("model"), dict(options.pop("model_options"))
-    new_model, untrained = model_functions(
-        name, model_options, data, random=options.pop("untrained_weights", None) == "random"
-    )
-    compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
-    return DenseLearner(
-        new_model,
-        data.masks_by_id,
-        classes=len(data.classes),
-        objective=cell.objective,
-        objective_options=dict(cell.objective_options),
-        device=cell.device,
-        moments=("initial",) if compares else (),
-        untrained_model=untrained,
-        **options,
-    )
-
-
-def _check(cell: Cell, needs: frozenset[str]) -> None:
-    known = {"embeddings", "labelled_embeddings", "labels", *(f"extra:{name}" for name in DENSE_EXTRA)}
-    if foreign := sorted(needs - known):
-        raise ConfigurationError(
-            f"the strategy '{cell.strategy}' needs {listed(foreign)}, which segmentation does not give; use "
-            "dense_cod, dense_entropy, dense_margin, core_set or random"
-        )
-    if cell.learner.get("start") == "cold" and any(f"extra:{move}" in needs for move in PIXEL_MOVES):
-        raise ConfigurationError(
-            f"the strategy '{cell.strategy}' compares a model with that of the cycle before, which a cold "
-            "start forgets; use learner.start='warm'"
-        )
-    unfit = {
-        "audit": bool(cell.audit),
-        "label_noise": bool(cell.label_noise),
-        "learner.companion_options": bool(cell.learner.get("companion_options")),
-        "learner.score_augmented": bool(cell.learner.get("score_augmented")),
-    }
-    for setting, given in unfit.items():
-        if given:
-            raise ConfigurationError(
-                f"the setting '{setting}' is not for segmentation, but '{cell.dataset}' has masks; leave it "
-                "out"
-            )
 
 
 @dataclass(frozen=True)

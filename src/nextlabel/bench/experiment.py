@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nextlabel.bench.cell import Cell
 from nextlabel.bench.environment import describe_environment
-from nextlabel.bench.grid import Cell, Grid, make_grid, with_found_data
+from nextlabel.bench.grid import Grid, make_grid, with_found_data
 from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.bench.workers import Ended, Event, Started, run_cells

@@ -8,22 +8,19 @@ is reported is the same, bit for bit, with and without company, but for dropout,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from nextlabel.bench.audit import audit_needs, make_scorers
-from nextlabel.bench.grid import Cell
+from nextlabel.bench.cell import Cell
+from nextlabel.bench.dense_learner import make_dense_learner
+from nextlabel.bench.model import Options, for_device, model_functions
 from nextlabel.campaign import Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ConfigurationError, listed
 from nextlabel.learners.dense import DENSE_EXTRA
-from nextlabel.learners.device import Engine
 from nextlabel.learners.torch import TorchLearner
-from nextlabel.models.catalogue import MODELS
 from nextlabel.moments import kept_moments
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.pool import Pool
@@ -35,15 +32,11 @@ from nextlabel.types import Learner
 __all__ = [
     "COMPANIONS",
     "DROPOUT",
-    "for_device",
     "main_learner",
     "make_campaign",
     "make_learner",
-    "model_functions",
     "needs_of",
 ]
-
-Options = dict[str, Any]  # Any: what TOML may hold
 
 COMPANIONS: Registry[Learner] = Registry(
     "companion",
@@ -82,8 +75,6 @@ def make_learner(
     """
     needs = needs_of(cell) | more_needs
     if isinstance(data, DenseData):
-        from nextlabel.bench.dense import make_dense_learner  # which imports this module
-
         return make_dense_learner(cell, data, needs)
     options = dict(cell.learner)
     _check_not_dense(cell, needs)
@@ -119,31 +110,6 @@ def make_learner(
         if companions
         else learner
     )
-
-
-def model_functions(
-    name: str, model_options: Options, data: LabelledData | DenseData, *, random: bool
-) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
-    """Return what makes the model, and what makes the networks it is compared with before any training.
-
-    Args:
-        name: The model's.
-        model_options: Its options.
-        data: What it is for.
-        random: Whether the latter are without the model's pretrained weights; they are None where they need
-            no function of their own.
-
-    Raises:
-        UnknownNameError: The model does not have such an option.
-        ConfigurationError: An option is out of range.
-    """
-    given = {"input_shape": data.input_shape, "classes": len(data.classes)}
-    new_model = partial(MODELS.create, name, **given, **model_options)
-    new_model()  # what is wrong is refused here, not in a training
-    if not random or "weights" not in model_options:
-        return new_model, None
-    without = {option: value for option, value in model_options.items() if option != "weights"}
-    return new_model, partial(MODELS.create, name, **given, **without)
 
 
 def make_campaign(
@@ -213,17 +179,6 @@ def _objective(cell: Cell, needs: frozenset[str], company: Mapping[str, Options]
     if "extra:task_labelled_probability" in needs:
         beside["rank"] = "bce"
     return LOSS_MODULE, {**beside, **company.get(LOSS_MODULE, {})}
-
-
-def for_device(options: Options, device: str) -> Options:
-    """Resolve what depends on the device: half precision and compilation pay on a GPU alone."""
-    options = dict(options)
-    automatic = [name for name in ("mixed_precision", "compile") if options.get(name) == "auto"]
-    if automatic:
-        gpu = Engine(device, "no").device.type == "cuda"  # type: ignore[arg-type]  # a Device of the config
-        options |= {"mixed_precision": "fp16" if gpu else "no"} if "mixed_precision" in automatic else {}
-        options |= {"compile": gpu} if "compile" in automatic else {}
-    return options
 
 
 def _check_not_dense(cell: Cell, needs: frozenset[str]) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nextlabel.bench.audit_record import write_audit
-from nextlabel.bench.grid import Cell
+from nextlabel.bench.cell import Cell
 from nextlabel.config import to_toml
 from nextlabel.errors import DataError
 from nextlabel.events import State
 from nextlabel.results import METRIC, Row
 
 if TYPE_CHECKING:
-    from nextlabel.types import ItemId, Label  # which imports torch
+    from nextlabel.events import ItemId, Label
 
 __all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from nextlabel.bench.grid import Cell
+from nextlabel.bench.cell import Cell
 from nextlabel.errors import DamagedLedgerError, NextlabelError
 from nextlabel.processes import end_with_parent
 
@@ -140,7 +140,7 @@ def _serve(connection: Connection, start_method: str | None) -> None:
     end_with_parent()
     multiprocessing.current_process().daemon = False  # or it could have no processes that load pictures
     logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
-    from nextlabel.bench.cell import run_cell
+    from nextlabel.bench.run_cell import run_cell
 
     with suppress(EOFError, BrokenPipeError):
         while True:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, listed
+from nextlabel.events import ItemId
 from nextlabel.learners.augment import Augmentation
 from nextlabel.learners.batches import DeviceCache, sequential
 from nextlabel.learners.checkpoint import check_fits, part, read_json, read_tensors, write_json
@@ -36,7 +37,7 @@ from nextlabel.maths.overlap import confusion_matrix
 from nextlabel.objectives.masked import Masked
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.types import Forward, ItemId, Objective, Outputs
+from nextlabel.types import Forward, Objective, Outputs
 
 __all__ = ["DENSE_EXTRA", "DenseLearner", "PixelMeasures"]
 

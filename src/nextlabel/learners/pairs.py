@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.events import ItemId
 from nextlabel.maths.masks import NO_CLASS, checked_mask
 from nextlabel.pool import Pool
-from nextlabel.types import ItemId
 
 __all__ = ["IGNORED", "RandomWindow", "check_crop", "mask_digests", "paired", "split"]
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nextlabel.bench.cell import Cell
 from nextlabel.bench.experiment import Experiment, default_folder
-from nextlabel.bench.grid import Cell, Grid, make_grid
+from nextlabel.bench.grid import Grid, make_grid
 from nextlabel.bench.outcome import is_finished, rows_of
 from nextlabel.config import ExperimentConfig, fingerprint
 from nextlabel.datasets.catalogue import DATASETS

@@ -18,18 +18,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.bench.grid import Cell
+from nextlabel.bench.cell import Cell
 from nextlabel.bench.making import main_learner, make_learner
 from nextlabel.config import read_toml
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.errors import ConfigurationError, ContractError, DataError
-from nextlabel.events import State
+from nextlabel.events import ItemId, State
 from nextlabel.ledger import Ledger
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.types import ItemId, Restorable
+from nextlabel.types import Restorable
 
 __all__ = ["CYCLES", "ITEMS", "Embedding", "Part", "embed_cycle", "project", "read_cell"]
 

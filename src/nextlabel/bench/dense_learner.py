@@ -1,0 +1,69 @@
+"""From a cell's settings to the learner of a segmentation data set."""
+
+from __future__ import annotations
+
+from nextlabel.bench.cell import Cell
+from nextlabel.bench.model import for_device, model_functions
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.errors import ConfigurationError, listed
+from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
+from nextlabel.learners.pixels import PIXEL_MOVES
+
+__all__ = ["make_dense_learner"]
+
+
+def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:
+    """Return the untrained learner of a cell.
+
+    Args:
+        cell: The cell.
+        data: Its data set.
+        needs: What the cell's strategy needs.
+
+    Raises:
+        ConfigurationError: A setting cannot be used, or is not for segmentation.
+    """
+    _check(cell, needs)
+    options = for_device(dict(cell.learner), cell.device)
+    name, model_options = options.pop("model"), dict(options.pop("model_options"))
+    new_model, untrained = model_functions(
+        name, model_options, data, random=options.pop("untrained_weights", None) == "random"
+    )
+    compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
+    return DenseLearner(
+        new_model,
+        data.masks_by_id,
+        classes=len(data.classes),
+        objective=cell.objective,
+        objective_options=dict(cell.objective_options),
+        device=cell.device,
+        moments=("initial",) if compares else (),
+        untrained_model=untrained,
+        **options,
+    )
+
+
+def _check(cell: Cell, needs: frozenset[str]) -> None:
+    known = {"embeddings", "labelled_embeddings", "labels", *(f"extra:{name}" for name in DENSE_EXTRA)}
+    if foreign := sorted(needs - known):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy}' needs {listed(foreign)}, which segmentation does not give; use "
+            "dense_cod, dense_entropy, dense_margin, core_set or random"
+        )
+    if cell.learner.get("start") == "cold" and any(f"extra:{move}" in needs for move in PIXEL_MOVES):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy}' compares a model with that of the cycle before, which a cold "
+            "start forgets; use learner.start='warm'"
+        )
+    unfit = {
+        "audit": bool(cell.audit),
+        "label_noise": bool(cell.label_noise),
+        "learner.companion_options": bool(cell.learner.get("companion_options")),
+        "learner.score_augmented": bool(cell.learner.get("score_augmented")),
+    }
+    for setting, given in unfit.items():
+        if given:
+            raise ConfigurationError(
+                f"the setting '{setting}' is not for segmentation, but '{cell.dataset}' has masks; leave it "
+                "out"
+            )

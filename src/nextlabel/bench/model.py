@@ -1,0 +1,54 @@
+"""From a cell's settings to functions that make its model, and to what depends on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.learners.device import Engine
+from nextlabel.models.catalogue import MODELS
+
+__all__ = ["Options", "for_device", "model_functions"]
+
+Options = dict[str, Any]  # Any: what TOML may hold
+
+
+def model_functions(
+    name: str, model_options: Options, data: LabelledData | DenseData, *, random: bool
+) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
+    """Return what makes the model, and what makes the networks it is compared with before any training.
+
+    Args:
+        name: The model's.
+        model_options: Its options.
+        data: What it is for.
+        random: Whether the latter are without the model's pretrained weights; they are None where they need
+            no function of their own.
+
+    Raises:
+        UnknownNameError: The model does not have such an option.
+        ConfigurationError: An option is out of range.
+    """
+    given = {"input_shape": data.input_shape, "classes": len(data.classes)}
+    new_model = partial(MODELS.create, name, **given, **model_options)
+    new_model()  # what is wrong is refused here, not in a training
+    if not random or "weights" not in model_options:
+        return new_model, None
+    without = {option: value for option, value in model_options.items() if option != "weights"}
+    return new_model, partial(MODELS.create, name, **given, **without)
+
+
+def for_device(options: Options, device: str) -> Options:
+    """Resolve what depends on the device: half precision and compilation pay on a GPU alone."""
+    options = dict(options)
+    automatic = [name for name in ("mixed_precision", "compile") if options.get(name) == "auto"]
+    if automatic:
+        gpu = Engine(device, "no").device.type == "cuda"  # type: ignore[arg-type]  # a Device of the config
+        options |= {"mixed_precision": "fp16" if gpu else "no"} if "mixed_precision" in automatic else {}
+        options |= {"compile": gpu} if "compile" in automatic else {}
+    return options

@@ -1,0 +1,149 @@
+"""One cell of a benchmark: a campaign whose oracle knows all labels, measured after every training and query.
+
+Knows nothing of the other cells, of processes or of how results are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import nll_loss
+
+from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
+from nextlabel.bench.cell import Cell
+from nextlabel.bench.checking import check_items_of
+from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
+from nextlabel.bench.dense import run_dense_cell
+from nextlabel.bench.making import main_learner, make_campaign, make_learner
+from nextlabel.bench.outcome import finish
+from nextlabel.campaign import Budget, Campaign, Query
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.errors import ContractError
+from nextlabel.learners.device import Engine, device_title
+from nextlabel.maths.entropy import mean_log_probs
+from nextlabel.oracles import SimulatedOracle
+from nextlabel.plan import Plan
+from nextlabel.pool import Pool
+from nextlabel.progress import Advance
+from nextlabel.seeds import derive
+from nextlabel.types import Learner
+
+__all__ = ["run_cell"]
+
+Metrics = dict[str, Any]  # Any: JSON
+
+
+def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], None]) -> None:
+    """Run a cell to its end, or on from where it was killed, and mark it finished.
+
+    Args:
+        cell: The campaign to run.
+        folder: Where to keep it.
+        advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+
+    Raises:
+        DataError: A picture of pool or test part is damaged; all are read before the first campaign.
+    """
+    torch.set_num_threads(cell.threads)
+    data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    if isinstance(data, DenseData):
+        run_dense_cell(cell, data, folder, advance)
+        return
+    check_items_of(cell, data, folder, lambda done, total: advance(1, "check", done, total))
+    trial = _Trial(cell, data, folder)
+    campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
+    labels = dict(zip(data.ids, data.y.tolist(), strict=True))
+    oracle = SimulatedOracle(labels, noise=cell.label_noise, classes=len(data.classes), seed=cell.seed)
+    campaign.run(oracle, until=Budget(cycles=cell.cycles), score_last=cell.score_last)
+    finish(folder, cell, campaign.state, labels, data.classes)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    cell: Cell
+    data: LabelledData
+    folder: Path
+
+    def campaign(self, advance: Advance) -> Campaign:
+        learner = make_learner(self.cell, self.data)
+        test = Pool(self.data.test_x, self.data.test_ids)
+        campaign = make_campaign(
+            self.cell,
+            self.data,
+            learner,
+            self.folder,
+            evaluate=partial(
+                _evaluate,
+                test=test,
+                labels=torch.from_numpy(self.data.test_y),
+                classes=len(self.data.classes),
+                seed=self.cell.seed,
+                device=device_title(Engine(self.cell.device, "no").device),
+            ),
+            audit=lambda query: self.audit(query, campaign),
+            advance=advance,
+        )
+        return campaign
+
+    def audit(self, query: Query, campaign: Campaign) -> Metrics:
+        """Compare a query, and the scorers to be audited, with the truth, and draw what was queried."""
+        pool, learner = campaign.pool, campaign.learner
+        rows = pool.rows_of(query.ids)
+        if query.asked:
+            write_contact_sheet(
+                np.stack([self.data.x[row] for row in rows[query.choice.rows[:SHOWN]].tolist()]),
+                self.folder / "cycles" / f"{query.cycle:04d}" / "queried.png",
+            )
+        log_probs = query.view.pool.log_probs
+        if log_probs is None or log_probs.shape[1] > 1:  # of draws, not of the model that is reported
+            log_probs = _log_probs(main_learner(learner), pool.subset(query.ids), self.cell.seed)
+        truth = torch.from_numpy(self.data.y)[rows]
+        losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
+        found: Metrics = dict(loss_estimate(losses, query.choice.rows, query.choice.scores))
+        if self.cell.audit:
+            found["scorers"] = audit_query(
+                make_scorers(self.cell.audit),
+                Plan.next(campaign.state, pool, self.folder),
+                query.ids,
+                losses,
+                learner=learner,
+                pool=pool,
+                seed=self.cell.seed,
+            )
+        return found
+
+
+def _evaluate(
+    learner: Learner, *, test: Pool, labels: Tensor, classes: int, seed: int, device: str
+) -> dict[str, float | str | list[float | None]]:
+    log_probs = mean_log_probs(_log_probs(main_learner(learner), test, seed))
+    right = log_probs.argmax(1) == labels
+    return {
+        "accuracy": float(right.double().mean()),
+        "loss": float(nll_loss(log_probs.double(), labels)),
+        "class_accuracy": _by_class(right, labels, classes),
+        "device": device,
+    }
+
+
+def _by_class(right: Tensor, labels: Tensor, classes: int) -> list[float | None]:
+    """Return for each class the share of its test items classified rightly, or None where it has none."""
+    items = torch.bincount(labels, minlength=classes)
+    hits = torch.bincount(labels[right], minlength=classes)
+    return [hit / count if count else None for hit, count in zip(hits.tolist(), items.tolist(), strict=True)]
+
+
+def _log_probs(learner: Learner, pool: Pool, seed: int) -> Tensor:
+    outputs = learner.predict(pool, needs=frozenset({"log_probs"}), seed=derive(seed, "predict"))
+    if outputs.log_probs is None:
+        raise ContractError(f"learner {type(learner).__name__} was asked for log_probs, but returned none")
+    return outputs.log_probs
