@@ -12,7 +12,7 @@ import csv
 import sys
 from pathlib import Path
 
-from nextlabel.bench.audit_record import SHARES, read_audit
+from nextlabel.bench.diagnostics_record import SHARES, read_audit
 from nextlabel.bench.outcome import rows_of
 from nextlabel.errors import DataError
 

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nextlabel.report.drawing import DARK, LIGHT, SETTINGS, styles
+from nextlabel.report.plot import DARK, LIGHT, SETTINGS, styles
 from nextlabel.report.sections import Section, summarise
 from nextlabel.results import read_csv
 

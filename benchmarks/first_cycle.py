@@ -17,8 +17,8 @@ from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.experiment import Experiment, default_jobs
 from nextlabel.cli.display import follow
 from nextlabel.config import load_config
+from nextlabel.report.statistics import area_under_curve, mean_interval, paired_difference
 from nextlabel.results import Row
-from nextlabel.statistics import area_under_curve, mean_interval, paired_difference
 
 RULES = ("initial", "least_confident", "epoch", "random")
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.ledger import Ledger
+from nextlabel.ledger.ledger import Ledger
 
 SECONDS_ALLOWED = 2.0
 RATIO_ALLOWED = 2.5

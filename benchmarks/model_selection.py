@@ -19,8 +19,8 @@ from typing import Any
 
 from nextlabel.bench.environment import describe_environment
 from nextlabel.config import load_config
+from nextlabel.papers.studies.model_selection import MODELS, run_model_selection
 from nextlabel.progress import bars
-from nextlabel.studies.model_selection import MODELS, run_model_selection
 
 
 def mean_of(pools: list[dict[str, Any]], *keys: str) -> float | None:

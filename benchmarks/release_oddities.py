@@ -23,11 +23,11 @@ from nextlabel.bench.experiment import Experiment, default_jobs
 from nextlabel.cli.display import follow
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.learners.network import ModuleNetwork
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.tod import Tod
-from nextlabel.presets.reading import load_preset
-from nextlabel.statistics import area_under_curve, mean_interval, paired_difference
+from nextlabel.presets.catalogue import load_preset
+from nextlabel.report.statistics import area_under_curve, mean_interval, paired_difference
+from nextlabel.training.network import ModuleNetwork
 
 REPAIRS: dict[str, dict[str, str]] = {
     "code": {},

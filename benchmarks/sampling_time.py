@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from nextlabel.studies.sampling_time import TimingSetup, sampling_time
+from nextlabel.papers.studies.sampling_time import TimingSetup, sampling_time
 
 
 def main() -> None:

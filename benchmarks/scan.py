@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
+from nextlabel.campaign.view_builder import Viewer
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
-from nextlabel.selection import choose
+from nextlabel.selection.selection import choose
 from nextlabel.strategies.cod import Cod
-from nextlabel.viewing import Viewer
 
 PROMISE = 1.05
 BATCH = 1024

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from nextlabel.reproduction.numbers import Measured, measured
-from nextlabel.reproduction.presenting import controls_last, lines_made
+from nextlabel.papers.exhibits.numbers import Measured, measured
+from nextlabel.papers.exhibits.presentation import controls_last, lines_made
 from nextlabel.results import Row, read_csv
 
 POOLS = {"digits": 1437, "animals": 7716}

@@ -233,7 +233,7 @@ def _models() -> str:
 
 
 def _exhibits() -> str:
-    from nextlabel.reproduction.catalogue import listing
+    from nextlabel.papers.exhibits.catalogue import listing
 
     def numbers(names: str) -> str:
         return ", ".join(
@@ -260,11 +260,11 @@ def _needs() -> str:
 
 
 def _presets() -> str:
-    from nextlabel.presets.differences import NOT_COPIED, differences_by_values, listed_values
+    from nextlabel.papers.differences import NOT_COPIED, differences_by_values, listed_values
 
     settings: dict[
         str, list[tuple[Any, tuple[str, ...]]]
-    ] = {}  # Any: nextlabel.presets.differences.Difference
+    ] = {}  # Any: nextlabel.papers.differences.Difference
     for difference, datasets in differences_by_values():
         settings.setdefault(difference.setting, []).append((difference, datasets))
     rows = []
@@ -282,7 +282,7 @@ def _presets() -> str:
 
 def _where(datasets: tuple[str, ...]) -> str:
     """Return data sets of the presets by name, or all but a few."""
-    from nextlabel.presets.reading import preset_datasets
+    from nextlabel.presets.catalogue import preset_datasets
 
     others = [name for name in preset_datasets("code") if name not in datasets]
     if not others:
@@ -291,7 +291,7 @@ def _where(datasets: tuple[str, ...]) -> str:
 
 
 def _words() -> str:
-    from nextlabel.reproduction.words import SCRIPTS, meaning_of
+    from nextlabel.papers.words import SCRIPTS, meaning_of
 
     words = [
         dict.fromkeys(w for s in SCRIPTS for w in getattr(s, kind)) for kind in ("sampling", "auxiliary")

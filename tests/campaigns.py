@@ -2,7 +2,7 @@
 
 import torch
 
-from nextlabel.campaign import Campaign
+from nextlabel.campaign.campaign import Campaign
 from nextlabel.types import Outputs
 from ridge import RidgeLearner
 

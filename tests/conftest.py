@@ -5,13 +5,17 @@ torch is imported where it is used: the process that only hands out the tests be
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from commands import quick_context
+from commands import quick_context, started
+from nextlabel.cli import main as entry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,3 +69,56 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile 
     from scheduling import ByFile
 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+TINY = ["--strategy", "cod,random", "--seeds", "1", "--cycles", "3", "--start", "40", "--batch-size", "10",
+        "--set", "learner.epochs=3"]  # fmt: skip
+
+
+@pytest.fixture
+def nextlabel(monkeypatch, capsys):
+    """Return a function that runs the command line here and returns exit code, output and error output."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nextlabel", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code or 0
+        return SimpleNamespace(code=code, out=out, err=err, json=lambda: json.loads(out))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """Return the folder of a small finished run, made by the command line in a process of its own."""
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    command = ["run", *TINY, "--out", folder, "--jobs", "1", "--json"]
+    with started(command, folder.parent) as process:
+        process.join()
+    assert process.exitcode == 0, (folder.parent / "error output").read_text()
+    output = json.loads((folder.parent / "output").read_text())
+    return SimpleNamespace(folder=folder, output=output, options=TINY)
+
+
+@pytest.fixture
+def no_workers(monkeypatch):
+    """Run cells in this process: starting a worker takes longer than training them."""
+    import torch
+
+    from nextlabel.bench import experiment
+    from nextlabel.bench.executors.processes import Ended, Started
+    from nextlabel.bench.run_cell import run_cell
+
+    threads = torch.get_num_threads()
+
+    def run_cells(cells, folder, *, jobs):
+        for cell in cells:
+            yield Started(cell)
+            run_cell(cell, folder / cell.name, lambda *_: None)
+            yield Ended(cell)
+
+    monkeypatch.setattr(experiment, "run_cells", run_cells)
+    yield
+    torch.set_num_threads(threads)

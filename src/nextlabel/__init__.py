@@ -9,31 +9,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nextlabel.campaign import Budget, Campaign
+    from nextlabel.campaign.campaign import Budget, Campaign
+    from nextlabel.campaign.oracles import SimulatedOracle
     from nextlabel.errors import NextlabelError
     from nextlabel.learners.sklearn import SklearnLearner
     from nextlabel.learners.torch import TorchLearner
-    from nextlabel.ledger import Ledger
-    from nextlabel.oracles import SimulatedOracle
+    from nextlabel.ledger.ledger import Ledger
     from nextlabel.pool import Pool
-    from nextlabel.selection import score, select
+    from nextlabel.selection.selection import score, select
     from nextlabel.types import Outputs, PoolView
 
 __version__ = "0.2.0"
 
 _HOMES = {
-    "Budget": "campaign",
-    "Campaign": "campaign",
-    "Ledger": "ledger",
+    "Budget": "campaign.campaign",
+    "Campaign": "campaign.campaign",
+    "Ledger": "ledger.ledger",
     "NextlabelError": "errors",
     "Outputs": "types",
     "Pool": "pool",
     "PoolView": "types",
-    "SimulatedOracle": "oracles",
+    "SimulatedOracle": "campaign.oracles",
     "SklearnLearner": "learners.sklearn",
     "TorchLearner": "learners.torch",
-    "score": "selection",
-    "select": "selection",
+    "score": "selection.selection",
+    "select": "selection.selection",
 }
 
 __all__ = [

@@ -17,9 +17,9 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator
 
 from nextlabel.errors import ConfigurationError, nearest
+from nextlabel.files import absolute_root
 from nextlabel.learner_config import LearnerConfig, Strict, Tree
-from nextlabel.paths import absolute_root
-from nextlabel.presets.reading import lay_over_preset
+from nextlabel.presets.catalogue import lay_over_preset
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,7 +53,7 @@ class ExperimentConfig(Strict):
         "learner", "strategy_options", "objective_options",
     })  # fmt: skip
 
-    preset: Literal["code", "repaired", "paper", "fast"] | None = Field(
+    preset: str | None = Field(
         default=None,
         description="Shipped settings below these: of the papers' code, literal or repaired, of their text, "
         "or faster ones.",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nextlabel.paths import absolute_weights
+from nextlabel.files import absolute_weights
 
 __all__ = ["LearnerConfig", "Strict", "Tree"]
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import DataError, listed
-from nextlabel.events import ItemId
+from nextlabel.ledger.events import ItemId
 
 __all__ = ["Items", "Pool", "tensor_of"]
 

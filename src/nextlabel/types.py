@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.events import ItemId, Label
-from nextlabel.moments import SNAPSHOT, Moment
+from nextlabel.ledger.events import ItemId, Label
 from nextlabel.pool import Pool
+from nextlabel.snapshots import SNAPSHOT, Moment
 
 __all__ = [
     "NEEDS",
@@ -135,7 +135,7 @@ class PoolView:
         labelled: The present model's outputs on the labelled items.
         labels: (L,) labels of the labelled items.
         moments: What each of the snapshots is: ``"previous"`` for the end of the previous cycle, or a word of
-            :class:`~nextlabel.moments.Moment`; empty where nobody said, as with one's own arrays.
+            :class:`~nextlabel.snapshots.Moment`; empty where nobody said, as with one's own arrays.
     """
 
     size: int
@@ -214,7 +214,7 @@ class Restorable(Protocol):
 
         Args:
             workdir: The folder that was given to ``fit``.
-            moment: A word of :class:`~nextlabel.moments.Moment`: the ``"end"`` of that training, the
+            moment: A word of :class:`~nextlabel.snapshots.Moment`: the ``"end"`` of that training, the
                 ``"initial"`` weights that it began with, an ``"untrained"`` network, the ``"ema"`` of its
                 weights, or ``"10 steps"``, one ``"epoch"``, ... before the end.
 

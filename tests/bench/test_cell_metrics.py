@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from nextlabel.bench.audit import loss_estimate
 from nextlabel.bench.contact_sheet import write_contact_sheet
+from nextlabel.bench.diagnostics import loss_estimate
 
 LOSSES = torch.tensor([0.1, 3.0, 0.2, 2.0, 1.0])
 

@@ -16,10 +16,10 @@ from nextlabel.bench.run_cell import run_cell
 from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError
-from nextlabel.ledger import Ledger
+from nextlabel.ledger.ledger import Ledger
 from nextlabel.report.build import _sheets
 from nextlabel.report.findings import details, lead
-from nextlabel.report.reading import read_run
+from nextlabel.report.runs import read_run
 from nextlabel.report.sections import summarise
 from nextlabel.report.tables import summary_table
 

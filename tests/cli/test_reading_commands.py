@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from nextlabel.campaign import Campaign
+from nextlabel.campaign.campaign import Campaign
 from nextlabel.config import ExperimentConfig
-from nextlabel.ledger import Ledger
+from nextlabel.ledger.ledger import Ledger
 from ridge import RidgeLearner
 
 
@@ -135,6 +135,7 @@ def test_a_folder_of_exhibits_is_named_as_such_with_its_pages(nextlabel, tmp_pat
     page = tmp_path / "fig10-digits-fast" / "fig10.md"
     page.parent.mkdir()
     page.write_text("# Training losses")
+    (page.parent / "numbers.csv").touch()
     result = nextlabel(command, tmp_path)
     assert result.code == 1
     assert f"the page of each is in its sub-folder ('{page}')" in result.err

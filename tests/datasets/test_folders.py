@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from published import noise, write_picture
 
 from nextlabel.bench.grid import make_grid
 from nextlabel.config import load_config
 from nextlabel.datasets.caltech101 import BACKGROUND, rows_to_test
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.seeds import derive
-from published import noise, write_picture
 
 OBJECTS = [f"object_{number:03d}" for number in range(100)] + ["Zebra"]
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from published import encoded, noise
 
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.datasets.labelled_data import LabelledData, Part
-from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.seeds import derive
-from published import encoded, noise
 
 
 def whole(x: Any = None, **changes: Any) -> LabelledData:

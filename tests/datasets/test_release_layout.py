@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from published import write_cifar10, write_cifar100, write_picture, write_svhn
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.download import download
-from nextlabel.datasets.pictures import StreamedPictures
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.errors import DataError
-from published import write_cifar10, write_cifar100, write_picture, write_svhn
 
 
 def write_caltech(root: Path) -> None:

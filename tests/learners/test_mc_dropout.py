@@ -9,11 +9,11 @@ from torch import nn
 
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.mc_dropout import McDropout
-from nextlabel.learners.randomness import isolated_rng
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.testing.learners import LEARNER_CHECKS, example_data
+from nextlabel.training.randomness import isolated_rng
 from nextlabel.types import Learner, Restorable
 
 NEEDS = frozenset({"log_probs", "embeddings"})

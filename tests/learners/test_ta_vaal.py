@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import same_bits, state
-from picture_cases import GAME, picture_data, picture_learner
 
+from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners import adversarial
 from nextlabel.learners.ta_vaal import TaVaal
 from nextlabel.learners.vaal import Vaal
 from nextlabel.testing.learners import LEARNER_CHECKS
+from nextlabel.training import adversarial
 from nextlabel.types import Learner, Restorable
+from picture_cases import GAME, picture_data, picture_learner
 
 OWN = "extra:task_labelled_probability"
 DATA = picture_data(frozenset({"log_probs", OWN}))

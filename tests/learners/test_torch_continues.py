@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 
 import pytest
-from learner_cases import fit, learner, same_bits, small_mlp, state
 
 from commands import quick_context
+from learner_cases import fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ConfigurationError, DataError
-from nextlabel.learners import training
 from nextlabel.objectives.supervised import Supervised
+from nextlabel.training import loop as training
 
 SETTINGS = {
     "supervised": {"optimizer": "adamw", "lr": 0.01, "schedule": "one_cycle"},

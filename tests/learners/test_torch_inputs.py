@@ -6,15 +6,15 @@ import itertools
 
 import pytest
 import torch
-from learner_cases import same_bits, state
 from torch import nn
 
+from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
-from nextlabel.learners import training
-from nextlabel.learners.preparing import resized
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
+from nextlabel.training import loop as training
+from nextlabel.training.preprocess import resized
 
 LOG_PROBS = frozenset({"log_probs"})
 MEAN, STD = (0.5, 0.4), (0.25, 0.2)

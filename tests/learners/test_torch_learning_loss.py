@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import UNLABELLED, NormedNet, X, fit, learner, same_bits, state
 
+from learner_cases import UNLABELLED, NormedNet, X, fit, learner, same_bits, state
 from nextlabel.errors import ContractError
-from nextlabel.learners import training
 from nextlabel.models.loss_prediction import LossPrediction
 from nextlabel.models.mlp import Mlp
 from nextlabel.objectives.cyclic import Cyclic
+from nextlabel.training import loop as training
 
 BASES = {
     "supervised": {},

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import pytest
 import torch
-from learner_cases import NormedNet, fit, learner, same_bits, small_mlp, state
 from safetensors.torch import load_file
 
+from learner_cases import NormedNet, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners import training
 from nextlabel.objectives.supervised import Supervised
+from nextlabel.training import loop as training
 
 
 def weights(tensors):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import UNLABELLED, X, Y, fit, learner, same_bits, small_mlp, state
 from safetensors.torch import load_file
 
+from learner_cases import UNLABELLED, X, Y, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import UnknownNameError
-from nextlabel.learners import training
-from nextlabel.learners.batches import Order
-from nextlabel.learners.schedule import Recipe
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.tod import Tod
-from nextlabel.presets.reading import load_preset
+from nextlabel.presets.catalogue import load_preset
+from nextlabel.training import loop as training
+from nextlabel.training.batches import Order
+from nextlabel.training.config import Recipe
 from release import NaiveRelease, TwinNet
 
 PRESET = load_preset("code", "cifar10")
@@ -114,7 +114,7 @@ def test_the_unlabelled_batch_is_whole_where_the_labelled_items_are_fewer(tmp_pa
 
 
 def test_a_killed_fit_of_the_release_ends_in_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr("nextlabel.learners.training.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("nextlabel.training.loop.PROGRESS_SECONDS", 0.0)
 
     def stop(done, _):
         if done == 5:
@@ -205,7 +205,7 @@ def spy(step, seen):
 
 @pytest.mark.parametrize("gradients", ["zeroed", "accumulated"])
 def test_a_killed_fit_with_a_constant_rate_ends_in_the_same_bits(tmp_path, monkeypatch, gradients):
-    monkeypatch.setattr("nextlabel.learners.training.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("nextlabel.training.loop.PROGRESS_SECONDS", 0.0)
     options = {"module_rate": "constant", "module_gradients": gradients, "units": 4, "detach_after": 0.0}
     made = [
         learner(model=small_mlp, objective="learning_loss", objective_options=options, checkpoint_seconds=0)

@@ -93,8 +93,8 @@ def test_a_model_without_parameters_to_train_is_refused(tmp_path):
         ("labelled_probability", "wrap it in nextlabel.learners.vaal.Vaal"),
         ("task_labelled_probability", "wrap it in nextlabel.learners.ta_vaal.TaVaal"),
         ("predicted_loss", "train with an objective that gives it, such as 'learning_loss'"),
-        ("mean_entropy", "use nextlabel.learners.dense.DenseLearner"),
-        ("has_previous", "use nextlabel.learners.dense.DenseLearner"),
+        ("mean_entropy", "use nextlabel.learners.segmentation.DenseLearner"),
+        ("has_previous", "use nextlabel.learners.segmentation.DenseLearner"),
         ("mine", "train with an objective that gives it"),
     ],
 )

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from learner_cases import same_bits, state
-from picture_cases import GAME, picture_data, picture_learner, pictures
 from torch.nn.functional import binary_cross_entropy
 
+from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
-from nextlabel.learners import adversarial
-from nextlabel.learners.adversarial import GameRules
-from nextlabel.learners.batches import Order
-from nextlabel.learners.randomness import isolated_rng
 from nextlabel.learners.vaal import Vaal
 from nextlabel.models.vae import ConvolutionalVae, Discriminator
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.testing.learners import LEARNER_CHECKS
+from nextlabel.training import adversarial
+from nextlabel.training.adversarial import GameRules
+from nextlabel.training.batches import Order
+from nextlabel.training.randomness import isolated_rng
 from nextlabel.types import Learner, Restorable
+from picture_cases import GAME, picture_data, picture_learner, pictures
 
 OWN = "extra:labelled_probability"
 DATA = picture_data(frozenset({"log_probs", OWN}))

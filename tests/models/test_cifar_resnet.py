@@ -7,10 +7,10 @@ import torch
 from model_cases import learns_in_one_step, parameters
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners.network import ModuleNetwork
 from nextlabel.models.catalogue import MODELS
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.tod import Tod
+from nextlabel.training.network import ModuleNetwork
 
 
 @pytest.mark.parametrize(("classes", "published"), [(10, 11_173_962), (100, 11_220_132)])

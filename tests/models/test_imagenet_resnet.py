@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from torch_of_2016 import save_as_torch_0_1
 
 from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
-from nextlabel.learners.network import ModuleNetwork
 from nextlabel.models.catalogue import MODELS
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
 from nextlabel.objectives.tod import Tod
+from nextlabel.training.network import ModuleNetwork
 
 SHAPE = (3, 32, 32)
 

@@ -7,11 +7,11 @@ import torch
 from model_cases import parameters
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.learners.network import ModuleNetwork
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
 from nextlabel.models.loss_prediction import LossPrediction
 from nextlabel.objectives.learning_loss import LearningLoss
+from nextlabel.training.network import ModuleNetwork
 
 
 def maps(*sides, channels=(2, 3), batch=4):

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.learners.network import ModuleNetwork
-from nextlabel.learners.pairs import split
 from nextlabel.objectives.learning_loss import LearningLoss
 from nextlabel.objectives.masked import Masked
 from nextlabel.objectives.supervised import SquaredError, Supervised
 from nextlabel.objectives.tod import Tod
+from nextlabel.training.network import ModuleNetwork
+from nextlabel.training.pairs import split
 from nextlabel.types import Forward, Objective
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from objective_cases import X, Y, draw
 
-from nextlabel.learners.network import ModuleNetwork
 from nextlabel.objectives.tod import Tod
-from nextlabel.presets.reading import load_preset
+from nextlabel.presets.catalogue import load_preset
+from nextlabel.training.network import ModuleNetwork
 from release import DECAY, MOMENTUM, WEIGHT, NaiveRelease, TwinNet
 
 OPTIONS = load_preset("code", "cifar10")["objective_options"]["tod"]

@@ -3,7 +3,7 @@ import pytest
 
 from nextlabel.errors import DataError
 from nextlabel.report.counts import count_classes
-from nextlabel.report.reading import Cell, Query
+from nextlabel.report.runs import Cell, Query
 
 
 def cell(queries, *, names=("a", "b"), seed=0):

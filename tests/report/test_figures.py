@@ -5,8 +5,8 @@ import pytest
 
 from nextlabel.report import figures
 from nextlabel.report.counts import count_classes
-from nextlabel.report.drawing import LIGHT, styles
-from nextlabel.report.reading import Cell, Query
+from nextlabel.report.plot import LIGHT, styles
+from nextlabel.report.runs import Cell, Query
 from nextlabel.report.sections import summarise
 
 LOOKS = styles(["cod", "margin", "random"], "random")

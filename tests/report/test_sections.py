@@ -5,7 +5,7 @@ import pytest
 
 from nextlabel.errors import DataError
 from nextlabel.report.sections import Comparison, summarise
-from nextlabel.statistics import Interval, PairedDifference, area_under_curve, holm, paired_difference
+from nextlabel.report.statistics import Interval, PairedDifference, area_under_curve, holm, paired_difference
 
 
 def test_rows_fall_into_one_section_a_data_set_and_objective_in_order(rows_of):

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from nextlabel.report.sections import summarise
+from nextlabel.report.statistics import Interval, LabelsSaved
 from nextlabel.report.tables import (
     UNKNOWN,
     Table,
@@ -13,7 +14,6 @@ from nextlabel.report.tables import (
     summary_table,
     time_table,
 )
-from nextlabel.statistics import Interval, LabelsSaved
 
 
 def test_an_interval_is_written_as_mean_and_half_width():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
-from nextlabel.selection import score
+from nextlabel.selection.selection import score
 from nextlabel.strategies.cod import DEFAULT_FIRST_CYCLE, Cod
 from nextlabel.strategies.ema_discrepancy import EmaDiscrepancy
 from nextlabel.types import Outputs, PoolView

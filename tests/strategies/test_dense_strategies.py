@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.selection import score, select
+from nextlabel.selection.selection import score, select
 from nextlabel.strategies.dense import DenseCod, DenseEntropy, DenseMargin
 from nextlabel.testing.strategies import check_strategy
 

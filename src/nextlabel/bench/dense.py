@@ -14,24 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from nextlabel.bench.audit import loss_estimate
 from nextlabel.bench.cell import Cell
-from nextlabel.bench.checking import check_items_of
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.dense_learner import make_dense_learner
-from nextlabel.bench.making import make_campaign, needs_of
+from nextlabel.bench.diagnostics import loss_estimate
 from nextlabel.bench.outcome import finish
-from nextlabel.campaign import Budget, Campaign, Query
+from nextlabel.bench.setup import make_campaign, needs_of
+from nextlabel.bench.validation import check_items_of
+from nextlabel.campaign.campaign import Budget, Campaign, Query
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.errors import ContractError
-from nextlabel.events import ItemId
-from nextlabel.learners.dense import DenseLearner
-from nextlabel.learners.device import Engine, device_title
+from nextlabel.learners.segmentation import DenseLearner
+from nextlabel.ledger.events import ItemId
 from nextlabel.maths.masks import labelled_share
 from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
 from nextlabel.pool import Pool
 from nextlabel.progress import Advance
 from nextlabel.seeds import derive
+from nextlabel.training.device import Engine, device_title
 from nextlabel.types import Learner
 
 __all__ = ["MEAN_IOU", "run_dense_cell"]

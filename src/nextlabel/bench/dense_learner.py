@@ -6,8 +6,8 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.model import for_device, model_functions
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.errors import ConfigurationError, listed
-from nextlabel.learners.dense import DENSE_EXTRA, DenseLearner
-from nextlabel.learners.pixels import PIXEL_MOVES
+from nextlabel.learners.segmentation import DENSE_EXTRA, DenseLearner
+from nextlabel.training.pixels import PIXEL_MOVES
 
 __all__ = ["make_dense_learner"]
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.environment import describe_environment
+from nextlabel.bench.executors.processes import Ended, Event, Started, run_cells
 from nextlabel.bench.grid import Grid, make_grid, with_found_data
 from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
-from nextlabel.bench.workers import Ended, Event, Started, run_cells
 from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
 from nextlabel.errors import ConfigurationError, DataError
-from nextlabel.locks import alone
+from nextlabel.files import alone
 from nextlabel.results import Row, to_csv
 
 __all__ = ["Experiment", "default_folder", "default_jobs"]

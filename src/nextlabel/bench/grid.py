@@ -15,14 +15,14 @@ from nextlabel.config import ExperimentConfig, differences
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.release import found_root
+from nextlabel.datasets.released_layout import found_root
 from nextlabel.errors import ConfigurationError, listed
 from nextlabel.learner_config import LearnerConfig
-from nextlabel.learners.steps import batch_of, steps_of_pass
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.training.steps import batch_of, steps_of_pass
 
 __all__ = ["Grid", "amount", "make_grid", "with_found_data"]
 
@@ -239,7 +239,7 @@ def _check_learners(
         if dense or cell.objective != PLAIN:
             kinds[f"{cell.dataset} with {cell.objective}"] = cell
     if kinds:
-        from nextlabel.bench.making import make_learner  # imports torch, which a plain run leaves to workers
+        from nextlabel.bench.setup import make_learner  # imports torch, which a plain run leaves to workers
 
         for cell in kinds.values():
             make_learner(cell, data[cell.dataset])
@@ -276,7 +276,7 @@ def _check_names(config: ExperimentConfig) -> None:
     for name, given in config.objective_options.items():
         OBJECTIVES.create(name, **given)
     if config.audit:
-        from nextlabel.bench.audit import make_scorers  # imports torch
+        from nextlabel.bench.diagnostics import make_scorers  # imports torch
 
         make_scorers(config.audit)
 

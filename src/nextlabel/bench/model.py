@@ -10,8 +10,8 @@ from torch import nn
 
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.learners.device import Engine
 from nextlabel.models.catalogue import MODELS
+from nextlabel.training.device import Engine
 
 __all__ = ["Options", "for_device", "model_functions"]
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextlabel.bench.audit_record import write_audit
 from nextlabel.bench.cell import Cell
+from nextlabel.bench.diagnostics_record import write_audit
 from nextlabel.config import to_toml
 from nextlabel.errors import DataError
-from nextlabel.events import State
+from nextlabel.ledger.events import State
 from nextlabel.results import METRIC, Row
 
 if TYPE_CHECKING:
-    from nextlabel.events import ItemId, Label
+    from nextlabel.ledger.events import ItemId, Label
 
 __all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
 

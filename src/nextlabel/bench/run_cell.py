@@ -16,25 +16,25 @@ import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from nextlabel.bench.audit import audit_query, loss_estimate, make_scorers
 from nextlabel.bench.cell import Cell
-from nextlabel.bench.checking import check_items_of
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
 from nextlabel.bench.dense import run_dense_cell
-from nextlabel.bench.making import main_learner, make_campaign, make_learner
+from nextlabel.bench.diagnostics import audit_query, loss_estimate, make_scorers
 from nextlabel.bench.outcome import finish
-from nextlabel.campaign import Budget, Campaign, Query
+from nextlabel.bench.setup import main_learner, make_campaign, make_learner
+from nextlabel.bench.validation import check_items_of
+from nextlabel.campaign.campaign import Budget, Campaign, Query
+from nextlabel.campaign.cycle import Plan
+from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import ContractError
-from nextlabel.learners.device import Engine, device_title
 from nextlabel.maths.entropy import mean_log_probs
-from nextlabel.oracles import SimulatedOracle
-from nextlabel.plan import Plan
 from nextlabel.pool import Pool
 from nextlabel.progress import Advance
 from nextlabel.seeds import derive
+from nextlabel.training.device import Engine, device_title
 from nextlabel.types import Learner
 
 __all__ = ["run_cell"]

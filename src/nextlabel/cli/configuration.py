@@ -27,7 +27,7 @@ def show(
     from nextlabel.bench.grid import make_grid, with_found_data
     from nextlabel.config import load_config, to_toml
     from nextlabel.errors import DataError
-    from nextlabel.presets.differences import difference_lines
+    from nextlabel.presets.catalogue import preset_remarks
 
     resolved = with_found_data(load_config(config, settings=setting or ()))
     tree = resolved.recorded()
@@ -35,7 +35,7 @@ def show(
         tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}
     except DataError as error:
         typer.echo(f"The table of recipes is left out: {error}", err=True)
-    lines = list(difference_lines(tree))
+    lines = list(preset_remarks(tree))
     if as_json:
         print_json({"config": tree, **({"preset": lines} if lines else {})})
         return

@@ -18,8 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from nextlabel.bench.executors.processes import Advanced, Ended, Event, Started
 from nextlabel.bench.experiment import Experiment
-from nextlabel.bench.workers import Advanced, Ended, Event, Started
 
 __all__ = ["follow"]
 

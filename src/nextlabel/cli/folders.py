@@ -15,11 +15,9 @@ def refuse_exhibits(folder: Path) -> None:
     Raises:
         DataError: It is such a folder; the message names the pages in it.
     """
-    from nextlabel.published.exhibits import EXHIBITS
-
     if (folder / "experiment.toml").exists():
         return
-    if page := next((page for page in sorted(folder.glob("*.md")) if page.stem in EXHIBITS), None):
+    if page := next(iter(_pages(folder)), None):
         raise DataError(
             f"expected a run directory, but {folder} is an exhibit, and its page is {page}; to go on with "
             "it, run its nextlabel reproduce command again"
@@ -29,7 +27,7 @@ def refuse_exhibits(folder: Path) -> None:
             f"expected a run directory, but {folder} has lost its experiment.toml; put that back, or run "
             "again with another --out"
         )
-    pages = sorted(str(page) for page in folder.glob("*/*.md") if page.stem in EXHIBITS)
+    pages = [str(page) for exhibit in sorted(folder.iterdir()) for page in _pages(exhibit)]
     if pages or (folder / "cells").is_dir():
         there = f"the page of each is in its sub-folder ({listed(pages)})" if pages else "it has no page yet"
         raise DataError(
@@ -48,3 +46,8 @@ def refuse_run(folder: Path) -> None:
         raise ConfigurationError(
             f"expected a folder for exhibits, but {folder} is the directory of a run; choose another --out"
         )
+
+
+def _pages(folder: Path) -> list[Path]:
+    """Return the page of an exhibit, which lies next to its numbers, if the folder is one."""
+    return sorted(folder.glob("*.md")) if (folder / "numbers.csv").exists() else []

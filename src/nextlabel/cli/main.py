@@ -6,6 +6,7 @@ Imports no torch, and neither do the commands that only read.
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -17,10 +18,8 @@ from nextlabel.cli import (
     datasets,
     doctor,
     report,
-    reproduce,
     run,
     status,
-    verify_theory,
 )
 from nextlabel.cli.output import FAILED, print_error
 from nextlabel.errors import NextlabelError
@@ -39,15 +38,15 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
-app.command("reproduce")(reproduce.reproduce)
 app.command("report")(report.report)
 app.command("status")(status.status)
 app.command("strategies")(catalogues.strategies)
 app.command("objectives")(catalogues.objectives)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(configuration.app, name="config")
-app.command("verify-theory")(verify_theory.verify_theory)
 app.command("doctor")(doctor.doctor)
+for _command in sorted(metadata.entry_points(group="nextlabel.commands"), key=lambda point: point.name):
+    app.command(_command.name)(_command.load())
 
 
 @app.callback(invoke_without_command=True)

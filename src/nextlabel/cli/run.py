@@ -74,7 +74,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
 
 def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_json: bool) -> None:
     from nextlabel.cli.summary import as_records, as_rich
-    from nextlabel.report.reading import read_run
+    from nextlabel.report.runs import read_run
     from nextlabel.report.sections import summarise
 
     sections = summarise(read_run(folder).rows) if page else ()

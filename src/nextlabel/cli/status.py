@@ -54,7 +54,7 @@ def _show_run(run: Path, *, as_json: bool) -> None:
 
 
 def _show_campaign(folder: Path, *, as_json: bool) -> None:
-    from nextlabel.ledger import Ledger
+    from nextlabel.ledger.ledger import Ledger
 
     ledger = Ledger(folder / "campaign.db", read_only=True)
     try:

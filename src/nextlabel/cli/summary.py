@@ -9,8 +9,8 @@ from rich.console import JustifyMethod
 from rich.table import Table as RichTable
 
 from nextlabel.report.sections import Section
+from nextlabel.report.statistics import mean_interval
 from nextlabel.report.tables import summary_table
-from nextlabel.statistics import mean_interval
 
 __all__ = ["as_records", "as_rich"]
 

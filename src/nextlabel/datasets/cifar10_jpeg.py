@@ -14,8 +14,8 @@ import numpy as np
 
 from nextlabel.datasets.cifar import RECIPE, SOURCE
 from nextlabel.datasets.files import Place, Root, root_of
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.datasets.labelled_data import LabelledData, Part
-from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import MissingExtraError
 

@@ -17,7 +17,7 @@ from typing import Any
 from nextlabel.datasets.cifar10_jpeg import LAYOUT as CIFAR10_JPEG_LAYOUT
 from nextlabel.datasets.files import Root, root_of
 from nextlabel.datasets.image_folder import LAYOUT as IMAGE_FOLDER_LAYOUT
-from nextlabel.datasets.release import find_layout
+from nextlabel.datasets.released_layout import find_layout
 from nextlabel.errors import DataError, MissingExtraError
 
 __all__ = ["BY_HAND", "BY_TORCHVISION", "download"]

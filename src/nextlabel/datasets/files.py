@@ -12,7 +12,7 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.release import RELEASED, Layout, find_archive, find_layout
+from nextlabel.datasets.released_layout import RELEASED, Layout, find_archive, find_layout
 from nextlabel.errors import ConfigurationError, DataError, listed
 
 __all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "numbered", "place_of", "root_of"]
@@ -71,7 +71,7 @@ def place_of(name: str, root: Root = None, inner: tuple[str, ...] = ()) -> Place
     """Return the place of a data set that the TOD papers' released code has, too.
 
     Without a root, the layout of that code below the current directory counts first, see
-    :mod:`nextlabel.datasets.release`, and then the folders of :func:`root_of`.
+    :mod:`nextlabel.datasets.released_layout`, and then the folders of :func:`root_of`.
 
     Args:
         name: The data set.

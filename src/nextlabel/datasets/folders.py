@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.datasets.labelled_data import Part
-from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.errors import DataError
 
 __all__ = ["SUFFIXES", "class_folders", "part_of_folders"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nextlabel.datasets.pictures import UNREADABLE
+from nextlabel.datasets.images import UNREADABLE
 from nextlabel.errors import DataError
 
 __all__ = ["MaskFiles", "common_size"]

@@ -12,8 +12,8 @@ import numpy as np
 
 from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.files import Root, root_of
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.datasets.mask_files import MaskFiles, common_size
-from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlabel.datasets.images import StreamedPictures
 from nextlabel.datasets.labelled_data import Inputs, LabelledData, Part
-from nextlabel.datasets.pictures import StreamedPictures
 from nextlabel.errors import ConfigurationError
 from nextlabel.seeds import derive
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners.phases import Progress, of_member
 from nextlabel.learners.torch import Start, TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
+from nextlabel.training.phases import Progress, of_member
 from nextlabel.types import Outputs
 
 __all__ = ["Ensemble"]

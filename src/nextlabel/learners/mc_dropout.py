@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.learners.phases import Progress
 from nextlabel.learners.torch import Start, TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
+from nextlabel.training.phases import Progress
 from nextlabel.types import Outputs
 
 __all__ = ["McDropout"]

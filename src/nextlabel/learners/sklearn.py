@@ -14,9 +14,9 @@ from sklearn.base import clone
 from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError
-from nextlabel.learners.labels import checked_labels
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
+from nextlabel.training.labels import checked_labels
 from nextlabel.types import Outputs
 
 __all__ = ["SklearnLearner"]

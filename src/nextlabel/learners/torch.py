@@ -13,10 +13,13 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
-from nextlabel.learners.arguments import check_same, described, objective_arguments, training_arguments
-from nextlabel.learners.augment import Augmentation, augmentation, augmented
-from nextlabel.learners.batches import DeviceCache, sequential
-from nextlabel.learners.checkpoint import (
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.snapshots import Moment
+from nextlabel.training.arguments import check_same, described, objective_arguments, training_arguments
+from nextlabel.training.augment import Augmentation, augmentation, augmented
+from nextlabel.training.batches import DeviceCache, sequential
+from nextlabel.training.checkpoint import (
     check_fits,
     joined,
     part,
@@ -25,15 +28,7 @@ from nextlabel.learners.checkpoint import (
     write_json,
     write_tensors,
 )
-from nextlabel.learners.device import DeviceName, Engine
-from nextlabel.learners.keeping import check_kept, checked_moments, moment_path
-from nextlabel.learners.labels import Task, check_counts, check_task, checked_labels
-from nextlabel.learners.making import Networks, bind, check_resolutions, new_objective
-from nextlabel.learners.network import ModuleNetwork
-from nextlabel.learners.predicting import check_needs, predicted
-from nextlabel.learners.preparing import Normalise, Preparation
-from nextlabel.learners.randomness import isolated_rng
-from nextlabel.learners.schedule import (
+from nextlabel.training.config import (
     MixedPrecision,
     OptimizerFactory,
     OptimizerName,
@@ -41,10 +36,15 @@ from nextlabel.learners.schedule import (
     Schedule,
     UnlabelledDraw,
 )
-from nextlabel.learners.training import CHECKPOINT, Training
-from nextlabel.moments import Moment
-from nextlabel.pool import Pool
-from nextlabel.seeds import derive
+from nextlabel.training.device import DeviceName, Engine
+from nextlabel.training.labels import Task, check_counts, check_task, checked_labels
+from nextlabel.training.loop import CHECKPOINT, Training
+from nextlabel.training.network import ModuleNetwork
+from nextlabel.training.prediction import check_needs, predicted
+from nextlabel.training.preprocess import Normalise, Preparation
+from nextlabel.training.randomness import isolated_rng
+from nextlabel.training.setup import Networks, bind, check_resolutions, new_objective
+from nextlabel.training.snapshots import check_kept, checked_moments, moment_path
 from nextlabel.types import Objective, Outputs
 
 __all__ = ["TorchLearner"]
@@ -75,7 +75,7 @@ class TorchLearner:
         objective: The training loss: a name in the catalogue, or a function that returns a new objective.
         objective_options: Options of the objective.
         task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
-            ``"segmentation"`` is for :class:`~nextlabel.learners.dense.DenseLearner` to choose.
+            ``"segmentation"`` is for :class:`~nextlabel.learners.segmentation.DenseLearner` to choose.
         epochs: Passes over the labelled items in one fit.
         cold_epochs: Passes of a fit that begins with new weights; None for as many as ``epochs``.
         batch_size: Labelled items in a step, and as many unlabelled ones where the objective uses them.
@@ -104,13 +104,13 @@ class TorchLearner:
         least_steps: Steps that a pass is to have at least: with few labels the batch is halved until it has,
             but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large Minibatch
             SGD, 2017).
-        unlabelled_draw: Of the items of a step: see :class:`~nextlabel.learners.schedule.Recipe`.
+        unlabelled_draw: Of the items of a step: see :class:`~nextlabel.training.config.Recipe`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         num_workers: Processes that load items of pools that are no tensors.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
         scan_batch_size: Items in one pass of ``predict``.
         checkpoint_seconds: Time between step checkpoints; a killed fit loses at most as much.
-        moments: What ``fit`` keeps besides its end, words of :class:`~nextlabel.moments.Moment`: its
+        moments: What ``fit`` keeps besides its end, words of :class:`~nextlabel.snapshots.Moment`: its
             ``"initial"`` weights, those of an ``"untrained"`` network, the ``"ema"``, and ``"10 steps"``,
             ``"epoch"``, ... before the end, of which a gap as long as the training or longer gives the
             initial weights. Files of other moments are not written.

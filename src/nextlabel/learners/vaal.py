@@ -9,11 +9,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from nextlabel.learners.adversarial import AdversarialGame, GameRules
-from nextlabel.learners.phases import AfterTask, Progress
 from nextlabel.learners.torch import Start, TorchLearner
-from nextlabel.learners.vaal_losses import Kl
 from nextlabel.pool import Pool
+from nextlabel.training.adversarial import AdversarialGame, GameRules
+from nextlabel.training.phases import AfterTask, Progress
+from nextlabel.training.vaal_losses import Kl
 from nextlabel.types import Outputs
 
 __all__ = ["Vaal"]

@@ -11,7 +11,7 @@ from typing import final
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
 from nextlabel.models.residual import ResNet18
 
 __all__ = ["CifarResNet18"]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import DataError
-from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
 from nextlabel.models.residual import initialise_by_fan_out, stage
 
 __all__ = ["STRIDE", "DrnD22", "bilinear_kernel"]

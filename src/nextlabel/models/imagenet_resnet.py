@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
-from nextlabel.models.loading import LoadingReport, checked_state, load_weights, read_weights
-from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
+from nextlabel.files import IMAGENET, RELEASED_WEIGHTS
+from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
 from nextlabel.models.residual import ResNet18, initialise_by_fan_out
-from nextlabel.paths import IMAGENET, RELEASED_WEIGHTS
+from nextlabel.models.weights import LoadingReport, checked_state, load_weights, read_weights
 
 __all__ = ["ImageNetResNet18"]
 

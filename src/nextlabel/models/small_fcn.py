@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import DataError
-from nextlabel.models.pictures import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
 
 __all__ = ["STRIDE", "SmallFcn"]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.models.pictures import picture_shape, with_channels
+from nextlabel.models.image_shape import picture_shape, with_channels
 
 __all__ = ["ConvolutionalVae", "Discriminator"]
 

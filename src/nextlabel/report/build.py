@@ -17,12 +17,12 @@ import numpy as np
 
 from nextlabel.config import to_toml
 from nextlabel.errors import DataError, UnknownNameError
-from nextlabel.presets.differences import difference_lines
+from nextlabel.presets.catalogue import preset_remarks
 from nextlabel.report import figures, findings
 from nextlabel.report.counts import count_classes
-from nextlabel.report.drawing import DARK, LIGHT, Picture, Style, css_variables, styles
 from nextlabel.report.parquet import write_parquet
-from nextlabel.report.reading import Cell, Run, read_run
+from nextlabel.report.plot import DARK, LIGHT, Picture, Style, css_variables, styles
+from nextlabel.report.runs import Cell, Run, read_run
 from nextlabel.report.sections import BASELINE, Section, summarise
 from nextlabel.report.tables import UNKNOWN, Table, markdown, summary_table, time_table
 
@@ -272,7 +272,7 @@ def _write(run: Run, chapters: Sequence[Chapter], template: str, name: str) -> P
             list(dict.fromkeys(c.section.dataset for c in chapters)) or ["no finished cell"]
         ),
         preset=run.settings.get("preset"),
-        preset_lines=tuple(difference_lines(run.settings)),
+        preset_lines=tuple(preset_remarks(run.settings)),
         configuration=to_toml(run.settings),
         light=css_variables(LIGHT),
         dark=css_variables(DARK),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
-from nextlabel.report.reading import Cell
+from nextlabel.report.runs import Cell
 
 __all__ = ["LEVELS", "ClassCounts", "count_classes"]
 

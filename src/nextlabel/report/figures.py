@@ -1,6 +1,6 @@
 """The figures of a report: what each shows, how it is read, and what there is to see in it.
 
-Knows sections and queries; how a figure becomes a file is :mod:`nextlabel.report.drawing`'s.
+Knows sections and queries; how a figure becomes a file is :mod:`nextlabel.report.plot`'s.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nextlabel.report.counts import LEVELS, ClassCounts
-from nextlabel.report.drawing import HEAT, LIGHT, Picture, Style, draw
+from nextlabel.report.plot import HEAT, LIGHT, Picture, Style, draw
 from nextlabel.report.sections import BASELINE, Curve, Section, slug
+from nextlabel.report.statistics import Interval, mean_interval
 from nextlabel.results import FULL_TRAINING
-from nextlabel.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
-from nextlabel.results import FULL_TRAINING, METRIC, Row
-from nextlabel.statistics import (
+from nextlabel.report.statistics import (
     Interval,
     LabelsSaved,
     PairedDifference,
@@ -27,6 +26,7 @@ from nextlabel.statistics import (
     mean_interval,
     paired_difference,
 )
+from nextlabel.results import FULL_TRAINING, METRIC, Row
 
 __all__ = ["BASELINE", "Comparison", "Curve", "Section", "slug", "summarise"]
 

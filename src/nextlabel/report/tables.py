@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nextlabel.report.sections import BASELINE, Comparison, Curve, Section
-from nextlabel.statistics import Interval, LabelsSaved, mean_interval
+from nextlabel.report.statistics import Interval, LabelsSaved, mean_interval
 
 __all__ = [
     "UNKNOWN",

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy
 from nextlabel.errors import ConfigurationError, DataError, listed, nearest
-from nextlabel.moments import Moment
+from nextlabel.snapshots import Moment
 from nextlabel.types import PoolView
 
 __all__ = ["DEFAULT_FIRST_CYCLE", "Cod", "FirstCycle"]

@@ -1,0 +1,270 @@
+"""The audit: how well scores estimate the true losses of the candidates, which a benchmark alone can know.
+
+Several scorers are judged on one and the same trained model. Knows nothing of how a campaign chooses, of
+files or of figures.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from scipy.stats import rankdata
+from torch import Tensor
+
+from nextlabel.bench.diagnostics_record import BANDS, SHARES
+from nextlabel.campaign.cycle import Plan
+from nextlabel.campaign.view_builder import Viewer
+from nextlabel.errors import ConfigurationError
+from nextlabel.ledger.events import JSON, ItemId
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.selection.selection import choose
+from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.types import Learner, PoolView, Scorer
+
+__all__ = [
+    "AuditedScorer",
+    "audit_needs",
+    "audit_query",
+    "audited",
+    "band_losses",
+    "loss_estimate",
+    "make_scorers",
+    "top_found",
+]
+
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class AuditedScorer:
+    """A scorer that is audited, and the words by which records call it.
+
+    Attributes:
+        label: ``"cod"``, or with options ``"cod (gap=10 steps)"``.
+        strategy: Name of the strategy.
+        options: Its options.
+        scorer: The scorer.
+    """
+
+    label: str
+    strategy: str
+    options: Mapping[str, Any]  # Any: each strategy has its own options
+    scorer: Scorer
+
+
+def make_scorers(tables: Sequence[Mapping[str, Any]]) -> tuple[AuditedScorer, ...]:
+    """Return the scorers of a configuration's list ``audit``.
+
+    Args:
+        tables: Each with ``strategy``, its name, and beside it the options of that strategy.
+
+    Raises:
+        ConfigurationError: A table names no strategy, or one without scores, or two tables are the same.
+        UnknownNameError: There is no such strategy.
+    """
+    scorers: dict[str, AuditedScorer] = {}
+    for table in tables:
+        options = dict(table)
+        name = options.pop("strategy", None)
+        if not isinstance(name, str):
+            raise ConfigurationError(
+                "every table of audit must name a strategy, such as {strategy = 'cod', gap = '10 steps'}, "
+                f"but one is {dict(table)}"
+            )
+        made = STRATEGIES.create(name, **options)
+        if not isinstance(made, Scorer):
+            raise ConfigurationError(
+                f"audit compares scores with true losses, but the strategy '{name}' chooses a batch as a "
+                "whole and has no scores; leave it out"
+            )
+        words = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
+        label = f"{name} ({words})" if words else name
+        if label in scorers:
+            raise ConfigurationError(f"audit must list every scorer once, but lists '{label}' twice")
+        scorers[label] = AuditedScorer(label, name, options, made)
+    return tuple(scorers.values())
+
+
+def audit_needs(scorers: Sequence[AuditedScorer]) -> frozenset[str]:
+    """Return all that the scorers need of a view; the learner's moments follow from it."""
+    return frozenset().union(*(audited.scorer.needs for audited in scorers))
+
+
+def audit_query(
+    scorers: Sequence[AuditedScorer],
+    plan: Plan,
+    ids: Sequence[ItemId],
+    losses: Float[Tensor, " items"],
+    *,
+    learner: Learner,
+    pool: Pool,
+    seed: int,
+) -> list[dict[str, JSON]]:
+    """Judge every scorer on the model at the end of this cycle's training.
+
+    Makes its own passes, so that a campaign is the same with and without an audit.
+
+    Args:
+        scorers: Whom to judge.
+        plan: The cycle's, as it was when the campaign chose.
+        ids: The N candidates that the campaign's strategy chose from.
+        losses: (N,) their true losses in nats, under the model that is reported.
+        learner: Trained; it holds the end of the cycle's training, and does so afterwards.
+        pool: The campaign's.
+        seed: The campaign's.
+
+    Returns:
+        A record for every scorer, as :func:`audited` makes them.
+    """
+    scans = plan.folder / "audit"
+    viewer = Viewer(
+        learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
+        augment_seed=derive(seed, "augmented scan", plan.cycle),
+    )  # fmt: skip
+    labelled, labels = plan.training_set(pool)
+    candidates = pool.subset(ids)
+    own = frozenset(n for n in audit_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))
+
+    def view_of(needs: frozenset[str]) -> PoolView:  # one scan for all: every view asks for all own fields
+        return viewer.view(needs | own, candidates, labelled, labels)
+
+    rng = torch.Generator().manual_seed(derive(seed, "audit", plan.cycle))
+    records = audited(scorers, view_of, losses, rng=rng)
+    shutil.rmtree(scans, ignore_errors=True)
+    return records
+
+
+def audited(
+    scorers: Sequence[AuditedScorer],
+    view_of: Callable[[frozenset[str]], PoolView],
+    losses: Float[Tensor, " items"],
+    *,
+    rng: torch.Generator,
+) -> list[dict[str, JSON]]:
+    """Compare the scores of every scorer with the true losses of the same candidates.
+
+    Args:
+        scorers: Whom to judge.
+        view_of: Returns the view of the candidates that holds what is needed; each scorer gets its own, with
+            its own snapshots and no others.
+        losses: (N,) true losses in nats.
+        rng: For scorers that draw.
+
+    Returns:
+        For each ``label``, ``strategy``, ``options``; ``spearman`` and ``pearson``, the correlations of
+        score and loss over candidates, None where either is constant; ``mean_score``; ``mean_loss`` in
+        nats; ``band_losses``, see :func:`band_losses`; ``top_found``, see :func:`top_found`.
+    """
+    records: list[dict[str, JSON]] = []
+    for one in scorers:
+        scores = choose(one.scorer, view_of(one.scorer.needs), 1, rng=rng).scores
+        assert scores is not None, "make_scorers takes scorers only"
+        records.append(
+            {
+                "label": one.label,
+                "strategy": one.strategy,
+                "options": dict(one.options),
+                "spearman": _correlation(_ranks(scores), _ranks(losses)),
+                "pearson": _correlation(scores, losses),
+                "mean_score": float(scores.double().mean()),
+                "mean_loss": float(losses.double().mean()),
+                "band_losses": band_losses(losses, scores),
+                "top_found": top_found(losses, scores),
+            }
+        )
+    return records
+
+
+def band_losses(
+    losses: Float[Tensor, " items"],
+    scores: Float[Tensor, " items"],
+    bands: Sequence[tuple[float, float]] = BANDS,
+) -> list[float | None]:
+    """Return the mean true loss of the candidates in every band of scores, largest scores first.
+
+    The quantity of Fig. 5 of Huang et al., "Semi-Supervised Active Learning with Temporal Output
+    Discrepancy", ICCV 2021, whose bands are the default. Candidates are sorted by score, equal scores by row.
+
+    Args:
+        losses: (N,) in nats.
+        scores: (N,), higher = larger expected loss.
+        bands: From which share of the candidates to which, in [0, 1]; a share is rounded to a count.
+
+    Returns:
+        The mean loss in nats of each band; None of one that is empty, as small pools have.
+    """
+    ordered = losses.double()[torch.sort(scores, descending=True, stable=True).indices]
+    size = len(ordered)
+    means: list[float | None] = []
+    for first, last in bands:
+        inside = ordered[round(first * size) : round(last * size)]
+        means.append(float(inside.mean()) if len(inside) else None)
+    return means
+
+
+def top_found(
+    losses: Float[Tensor, " items"], scores: Float[Tensor, " items"], shares: Sequence[float] = SHARES
+) -> list[float | None]:
+    """Return which share of the truly largest losses is among as many largest scores.
+
+    The "true positive rate" of Fig. 6 of the same paper, as far as its caption says: of the k % with the
+    largest scores, the share that belongs to the k % with the largest losses. Chance gives k %. Equal values
+    are taken by row.
+
+    Args:
+        losses: (N,) in nats.
+        scores: (N,), higher = larger expected loss.
+        shares: The k / 100, in (0, 1]; each is rounded to a count of candidates.
+
+    Returns:
+        A share in [0, 1] for every k; None where k % are less than half a candidate.
+    """
+    by_score = torch.sort(scores, descending=True, stable=True).indices
+    by_loss = torch.sort(losses, descending=True, stable=True).indices
+    found: list[float | None] = []
+    for share in shares:
+        count = round(share * len(losses))
+        both = int(torch.isin(by_score[:count], by_loss[:count]).sum())
+        found.append(both / count if count else None)
+    return found
+
+
+def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metrics:
+    """Say how well a query's scores estimate the candidates' true losses.
+
+    Args:
+        losses: (N,) true losses in nats.
+        chosen: (B,) the chosen rows.
+        scores: (N,) scores, or None where the strategy has none.
+
+    Returns:
+        ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
+        either is constant. ``top_share``: share of the B candidates with the largest losses that is among the
+        chosen. ``top_chance``: B / N, what random rows would give.
+    """
+    count = len(chosen)
+    top = torch.sort(losses, descending=True, stable=True).indices[:count]
+    return {
+        "loss_correlation": None if scores is None else _correlation(_ranks(scores), _ranks(losses)),
+        "top_share": int(torch.isin(chosen, top).sum()) / count,
+        "top_chance": count / len(losses),
+    }
+
+
+def _ranks(values: Tensor) -> Tensor:
+    return torch.from_numpy(rankdata(values.numpy()))
+
+
+def _correlation(first: Tensor, second: Tensor) -> float | None:
+    """Return Pearson's correlation in [-1, 1], or None where either is constant and there is none."""
+    if first.min() == first.max() or second.min() == second.max():
+        return None
+    a, b = first.double() - first.double().mean(), second.double() - second.double().mean()
+    spread = float(a.norm() * b.norm())
+    return max(-1.0, min(1.0, float(a @ b) / spread)) if spread else None

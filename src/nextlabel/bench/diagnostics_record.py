@@ -1,0 +1,121 @@
+"""The audit of a cell as a file: what of its ledger says how well scores estimated losses. No torch.
+
+Knows neither how a score is made nor what a figure shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from nextlabel.errors import DataError
+from nextlabel.ledger.events import State
+
+__all__ = ["BANDS", "SHARES", "AuditRow", "audit_rows", "read_audit", "write_audit"]
+
+BANDS: tuple[tuple[float, float], ...] = ((0, 0.05), (0.05, 0.10), (0.10, 0.20), (0.20, 0.50), (0.50, 1))
+"""Shares of the candidates by score, largest first: the bands of Fig. 5 of the ICCV paper."""
+
+SHARES: tuple[float, ...] = tuple(k / 200 for k in range(1, 21))
+"""0.5 %, 1 %, ..., 10 %: of how many largest losses it is asked whether the scores found them."""
+
+FILE = "audit.json"
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """How well one scorer estimated the candidates' losses in one cycle.
+
+    Attributes:
+        cycle: The cycle, from 1.
+        n_labelled: Labels that the model was trained on.
+        n_candidates: N, the items that were scored.
+        label: The scorer and its options: ``"cod"``, ``"cod (gap=10 steps)"``.
+        strategy: Its name.
+        options: Its options.
+        spearman: Rank correlation of score and true loss over candidates; None where either is constant.
+        pearson: Their linear correlation.
+        mean_score: In the scorer's own unit.
+        mean_loss: Mean true loss in nats.
+        band_losses: Mean true loss in nats in each of :data:`BANDS`; None in an empty band.
+        top_found: For each of :data:`SHARES`, the share of so many largest losses that is among as many
+            largest scores; chance gives the share itself.
+    """
+
+    cycle: int
+    n_labelled: int
+    n_candidates: int
+    label: str
+    strategy: str
+    options: Mapping[str, Any]  # Any: each strategy has its own options
+    spearman: float | None
+    pearson: float | None
+    mean_score: float
+    mean_loss: float
+    band_losses: tuple[float | None, ...]
+    top_found: tuple[float | None, ...]
+
+
+def audit_rows(state: State) -> list[AuditRow]:
+    """Return what a ledger's queries, and its score after the last training, recorded of audited scorers.
+
+    By cycle, and in the order in which the scorers are listed.
+    """
+    trained = {
+        (cycle, name): measured["n_labelled"]
+        for (cycle, name), measured in state.measurements.items()
+        if name.startswith("train-")
+    }
+    rows = []
+    for cycle in sorted({cycle for cycle, _ in trained}):
+        measured = state.scoring(cycle) or {}
+        for record in measured.get("audit", {}).get("scorers", ()):
+            found = {**record, **{key: tuple(record[key]) for key in ("band_losses", "top_found")}}
+            rows.append(
+                AuditRow(cycle, trained[cycle, measured["training"]], measured["n_candidates"], **found)
+            )
+    return rows
+
+
+def write_audit(folder: Path, state: State) -> None:
+    """Write ``audit.json`` into a cell's folder; nothing where nothing was audited."""
+    rows = audit_rows(state)
+    if not rows:
+        return
+    tree = {"bands": BANDS, "shares": SHARES, "rows": [vars(row) for row in rows]}
+    fresh = folder / f"{FILE}.new"
+    fresh.write_text(json.dumps(tree), encoding="utf-8")
+    fresh.replace(folder / FILE)
+
+
+def read_audit(folder: Path) -> list[AuditRow]:
+    """Read the audit of a finished cell.
+
+    Raises:
+        DataError: Nothing was audited there, or the file is damaged.
+    """
+    path = folder / FILE
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        rows = [AuditRow(**_tuples(values)) for values in tree["rows"]]
+    except FileNotFoundError as error:
+        raise DataError(
+            f"expected an audit at {path}, but there is none; run the experiment with a list audit, "
+            "such as audit = [{strategy = 'cod'}, {strategy = 'entropy'}]"
+        ) from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"the audit in {path} cannot be read ({error}); delete {folder / 'finished'} and run the same "
+            "command again to write it anew"
+        ) from error
+    return rows
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    known = {field.name for field in fields(AuditRow)}
+    if values.keys() != known:
+        raise ValueError(f"its columns are {sorted(values)}, not {sorted(known)}")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

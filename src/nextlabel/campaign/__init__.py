@@ -1,0 +1,1 @@
+"""Ask, tell, run and fork: a ledger joined with a pool, a learner and a strategy."""

@@ -1,0 +1,279 @@
+"""What a campaign is set to do, and what its next cycle consists of; both plain facts, read off the ledger.
+
+Trains nothing and chooses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed, nearest
+from nextlabel.ledger.events import ItemId, Label, State
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.types import Learner, Scorer, Strategy
+
+__all__ = ["Plan", "Setup"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings of a campaign, checked; what the ledger remembers of them is :meth:`settings`."""
+
+    strategy: Scorer | Strategy
+    batch_size: int
+    start_size: int
+    seed: int
+    classes: tuple[str, ...] | None
+    subset_size: int | None = None
+
+    @staticmethod
+    def checked(
+        pool: Pool,
+        learner: Learner,
+        strategy: str | Scorer | Strategy,
+        strategy_options: Mapping[str, Any],  # Any: each strategy has its own options
+        *,
+        batch_size: int,
+        start_size: int,
+        seed: int,
+        classes: Sequence[str] | None,
+        subset_size: int | None = None,
+    ) -> Setup:
+        """Return the settings if a campaign can be run with them.
+
+        Raises:
+            ConfigurationError: A number or an option is wrong.
+            ContractError: The learner or the strategy lacks a method.
+            DataError: The pool is empty.
+        """
+        if not isinstance(pool, Pool):
+            raise DataError(f"a campaign needs a Pool(data, ids), but got {type(pool).__name__}")
+        if not len(pool):
+            raise DataError("the pool is empty: a campaign needs at least one item to ask about")
+        for name, value in (("batch_size", batch_size), ("start_size", start_size)):
+            if not _is_whole(value) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number of at least 1, but is {value!r}")
+        if subset_size is not None and (not _is_whole(subset_size) or subset_size < batch_size):
+            raise ConfigurationError(
+                f"subset_size must be a whole number of at least batch_size, {batch_size}, or None for the "
+                f"whole pool, but is {subset_size!r}"
+            )
+        if not _is_whole(seed):
+            raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
+        for method in ("fit", "predict"):
+            if not callable(getattr(learner, method, None)):
+                who = type(learner).__name__
+                raise ContractError(f"a learner needs the methods fit and predict, but {who} has no {method}")
+        names = tuple(classes) if classes is not None else None
+        if names is not None and (len(names) < 2 or not all(isinstance(name, str) for name in names)):
+            raise ConfigurationError(f"classes must be the names of at least 2 classes, but are {classes!r}")
+        if names is not None and len(set(names)) != len(names):
+            raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
+        numbers = int(batch_size), int(start_size), int(seed)
+        subset = None if subset_size is None else int(subset_size)
+        return Setup(_as_strategy(strategy, strategy_options), *numbers, names, subset)
+
+    def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
+        """Return the settings with some of them changed, checked again.
+
+        Raises:
+            ConfigurationError: A setting cannot be changed, or not to this.
+        """
+        changeable = ("strategy", "strategy_options", "batch_size", "subset_size", "seed")
+        unknown = [name for name in changes if name not in changeable]
+        if unknown:
+            raise ConfigurationError(
+                f"a fork can change {listed(['learner', *changeable])}, but not {listed(unknown)}"
+            )
+        options = changes.get("strategy_options") or {}
+        same = self.strategy.name if options else self.strategy  # options are for what is made by name
+        return Setup.checked(
+            pool, learner, changes.get("strategy", same), options,
+            batch_size=changes.get("batch_size", self.batch_size), start_size=self.start_size,
+            seed=changes.get("seed", self.seed), classes=self.classes,
+            subset_size=changes.get("subset_size", self.subset_size),
+        )  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:  # Any: JSON
+        """Return what the ledger keeps and compares when the campaign is opened again."""
+        later = {} if self.subset_size is None else {"subset_size": self.subset_size}  # older ledgers lack it
+        return {
+            "strategy": self.strategy.name,
+            "strategy_options": _options(self.strategy),
+            "batch_size": self.batch_size,
+            "start_size": self.start_size,
+            "seed": self.seed,
+            "classes": list(self.classes) if self.classes is not None else None,
+            **later,
+        }
+
+    def label(self, item: ItemId, label: Label | str) -> Label:
+        """Return the label as it is kept: a class name becomes its index, and so does a whole float.
+
+        Raises:
+            LabelsError: The campaign has no such class.
+        """
+        if self.classes is None:
+            if isinstance(label, str):
+                raise LabelsError(
+                    f"expected a number as the label of '{item}', but got '{label}'; "
+                    "to label by name, give the campaign its classes"
+                )
+            return label
+        if isinstance(label, str):
+            if label not in self.classes:
+                hint = nearest(label, self.classes)
+                guess = (
+                    f"; did you mean '{hint}'?" if hint else f"; they are {listed(self.classes, limit=20)}"
+                )
+                raise LabelsError(
+                    f"the label '{label}' of '{item}' is none of the {len(self.classes)} classes{guess}"
+                )
+            return self.classes.index(label)
+        given: object = label  # which comes from outside and may be anything
+        if isinstance(given, bool) or not isinstance(given, Real):
+            raise LabelsError(
+                f"expected a class name or an index as the label of '{item}', but got {given!r} "
+                f"({type(given).__name__})"
+            )
+        if not 0 <= label < len(self.classes) or label != int(label):
+            raise LabelsError(f"the label of '{item}' must be in 0..{len(self.classes) - 1}, but is {label}")
+        return int(label)
+
+    def class_name(self, label: Label) -> str:
+        """Return how to call a label in a message."""
+        return f"'{self.classes[int(label)]}'" if self.classes else f"{label}"
+
+    def one_class_only(self, labels: Tensor) -> bool:
+        """Return whether these are class labels without two different ones among them."""
+        return not labels.is_floating_point() and bool((labels == labels[0]).all())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The next training and query.
+
+    Attributes:
+        cycle: The cycle, from 1.
+        labels: The label of every labelled item, in the pool's order.
+        unlabelled: The items without a label, in the pool's order.
+        candidates: Those of them that were not asked yet; what a query chooses from.
+        name: The training's name in the ledger; it changes with the labels.
+        folder: The training's own folder.
+        previous: The folder of the training that the last query was made with, or None.
+    """
+
+    cycle: int
+    labels: Mapping[ItemId, Label]
+    unlabelled: tuple[ItemId, ...]
+    candidates: tuple[ItemId, ...]
+    name: str
+    folder: Path
+    previous: Path | None
+
+    @staticmethod
+    def next(state: State, pool: Pool, root: Path) -> Plan:
+        """Read the next training and query off the state.
+
+        Raises:
+            LabelsError: There are no labels to train on.
+        """
+        if not state.labels:
+            raise LabelsError("training needs labels, but there are none yet; ask, label and tell first")
+        cycle = max(state.cycle, 0) + 1
+        labels = {item: state.labels[item] for item in pool.ids if item in state.labels}
+        waiting = set(state.outstanding)
+        unlabelled = tuple(item for item in pool.ids if item not in state.labels)
+        name = f"train-{_digest(labels)}"
+        asked = [at for (at, name) in state.measurements if name == "query" and at < cycle]
+        before = max(asked, default=None)
+        return Plan(
+            cycle,
+            labels,
+            unlabelled,
+            tuple(item for item in unlabelled if item not in waiting),
+            name,
+            _folder(root, cycle, name),
+            None
+            if before is None
+            else _folder(root, before, state.measurements[before, "query"]["training"]),
+        )
+
+    @property
+    def score_name(self) -> str:
+        """The name in the ledger of a score after this training that asks nothing."""
+        return self.name.replace("train-", "score-", 1)
+
+    def with_sub_pool(self, size: int | None, *, seed: int) -> Plan:
+        """Return the plan whose candidates are a uniform draw of so many of these, in the pool's order.
+
+        The sub-pool of the released code of Huang et al., "Semi-Supervised Active Learning with Temporal
+        Output Discrepancy", ICCV 2021 (there ``SUBSET``; the paper does not mention it), drawn anew in every
+        cycle. A deviation: the order in it is the pool's, where theirs is the draw's, which decides ties.
+
+        Args:
+            size: How many, all where there are fewer; None for all.
+            seed: The campaign's; the draw derives from it and the cycle.
+        """
+        if size is None or size >= len(self.candidates):
+            return self
+        rng = torch.Generator().manual_seed(derive(seed, "subset", self.cycle))
+        rows = torch.randperm(len(self.candidates), generator=rng)[:size].sort().values
+        return replace(self, candidates=tuple(self.candidates[row] for row in rows.tolist()))
+
+    def training_set(self, pool: Pool) -> tuple[Pool, Tensor]:
+        """Return the labelled items and (L,) their labels: int64 classes, or float32 values."""
+        labels = list(self.labels.values())
+        whole = all(isinstance(label, int) for label in labels)
+        return pool.subset(list(self.labels)), torch.tensor(
+            labels, dtype=torch.int64 if whole else torch.float32
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _folder(root: Path, cycle: int, name: str) -> Path:
+    return root / "cycles" / f"{cycle:04d}" / name
+
+
+def _digest(labels: Mapping[ItemId, Label]) -> str:
+    text = json.dumps(list(labels.items()))
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strategy:
+    if isinstance(strategy, str):
+        return _as_strategy(STRATEGIES.create(strategy, **options), {})
+    if options:
+        raise ConfigurationError(
+            "strategy_options go with a strategy's name; give an object its options itself"
+        )
+    if not isinstance(strategy, (Scorer, Strategy)):
+        has = listed(name for name in dir(strategy) if not name.startswith("_")) or "none of them"
+        raise ContractError(
+            "a strategy needs name, needs and either score or select, "
+            f"but {type(strategy).__name__} has {has}"
+        )
+    return strategy
+
+
+def _options(strategy: object) -> dict[str, Any]:  # Any: JSON
+    if not is_dataclass(strategy):
+        return {}
+    options = {f: getattr(strategy, f.name) for f in fields(strategy) if f.init}
+    # An option that came with a later version is left out at its default: older ledgers do not have it.
+    kept = {f for f, value in options.items() if not (f.metadata.get("later") and value == f.default)}
+    return {f.name: value for f, value in options.items() if f in kept}

@@ -1,0 +1,1 @@
+"""The experiments, figures and theory of the TOD papers; nothing else imports this package."""

@@ -1,0 +1,1 @@
+"""The commands of the papers, registered as a plug-in's would be."""

@@ -1,0 +1,370 @@
+"""``nextlabel reproduce``: the papers' experiments in the released code's own words, and their exhibits."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nextlabel.cli.folders import refuse_run
+from nextlabel.cli.output import FAILED, JsonOption, print_error, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nextlabel.bench.experiment import Experiment
+    from nextlabel.papers.exhibits.arms import Arm
+    from nextlabel.papers.words import Meaning
+    from nextlabel.report.tables import Table
+
+__all__ = ["reproduce"]
+
+FEWEST_COLUMNS = 5
+"""Below, no column of a table is left out on the terminal; the page has them all."""
+
+
+def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
+    exhibit: Annotated[
+        str | None,
+        typer.Argument(
+            help="fig1 to fig11, table1 to table3, suppfig1 to suppfig3 (the ICCV paper's numbers), noise, "
+            "tsne or model_selection; or with the paper: iccv-fig7, tnnls-fig8, tnnls-table1. See --list. "
+            "Without it, one experiment."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="The data set: cifar10, cifar100, svhn, caltech101, ...; also digits and animals."),
+    ] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            help="RANDOM, TOD (which is COD), EMAOD, LL4AL, CORESET, VAAL, ... [default: TOD; LL4AL with "
+            "--auxiliary LL4AL]"
+        ),
+    ] = None,
+    auxiliary: Annotated[
+        str | None,
+        typer.Option(
+            help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER [default: TOD; LL4AL "
+            "with --sampling LL4AL]"
+        ),
+    ] = None,
+    script: Annotated[
+        str | None,
+        typer.Option(
+            help="main_TOD.py or main_LL4AL.py: the script of the release, where the words do not say which."
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="The settings: code is the released code's, repaired the same with its oddities fixed, "
+            "paper the papers', fast a fast trainer's [default: code; fast with an exhibit]"
+        ),
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Trainings of a campaign.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where runs and exhibits go.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Only these measured lines of an exhibit, separated by commas.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one a core.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
+    ] = None,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Show all exhibits with their numbers in both papers, and end.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run an experiment of the TOD papers, or make one of their figures or tables from runs of one's own.
+
+    Takes the words of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works here.
+    Its words swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
+    --auxiliary TOD is the unsupervised loss with an EMA teacher. A word that is absent is the default of
+    main_LL4AL.py next to LL4AL, else of main_TOD.py; without arguments TOD with TOD runs on CIFAR-10, as
+    run.sh does. With an exhibit the default is digits and the preset fast, which takes
+    minutes anywhere. Published numbers stand next to measured ones and are never mixed with them. Run again
+    to continue.
+    """
+    from nextlabel.errors import ConfigurationError
+    from nextlabel.papers.published.numbering import exhibit_named
+    from nextlabel.papers.words import meaning_of
+
+    if show_list:
+        _list(as_json=as_json)
+        return
+    typed: dict[str, Any] = {  # Any: what the settings take
+        "trials": trials, "cycles": cycles, "device": device, "root": root, "settings": setting or (),
+    }  # fmt: skip
+    if exhibit is None:
+        if series is not None:
+            raise ConfigurationError(
+                "--series chooses lines of an exhibit, but none is named; name one, or leave --series out"
+            )
+        meaning = meaning_of(sampling, auxiliary, script)
+        dataset = "cifar10" if config is None else config
+        _experiment(dataset, preset or "code", meaning, typed, out=out, jobs=jobs, as_json=as_json)
+        return
+    name = exhibit_named(exhibit)  # an unknown name is refused first, whatever stands next to it
+    if sampling is not None or auxiliary is not None or script is not None:
+        raise ConfigurationError(
+            f"the exhibit {name} says itself what it compares, so it takes no --sampling, no --auxiliary "
+            "and no --script; leave them out, or choose lines with --series"
+        )
+    _exhibit(name, config, preset or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
+
+
+def _experiment(
+    dataset: str,
+    preset: str,
+    meaning: Meaning,
+    typed: dict[str, Any],  # Any: what the settings take
+    *,
+    out: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Run one strategy with one objective and compare its curve with the published one."""
+    from nextlabel.papers.exhibits.arms import Arm, finished, open_run
+    from nextlabel.papers.exhibits.comparison import compared, comparison_table, published_curve
+    from nextlabel.papers.exhibits.learning_curves import curves
+    from nextlabel.papers.exhibits.settings import arm_settings, base_settings, changed_settings
+    from nextlabel.papers.words import SEGMENTATION, UNREAD_MODULE
+    from nextlabel.report.build import build
+
+    base = base_settings(dataset, preset, **typed)
+    strategy, objective = arm_settings(base, meaning)
+    name = base.dataset[0]
+    note = meaning.note(name, preset)
+    arm = Arm(strategy, strategy, objective)
+    if meaning.trains_unread_module and preset == "code":
+        arm = Arm(strategy, strategy, "learning_loss", objective_options=UNREAD_MODULE)
+    plan = open_run(arm, base, out)
+    if not as_json:
+        typer.echo(note)
+    failures = _followed(plan.experiment, jobs, as_json=as_json)
+    folder = plan.experiment.folder
+    theirs = published_curve(strategy, objective, name)
+    pairs = compared(curves(finished(plan)), theirs)
+    changed = changed_settings(base, preset)
+    metric = plan.experiment.rows[0].metric if pairs else ""
+    page = build(folder) if pairs else None
+    if not as_json and pairs:
+        _show(comparison_table(pairs, theirs, dataset=name, metric=metric, alike=not changed))
+        if changed and any(both.published for both in pairs):
+            typer.echo(f"Not to be compared, for it is not as in the preset: {'; '.join(changed)}")
+        typer.echo(f"Report: {page}")
+    records = [
+        {
+            "labelled_percent": both.measured.x,
+            "measured": both.measured.y,
+            "standard_deviation": both.measured.spread,
+            "seeds": both.measured.seeds,
+            "published": both.published.y if both.published else None,
+            "published_percent": both.published.x if both.published else None,
+            "published_source": both.published.source if both.published else None,
+            "difference": None if changed else both.difference,
+        }
+        for both in pairs
+        if both.measured
+    ]
+    content = {
+        "run": str(folder), "report": str(page), "dataset": name, "strategy": strategy,
+        "objective": objective, "script": None if name in SEGMENTATION else meaning.script,
+        "note": note, "preset": preset, "changed": list(changed), "metric": metric, "curve": records,
+    }  # fmt: skip
+    _conclude(content, folder, failures, as_json=as_json)
+
+
+def _exhibit(
+    name: str,
+    dataset: str | None,
+    preset: str,
+    series: str | None,
+    typed: dict[str, Any],  # Any: what the settings take
+    *,
+    out: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Make an exhibit of the papers from runs of one's own."""
+    from nextlabel.bench.experiment import default_jobs
+    from nextlabel.papers.differences import difference_lines
+    from nextlabel.papers.exhibits.arms import finished, make_plan
+    from nextlabel.papers.exhibits.catalogue import exhibit
+    from nextlabel.papers.exhibits.exhibit import Request
+    from nextlabel.papers.exhibits.page import Circumstances, write_page
+    from nextlabel.papers.exhibits.presentation import MEASURED
+    from nextlabel.papers.exhibits.settings import (
+        base_settings,
+        changed_settings,
+        check_free,
+        check_kind,
+        exhibit_folder,
+    )
+
+    one = exhibit(name)
+    base = base_settings(one.dataset if dataset is None else dataset, preset, **typed)
+    place = out or Path("runs") / "reproduction"
+    refuse_run(place)
+    advance = None if as_json else _told
+    arms = _chosen(one.arms(Request(base, place)), series)
+    check_kind(name, arms, base.dataset[0])
+    check_free(name, arms, typed["settings"])
+    lines = () if series is None else tuple(arm.label for arm in arms)
+    folder = place / exhibit_folder(name, base, preset, lines)
+    request = Request(base, folder, advance)
+    changed = changed_settings(base, preset)
+    done, failures = [], {}
+    if arms:
+        plan = make_plan(arms, base, place)
+        place.mkdir(parents=True, exist_ok=True)
+        failures = _followed(plan.experiment, jobs or default_jobs(base), as_json=as_json)
+        done = finished(plan)
+    made = one.make(done, request)
+    command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
+    used = {
+        **{key: value for arm in arms for key, value in arm.settings.items()},
+        "strategy": [arm.strategy for arm in arms], "objective": [arm.objective for arm in arms],
+    }  # fmt: skip
+    lines = tuple(difference_lines({**base.recorded(), **used}))
+    under = Circumstances(name, base.dataset[0], preset, base.cycles, changed, command, failures, lines)
+    page = write_page(made, done, under, folder)
+    if not as_json:
+        for table in made.tables:
+            if any(row[1] == MEASURED for row in table.rows):  # the page has the others
+                _show(table)
+        typer.echo(str(page))
+    pictures = [str(folder / f"{picture.name}.svg") for picture in made.pictures]
+    content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],
+               "preset": preset, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
+    _conclude(content, place, failures, as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
+    """Print every exhibit with its numbers in both papers."""
+    from nextlabel.papers.exhibits.catalogue import listing
+
+    rows = listing()
+    if as_json:
+        print_json({"exhibits": rows})
+        return
+    typer.echo(
+        "Names of exhibits: the first, or the number of either paper. Shown is ICCV 2021; TNNLS 2022.\n"
+    )
+    for row in rows:
+        numbers = "; ".join(row[paper] or "-" for paper in ("iccv", "tnnls"))
+        typer.echo(f"{row['command']}: {row['shows']}\n    {numbers} ({row['needs'].replace('`', '')})")
+
+
+def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:
+    """Return the arms whose labels were asked for, all where none was."""
+    from nextlabel.errors import ConfigurationError, UnknownNameError, listed
+
+    if series is None:
+        return list(arms)
+    known = {arm.label.lower(): arm.label for arm in arms}
+    wanted = [name.strip() for name in series.split(",") if name.strip()]
+    if not wanted:
+        raise ConfigurationError(
+            f"--series expects names of lines, separated by commas, but got '{series}'; this exhibit has "
+            f"{listed(known.values(), limit=20) or 'none to choose from'}"
+        )
+    if not known:
+        raise ConfigurationError("this exhibit has no lines of runs to choose from; leave --series out")
+    for name in wanted:
+        if name.lower() not in known:
+            raise UnknownNameError("series of this exhibit", name, known.values())
+    return [arm for arm in arms if arm.label.lower() in {name.lower() for name in wanted}]
+
+
+def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dict[str, str]:
+    """Run what is not finished and show how it goes; return the errors of failed cells."""
+    from nextlabel.bench.experiment import default_jobs
+    from nextlabel.cli.display import follow
+
+    events = experiment.run(jobs=jobs or default_jobs(experiment.config))
+    try:
+        return follow(events, experiment, quiet=as_json)
+    except KeyboardInterrupt:
+        events.close()
+        print_error(
+            "interrupted; nothing is lost: run the same command again, "
+            f"and {experiment.folder} goes on from here",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED) from None
+
+
+def _told(what: str, done: int, total: int) -> None:
+    """Say on a terminal which model is trained."""
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        sys.stderr.write(f"\r{what}: {done} of {total} steps{end}")
+
+
+def _show(table: Table) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = _fitted(table, console.width)
+    console.print(Text(table.caption, style="bold"))
+    shown = RichTable(box=SIMPLE_HEAD)
+    shown.padding, shown.pad_edge, shown.show_edge = (0, 1, 0, 0), False, False
+    for place, header in enumerate(table.headers):
+        words = header in {"Series", "Origin"}
+        shown.add_column(header, justify="left" if words or not place else "right", no_wrap=words)
+    for row in table.rows:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def _fitted(table: Table, width: int) -> Table:
+    """Return the table without deviations, and with every second column, where it is too wide."""
+
+    def wide(rows: Sequence[Sequence[str]]) -> int:
+        return sum(max(map(len, column)) + 2 for column in zip(table.headers, *rows, strict=True))
+
+    if wide(table.rows) <= width:
+        return table
+    rows = tuple(tuple(cell.split(" ±")[0] for cell in row) for row in table.rows)
+    narrow = replace(table, rows=rows)
+    if wide(rows) <= width or len(table.headers) <= FEWEST_COLUMNS:
+        return narrow
+    kept = [0, 1, *range(2, len(table.headers), 2)]
+    headers = tuple(table.headers[place] for place in kept)
+    return _fitted(
+        replace(table, headers=headers, rows=tuple(tuple(row[place] for place in kept) for row in rows)),
+        width,
+    )
+
+
+def _conclude(
+    content: dict[str, Any],  # Any: JSON
+    folder: Path,
+    failures: dict[str, str],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json and not failures:
+        print_json(content)
+    if failures:
+        first, why = next(iter(failures.items()))
+        count = f"{len(failures)} cell{'s' * (len(failures) > 1)}"
+        print_error(
+            f"{count} failed, the first with: {why.rstrip('.')}. Run the same command again to retry; "
+            f"the details are in {folder / 'cells' / first / 'failed.json'}",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED)

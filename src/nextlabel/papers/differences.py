@@ -1,0 +1,221 @@
+"""Where the presets differ, setting by setting: values from their files, reasons from ``reasons.toml``.
+
+Imports no torch and makes no part: a setting that a preset leaves out has the value that its reason calls
+usual, which a test compares with the parts' own defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+from typing import Any, TypeAlias
+
+from nextlabel.presets.catalogue import load_preset, preset_datasets
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "CONFIGURED",
+    "NOT_COPIED",
+    "PRESETS",
+    "Difference",
+    "Reason",
+    "difference_lines",
+    "differences",
+    "differences_by_values",
+    "flattened",
+    "listed_values",
+    "reasons",
+    "shown",
+    "used",
+]
+
+Value: TypeAlias = Any  # what TOML may hold
+
+PRESETS = ("code", "repaired", "paper", "fast")
+"""The presets that are compared, in the order in which tables show them."""
+
+CONFIGURED = ("cifar10", "cifar100", "svhn", "caltech101")
+"""Data sets that the released code has a configuration for."""
+
+NOT_COPIED: tuple[tuple[str, str], ...] = (
+    ("randomness without seeds", "every draw derives from the seed"),
+    ("the crash of LL4AL on a batch with an odd number of items", "the odd one is left out of the pairs"),
+    ("the crash of batch norm on a last batch of one item", "it joins the batch before it"),
+    ("ties in the order of an unstable sort", "ties are drawn by the seed"),
+    ("going on with a loss that is not finite", "the training run ends in a sentence that names the step"),
+    (
+        "the first folder of Caltech-101 taken for its background, and sizes of pools that are typed in",
+        "the background is found by its name, and sizes are those of the data",
+    ),
+    ("checkpoints that runs at the same time overwrite", "every run has a folder of its own"),
+)
+"""What the preset ``code`` does not take over from the released code, and what it does instead."""
+
+
+WRAPPED: Mapping[str, tuple[str, ...]] = {"learning_loss": ("learning_loss", "ta_vaal"), "ensemble": ("qbc",)}
+"""The strategies for which something trains next to the model, where it has another name than they."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why presets differ in a setting.
+
+    Attributes:
+        why: What each does and why, a sentence without its full stop.
+        usual: The value of a preset that does not mention the setting.
+        measured: What was measured of the difference, with data, seeds and interval; empty where nothing was.
+    """
+
+    why: str
+    usual: Value = None
+    measured: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that not all presets have alike on a data set.
+
+    Attributes:
+        setting: Its dotted name, as ``--set`` takes it.
+        values: Its value in every preset, as text.
+        reason: Why they differ, and what was measured of it.
+    """
+
+    setting: str
+    values: Mapping[str, str]
+    reason: Reason
+
+
+@cache
+def reasons() -> Mapping[str, Reason]:
+    """Return the reasons by setting, in the order of tables; ``*`` in a setting stands for any name."""
+    text = (resources.files("nextlabel.papers.presets") / "reasons.toml").read_text(encoding="utf-8")
+    return {setting: Reason(**table) for setting, table in tomllib.loads(text).items()}
+
+
+def differences(dataset: str) -> tuple[Difference, ...]:
+    """Return the settings of a data set on which any two presets differ, in the order of the reasons.
+
+    Raises:
+        ConfigurationError: The presets have no settings for the data set.
+    """
+    trees = {name: flattened(load_preset(name, dataset)) for name in PRESETS}
+    found = []
+    for setting in dict.fromkeys(key for tree in trees.values() for key in tree):
+        reason = reasons().get(_pattern(setting), Reason("no reason is given"))
+        values = {name: shown(tree.get(setting, reason.usual)) for name, tree in trees.items()}
+        if len(set(values.values())) > 1:
+            found.append(Difference(setting, values, reason))
+    return tuple(sorted(found, key=lambda difference: _place(difference.setting)))
+
+
+def differences_by_values() -> Sequence[tuple[Difference, tuple[str, ...]]]:
+    """Return every difference with the data sets that have its values, in the order of the reasons."""
+    rows: dict[tuple[str, ...], tuple[Difference, tuple[str, ...]]] = {}
+    for dataset in preset_datasets("code"):
+        for one in differences(dataset):
+            row = replace(one, setting=one.setting.replace(f".{dataset}.", ".*."))
+            key = (row.setting, *row.values.values())
+            rows[key] = row, (*rows.get(key, (row, ()))[1], dataset)
+    return sorted(rows.values(), key=lambda row: _place(row[0].setting))
+
+
+def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
+    """Yield a line per difference between a preset and the others, and per thing that it does not copy.
+
+    Args:
+        settings: A configuration, as a tree; without a preset there are no lines. Settings of parts that it
+            does not use are left out, and values that are not the preset's are said to be.
+    """
+    preset, dataset = str(settings.get("preset")), _dataset_of(settings)
+    if preset not in PRESETS or dataset not in preset_datasets(preset):
+        return
+    here = flattened(settings)
+    for difference in used(differences(dataset), settings):
+        own = difference.values[preset]
+        value = shown(here[difference.setting]) if difference.setting in here else own
+        changed = f" (changed from {own})" if value != own else ""
+        measured = f" Measured: {difference.reason.measured}." if difference.reason.measured else ""
+        others = listed_values(difference, without=preset)
+        yield f"{difference.setting} = {value}{changed}; {others}. {difference.reason.why}.{measured}"
+    if preset in ("code", "repaired") and dataset not in CONFIGURED:
+        yield f"The released code has no configuration of {dataset}: its ways are applied to it."
+    if preset == "code":
+        for what, instead in NOT_COPIED:
+            yield f"Not copied: {what}. Instead, {instead}."
+
+
+def _dataset_of(settings: Mapping[str, Value]) -> str:
+    """Return the one data set of a configuration with a preset."""
+    names = settings.get("dataset", ["digits"])
+    return names if isinstance(names, str) else str(names[0])
+
+
+def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Difference, ...]:
+    """Return the differences in settings of parts that a configuration uses."""
+    strategies, objectives = settings.get("strategy", ()), settings.get("objective", ())
+
+    def uses(setting: str) -> bool:
+        match setting.split("."):
+            case ["learner", "companion_options", name, _]:
+                return any(strategy in strategies for strategy in WRAPPED.get(name, (name,)))
+            case ["strategy_options", name, _]:
+                return name in strategies
+            case ["objective_options", name, _]:
+                return name in objectives
+        return True
+
+    return tuple(difference for difference in found if uses(difference.setting))
+
+
+def flattened(tree: Mapping[str, Value], prefix: str = "") -> dict[str, Value]:
+    """Return the leaves of a tree of settings by their dotted names."""
+    leaves: dict[str, Value] = {}
+    for name, value in tree.items():
+        below = isinstance(value, Mapping)
+        leaves |= flattened(value, f"{prefix}{name}.") if below else {prefix + name: value}
+    return leaves
+
+
+def shown(value: Value) -> str:
+    """Return a value as tables show it: words as they are, the rest as JSON, ``none`` for nothing.
+
+    >>> shown(["horizontal_flip"]), shown("joint"), shown(None), shown(5e-4)
+    ('["horizontal_flip"]', 'joint', 'none', '0.0005')
+    """
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def listed_values(difference: Difference, *, without: str = "", mark: str = "") -> str:
+    """Return the values of the presets, those that are alike together.
+
+    Args:
+        difference: The difference.
+        without: A preset to leave out.
+        mark: Put round every value.
+    """
+    by_value: dict[str, list[str]] = {}
+    for name, value in difference.values.items():
+        if name != without:
+            by_value.setdefault(value, []).append(name)
+    return "; ".join(f"{', '.join(names)} {mark}{value}{mark}" for value, names in by_value.items())
+
+
+def _pattern(setting: str) -> str:
+    return next((pattern for pattern in reasons() if fnmatchcase(setting, pattern)), setting)
+
+
+def _place(setting: str) -> tuple[int, str]:
+    """Return the sort key of a setting: the place of its reason, then its name."""
+    known = list(reasons())
+    pattern = _pattern(setting)
+    return known.index(pattern) if pattern in known else len(known), setting

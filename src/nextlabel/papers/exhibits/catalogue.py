@@ -1,0 +1,99 @@
+"""All exhibits that can be made again, by name and by their numbers in the papers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nextlabel.papers.exhibits.by_class import FIG11, TABLE2
+from nextlabel.papers.exhibits.embedding import TSNE
+from nextlabel.papers.exhibits.exhibit import Exhibit, Request
+from nextlabel.papers.exhibits.learning_curves import (
+    FIG7,
+    FIG8,
+    FIG9,
+    FIG10,
+    NOISE,
+    SUPPFIG1,
+    SUPPFIG2,
+    TABLE1,
+)
+from nextlabel.papers.exhibits.loss_estimates import FIG3, FIG5, FIG6, SUPPFIG3
+from nextlabel.papers.exhibits.model_selection import MODEL_SELECTION
+from nextlabel.papers.exhibits.round_off import FIG1
+from nextlabel.papers.exhibits.sampling_time import TABLE3
+from nextlabel.papers.exhibits.schematics import FIG2, FIG4
+from nextlabel.papers.exhibits.settings import base_settings
+from nextlabel.papers.published.exhibits import EXHIBITS
+from nextlabel.papers.published.numbering import exhibit_named, places_of
+from nextlabel.papers.words import SEGMENTATION
+from nextlabel.results import FULL_TRAINING
+
+__all__ = ["REPRODUCED", "exhibit", "listing", "needs_of"]
+
+REPRODUCED: Mapping[str, Exhibit] = {
+    one.name: one
+    for one in (
+        FIG1, FIG2, FIG3, FIG4, FIG5, FIG6, FIG7, FIG8, FIG9, FIG10, FIG11, TABLE1, TABLE2, TABLE3,
+        SUPPFIG1, SUPPFIG2, SUPPFIG3, NOISE, TSNE, MODEL_SELECTION,
+    )
+}  # fmt: skip
+"""In the papers' order."""
+
+
+NEEDS: Mapping[str, str] = {
+    "fig1": "some ten seconds, no data",
+    "fig2": "seconds, no data",
+    "fig4": "seconds, no data",
+    "fig5": "the arm of `fig3`",
+    "fig6": "the arm of `fig3`",
+    "suppfig3": "the arm of `fig3`",
+    "model_selection": "10 training runs on the whole pool",
+}
+"""What exhibits need that is not their number of arms."""
+
+
+def exhibit(name: str) -> Exhibit:
+    """Return the exhibit of this name or number.
+
+    Args:
+        name: A short name, such as ``fig7`` or ``noise``, or a number of either paper: ``tnnls-fig8``.
+
+    Raises:
+        ConfigurationError: The paper has no such number, or it is not reproduced.
+        UnknownNameError: It is neither a name nor a number; the message offers the nearest.
+    """
+    return REPRODUCED[exhibit_named(name)]
+
+
+def needs_of(one: Exhibit) -> str:
+    """Return what an exhibit needs: how many arms, of which each is a campaign a seed."""
+    if one.name in NEEDS:
+        return NEEDS[one.name]
+    arms = one.arms(Request(base_settings(one.dataset, "fast"), Path()))
+    full = sum(arm.strategy in FULL_TRAINING.values() for arm in arms)
+    count = len(arms) - full
+    words = f"{count} arm{'' if count == 1 else 's'}"
+    words += ", full training" if full else ""
+    return words + (" on `nuclei` or `cityscapes`" if one.dataset in SEGMENTATION else "")
+
+
+def listing() -> list[dict[str, str]]:
+    """Return every exhibit with its numbers in both papers, what it shows and what it needs."""
+    return [
+        {
+            "command": one.name,
+            "iccv": _numbers(one.name, "iccv"),
+            "tnnls": _numbers(one.name, "tnnls"),
+            "shows": EXHIBITS[one.name].title,
+            "needs": needs_of(one),
+        }
+        for one in REPRODUCED.values()
+    ]
+
+
+def _numbers(name: str, paper: str) -> str:
+    """Return the full names under which a paper shows an exhibit."""
+    if name == "tsne" and paper == "tnnls":
+        return "t-SNE"
+    return ", ".join(place.name for place in places_of(name, paper))

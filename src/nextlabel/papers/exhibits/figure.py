@@ -1,0 +1,229 @@
+"""Draw panels of lines or of rows of points: measured solid and filled, published dashed and hollow.
+
+Drawn as the report's figures are, in the light theme. Knows labels and numbers, no exhibit and no run.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import TYPE_CHECKING
+
+from nextlabel.papers.exhibits.legend import (
+    add_legend,
+    add_panel_legend,
+    columns_that_fit,
+    entries_of,
+    looks_of,
+)
+from nextlabel.papers.exhibits.panels import Entry, Line, Panel, dash_of
+from nextlabel.report.plot import LIGHT, MATHEMATICS, SETTINGS, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_lines", "draw_panels", "draw_points", "paint_line", "whole_numbers"]
+
+BESIDE = 1.0
+"""Inches of a panel's width that its axis labels take."""
+
+
+def draw_lines(
+    name: str,
+    panels: Sequence[Panel],
+    *,
+    title: str,
+    caption: str,
+    description: str,
+    own_legends: bool = False,
+    math: bool = False,
+    width: float = 5.0,
+    height: float = 3.4,
+) -> Picture:
+    """Draw panels of lines, two a row, with one legend below.
+
+    Args:
+        name: As of :func:`draw_panels`, and so are the other arguments but for these.
+        panels: See there.
+        title: See there.
+        caption: See there.
+        description: See there.
+        own_legends: Whether every panel has a legend of its own, and its colours start again.
+        math: See there.
+        width: See there.
+        height: See there.
+    """
+    parts = [[panel] for panel in panels] if own_legends else [panels]
+    looks = {id(panel): found for part in parts for found in (looks_of(part),) for panel in part}
+
+    def paint(axes: Axes, panel: Panel) -> None:
+        for line in panel.lines:
+            paint_line(axes, panel, line, *looks[id(panel)][line.label])
+        if panel.log_x:
+            _log_axis(axes)
+        if panel.log_y:
+            axes.set_yscale("log")
+            axes.minorticks_off()
+        if panel.x_label in {"Cycle", "Class"}:
+            whole_numbers(axes)
+        if panel.ticks:
+            axes.set_xticks(range(len(panel.ticks)), [f"{tick:g}" for tick in panel.ticks])
+        axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+
+    return draw_panels(
+        name,
+        panels,
+        paint,
+        title=title,
+        caption=caption,
+        description=description,
+        legend=() if own_legends else entries_of(panels, looks_of(panels)),
+        panel_legends=[entries_of(part, looks_of(part)) for part in parts] if own_legends else (),
+        math=math,
+        width=width,
+        height=height,
+    )
+
+
+def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str, description: str) -> Picture:
+    """Draw panels of rows: one row a series, its value to the right, measured filled and published hollow."""
+
+    def paint(axes: Axes, panel: Panel) -> None:
+        rows = list(dict.fromkeys(line.label for line in panel.lines))
+        mixed = len({line.published for line in panel.lines}) > 1
+        for line in panel.lines:
+            aside = 0.14 if mixed else 0.0
+            row = rows.index(line.label) + (aside if line.published else -aside)
+            color = LIGHT["baseline"] if line.published else LIGHT["series-0"]
+            face = LIGHT["paper"] if line.published else color
+            rows_y = [row] * len(line.y)
+            axes.plot(line.y, rows_y, color=color, marker="o", markerfacecolor=face, linestyle="none")
+            known = [(y, s) for y, s in zip(line.y, line.spread, strict=True) if s is not None]
+            for y, s in known:
+                axes.errorbar(y, row, xerr=s, color=color, fmt="none", capsize=2)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.invert_yaxis()
+        axes.set(xlabel=panel.x_label, ylim=(len(rows) - 0.4, -0.6))
+        if panel.log_x:
+            _log_axis(axes)
+        axes.grid(visible=False, axis="y")
+
+    lines = [line for panel in panels for line in panel.lines]
+    legend = []
+    if any(not line.published for line in lines):
+        legend.append(Entry("measured", LIGHT["series-0"], "o", "none"))
+    if any(line.published for line in lines):
+        legend.append(Entry("published", LIGHT["baseline"], "o", "none", hollow=True))
+    height = 1.5 + 0.3 * max(len({line.label for line in panel.lines}) for panel in panels)
+    return draw_panels(
+        name,
+        panels,
+        paint,
+        title=title,
+        caption=caption,
+        description=description,
+        legend=legend,
+        height=height,
+        width=7.5 if len(panels) == 1 else 5.6,  # names of rows take a third of it
+    )
+
+
+def draw_panels(
+    name: str,
+    panels: Sequence[Panel],
+    paint: Callable[[Axes, Panel], None],
+    *,
+    title: str,
+    caption: str,
+    description: str,
+    legend: Sequence[Entry] = (),
+    panel_legends: Sequence[Sequence[Entry]] = (),
+    height: float = 3.4,
+    width: float = 5.0,
+    columns: int = 2,
+    math: bool = False,
+) -> Picture:
+    """Draw panels, row by row, each by ``paint``; the same arguments give the same bytes.
+
+    Args:
+        name: Stem of the file names.
+        panels: The panels.
+        paint: Draws one panel on its axes.
+        title: What the figure shows.
+        caption: How to read it.
+        description: What there is to see, in words.
+        legend: Its entries, below all panels.
+        panel_legends: The entries below each panel; none for one legend of all.
+        height: Of one row of panels, in inches.
+        width: Of one panel, in inches.
+        columns: The most panels in a row.
+        math: Whether its texts hold formulas, between dollars; then no other text may hold a dollar.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    columns = min(columns, len(panels))
+    rows = ceil(len(panels) / columns)
+    fitting = [columns_that_fit(entries, width - BESIDE, handle=0.78) for entries in panel_legends]
+    below = [ceil(len(entries) / fit) for entries, fit in zip(panel_legends, fitting, strict=True)]
+    height += 0.24 * max(below, default=0)
+    with rc_context({**SETTINGS, **(MATHEMATICS if math else {}), "svg.hashsalt": name}):
+        all_fitting = columns_that_fit(legend, width * columns)
+        size = (width * columns, height * rows + 0.26 * ceil(len(legend) / all_fitting) + 0.4)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            paint(axes, panel)
+            axes.set_title(textwrap.fill(panel.title, round(9.2 * width)))
+            axes.tick_params(length=0)
+        for axes, entries, fit in zip(grid.flat, panel_legends, fitting, strict=False):
+            add_panel_legend(axes, entries, columns=fit)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        figure.suptitle(
+            textwrap.fill(title, round(11 * width * columns)), x=0.01, ha="left", fontweight="bold"
+        )
+        add_legend(figure, legend, columns=all_fitting)
+        vector, pixels = io.StringIO(), io.BytesIO()
+        figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(pixels, format="png", dpi=150, metadata={"Software": None})
+    return Picture(name, title, caption, description, vector.getvalue(), pixels.getvalue())
+
+
+def paint_line(axes: Axes, panel: Panel, line: Line, color: str, marker: str) -> None:
+    """Draw one line with its band, or a level."""
+    dash = dash_of(line)
+    if line.level:
+        axes.axhline(line.y[0], color=color, linestyle=dash, linewidth=1.3)
+        return
+    places = [float(panel.ticks.index(x)) if panel.ticks else x for x in line.x]
+    face = LIGHT["paper"] if line.published else color
+    width = 1.3 if line.published or line.guide else 1.9
+    axes.plot(
+        places, line.y, color=color, linestyle=dash, marker=marker, markerfacecolor=face, linewidth=width
+    )
+    known = [(x, y, s) for x, y, s in zip(places, line.y, line.spread, strict=True) if s is not None]
+    if known:
+        low, high = [y - s for _, y, s in known], [y + s for _, y, s in known]
+        axes.fill_between([x for x, *_ in known], low, high, color=color, alpha=0.13, linewidth=0)
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Let the horizontal axis count: its ticks are whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _log_axis(axes: Axes) -> None:
+    """Make the horizontal axis logarithmic, with numbers in plain text."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    narrow = high < 30 * low
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=6))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()

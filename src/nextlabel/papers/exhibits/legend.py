@@ -1,0 +1,102 @@
+"""Legends of figures: which colour and marker a series has, and the entries that say so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nextlabel.papers.exhibits.panels import PUBLISHED_DASH, Entry, Panel, dash_of
+from nextlabel.report.plot import LIGHT, SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+__all__ = ["MARKERS", "add_legend", "add_panel_legend", "columns_that_fit", "entries_of", "looks_of"]
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
+"""More than there are colours, so that series of one colour differ in their markers."""
+
+APART = 0.12
+"""Inches between entries of one row, which have no slack from entries that are shorter than the longest."""
+
+BASELINES = ("Random", "Task", "Base", "chance")
+"""Series drawn in grey: what the others are measured against."""
+
+
+def looks_of(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
+    """Return colour and marker by label, in the order in which labels first appear."""
+    labels = dict.fromkeys(line.label for panel in panels for line in panel.lines if not line.guide)
+    colored = [label for label in labels if label not in BASELINES and not label.startswith("Full")]
+    looks = {
+        label: (LIGHT[SERIES[i % len(SERIES)]], MARKERS[i % len(MARKERS)]) for i, label in enumerate(colored)
+    }
+    for label in labels:
+        looks.setdefault(label, (LIGHT["ink"] if label.startswith("Full") else LIGHT["baseline"], "."))
+    return {
+        **looks,
+        **{line.label: (LIGHT["baseline"], "") for p in panels for line in p.lines if line.guide},
+    }
+
+
+def entries_of(panels: Sequence[Panel], looks: Mapping[str, tuple[str, str]]) -> list[Entry]:
+    """Return an entry a label, and what solid and dashed mean where both are there."""
+    lines = [line for panel in panels for line in panel.lines]
+    entries = []
+    for label, (color, marker) in looks.items():
+        of_label = [line for line in lines if line.label == label]
+        own = [line for line in of_label if not line.published]
+        dash = dash_of((own or of_label)[0])
+        entries.append(Entry(label, color, "" if of_label[0].level else marker, dash, hollow=not own))
+    plain = [line for line in lines if not line.guide]
+    if any(line.published for line in plain) and any(not line.published for line in plain):
+        entries.append(Entry("solid: measured", LIGHT["muted"], "", "-"))
+        entries.append(Entry("dashed: published", LIGHT["muted"], "", PUBLISHED_DASH))
+    return entries
+
+
+def columns_that_fit(entries: Sequence[Entry], inches: float, *, handle: float = 0.6) -> int:
+    """Return how many columns of the longest entry fit into the width; all where one row takes them.
+
+    Args:
+        entries: The entries.
+        inches: The width.
+        handle: What an entry has next to its letters, in inches.
+    """
+    widths = [handle + 0.088 * len(_as_seen(entry.label)) for entry in entries]
+    if sum(widths) + APART * len(entries) <= inches:
+        return max(1, len(entries))
+    return max(1, int(inches / max(widths)))
+
+
+def _as_seen(label: str) -> str:
+    """Return a label as long as it looks: a command of a formula is one letter, its braces none."""
+    return re.sub(r"[${}]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", label))
+
+
+def add_legend(figure: Figure, entries: Sequence[Entry], *, columns: int) -> None:
+    """Set a legend below all panels; nothing where there are no entries."""
+    if entries:
+        figure.legend(handles=_handles(entries, columns), loc="outside lower left", ncols=columns)
+
+
+def add_panel_legend(axes: Axes, entries: Sequence[Entry], *, columns: int) -> None:
+    """Set a legend below one panel and its axis label."""
+    below = axes.legend(
+        handles=_handles(entries, columns), loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=columns
+    )
+    below.set_in_layout(True)
+
+
+def _handles(entries: Sequence[Entry], columns: int) -> list[Line2D]:
+    """Return what a legend shows, so ordered that one reads it row by row although it fills columns."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for one in entries:
+        handle = Line2D([], [], color=one.color, marker=one.marker, linestyle=one.dash, label=one.label)
+        handle.set_markerfacecolor(LIGHT["paper"] if one.hollow else one.color)
+        handles.append(handle)
+    return [handles[i] for i in sorted(range(len(handles)), key=lambda i: i % columns)]

@@ -1,0 +1,1 @@
+"""Settings of the TOD papers' experiments, data set by data set, as TOML files."""

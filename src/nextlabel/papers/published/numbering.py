@@ -1,0 +1,141 @@
+"""The numbers of figures and tables in the two papers, and the exhibit that each is. Loads no torch.
+
+The TNNLS article repeats most figures of the ICCV paper and its supplement under other numbers. Which exhibit
+some of its figures and tables are is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.papers.published.exhibits import EXHIBITS
+
+__all__ = ["PLACES", "Place", "exhibit_named", "places_of"]
+
+ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+
+PAPERS = {"iccv": "ICCV 2021", "tnnls": "TNNLS 2022"}
+
+PARTS = {"fig": "figures", "table": "tables", "suppfig": "supplement's figures"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A figure or table of a paper.
+
+    Attributes:
+        paper: ``iccv`` or ``tnnls``.
+        part: ``fig``, ``table``, or ``suppfig`` for a figure of the supplement.
+        number: Its number there.
+        exhibit: What it is called here; empty where it is not known to be one.
+    """
+
+    paper: str
+    part: str
+    number: int
+    exhibit: str
+
+    @property
+    def name(self) -> str:
+        """Its full name on the command line."""
+        return f"{self.paper}-{self.part}{self.number}"
+
+    @property
+    def title(self) -> str:
+        """How one cites it: ``TNNLS 2022, Table III``."""
+        roman = self.paper == "tnnls" and self.part == "table"
+        kind = "Table" if self.part == "table" else "Fig."
+        supplement = " supplement" if self.part == "suppfig" else ""
+        return f"{PAPERS[self.paper]}{supplement}, {kind} {ROMAN[self.number] if roman else self.number}"
+
+
+def _places() -> Iterator[Place]:
+    last = {"fig": 11, "table": 3, "suppfig": 3}
+    for part, most in last.items():
+        for number in range(1, most + 1):
+            yield Place("iccv", part, number, f"{part}{number}")
+    article = {
+        "fig": {
+            7: "suppfig3", 8: "fig7", 9: "noise", 10: "fig8", 11: "fig9", 12: "fig10", 15: "suppfig1",
+            16: "suppfig2",
+        },
+        "table": {1: "table1", 3: "model_selection", 4: "model_selection", 5: "model_selection", 6: "table3"},
+    }  # fmt: skip
+    for part, exhibits in article.items():
+        for number in range(1, max(exhibits) + 1):
+            yield Place("tnnls", part, number, exhibits.get(number, ""))
+
+
+PLACES: Mapping[str, Place] = {place.name: place for place in _places()}
+"""Every figure and table of both papers by its full name. Its t-SNE is among those without an exhibit:
+its number is not known."""
+
+
+def places_of(exhibit: str, paper: str) -> tuple[Place, ...]:
+    """Return where a paper shows an exhibit; nothing where it does not, or under a number not known here."""
+    return tuple(place for place in PLACES.values() if (place.exhibit, place.paper) == (exhibit, paper))
+
+
+def exhibit_named(typed: str) -> str:
+    """Return the exhibit that somebody means by a short name or by a paper's number.
+
+    Numbers without a paper are the ICCV paper's. Tables may have Roman numbers.
+
+    Raises:
+        ConfigurationError: The paper has no such number, or it is not reproduced.
+        UnknownNameError: It is no name and no number; the message offers the nearest.
+
+    >>> exhibit_named("fig7"), exhibit_named("tnnls-fig8"), exhibit_named("TNNLS-tableVI")
+    ('fig7', 'fig7', 'table3')
+    """
+    plain = typed.strip().lower()
+    if plain in EXHIBITS:
+        return plain
+    found = re.fullmatch(r"(?:(iccv|tnnls)-)?(suppfig|fig|table)(\d+|[ivx]+)", plain)
+    number = _number(found[3]) if found else None
+    if found is None or number is None:
+        full = [place.name for place in PLACES.values() if place.exhibit]
+        raise UnknownNameError("exhibit", typed, full if "-" in plain else EXHIBITS)
+    paper, part = found[1] or "iccv", found[2]
+    place = PLACES.get(f"{paper}-{part}{number}")
+    if place is None:
+        raise ConfigurationError(_no_such(paper, part, number, named=found[1] is not None))
+    if not place.exhibit:
+        raise ConfigurationError(
+            f"{place.title} exists, but is not reproduced under that number; "
+            f"'nextlabel reproduce --list' shows what is, such as '{_nearest(paper, part, number).name}'"
+        )
+    return place.exhibit
+
+
+def _number(text: str) -> int | None:
+    if text.isdecimal():
+        return int(text)
+    return ROMAN.index(text.upper()) if text.upper() in ROMAN else None
+
+
+def _nearest(paper: str, part: str, number: int) -> Place:
+    """Return the reproduced figure or table of this paper whose number is nearest."""
+    known = [p for p in PLACES.values() if (p.paper, p.part) == (paper, part) and p.exhibit]
+    return min(known, key=lambda place: abs(place.number - number))
+
+
+def _no_such(paper: str, part: str, number: int, *, named: bool) -> str:
+    """Say which numbers the paper has, and what may have been meant."""
+    last = max((p.number for p in PLACES.values() if (p.paper, p.part) == (paper, part)), default=0)
+    if not last:  # the article has no supplement: what the other paper's shows stands in it
+        other = PLACES.get(f"iccv-{part}{number}")
+        meant = places_of(other.exhibit, paper)[0] if other else _nearest("iccv", part, number)
+        return f"{PAPERS[paper]} has no supplement; did you mean '{meant.name}'?"
+    elsewhere = PLACES.get(f"{'tnnls' if paper == 'iccv' else 'iccv'}-{part}{number}")
+    nearest = _nearest(paper, part, number)
+    meant_name = nearest.name if named else nearest.exhibit
+    if elsewhere is not None and elsewhere.exhibit:
+        meant_name = elsewhere.name
+    return (
+        f"{PAPERS[paper]} has no {part}{number}: its {PARTS[part]} are 1 to {last}; "
+        f"did you mean '{meant_name}'?"
+    )

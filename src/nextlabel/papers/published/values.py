@@ -1,0 +1,129 @@
+"""Read the published numbers: what Huang et al. print in their figures and tables.
+
+S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with Temporal Output
+Discrepancy", ICCV 2021, with its supplement; S. Huang, T. Wang, H. Xiong, B. Wen, J. Huan, D. Dou, "Temporal
+Output Discrepancy for Loss Estimation-Based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613).
+
+A published number is a :class:`Published`, a measured one never is. Knows no run, draws nothing, loads no
+torch.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import resources
+from typing import Literal, cast
+
+from nextlabel.errors import DataError, UnknownNameError
+
+__all__ = ["TITLES", "Published", "by_series", "published"]
+
+TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "svhn": "SVHN",
+    "caltech101": "Caltech-101",
+    "fashion_mnist": "Fashion-MNIST",
+    "stl10": "STL-10",
+    "cityscapes": "Cityscapes",
+}
+"""How the papers write the data sets, by their names in the catalogue."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One number of a paper.
+
+    Attributes:
+        exhibit: The figure or table, by its name in :data:`nextlabel.papers.published.exhibits.EXHIBITS`.
+        dataset: Name of the data set in the catalogue.
+        panel: Which part of the exhibit; empty where it has one part.
+        series: Which line, column or row, in the paper's own words.
+        x: Where on the exhibit's horizontal axis; None where it has none. Labelled shares are in %.
+        y: The number, in ``unit``.
+        spread: Half width of the drawn band, in ``unit``; None where none is drawn.
+        unit: ``%``, ``nats``, ``s``, a power of ten that ``y`` is to be multiplied by, or empty.
+        how: ``vector``: recovered from the paths of a plot, good to about 0.01 (shares and accuracies) or
+            0.003 (losses); ``table``: printed as a number.
+        source: Paper, and figure or table.
+    """
+
+    exhibit: str
+    dataset: str
+    panel: str
+    series: str
+    x: float | None
+    y: float
+    spread: float | None
+    unit: str
+    how: Literal["vector", "table"]
+    source: str
+
+
+def published(
+    exhibit: str, dataset: str | None = None, *, panel: str | None = None, series: str | None = None
+) -> tuple[Published, ...]:
+    """Return the numbers of an exhibit, in its order; none where it does not show that data set.
+
+    Args:
+        exhibit: The figure or table.
+        dataset: Only those on this data set.
+        panel: Only those of this part.
+        series: Only those of this line.
+
+    Raises:
+        UnknownNameError: No number is kept of an exhibit of that name, or it has no such part or line on any
+            data set.
+
+    >>> [row.y for row in published("table1", "cifar10", series="Base+Semi+Active")]
+    [94.5]
+    """
+    known = dict.fromkeys(row.exhibit for row in _all())
+    if exhibit not in known:
+        raise UnknownNameError("published exhibit", exhibit, known)
+    wanted = {"dataset": dataset, "panel": panel, "series": series}
+    rows = [row for row in _all() if row.exhibit == exhibit]
+    for key in ("panel", "series"):
+        names = dict.fromkeys(getattr(row, key) for row in rows)
+        if wanted[key] is not None and wanted[key] not in names:
+            raise UnknownNameError(f"published {key} of {exhibit}", str(wanted[key]), names)
+    return tuple(
+        row
+        for row in rows
+        if all(value is None or getattr(row, key) == value for key, value in wanted.items())
+    )
+
+
+def by_series(rows: Iterable[Published]) -> dict[tuple[str, str, str], tuple[Published, ...]]:
+    """Group rows by data set, panel and series, in their order."""
+    groups: dict[tuple[str, str, str], list[Published]] = {}
+    for row in rows:
+        groups.setdefault((row.dataset, row.panel, row.series), []).append(row)
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+@cache
+def _all() -> tuple[Published, ...]:
+    text = resources.files("nextlabel.papers.published").joinpath("numbers.csv").read_text(encoding="utf-8")
+    return tuple(_row(record) for record in csv.DictReader(text.splitlines()))
+
+
+def _row(record: dict[str, str]) -> Published:
+    if set(record) != {field.name for field in fields(Published)} or record["how"] not in {"vector", "table"}:
+        raise DataError(f"the file of published numbers is damaged at {record}; install nextlabel again")
+    numbers = {key: float(record[key]) if record[key] else None for key in ("x", "y", "spread")}
+    return Published(
+        exhibit=record["exhibit"],
+        dataset=record["dataset"],
+        panel=record["panel"],
+        series=record["series"],
+        x=numbers["x"],
+        y=float(record["y"]),
+        spread=numbers["spread"],
+        unit=record["unit"],
+        how=cast('Literal["vector", "table"]', record["how"]),
+        source=record["source"],
+    )

@@ -1,0 +1,393 @@
+"""Test-data-aware model selection: which of several trained models is best, asked without test labels.
+
+Trains the models one after another, each in a folder of its own, so that a killed study goes on where it was.
+Knows no command line and draws nothing.
+
+Source: S. Huang, T. Wang, H. Xiong, B. Wen, J. Huan, D. Dou, "Temporal Output Discrepancy for Loss
+Estimation-based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613), "test-data-aware model selection" and
+Tables III to V: of models trained independently, the one whose outputs on the test items moved least over the
+last epoch is believed the best; or, for every test item, the model that moved least on it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nextlabel.bench.environment import describe_environment
+from nextlabel.bench.grid import amount, make_grid
+from nextlabel.bench.setup import make_learner
+from nextlabel.config import ExperimentConfig, differences
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.files import alone
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.maths.entropy import mean_log_probs
+from nextlabel.papers.studies.selection import (
+    SAMPLE_SCORES,
+    discrepancy_scores,
+    picked_by_sample,
+    rank_correlation,
+    sample_scores,
+    top_k_of_n,
+)
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.snapshots import Moment
+from nextlabel.training.checkpoint import read_json, read_tensors, write_json, write_tensors
+from nextlabel.training.device import Engine, device_title
+
+__all__ = [
+    "GAPS",
+    "MODELS",
+    "TOP",
+    "Judged",
+    "model_selection",
+    "run_model_selection",
+    "summary",
+]
+
+GAPS: tuple[str, ...] = ("epoch", "5 steps", "20 steps", "50 steps", "2 epochs", "5 epochs")
+"""How long before the end of training the earlier outputs are taken: Table V. The first is the default."""
+
+MODELS = 10
+"""The article's number of models."""
+
+TOP: tuple[tuple[int, int], ...] = ((1, 3), (1, 5), (1, 10), (3, 10))
+"""The k and N of Top-k(N) in Table III."""
+
+SUBSETS = 1000
+"""The largest number of subsets of N models that Top-k(N) looks at; of 10 models there are at most 252."""
+
+ROUND_OFF = 8 * torch.finfo(torch.float32).eps
+"""Movements of probabilities below 1e-6 are as large as the rounding of a forward pass in float32."""
+
+TRAIN_LOSS, DISCREPANCY, PREDICTED_LOSS = "train_loss", "tod", "predicted_loss"
+
+Tree: TypeAlias = dict[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What is kept of one trained model.
+
+    Attributes:
+        train_loss: Mean training loss over its last epoch.
+        seconds: Time of its training.
+        log_probs: (T, C) of the test items, in nats.
+        discrepancies: For every gap, (T,) squared distances of class probabilities, see
+            :func:`~nextlabel.papers.studies.selection.discrepancy_scores`.
+        predicted_loss: (T,) where the objective trained a predictor of losses, else None.
+    """
+
+    train_loss: float
+    seconds: float
+    log_probs: Float[Tensor, "items classes"]
+    discrepancies: Mapping[str, Float[Tensor, " items"]]
+    predicted_loss: Float[Tensor, " items"] | None = None
+
+    def scores(self, gap: str) -> dict[str, Float[Tensor, " items"]]:
+        """Return every score of the test items by name, (T,) each, smaller = believed better."""
+        own = {**sample_scores(self.log_probs), DISCREPANCY: self.discrepancies[gap]}
+        return own if self.predicted_loss is None else {**own, PREDICTED_LOSS: self.predicted_loss}
+
+
+def run_model_selection(
+    config: ExperimentConfig,
+    folder: Path,
+    *,
+    models: int = MODELS,
+    gaps: Sequence[str] = GAPS,
+    labelled: int | float = 1.0,
+    predicted_loss: bool = False,
+    seed: int = 0,
+    subsets: int = SUBSETS,
+    advance: Callable[[str, int, int], None] | None = None,
+) -> Tree:
+    """Run the study on the data set of a configuration, by its recipe; see :func:`model_selection`.
+
+    Args:
+        config: One data set, one objective and how to train; its strategies and cycles are not used.
+        folder: Where the study is kept.
+        models: M, how many models are trained.
+        gaps: How long before the end of training the earlier outputs are taken.
+        labelled: How many of the pool's items are trained on.
+        predicted_loss: Whether a module that predicts losses is trained beside each model, to be compared
+            with; Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
+        seed: All chance derives from it.
+        subsets: The largest number of subsets that Top-k(N) looks at.
+        advance: Called with the model that is trained, the steps done and the steps in all.
+
+    Raises:
+        ConfigurationError: There is more than one data set or objective, or a setting cannot be used.
+    """
+    if len(config.dataset) > 1 or len(config.objective) > 1:
+        raise ConfigurationError(
+            "model selection is studied on one data set with one objective, but the configuration has "
+            f"{', '.join(config.dataset)} and {', '.join(config.objective)}"
+        )
+    plain: Tree = {"strategy": ["random"], "strategy_options": {}, "audit": [], "seeds": 1, "cycles": 1}
+    [cell] = make_grid(ExperimentConfig.model_validate({**config.model_dump(), **plain})).cells
+    torch.set_num_threads(cell.threads)
+    data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    if isinstance(data, DenseData):
+        raise ConfigurationError(
+            f"model selection is studied on one class an item, but '{cell.dataset}' has masks; choose another"
+        )
+    needs = frozenset({"log_probs", *(f"snapshot:{Moment.parse(gap).name}" for gap in gaps)})
+    needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
+    settings = {
+        "objective": cell.objective, "objective_options": dict(cell.objective_options),
+        "dataset_options": dict(cell.dataset_options), "learner": dict(cell.learner),
+        "predicted_loss": predicted_loss,
+    }  # fmt: skip
+
+    def new_learner() -> TorchLearner:
+        learner = make_learner(cell, data, more_needs=needs)
+        assert isinstance(learner, TorchLearner), "no company but a loss module was asked for"
+        return learner
+
+    return model_selection(
+        data, new_learner, folder, settings=settings, models=models, gaps=gaps, labelled=labelled, seed=seed,
+        subsets=subsets, advance=advance,
+    )  # fmt: skip
+
+
+def model_selection(
+    data: LabelledData,
+    new_learner: Callable[[], TorchLearner],
+    folder: Path,
+    *,
+    settings: Mapping[str, Any],
+    models: int = MODELS,
+    gaps: Sequence[str] = GAPS,
+    labelled: int | float = 1.0,
+    seed: int = 0,
+    subsets: int = SUBSETS,
+    advance: Callable[[str, int, int], None] | None = None,
+) -> Tree:
+    """Train the models that are missing, judge all of them, and write ``model_selection.json``.
+
+    Args:
+        data: The data set; its test items are what the models are judged on.
+        new_learner: Returns an untrained learner that keeps the moments ``gaps``.
+        folder: Where the study is kept. What takes space, the weights, goes as soon as a model is judged.
+        settings: What tells this study's training from others; a folder of other settings is refused.
+        models: M, how many are trained, each from its own initial weights and in its own order. More may be
+            asked for later.
+        gaps: How long before the end of training the earlier outputs are taken; the first is the one that is
+            compared with other scores.
+        labelled: How many of the pool's items are trained on: a count, or a share; the same for all models.
+        seed: All chance derives from it.
+        subsets: The largest number of subsets that Top-k(N) looks at.
+        advance: Called with the model that is trained, the steps done and the steps in all.
+
+    Returns:
+        The result, as :func:`summary` describes it, with what it was measured on.
+
+    Raises:
+        ConfigurationError: There are fewer than two models, no gap, or the folder holds another study.
+        BusyError: Another process runs the study.
+    """
+    if models < 2 or not gaps:
+        raise ConfigurationError(
+            f"model selection needs at least 2 models and 1 gap, but got {models} models and {len(gaps)} gaps"
+        )
+    words = tuple(dict.fromkeys(Moment.parse(gap).name for gap in gaps))
+    count = len(data.ids) if labelled == 1.0 else amount(labelled, len(data.ids))
+    study = _Study(data, new_learner, folder, words, count, seed, advance)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / "run.lock", f"running the study in {folder}"):
+        study.open({**settings, "dataset": data.name, "gaps": list(words), "labelled": count, "seed": seed})
+        judged = [study.judged(index, models) for index in range(models)]
+    truth = torch.from_numpy(data.test_y)
+    rng = torch.Generator().manual_seed(derive(seed, "subsets"))
+    result = {
+        "dataset": data.name, "models": models, "n_labelled": count, "test_items": len(truth), "seed": seed,
+        "settings": dict(settings), "device": study.device,
+        **summary(judged, truth, subsets=subsets, rng=rng),
+        "fit_seconds": sum(one.seconds for one in judged), "environment": describe_environment(),
+    }  # fmt: skip
+    write_json(folder / "model_selection.json", result)
+    return result
+
+
+def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch.Generator) -> Tree:
+    """Say how well every score chooses among the models, by model and by sample.
+
+    Args:
+        judged: M >= 2 models.
+        truth: (T,) true classes of the test items.
+        subsets: The largest number of subsets that Top-k(N) looks at.
+        rng: Draws them where there are more.
+
+    Returns:
+        ``single``: ``accuracies`` of the models, ``min``, ``mean`` and ``max``. ``ensemble``: accuracy of the
+        mean of all models' probabilities, a control that the article lacks. ``any_right``: share of the
+        items that at least one model has right, which bounds every choice by sample. ``model_level``: for
+        every score ``top``, the Top-k(N) by ``"k(N)"``, as far as there are N models, each a dictionary of
+        :class:`~nextlabel.papers.studies.selection.Hits`; and ``rank_correlation``, Spearman's, of minus the
+        score with accuracy over models, or None where either is constant. ``sample_level``: accuracy by
+        score. ``gaps``: both for the discrepancy at every gap; beside them ``mean_discrepancy``, over models
+        and items, and ``round_off``, the share of models and items that moved less than arithmetic can tell.
+        A schedule that ends near a learning rate of 0, such as ``cosine`` and ``one_cycle``, makes short gaps
+        all round-off; the article's drops to a tenth only. ``notes``: a sentence where that happened.
+    """
+    log_probs_mnc = torch.stack([one.log_probs for one in judged])
+    predicted_mn = log_probs_mnc.argmax(2)
+    right_mn = predicted_mn == truth
+    accuracies = right_mn.double().mean(1).tolist()
+    gaps = list(judged[0].discrepancies)
+
+    def levels(of_model: Sequence[float], of_sample: Tensor | None) -> Tree:
+        level = {"model_level": _model_level(of_model, accuracies, subsets, rng)}
+        if of_sample is None:
+            return level
+        picked = picked_by_sample(of_sample, predicted_mn)
+        return {**level, "sample_level": float((picked == truth).double().mean())}
+
+    of_models = [one.scores(gaps[0]) for one in judged]
+    found = {TRAIN_LOSS: levels([one.train_loss for one in judged], None)}
+    for name in of_models[0]:
+        scores_mn = torch.stack([scores[name] for scores in of_models])
+        found[name] = levels(scores_mn.double().mean(1).tolist(), scores_mn)
+    at_gaps = {}
+    for gap in gaps:
+        scores_mn = torch.stack([one.discrepancies[gap] for one in judged])
+        at_gaps[gap] = {
+            "mean_discrepancy": float(scores_mn.double().mean()),
+            "round_off": float((scores_mn.sqrt() < ROUND_OFF).double().mean()),
+            **levels(scores_mn.double().mean(1).tolist(), scores_mn),
+        }
+    ensemble = mean_log_probs(log_probs_mnc.transpose(0, 1)).argmax(1)
+    return {
+        "gap": gaps[0],
+        "single": {
+            "accuracies": accuracies, "min": min(accuracies), "mean": sum(accuracies) / len(accuracies),
+            "max": max(accuracies),
+        },
+        "ensemble": float((ensemble == truth).double().mean()),
+        "any_right": float(right_mn.any(0).double().mean()),
+        "model_level": {name: level["model_level"] for name, level in found.items()},
+        "sample_level": {name: level["sample_level"] for name, level in found.items() if len(level) > 1},
+        "score_formulas": {**SAMPLE_SCORES, DISCREPANCY: "||p_now - p_before||^2"},
+        "gaps": at_gaps,
+        "notes": _notes(at_gaps),
+    }  # fmt: skip
+
+
+def _model_level(
+    scores: Sequence[float], quality: Sequence[float], subsets: int, rng: torch.Generator
+) -> Tree:
+    tops = {}
+    for k, n in TOP:
+        if n <= len(scores):
+            tops[f"{k}({n})"] = vars(top_k_of_n(scores, quality, k=k, n=n, limit=subsets, rng=rng))
+    return {"top": tops, "rank_correlation": rank_correlation([-score for score in scores], quality)}
+
+
+def _notes(at_gaps: Mapping[str, Tree]) -> list[str]:
+    still = [gap for gap, level in at_gaps.items() if level["round_off"] > 0.1]
+    if not still:
+        return []
+    shares = ", ".join(f"{at_gaps[gap]['round_off']:.0%} over '{gap}'" for gap in still)
+    return [
+        f"Movements as small as the rounding of float32: {shares}. There the discrepancy ranks noise: the "
+        "learning rate was nearly 0. The article's schedule is learner.schedule=multistep."
+    ]
+
+
+@dataclass
+class _Study:
+    data: LabelledData
+    new_learner: Callable[[], TorchLearner]
+    folder: Path
+    gaps: tuple[str, ...]
+    labelled: int
+    seed: int
+    advance: Callable[[str, int, int], None] | None
+    parts: tuple[Pool, Tensor, Pool] = field(init=False)
+    device: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.device = device_title(Engine(self.new_learner().device, "no").device)
+        pool = Pool(self.data.x, self.data.ids)
+        rng = torch.Generator().manual_seed(derive(self.seed, "labelled"))
+        drawn = torch.randperm(len(pool), generator=rng)
+        known, others = drawn[: self.labelled].sort().values, drawn[self.labelled :].sort().values
+        x, rest = (pool.subset([pool.ids[row] for row in rows.tolist()]) for rows in (known, others))
+        self.parts = x, torch.from_numpy(self.data.y)[known], rest
+
+    def open(self, settings: Tree) -> None:
+        """Write the settings down, or refuse a folder that was begun with others."""
+        there = read_json(self.folder / "study.json")
+        if there is None:
+            write_json(self.folder / "study.json", settings)
+            return
+        changed = differences(there, json.loads(json.dumps(settings)))
+        if changed:
+            raise ConfigurationError(
+                f"the folder {self.folder} holds a study with other settings ({'; '.join(changed)}); "
+                "choose another folder, or the settings it was begun with"
+            )
+
+    def judged(self, index: int, models: int) -> Judged:
+        """Return what is kept of this model, training it where it is missing."""
+        place = self.folder / "models" / f"{index:03d}"
+        if not (place / "judged.safetensors").exists():
+            self._train(index, models, place)
+        return _read(place / "judged.safetensors")
+
+    def _train(self, index: int, models: int, place: Path) -> None:
+        workdir = place / "fit"
+        workdir.mkdir(parents=True, exist_ok=True)
+        learner = self.new_learner()
+        if self.advance is not None:
+            tell, name = self.advance, f"model {index + 1} of {models}"
+            learner.progress = lambda done, total: tell(name, done, total)
+        x, y, others = self.parts
+        began = time.perf_counter()
+        metrics = learner.fit(x, y, others, seed=derive(self.seed, "model", index), workdir=workdir)
+        seconds = time.perf_counter() - began
+        now, extra = self._outputs(learner, learner.extra_fields & {PREDICTED_LOSS})
+        tensors = {"log_probs": now, **extra}
+        for gap in self.gaps:
+            learner.load(workdir, moment=gap)
+            tensors[f"gap {gap}"] = discrepancy_scores(now, self._outputs(learner, frozenset())[0])
+        notes = {"train_loss": metrics["train_loss"], "seconds": seconds, "gaps": self.gaps}
+        write_tensors(place / "judged.safetensors", tensors, notes)
+        shutil.rmtree(workdir, ignore_errors=True)
+
+    def _outputs(self, learner: TorchLearner, fields: frozenset[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (T, C) log-probabilities of the test items, and the extra fields, (T,) each."""
+        test = Pool(self.data.test_x, self.data.test_ids)
+        needs = frozenset({"log_probs"} | {f"extra:{name}" for name in fields})
+        outputs = learner.predict(test, needs=needs, seed=derive(self.seed, "predict"))
+        if outputs.log_probs is None:
+            raise ContractError(
+                f"learner {type(learner).__name__} was asked for log_probs, but returned none"
+            )
+        extra = {name: outputs.extra[name].reshape(len(test)) for name in fields}
+        return mean_log_probs(outputs.log_probs), extra
+
+
+def _read(path: Path) -> Judged:
+    tensors, notes = read_tensors(path)
+    return Judged(
+        notes["train_loss"],
+        notes["seconds"],
+        tensors["log_probs"],
+        {gap: tensors[f"gap {gap}"] for gap in notes["gaps"]},
+        tensors.get(PREDICTED_LOSS),
+    )

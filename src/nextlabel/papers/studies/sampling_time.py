@@ -1,0 +1,213 @@
+"""What one query costs by strategy: the passes over the pool and the choice, on the same pool and network.
+
+The pictures are noise and the weights nearly so, for neither changes what is computed. Trains for a step
+only, as training is not sampling. Knows no command line.
+
+Source: Table 3 of S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with
+Temporal Output Discrepancy", ICCV 2021, which gives seconds of one query on a GTX 1080 Ti; here plain passes
+of the same network are the unit beside seconds, for they are what carries over to another machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nextlabel.bench.environment import describe_environment
+from nextlabel.campaign.view_builder import Viewer
+from nextlabel.errors import ConfigurationError
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.learners.vaal import Vaal
+from nextlabel.models.catalogue import MODELS
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.selection.selection import choose
+from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.training.device import DeviceName, Engine, device_title
+from nextlabel.types import Learner
+
+__all__ = ["PROMISE", "STRATEGIES_TIMED", "TimingSetup", "sampling_time"]
+
+PROMISE = 1.05
+"""The most plain passes that a query by COD may cost where the last cycle's scan was kept."""
+
+STRATEGIES_TIMED: tuple[str, ...] = ("cod", "cod_two_passes", "learning_loss", "vaal", "core_set", "margin")
+"""Those of the paper's table; ``cod_two_passes`` scores with both models, as the paper does; ``margin`` is a
+control that looks at the present outputs only."""
+
+
+@dataclass(frozen=True)
+class TimingSetup:
+    """On what the time is taken.
+
+    Attributes:
+        items: N, the candidates.
+        labelled: L, the labelled items, which core-set looks at.
+        batch_size: Items chosen in one query.
+        model: Name of the network.
+        width: Its option of that name.
+        classes: C.
+        picture: Shape of a picture.
+        vaal_width: Channels of VAAL's first convolution; 128 in its released code.
+        repeats: How often everything is timed, in turns; medians are told.
+        device: Where.
+    """
+
+    items: int = 5000
+    labelled: int = 1000
+    batch_size: int = 500
+    model: str = "cifar_resnet18"
+    width: int = 16
+    classes: int = 10
+    picture: tuple[int, int, int] = (3, 32, 32)
+    vaal_width: int = 128
+    repeats: int = 3
+    device: DeviceName = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("items", "labelled", "batch_size", "repeats"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1, but is {getattr(self, name)}")
+        if self.batch_size > self.items or self.labelled < 2:
+            raise ConfigurationError(
+                "a query needs no more items than there are candidates, and its model at least 2 labelled "
+                f"items, but got {self.batch_size} of {self.items} and {self.labelled}"
+            )
+
+
+def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: JSON
+    """Time one query of every strategy, from the trained model to the chosen ids.
+
+    A query makes the passes that its strategy needs and chooses. VAAL's passes are of its own networks.
+
+    Args:
+        setup: On what.
+        scratch: A folder for models and scans.
+
+    Returns:
+        ``plain_pass``: seconds of one pass of the network, as anybody would write it. ``strategies``: for
+        each ``scan_seconds``, ``select_seconds``, ``seconds`` (medians of each, so they need not add up),
+        ``passes``, the whole in plain passes, and ``rows_forwarded``. ``setup``, ``device``,
+        ``environment`` and ``promise``, the most passes that COD may take.
+    """
+    timing = _Timing(setup, scratch)
+    plain: list[float] = []
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in STRATEGIES_TIMED}
+    forwarded: dict[str, int] = {}
+    for repeat in range(setup.repeats + 1):
+        seconds = _timed(timing.plain_pass)
+        queries = {name: timing.query(name) for name in STRATEGIES_TIMED}
+        if repeat == 0:  # the first one warms up
+            forwarded = {name: query[2] for name, query in queries.items()}
+            continue
+        plain.append(seconds)
+        for name, (scan, select, _) in queries.items():
+            taken[name].append((scan, select))
+    unit = statistics.median(plain)
+    strategies = {}
+    for name, times in taken.items():
+        whole = statistics.median(scan + select for scan, select in times)
+        strategies[name] = {
+            "scan_seconds": statistics.median(scan for scan, _ in times),
+            "select_seconds": statistics.median(select for _, select in times),
+            "seconds": whole, "passes": whole / unit, "rows_forwarded": forwarded[name],
+        }  # fmt: skip
+    return {
+        "setup": {**vars(setup), "picture": list(setup.picture)}, "plain_pass": unit,
+        "strategies": strategies, "promise": PROMISE, "device": timing.device,
+        "threads": torch.get_num_threads(), "environment": describe_environment(),
+    }  # fmt: skip
+
+
+class _Timing:
+    """Two trained cycles of every learner, the first of which was scanned."""
+
+    def __init__(self, setup: TimingSetup, scratch: Path) -> None:
+        self.setup, self.scratch = setup, scratch
+        rng = torch.Generator().manual_seed(derive(0, "pictures"))
+        size = setup.items + setup.labelled
+        self.pictures = torch.randint(0, 256, (size, *setup.picture), dtype=torch.uint8, generator=rng)
+        pool = Pool(self.pictures, [f"p{row:07d}" for row in range(size)])
+        self.candidates, self.labelled = pool.slice(0, setup.items), pool.slice(setup.items, size)
+        self.labels = torch.arange(setup.labelled) % setup.classes
+        engine = Engine(setup.device, "no")
+        self.device = device_title(engine.device)
+        self.network = self._model()().to(engine.device).eval()
+        learners: Mapping[str, Learner] = {
+            "plain": self._learner("supervised"),
+            "learning_loss": self._learner("learning_loss"),
+            "vaal": Vaal(self._learner("supervised"), steps=1, batch_size=32, width=setup.vaal_width),
+        }
+        self.learners = learners
+        for name, learner in learners.items():
+            self._train(name, learner)
+
+    def _model(self) -> Callable[[], torch.nn.Module]:
+        setup = self.setup
+        options = {"input_shape": setup.picture, "classes": setup.classes, "width": setup.width}
+        return partial(MODELS.create, setup.model, **options)
+
+    def _learner(self, objective: str) -> TorchLearner:
+        return TorchLearner(
+            self._model(), objective=objective, epochs=1, batch_size=len(self._few()), lr=1e-3,
+            device=self.setup.device, moments=(),
+        )  # fmt: skip
+
+    def _few(self) -> Pool:
+        return self.labelled.slice(0, 32)
+
+    def _train(self, name: str, learner: Learner) -> None:
+        few = self._few()
+        for cycle in ("first", "second"):
+            folder = self.scratch / name / cycle
+            folder.mkdir(parents=True)
+            learner.fit(few, self.labels[: len(few)], self.candidates.slice(0, 32), seed=0, workdir=folder)
+            if cycle == "first":
+                viewer = Viewer(learner, folder, None, seed=0)
+                viewer.view(frozenset({"log_probs"}), self.candidates, few, self.labels[:0])
+
+    def plain_pass(self) -> Tensor:
+        """Run the network over the candidates as anybody would write it."""
+        device = next(self.network.parameters()).device
+        with torch.no_grad():
+            parts = [
+                self.network(batch.to(device).float() / 255).log_softmax(1).cpu()
+                for batch in torch.split(self.pictures[: self.setup.items], 1024)
+            ]
+        return torch.cat(parts)
+
+    def query(self, name: str) -> tuple[float, float, int]:
+        """Make the second cycle's query; return seconds of scanning and choosing, and the rows forwarded."""
+        strategy = STRATEGIES.create("cod" if name == "cod_two_passes" else name)
+        of = name if name in self.learners else "plain"
+        folder, first = self.scratch / of / "second", self.scratch / of / "first"
+        scans = self.scratch / "scans"
+        shutil.rmtree(scans, ignore_errors=True)
+        kept, hidden = first / "scan", first / "hidden"
+        if name == "cod_two_passes":
+            kept.rename(hidden)
+        try:
+            viewer = Viewer(self.learners[of], folder, first, seed=0, scans=scans)
+            began = time.perf_counter()
+            view = viewer.view(strategy.needs, self.candidates, self.labelled, self.labels)
+            scanned = time.perf_counter()
+            choose(strategy, view, self.setup.batch_size, rng=torch.Generator().manual_seed(0))
+            return scanned - began, time.perf_counter() - scanned, viewer.rows_forwarded
+        finally:
+            if name == "cod_two_passes":
+                hidden.rename(kept)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -1,0 +1,143 @@
+"""Check 7: what is left of the theorem when a sample moves because a whole batch is trained on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from nextlabel import discrepancy
+from nextlabel.papers.theory.networks import Network, Sample, descend, draw_samples, observe
+from nextlabel.papers.theory.record import Check, Measurement
+from nextlabel.papers.theory.summary import fraction, rank_correlation, ranks
+from nextlabel.seeds import derive
+
+__all__ = ["full_batch"]
+
+SAMPLES, TRAINED = 64, 48
+"""Of 64 samples of each network 48 are trained on."""
+ETA, STEPS = 0.1, (1, 50)
+PARTS = {"trained": slice(0, TRAINED), "held out": slice(TRAINED, SAMPLES)}
+
+VIOLATED = {1: (0.015, 0.08), 50: (0.0, 0.02)}
+"""Range of the fraction with D > B, by steps.
+
+We measured 0.036 to 0.063 after one step, over the first 4 to 200 groups, and 0 after 50. Another
+implementation gave 0.024 for trained and 0.019 for held-out samples, and up to 0.011 after 50.
+"""
+MEDIANS = {1: (0.042, 0.09), 50: (0.008, 0.016)}
+"""Range of the median of D/B, by steps: 0.047 to 0.081 and 0.0092 to 0.0138 over the same groups.
+
+So narrow that a factor of 2 in either leaves it, for 4 groups as for 200.
+"""
+
+
+def full_batch(seeds: int) -> Check:
+    """Check 7: under full-batch descent the bound mostly has slack, but no longer ranks the samples."""
+    groups = max(4, seeds // 5)  # each has 64 samples
+    network, items = Network(), _items(groups)
+    alone = _each_alone(network, items, groups)
+    moved, bounds = _train(network, items, groups)
+    rows = [Measurement({"trained on": "itself", "steps": 1}, {"spearman": alone})]
+    for steps in STEPS:
+        for name, part in PARTS.items():
+            d, b = moved[steps][:, part], bounds[steps][:, part]
+            values = {
+                "violated": fraction(d > b),
+                "spearman": rank_correlation(d, b).mean().item(),
+                "median": (d / b).median().item(),
+            }
+            rows.append(Measurement({"trained on": "the batch", "part": name, "steps": steps}, values))
+    correlations = [row.values["spearman"] for row in rows[1:]]
+    violated = max(row.values["violated"] for row in rows[1:])
+    room = _room(groups)
+    lost = max(map(abs, correlations)) <= room
+    now, held, late, held_late = correlations
+    return Check(
+        number=7,
+        title="Full-batch descent",
+        claim="the bound tells which samples move most",
+        finding=f"rank correlation of D and bound {now:.2f} trained and {held:.2f} held out at T 1, "
+        f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} where each sample takes its own step; "
+        f"D > B on at most {violated:.1%}",
+        expected=f"correlations within {room:.2f} of 0, but 0.99 on steps of their own; D > B on "
+        f"{_listed(VIOLATED)}; median D/B in {_listed(MEDIANS)}",
+        source="the change of f(x) is -(eta/N) SUM r_i <grad f(x), grad f(x_i)>: other samples' residuals",
+        verdict="does not hold" if lost else "holds to first order",
+        as_expected=lost and alone >= 0.99 and _in_range(rows[1:]),
+        measured=tuple(rows),
+        samples=_first_group(moved[1], bounds[1]),
+    )
+
+
+def _room(groups: int) -> float:
+    """Return how far from 0 the mean of the groups' rank correlations may lie.
+
+    The largest was 0.12 over 200 groups, 0.16 over 20 and 0.37 over 4; one group's 16 held-out samples have
+    the deviation 0.26. Another implementation measured at most 0.18.
+    """
+    return 0.1 + 0.7 / math.sqrt(groups)
+
+
+def _listed(ranges: dict[int, tuple[float, float]]) -> str:
+    return " and ".join(f"{low:g} to {high:g} at T {steps}" for steps, (low, high) in ranges.items())
+
+
+def _in_range(rows: list[Measurement]) -> bool:
+    """Return whether the fraction of violations and the median lie in their range in every row."""
+    return all(
+        low <= row.values[name] <= high
+        for row, steps in zip(rows, [steps for steps in STEPS for _ in PARTS], strict=True)
+        for name, (low, high) in (("violated", VIOLATED[steps]), ("median", MEDIANS[steps]))
+    )
+
+
+def _items(groups: int) -> Sample:
+    """Return G networks with N samples each as G * N networks, rows of a group together."""
+    networks = draw_samples(Network(), groups, "full batch")
+    drawn = []
+    for group in range(groups):
+        rng = torch.Generator().manual_seed(derive(group, "theory", "full batch", "samples"))
+        drawn.append(torch.randn(SAMPLES, 9, generator=rng, dtype=torch.float64))
+    features = torch.cat(drawn)
+    weights = networks.weights_mp.repeat_interleave(SAMPLES, 0)
+    return Sample(weights, features[:, 1:], features[:, 0])
+
+
+def _each_alone(network: Network, items: Sample, groups: int) -> float:
+    """Return the mean rank correlation of D and bound where every sample takes a small step of its own."""
+    path = descend(network, items, eta=1e-3)
+    bound = discrepancy.theorem1_bound(path.eta, path.losses_tm[0], path.sq_norms_tm[0])
+    moved, bounds = (values.reshape(groups, SAMPLES) for values in (path.moved(), bound))
+    return rank_correlation(moved, bounds).mean().item()
+
+
+def _train(network: Network, items: Sample, groups: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """Return (G, N) discrepancies and sums of Corollary 1, by the number of steps on the mean loss."""
+    losses, norms, outputs = list[Tensor](), list[Tensor](), list[Tensor]()
+    moved, bounds = dict[int, Tensor](), dict[int, Tensor]()
+    for step in range(max(STEPS) + 1):
+        state = observe(network, items)
+        outputs.append(state.outputs_m)
+        if step in STEPS:
+            d = discrepancy.output_discrepancy(outputs[-1][:, None], outputs[0][:, None])
+            b = discrepancy.corollary1_bound(ETA, torch.stack(losses), torch.stack(norms))
+            moved[step], bounds[step] = d.reshape(groups, SAMPLES), b.reshape(groups, SAMPLES)
+        losses.append(state.losses_m)
+        norms.append(state.sq_norms_m)
+        each = (state.residuals_m[:, None] * state.gradients_mp).reshape(groups, SAMPLES, -1)
+        update = ETA * each[:, :TRAINED].mean(1).repeat_interleave(SAMPLES, 0)
+        items = replace(items, weights_mp=items.weights_mp - update)
+    return moved, bounds
+
+
+def _first_group(moved_gn: Tensor, bounds_gn: Tensor) -> dict[str, tuple[float, ...]]:
+    """Return the ranks of the first group's samples at T = 1, from 1 for the smallest."""
+    by_moved, by_bound = (ranks(values[:1])[0] + 1 for values in (moved_gn, bounds_gn))
+    found = {}
+    for name, part in PARTS.items():
+        found[f"{name}: rank of bound"] = tuple(by_bound[part].tolist())
+        found[f"{name}: rank of D"] = tuple(by_moved[part].tolist())
+    return found

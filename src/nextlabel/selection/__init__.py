@@ -1,0 +1,1 @@
+"""Arrays in, rows out: the view that a strategy sees, and the batch that it selects."""

@@ -1,0 +1,1 @@
+"""How torch learners train: batches, the loop, checkpoints, prediction."""

@@ -1,0 +1,199 @@
+"""The recipe of a training: optimiser, learning rate over time, sizes. All of it is a function of the step.
+
+Because the learning rate is computed from the step, no scheduler has state to save. Knows nothing of data
+or models.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, get_args
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.training.steps import batch_of
+
+__all__ = [
+    "MixedPrecision",
+    "OptimizerFactory",
+    "OptimizerName",
+    "Recipe",
+    "Schedule",
+    "UnlabelledDraw",
+    "lr_factor",
+]
+
+Schedule = Literal["constant", "multistep", "cosine", "one_cycle"]
+OptimizerName = Literal["sgd", "adam", "adamw"]
+MixedPrecision = Literal["no", "fp16", "bf16"]
+UnlabelledDraw = Literal["passes", "redrawn", "fixed", "fixed_first"]
+OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], Optimizer]
+"""Makes an optimiser for these parameters; its groups' learning rates are what the schedule scales."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes:
+        epochs: Passes over the labelled items, at least 1.
+        cold_epochs: Passes of a fit that begins with new weights, where they are not as many; at least 1.
+        batch_size: B, labelled items in a step, and as many unlabelled ones; at least 1.
+        optimizer: A name, or a function of the parameters.
+        lr: Learning rate at factor 1; None for the optimiser's usual one: 0.1 for ``sgd``, 0.001 for the
+            others. An optimiser function sets its own.
+        momentum: Of ``sgd``, in [0, 1).
+        weight_decay: At least 0.
+        schedule: Course of the learning rate, see :func:`lr_factor`.
+        milestones: For ``multistep``: shares of the training, in (0, 1).
+        gamma: For ``multistep``: factor at every milestone, in (0, 1].
+        mixed_precision: Arithmetic of the forward pass.
+        resolutions: Shares of the pictures' height and width in equal parts of the training, each in (0, 1];
+            None for whole pictures throughout.
+        least_steps: Steps that a pass is to have at least, see :meth:`batch_of`; None for no such wish.
+        unlabelled_draw: Which unlabelled items a step takes: the next ones of ``"passes"`` over all of them,
+            a draw of its own (``"redrawn"``), or those that every step takes (``"fixed"``);
+            ``"fixed_first"`` is ``fixed`` in a fit that begins with new weights, and else ``redrawn``, as in
+            the released code of the TOD papers.
+
+    Raises:
+        ConfigurationError: A value is out of range, or a name unknown.
+    """
+
+    epochs: int = 100
+    batch_size: int = 128
+    optimizer: OptimizerName | OptimizerFactory = "sgd"
+    lr: float | None = None
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: Schedule = "multistep"
+    milestones: tuple[float, ...] = (0.8,)
+    gamma: float = 0.1
+    mixed_precision: MixedPrecision = "no"
+    resolutions: tuple[float, ...] | None = None
+    least_steps: int | None = None
+    cold_epochs: int | None = None
+    unlabelled_draw: UnlabelledDraw = "passes"
+
+    def __post_init__(self) -> None:
+        for kind, name, known in (
+            ("schedule", self.schedule, get_args(Schedule)),
+            ("mixed precision", self.mixed_precision, get_args(MixedPrecision)),
+            ("draw of unlabelled items", self.unlabelled_draw, get_args(UnlabelledDraw)),
+        ):
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+        if isinstance(self.optimizer, str) and self.optimizer not in get_args(OptimizerName):
+            raise UnknownNameError("optimizer", self.optimizer, get_args(OptimizerName))
+        if not isinstance(self.optimizer, str) and self.lr is not None:
+            raise ConfigurationError("an optimizer function sets its own learning rate; leave lr out")
+        self._check("epochs", self.epochs, self.epochs >= 1, "at least 1")
+        self._check("batch_size", self.batch_size, self.batch_size >= 1, "at least 1")
+        self._check("lr", self.lr, self.lr is None or 0 < self.lr < math.inf, "above 0")
+        self._check("momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+        self._check("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "at least 0")
+        self._check("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
+        inside = all(0 < milestone < 1 for milestone in self.milestones)
+        self._check("milestones", self.milestones, inside, "shares of the training in (0, 1)")
+        for option, count in (("least_steps", self.least_steps), ("cold_epochs", self.cold_epochs)):
+            self._check(option, count, count is None or count >= 1, "at least 1")
+        if self.resolutions is not None:
+            inside = all(0 < share <= 1 for share in self.resolutions) and len(self.resolutions) > 0
+            self._check("resolutions", self.resolutions, inside, "one or more shares of a picture in (0, 1]")
+
+    @staticmethod
+    def _check(name: str, value: object, holds: bool, wanted: str) -> None:
+        if not holds:
+            raise ConfigurationError(f"{name} must be {wanted}, but is {value}")
+
+    def factor(self, step: int, total: int) -> float:
+        """Return the learning rate's factor in this step of ``total``."""
+        return lr_factor(self.schedule, step / total, self.milestones, self.gamma)
+
+    def batch_of(self, labelled: int) -> int:
+        """Return the items in a step of a training on so many, see :func:`nextlabel.training.steps.batch_of`.
+
+        The learning rate falls with it (the linear rule of Goyal et al.: Accurate, Large Minibatch SGD,
+        2017).
+        """
+        return batch_of(labelled, self.batch_size, self.least_steps)
+
+    def beginning(self, *, with_new_weights: bool) -> Recipe:
+        """Return the recipe of one fit, with the ``epochs`` and the ``unlabelled_draw`` of that fit."""
+        cold = self.cold_epochs if with_new_weights else None
+        draw = self.unlabelled_draw
+        if draw == "fixed_first":
+            draw = "fixed" if with_new_weights else "redrawn"
+        return replace(self, epochs=self.epochs if cold is None else cold, unlabelled_draw=draw)
+
+    def resolution(self, step: int, total: int) -> float:
+        """Return the share of the pictures' height and width in this step of ``total``."""
+        if self.resolutions is None:
+            return 1.0
+        return self.resolutions[len(self.resolutions) * step // total]
+
+    def build_optimizer(
+        self, parameters: Iterable[nn.Parameter], unscheduled: Iterable[nn.Parameter] = ()
+    ) -> Optimizer:
+        """Return the optimiser of these parameters, its learning rates at factor 1.
+
+        Args:
+            parameters: All that train.
+            unscheduled: Those of them whose learning rate stays; their group says ``scheduled=False``.
+        """
+        apart = {id(parameter) for parameter in unscheduled}
+        given: list[Any] = list(parameters)  # Any: what optimisers take, parameters or groups of them
+        if apart:
+            groups = [[p for p in given if (id(p) in apart) == staying] for staying in (False, True)]
+            given = [
+                {"params": group, "scheduled": scheduled}
+                for group, scheduled in zip(groups, (True, False), strict=True)
+                if group
+            ]
+        return self._optimizer_of(given)
+
+    def _optimizer_of(self, parameters: list[Any]) -> Optimizer:  # Any: as above
+        if not isinstance(self.optimizer, str):
+            return self.optimizer(parameters)
+        if self.optimizer == "sgd":
+            lr = 0.1 if self.lr is None else self.lr
+            return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        made = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
+        return made(parameters, lr=1e-3 if self.lr is None else self.lr, weight_decay=self.weight_decay)
+
+
+def lr_factor(
+    schedule: Schedule, progress: float, milestones: tuple[float, ...] = (0.8,), gamma: float = 0.1
+) -> float:
+    """Return what the learning rate is multiplied by at this share of the training.
+
+    ``multistep`` multiplies by ``gamma`` at every milestone; ``cosine`` falls as half a cosine to 0
+    (Loshchilov,
+    Hutter: SGDR, ICLR 2017, equation 5 without restarts); ``one_cycle`` rises from 1/25 to 1 in the first 30
+    % and falls to 1/250,000, both as half a cosine (the constants of torch's OneCycleLR, after Smith, Topin:
+    Super-Convergence, 2018; unlike there, the momentum stays).
+
+    Args:
+        schedule: The course.
+        progress: Share of the training that is done, in [0, 1).
+        milestones: Shares for ``multistep``.
+        gamma: Factor for ``multistep``.
+    """
+    if schedule == "constant":
+        return 1.0
+    if schedule == "multistep":
+        return gamma ** sum(progress >= milestone for milestone in milestones)
+    if schedule == "cosine":
+        return _half_cosine(1.0, 0.0, progress)
+    if progress < 0.3:
+        return _half_cosine(1 / 25, 1.0, progress / 0.3)
+    return _half_cosine(1.0, 1 / 25e4, (progress - 0.3) / 0.7)
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -1,0 +1,305 @@
+"""The training loop: steps, checkpoints, moments and the watch over the loss.
+
+Every step's chance is derived from the seed and the step, so a training that was killed at any step and goes
+on from its checkpoint ends in the same weights, bit for bit, as one that was not. Knows nothing of how the
+network was made, of tasks, or of predictions.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from nextlabel.errors import ConfigurationError, ContractError, DataError
+from nextlabel.pool import Pool
+from nextlabel.seeds import derive
+from nextlabel.snapshots import Moment
+from nextlabel.training.arguments import check_same
+from nextlabel.training.augment import Augmentation
+from nextlabel.training.batches import DeviceCache, Order, stream
+from nextlabel.training.checkpoint import (
+    check_fits,
+    joined,
+    optimizer_state,
+    part,
+    read_tensors,
+    restore_optimizer,
+    write_tensors,
+)
+from nextlabel.training.config import Recipe
+from nextlabel.training.device import Engine
+from nextlabel.training.network import ModuleNetwork
+from nextlabel.training.preprocess import Preparation, resized
+from nextlabel.training.randomness import default_generators, deterministic_kernels, isolated_rng
+from nextlabel.training.snapshots import MomentKeeper
+from nextlabel.types import Objective
+
+__all__ = ["CHECKPOINT", "LossMeter", "Training"]
+
+CHECKPOINT = "checkpoint.safetensors"
+
+PROGRESS_SECONDS = 0.1
+"""Least time between two calls of a progress function: a display needs no more."""
+
+WINDOW = 50
+"""Steps whose losses wait on the device before they are read: reading each at once would stall a GPU."""
+
+
+class LossMeter:
+    """Add up the losses of an epoch without reading the device at every step, and refuse non-finite ones.
+
+    Attributes:
+        sums: The present epoch's sum by part of the loss.
+        steps: The steps in these sums.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.steps = 0
+        self._waiting: list[tuple[int, Mapping[str, Tensor]]] = []
+
+    def add(self, step: int, parts: Mapping[str, Tensor]) -> None:
+        """Take the losses of one step.
+
+        Raises:
+            ContractError: A loss of the last :data:`WINDOW` steps is not finite.
+        """
+        self._waiting.append((step, parts))
+        if len(self._waiting) >= WINDOW:
+            self.settle()
+
+    def settle(self) -> None:
+        """Read and add what waits; sums do not depend on when this is called.
+
+        Raises:
+            ContractError: A loss is not finite; the message names step and part.
+        """
+        keys = [(step, name) for step, parts in self._waiting for name in parts]
+        losses = [loss.detach().float() for _, parts in self._waiting for loss in parts.values()]
+        if not losses:
+            return
+        for (step, name), value in zip(keys, torch.stack(losses).tolist(), strict=True):
+            if not math.isfinite(value):
+                raise ContractError(
+                    f"the training loss must be finite, but its part '{name}' is {value} at step {step}; "
+                    "lower lr, or look for non-finite inputs"
+                )
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.steps += len(self._waiting)
+        self._waiting.clear()
+
+    def restart(self) -> None:
+        """Begin an epoch."""
+        self.settle()
+        self.sums, self.steps = {}, 0
+
+    def means(self) -> dict[str, float]:
+        """Return ``train_loss``, the mean over the epoch's steps, and ``PART_loss`` for each of several."""
+        self.settle()
+        means = {f"{name}_loss": total / self.steps for name, total in self.sums.items()}
+        return {"train_loss": sum(means.values()), **(means if len(means) > 1 else {})}
+
+
+@dataclass(kw_only=True)
+class Training:
+    """One training of a network, from its present weights to the end.
+
+    Attributes:
+        network: Trained in place.
+        objective: The loss, bound to the network.
+        recipe: How.
+        engine: Where.
+        x: The L labelled items.
+        targets: (L,) labels as the objective takes them, on the device.
+        unlabelled: Items for the objective, or None.
+        augment: For labelled and unlabelled batches alike, or None.
+        preparation: For the same batches, after that.
+        moments: What to keep in ``workdir`` besides the end.
+        ema_decay: Of the moving average that the moment ``ema`` is.
+        compiled: Whether the passes of the training steps go through ``torch.compile``.
+        seed: All chance is derived from it.
+        workdir: Where the checkpoint is kept.
+        arguments: What tells this training from another, for the checkpoint; JSON.
+        cache: Holds tensor pools on the device.
+        workers: Processes that load items of pools that are no tensors.
+        checkpoint_seconds: Time between checkpoints; 0 for one after every step.
+        progress: Called with steps done and steps in all, at most ten times a second and at the end.
+    """
+
+    network: ModuleNetwork
+    objective: nn.Module
+    recipe: Recipe
+    engine: Engine
+    x: Pool
+    targets: Tensor
+    unlabelled: Pool | None
+    augment: Augmentation | None
+    preparation: Preparation
+    moments: frozenset[Moment]
+    ema_decay: float
+    compiled: bool
+    seed: int
+    workdir: Path
+    arguments: dict[str, Any]  # Any: whatever JSON holds
+    cache: DeviceCache
+    workers: int
+    checkpoint_seconds: float
+    progress: Callable[[int, int], None] | None
+    meter: LossMeter = field(default_factory=LossMeter)
+
+    def __post_init__(self) -> None:
+        self.size = self.recipe.batch_of(len(self.x))
+        self.order = Order(len(self.x), self.size, seed=self.seed, purpose="order", whole=True)
+        self.total = self.order.per_pass * self.recipe.epochs
+        every = [*self.network.parameters(), *self.objective.parameters()]
+        parameters = [parameter for parameter in every if parameter.requires_grad]
+        if not parameters:
+            raise ConfigurationError(
+                "training needs a model with parameters that may change, but "
+                f"{type(self.network.module).__name__} has {'only frozen ones' if every else 'none'}; use "
+                "another model, or set requires_grad"
+            )
+        unscheduled = getattr(self.objective, "unscheduled", tuple)  # optional in an objective
+        self.optimizer: Optimizer = self.recipe.build_optimizer(parameters, unscheduled())
+        share = self.size / self.recipe.batch_size
+        self.base_lrs = [group["lr"] * share for group in self.optimizer.param_groups]
+        self.engine.adopt(self.optimizer)
+        self.device_generator = torch.Generator(self.engine.device)
+        self.prepare = self.preparation.on(self.engine.device)
+        self.model: nn.Module = self.network
+        if self.compiled:  # a wrapper: the network itself, its names and its state stay as they are
+            self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
+        self.keeper = MomentKeeper(
+            self.moments,
+            self.network.module,
+            self.workdir,
+            steps=self.total,
+            steps_per_epoch=self.order.per_pass,
+            ema_decay=self.ema_decay,
+        )
+
+    def run(self) -> dict[str, float]:
+        """Train to the end and return ``train_loss``, ``steps`` and ``epochs``.
+
+        Raises:
+            ContractError: The loss is not finite.
+            DataError: The checkpoint is of another training or damaged, or a state cannot be written.
+            ConfigurationError: The checkpoint does not fit the model or the objective.
+        """
+        first = self._resume()
+        self.network.train()
+        self.objective.train()
+        begin = getattr(self.objective, "begin", None)  # optional in an objective
+        if begin is not None:
+            begin(self.total)
+        with isolated_rng(self.seed, self.engine.device), deterministic_kernels():
+            self._run_steps(first)
+        return {**self.meter.means(), "steps": self.total, "epochs": self.recipe.epochs}
+
+    def _run_steps(self, first: int) -> None:
+        generators = default_generators(self.engine.device)
+        saved = told = time.monotonic()
+        with closing(self._batches(range(first, self.total))) as batches:
+            for step, (rows, x, unlabelled) in zip(range(first, self.total), batches, strict=True):
+                self.keeper.before(step)
+                if step % self.order.per_pass == 0:
+                    self.meter.restart()
+                self._set_lr(step)
+                seed = derive(self.seed, "step", step)
+                for generator in generators:
+                    generator.manual_seed(seed)
+                self._step(step, x, self.targets[rows], unlabelled)
+                self.keeper.after(step)
+                now = time.monotonic()
+                if step + 1 < self.total and now - saved >= self.checkpoint_seconds:
+                    self._save(step + 1)
+                    saved = now
+                if self.progress and (now - told >= PROGRESS_SECONDS or step + 1 == self.total):
+                    self.progress(step + 1, self.total)
+                    told = now
+
+    def _step(self, step: int, x: Tensor, y: Tensor, unlabelled: Tensor | None) -> None:
+        if self.augment is not None:
+            generator = self.device_generator.manual_seed(derive(self.seed, "augment", step))
+            x = self.augment(x, generator)
+            unlabelled = None if unlabelled is None else self.augment(unlabelled, generator)
+        share = self.recipe.resolution(step, self.total)
+        x = self.prepare(resized(x, share))
+        unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, share))
+        objective: Objective = self.objective  # type: ignore[assignment]  # the learner checked it
+        with self.engine.autocast():
+            losses = objective(self.model, x, y, unlabelled, step=step)
+            only = next(iter(losses.parts.values())) if len(losses.parts) == 1 else None
+            loss = losses.total if only is None else only  # adding one part costs as much as a small layer
+        self.engine.step(loss)
+        objective.after_step(self.network)
+        self.meter.add(step, {name: part.detach() for name, part in losses.parts.items()})
+
+    def _batches(self, steps: range) -> Generator[tuple[Tensor, Tensor, Tensor | None], None, None]:
+        labelled = stream(self.x, self.order, steps, self.engine.device, self.cache, workers=self.workers)
+        if self.unlabelled is None:
+            for rows, x in labelled:
+                yield rows, x, None
+            return
+        order = Order(
+            len(self.unlabelled), self.size, seed=self.seed, purpose="unlabelled", whole=False,
+            draw=self.recipe.unlabelled_draw,
+        )  # fmt: skip
+        others = stream(self.unlabelled, order, steps, self.engine.device, self.cache, workers=self.workers)
+        for (rows, x), (_, unlabelled) in zip(labelled, others, strict=True):
+            yield rows, x, unlabelled
+
+    def _set_lr(self, step: int) -> None:
+        factor = self.recipe.factor(step, self.total)
+        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = lr * (factor if group.get("scheduled", True) else 1.0)
+
+    def _save(self, step: int) -> None:
+        self.meter.settle()
+        tensors, others = optimizer_state(self.optimizer)
+        parts = {
+            "model": self.network.module.state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimizer": tensors,
+            "ema": self.keeper.state(),
+        }
+        notes = {
+            "step": step,
+            "steps": self.total,
+            "arguments": self.arguments,
+            "optimizer": others,
+            "engine": self.engine.state(),
+            "losses": self.meter.sums,
+            "loss_steps": self.meter.steps,
+        }
+        write_tensors(self.workdir / CHECKPOINT, joined(parts), notes)
+
+    def _resume(self) -> int:
+        path = self.workdir / CHECKPOINT
+        if not path.exists():
+            return 0
+        tensors, notes = read_tensors(path)
+        check_same(notes["arguments"], self.arguments, path)
+        if notes.get("steps", self.total) != self.total:  # files of older versions do not tell
+            raise DataError(
+                f"expected {path} to be of this training, of {self.total} steps, but it was made by one of "
+                f"{notes['steps']}, which began with other weights; load those first, or use another folder"
+            )
+        for name, module in (("model", self.network.module), ("objective", self.objective)):
+            state = part(tensors, name)
+            check_fits(module, state, what=f"the {name}")
+            module.load_state_dict(state)
+        self.keeper.restore(part(tensors, "ema"))
+        restore_optimizer(self.optimizer, part(tensors, "optimizer"), notes["optimizer"])
+        self.engine.restore(notes["engine"])
+        self.meter.sums, self.meter.steps = dict(notes["losses"]), int(notes["loss_steps"])
+        return int(notes["step"])

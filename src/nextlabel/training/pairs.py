@@ -1,0 +1,172 @@
+"""Pictures paired with their masks: one tensor of channels + 1, so that both are cut and mirrored alike.
+
+The mask travels as the last channel, in bytes, 255 at pixels without a class; unlabelled pictures have such
+a channel too, of 255 alone. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.ledger.events import ItemId
+from nextlabel.maths.masks import NO_CLASS, checked_mask
+from nextlabel.pool import Pool
+
+__all__ = ["IGNORED", "RandomWindow", "check_crop", "mask_digests", "paired", "split"]
+
+IGNORED = -100
+"""The class index of pixels without a class, which torch's cross-entropy leaves out."""
+
+
+class _Pairs:
+    """Pairs that are read one at a time."""
+
+    def __init__(self, pool: Pool, masks: Mapping[ItemId, NDArray[Any]] | None, classes: int) -> None:
+        self.pool, self.masks, self.classes = pool, masks, classes
+
+    def __len__(self) -> int:
+        return len(self.pool)
+
+    def __getitem__(self, row: int) -> Tensor:
+        item = self.pool.ids[row]
+        given = self.pool[row]
+        picture = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
+        if picture.dtype != torch.uint8 or picture.ndim != 3:
+            raise DataError(
+                "segmentation needs pictures of (channels, height, width) bytes (uint8), but item "
+                f"'{item}' has shape {tuple(picture.shape)} and type {picture.dtype}"
+            )
+        if self.masks is None:
+            return torch.cat((picture, torch.full_like(picture[:1], NO_CLASS)))
+        mask = torch.from_numpy(_mask_of(item, self.masks, self.classes))
+        if picture.shape[1:] != mask.shape:
+            raise DataError(
+                f"a mask must have its picture's height and width, but item '{item}' has a picture of "
+                f"{picture.shape[1]} x {picture.shape[2]} pixels and a mask of {mask.shape[0]} x "
+                f"{mask.shape[1]}"
+            )
+        return torch.cat((picture, mask[None]))
+
+
+def paired(pool: Pool, masks: Mapping[ItemId, NDArray[Any]] | None, classes: int) -> Pool:
+    """Return the pool of (channels + 1, height, width) bytes: each picture with its mask as last channel.
+
+    A pool that is one tensor gives a pool that is one tensor; the pairs of others are read one at a time.
+
+    Args:
+        pool: Pictures, (channels, height, width) bytes each.
+        masks: (height, width) class indices in [0, C) by item, 255 where a pixel has no class; None for
+            pictures whose pixels have none.
+        classes: C.
+
+    Raises:
+        DataError: A picture is not of bytes; a mask holds a value that is no class, or is not as large as its
+            picture.
+        LabelsError: An item has no mask.
+    """
+    pairs = _Pairs(pool, masks, classes)
+    if pool.resident is None or not len(pool):
+        return Pool(pairs, pool.ids)
+    return Pool(torch.stack([pairs[row] for row in range(len(pool))]), pool.ids)
+
+
+def split(pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the (B, channels, height, width) pictures and the (B, height, width) class indices of a batch.
+
+    Args:
+        pairs: (B, channels + 1, height, width) as batches come, the mask divided by 255.
+
+    Returns:
+        Pictures as they are, and int64 class indices, :data:`IGNORED` where there is none.
+    """
+    mask = (pairs[:, -1] * 255).round().long()
+    return pairs[:, :-1], torch.where(mask == NO_CLASS, IGNORED, mask)
+
+
+def mask_digests(pool: Pool, masks: Mapping[ItemId, NDArray[Any]], classes: int) -> Tensor:
+    """Return (N,) int64 numbers that stand for the items' masks: they tell one training from another.
+
+    Raises:
+        DataError: A mask holds a value that is no class.
+        LabelsError: An item has no mask.
+    """
+    contents = (_mask_of(item, masks, classes).tobytes() for item in pool.ids)
+    digests = [hashlib.blake2b(content, digest_size=7).digest() for content in contents]
+    return torch.tensor([int.from_bytes(digest, "big") for digest in digests])
+
+
+@dataclass(frozen=True)
+class RandomWindow:
+    """Cut a square window at a random place, the same of a picture and its mask.
+
+    A window that would hold no pixel with a class, of a mask that has some, is moved to hold the first of
+    them, as the mean loss over no pixel is no number.
+
+    Attributes:
+        size: Height and width of the window in pixels.
+    """
+
+    size: int
+
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the (B, channels + 1, size, size) windows of a batch of pairs.
+
+        Raises:
+            ConfigurationError: The pictures are smaller than the window.
+        """
+        height, width = batch.shape[-2:]
+        check_crop(self.size, height, width)
+        draw = partial(torch.randint, size=(len(batch),), generator=generator, device=batch.device)
+        tops, lefts = (draw(side - self.size + 1).tolist() for side in (height, width))
+        windows = []
+        for item, top, left in zip(batch, tops, lefts, strict=True):
+            window = item[:, top : top + self.size, left : left + self.size]
+            if not _has_class(window[-1]).any() and _has_class(item[-1]).any():
+                window = _around_first_class(item, self.size)
+            windows.append(window)
+        return torch.stack(windows)
+
+
+def check_crop(crop: int, height: int, width: int) -> None:
+    """Refuse a window that is larger than the pictures.
+
+    Raises:
+        ConfigurationError: So it is.
+    """
+    if crop > min(height, width):
+        raise ConfigurationError(
+            f"crop must be at most the pictures' smaller side, {min(height, width)} of {height} x {width} "
+            f"pixels, but is {crop}; choose a smaller one, or leave it out to train on whole pictures"
+        )
+
+
+def _has_class(mask: Tensor) -> Tensor:
+    return (mask * 255).round() != NO_CLASS
+
+
+def _around_first_class(item: Tensor, size: int) -> Tensor:
+    height, width = item.shape[-2:]
+    row, column = divmod(int(_has_class(item[-1]).flatten().float().argmax()), width)
+    top = min(max(row - size // 2, 0), height - size)
+    left = min(max(column - size // 2, 0), width - size)
+    return item[:, top : top + size, left : left + size]
+
+
+def _mask_of(item: ItemId, masks: Mapping[ItemId, NDArray[Any]], classes: int) -> NDArray[np.uint8]:
+    try:
+        mask = masks[item]
+    except KeyError as error:
+        raise LabelsError(
+            f"every labelled item needs a mask, but there is none for '{item}'; add it to the masks"
+        ) from error
+    return checked_mask(np.asarray(mask), item, classes=classes, ignored=NO_CLASS)

@@ -1,0 +1,198 @@
+"""Promises of the audit: what it says of scores and losses, and that it leaves the campaign alone."""
+
+import json
+import math
+import random
+
+import pytest
+import torch
+from torch.nn.functional import nll_loss
+
+from campaigns import make, tell
+from nextlabel.bench.diagnostics import (
+    AuditedScorer,
+    audit_needs,
+    audit_query,
+    audited,
+    band_losses,
+    loss_estimate,
+    make_scorers,
+    top_found,
+)
+from nextlabel.bench.diagnostics_record import SHARES, read_audit, write_audit
+from nextlabel.campaign.cycle import Plan
+from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
+from nextlabel.types import Outputs, PoolView
+from ridge import RidgeLearner
+
+LOSSES = torch.tensor([0.1, 3.0, 0.2, 2.0, 1.0])
+
+
+def naive_order(values):
+    return sorted(range(len(values)), key=lambda row: (-values[row], row))
+
+
+def naive_top_found(losses, scores, share):
+    count = round(share * len(losses))
+    if count == 0:
+        return None
+    return len(set(naive_order(losses)[:count]) & set(naive_order(scores)[:count])) / count
+
+
+def naive_band(losses, scores, first, last):
+    size = len(losses)
+    inside = [losses[row] for row in naive_order(scores)[round(first * size) : round(last * size)]]
+    return math.fsum(inside) / len(inside) if inside else None
+
+
+def naive_pearson(a, b):
+    mean_a, mean_b = math.fsum(a) / len(a), math.fsum(b) / len(b)
+    products = math.fsum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
+    squares = math.fsum((x - mean_a) ** 2 for x in a) * math.fsum((y - mean_b) ** 2 for y in b)
+    return products / math.sqrt(squares)
+
+
+def naive_ranks(values):
+    return [
+        sum(other < value for other in values) + (sum(other == value for other in values) + 1) / 2
+        for value in values
+    ]
+
+
+def made(seed, size, ties):
+    chance = random.Random(seed)
+    losses = [chance.randrange(9) / 4 if ties else chance.expovariate(1) for _ in range(size)]
+    scores = [chance.randrange(9) / 4 if ties else loss + chance.gauss(0, 1) for loss in losses]
+    return losses, scores
+
+
+class Given:
+    """A scorer whose scores are given."""
+
+    name = "given"
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def score(self, view, *, rng):
+        return self.scores
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("size", [7, 40, 333])
+def test_bands_shares_and_correlations_equal_the_naive_ones(size, ties):
+    losses, scores = made(size, size, ties)
+    tensors = torch.tensor(losses, dtype=torch.float64), torch.tensor(scores, dtype=torch.float64)
+    bands = [(0, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.5), (0.5, 1)]
+    assert band_losses(*tensors) == pytest.approx([naive_band(losses, scores, *band) for band in bands])
+    assert top_found(*tensors) == [naive_top_found(losses, scores, share) for share in SHARES]
+    given = AuditedScorer("given", "given", {}, Given(tensors[1]))
+    [record] = audited([given], lambda needs: PoolView(size, Outputs()), tensors[0], rng=torch.Generator())
+    assert record["pearson"] == pytest.approx(naive_pearson(scores, losses))
+    assert record["spearman"] == pytest.approx(naive_pearson(naive_ranks(scores), naive_ranks(losses)))
+    assert record["mean_score"] == pytest.approx(math.fsum(scores) / size)
+    assert record["mean_loss"] == pytest.approx(math.fsum(losses) / size)
+
+
+def test_of_twenty_candidates_the_upper_bands_hold_one_one_two_six_and_ten():
+    losses = torch.arange(20.0).flip(0)
+    assert band_losses(losses, losses) == [19.0, 18.0, 16.5, 12.5, 4.5]
+
+
+def test_a_share_below_half_a_candidate_has_no_answer():
+    assert top_found(LOSSES, LOSSES, [0.05, 0.2, 0.4, 1.0]) == [None, 1.0, 1.0, 1.0]
+    assert top_found(LOSSES, -LOSSES, [0.2, 0.4, 0.6, 1.0]) == [0.0, 0.0, pytest.approx(1 / 3), 1.0]
+
+
+def test_of_constant_scores_there_is_no_correlation():
+    given = AuditedScorer("given", "given", {}, Given(torch.ones(5)))
+    [record] = audited([given], lambda needs: PoolView(5, Outputs()), LOSSES, rng=torch.Generator())
+    assert (record["spearman"], record["pearson"]) == (None, None)
+
+
+def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
+    found = loss_estimate(LOSSES, torch.tensor([1, 3]), LOSSES**3)
+    assert found == {"loss_correlation": pytest.approx(1.0), "top_share": 1.0, "top_chance": 0.4}
+
+
+def test_each_scorer_is_labelled_by_its_options_and_brings_its_needs():
+    scorers = make_scorers([{"strategy": "cod", "form": "l2"}, {"strategy": "margin"}])
+    assert [one.label for one in scorers] == ["cod (form=l2)", "margin"]
+    assert {"log_probs", "snapshot:previous"} <= audit_needs(scorers)
+    assert audit_needs(()) == frozenset()
+
+
+def test_what_cannot_be_audited_is_refused_in_one_sentence():
+    with pytest.raises(ConfigurationError, match="must name a strategy"):
+        make_scorers([{"gap": "epoch"}])
+    with pytest.raises(ConfigurationError, match="'core_set' chooses a batch as a whole"):
+        make_scorers([{"strategy": "core_set"}])
+    with pytest.raises(ConfigurationError, match="lists 'margin' twice"):
+        make_scorers([{"strategy": "margin"}, {"strategy": "margin"}])
+    with pytest.raises(UnknownNameError, match="did you mean 'margin'"):
+        make_scorers([{"strategy": "margn"}])
+
+
+@pytest.fixture
+def audits(tmp_path, pool, truth):
+    """Three cycles of a campaign whose every query is audited for two scorers."""
+    learner, scorers = RidgeLearner(), make_scorers([{"strategy": "cod"}, {"strategy": "margin"}])
+
+    def audit(query):
+        plan = Plan.next(campaign.state, pool, campaign.path)
+        classes = torch.tensor([truth[item] for item in query.ids])
+        losses = nll_loss(query.view.pool.log_probs[:, 0], classes, reduction="none")
+        records = audit_query(scorers, plan, query.ids, losses, learner=learner, pool=pool, seed=0)
+        return {**loss_estimate(losses, query.choice.rows, query.choice.scores), "scorers": records}
+
+    campaign = make(tmp_path / "with", pool, learner, "cod", audit=audit)
+    for _ in range(4):
+        tell(campaign, truth)
+    yield campaign
+    campaign.close()
+
+
+def test_an_audited_campaign_asks_what_an_unaudited_one_does(audits, tmp_path, pool, truth):
+    with make(tmp_path / "without", pool, RidgeLearner(), "cod") as plain:
+        for _ in range(4):
+            tell(plain, truth)
+        assert plain.state.asked == audits.state.asked
+        rows = [
+            [
+                measured["rows_forwarded"]
+                for (_, name), measured in state.measurements.items()
+                if name == "query"
+            ]
+            for state in (plain.state, audits.state)
+        ]
+        assert rows[0] == rows[1]
+    assert not list((tmp_path / "with").glob("cycles/*/*/audit"))
+
+
+def test_the_strategy_itself_audited_correlates_as_the_query_does(audits):
+    for cycle in (1, 2, 3):
+        audit = audits.state.measurements[cycle, "query"]["audit"]
+        assert audit["scorers"][0]["spearman"] == pytest.approx(audit["loss_correlation"], abs=1e-12)
+
+
+def test_the_audit_file_says_what_the_ledger_says(audits, tmp_path):
+    write_audit(tmp_path, audits.state)
+    rows = read_audit(tmp_path)
+    assert [(row.cycle, row.label) for row in rows] == [
+        (cycle, label) for cycle in (1, 2, 3) for label in ("cod", "margin")
+    ]
+    assert [row.n_labelled for row in rows[::2]] == [9, 14, 19]
+    assert [row.n_candidates for row in rows[::2]] == [51, 46, 41]
+    recorded = audits.state.measurements[2, "query"]["audit"]["scorers"][1]
+    assert list(rows[3].band_losses) == recorded["band_losses"]
+    assert rows[2].mean_loss == rows[3].mean_loss
+
+
+def test_a_missing_or_damaged_audit_is_named_with_a_way_out(tmp_path):
+    with pytest.raises(DataError, match=r"there is none; run the experiment with a list audit"):
+        read_audit(tmp_path)
+    for content in ("{", "{}", json.dumps({"rows": [{"cycle": 1}]})):
+        (tmp_path / "audit.json").write_text(content)
+        with pytest.raises(DataError, match=r"audit\.json cannot be read .*write it anew"):
+            read_audit(tmp_path)

@@ -1,0 +1,153 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from nextlabel.bench.grid import make_grid
+from nextlabel.bench.model import model_functions
+from nextlabel.bench.run_cell import _by_class
+from nextlabel.bench.setup import main_learner, make_learner, needs_of
+from nextlabel.config import load_config
+from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.errors import ConfigurationError
+from nextlabel.learners.ta_vaal import TaVaal
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.learners.vaal import Vaal
+from nextlabel.models.imagenet_resnet import ImageNetResNet18
+from nextlabel.pool import Pool
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return DATASETS.create("digits")
+
+
+def objective_of(learner):
+    return learner._objective, learner._objective_options
+
+
+def cell_of(**options):
+    return make_grid(load_config(options={"seeds": 1, **options})).cells[0]
+
+
+def test_the_learner_keeps_the_moments_that_the_strategy_and_the_audited_ones_need(digits):
+    cell = cell_of(
+        strategy=["cod"],
+        strategy_options={"cod": {"first_cycle": "initial"}},
+        audit=[{"strategy": "cod", "first_cycle": "epoch"}, {"strategy": "margin"}],
+    )
+    assert needs_of(cell) == {"log_probs", "snapshot:previous", "snapshot:initial", "snapshot:epoch"}
+    learner = make_learner(cell, digits)
+    assert isinstance(learner, TorchLearner)
+    assert main_learner(learner) is learner
+    assert learner.moments == {"initial", "epoch"}
+
+
+def test_the_loss_module_next_to_the_model_takes_the_options_of_the_preset(digits):
+    for preset, pooling, rate in (("code", "corner", "constant"), ("repaired", "mean", "scheduled")):
+        options = {"preset": preset, "strategy": ["learning_loss"], "objective": ["supervised"]}
+        name, given = objective_of(make_learner(cell_of(**options), digits))
+        assert name == "learning_loss"
+        expected = {"pooling": pooling, "module_rate": rate, "ties": "negative", "detach_after": 0.0}
+        assert {key: given[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("preset", "stages", "pretrained"), [("code", 3, False), ("repaired", 4, True), ("paper", 4, True)]
+)
+def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, preset, stages, pretrained):
+    donor = ImageNetResNet18((3, 32, 32), 3, width=2)
+    torch.nn.init.constant_(donor.layer1[0].conv1.weight, 0.5)
+    torch.nn.init.constant_(donor.layer4[0].conv1.weight, 0.5)
+    torch.save(donor.state_dict(), tmp_path / "weights.pth")
+    learner = load_config(options={"preset": preset, "dataset": ["caltech101"]}).learner
+    options = {"width": 2, "weights": str(tmp_path / "weights.pth")}
+    options |= {key: value for key, value in learner.model_options.items() if key == "weight_stages"}
+    size = SimpleNamespace(input_shape=(3, 32, 32), classes=("a", "b", "c"))
+    random = learner.untrained_weights == "random"
+    model, untrained = model_functions("imagenet_resnet18", options, size, random=random)
+    assert (model().layer1[0].conv1.weight == 0.5).all()
+    assert bool((model().layer4[0].conv1.weight == 0.5).all()) == (stages == 4)
+    twin = (untrained or model)()
+    assert bool((twin.layer1[0].conv1.weight == 0.5).all()) == pretrained
+
+
+def test_the_cell_hands_the_function_of_untrained_networks_to_its_learner(digits, tmp_path):
+    donor = ImageNetResNet18((3, 32, 32), 10, width=2)
+    torch.save(donor.state_dict(), tmp_path / "weights.pth")
+    model = {
+        "model": "imagenet_resnet18",
+        "model_options": {"width": 2, "weights": str(tmp_path / "weights.pth")},
+    }
+    large = SimpleNamespace(input_shape=(3, 32, 32), classes=digits.classes)
+    for weights, given in (("random", None), ("as_model", 1)):
+        made = make_learner(replace(cell_of(), learner={**model, "untrained_weights": weights}), large)
+        function = made._networks.untrained_model or made._networks.model
+        assert (function().loading is None) == (given is None)
+        assert made.new_network(0).module.loading is not None
+
+
+def test_without_a_gpu_automatic_precision_is_float32_and_nothing_is_compiled(digits, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    learner = make_learner(cell_of(learner={"mixed_precision": "auto"}), digits)
+    assert learner.recipe.mixed_precision == "no"
+
+
+def test_the_accuracy_of_a_class_without_test_items_is_none():
+    labels, right = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([True, False, True, True, True])
+    assert _by_class(right, labels, 4) == [0.5, None, 1.0, None]
+
+
+def test_a_loss_module_trains_beside_the_objective_that_the_cell_names(digits):
+    cell = cell_of(strategy=["learning_loss"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
+    learner = make_learner(cell, digits)
+    assert learner.extra_fields == {"predicted_loss"}
+    assert objective_of(learner) == (
+        "learning_loss",
+        {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0},
+    )
+
+
+def test_an_objective_that_predicts_losses_itself_is_taken_as_it_is(digits):
+    cell = cell_of(strategy=["learning_loss"], objective=["learning_loss"])
+    assert objective_of(make_learner(cell, digits)) == ("learning_loss", {})
+
+
+def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
+    cell = cell_of(strategy=["vaal"], learner={"companion_options": {"vaal": {"steps": 3, "width": 8}}})
+    learner = make_learner(cell, digits)
+    assert isinstance(learner, Vaal)
+    assert isinstance(main_learner(learner), TorchLearner)
+    assert objective_of(main_learner(learner)) == ("supervised", {})
+
+
+def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_beside_a_model_that_it_does_not_move(digits):
+    cell = cell_of(strategy=["ta_vaal"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
+    learner = make_learner(cell, digits)
+    assert isinstance(learner, TaVaal)
+    beside = {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0, "rank": "bce"}
+    assert objective_of(main_learner(learner)) == ("learning_loss", beside)
+
+
+def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_path):
+    labelled, rest = Pool(digits.x[:48], digits.ids[:48]), Pool(digits.x[48:80], digits.ids[48:80])
+    states = []
+    for strategy in ("random", "learning_loss", "vaal"):
+        options = {"vaal": {"steps": 1, "width": 4, "units": 8, "batch_size": 8}}
+        cell = cell_of(strategy=[strategy], learner={"epochs": 2, "companion_options": options})
+        learner = make_learner(cell, digits)
+        folder = tmp_path / strategy
+        folder.mkdir()
+        learner.fit(labelled, torch.from_numpy(digits.y[:48]), rest, seed=5, workdir=folder)
+        outputs = main_learner(learner).predict(rest, needs=frozenset({"log_probs"}), seed=0)
+        states.append(outputs.log_probs)
+    assert torch.equal(states[0], states[1])
+    assert torch.equal(states[0], states[2])
+
+
+def test_strategies_that_need_different_company_need_cells_of_their_own(digits, monkeypatch):
+    needs = frozenset({"extra:labelled_probability", "draws:dropout"})
+    monkeypatch.setattr("nextlabel.bench.setup.needs_of", lambda cell: needs)
+    with pytest.raises(ConfigurationError, match=r"one companion of the model, .* need 'vaal', 'mc_dropout'"):
+        make_learner(cell_of(strategy=["vaal"]), digits)

@@ -1,0 +1,65 @@
+"""Campaigns opened, told and forked in ways that cannot work: each is refused in one sentence."""
+
+import pytest
+import torch
+from torch import nn
+
+from nextlabel.campaign.campaign import Budget, Campaign
+from nextlabel.campaign.oracles import SimulatedOracle
+from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.learners.torch import TorchLearner
+from ridge import RidgeLearner
+
+
+def make(path, pool, strategy="margin", **options):
+    return Campaign(path, pool, RidgeLearner(), strategy, batch_size=5, start_size=9, **options)
+
+
+def test_data_without_ids_is_no_pool(tmp_path):
+    with pytest.raises(DataError, match="needs a Pool"):
+        make(tmp_path, torch.zeros(3, 1))
+
+
+@pytest.mark.parametrize("classes", [(0, 1, 2), (), ("one",)])
+def test_what_names_no_two_classes_is_refused(tmp_path, pool, classes):
+    with pytest.raises(ConfigurationError, match="classes must be the names of at least 2 classes"):
+        make(tmp_path, pool, classes=classes)
+
+
+def test_labels_must_come_by_id(tmp_path, pool):
+    with pytest.raises(LabelsError, match=r"labels by id, \{id: label\}, but got list"):
+        make(tmp_path, pool).tell([(pool.ids[0], 1)])
+
+
+def test_a_fork_inside_the_campaign_is_refused(tmp_path, pool):
+    with pytest.raises(ConfigurationError, match="expected a folder outside"):
+        make(tmp_path / "one", pool).fork(tmp_path / "one" / "cycles" / "fork")
+
+
+def test_a_fork_can_change_the_options_of_its_strategy_alone(tmp_path, pool):
+    campaign = make(tmp_path / "one", pool, strategy="cod")
+    fork = campaign.fork(tmp_path / "two", strategy_options={"first_cycle": "random"})
+    assert fork.setup.settings()["strategy_options"]["first_cycle"] == "random"
+
+
+def test_another_network_than_before_is_refused_and_no_state_is_lost(tmp_path, pool, truth):
+    def opened(width):
+        network = nn.Sequential(nn.Linear(3, width), nn.Linear(width, 3))
+        made = TorchLearner(network, epochs=1, device="cpu")
+        return Campaign(tmp_path, pool, made, "margin", batch_size=5, start_size=9)
+
+    opened(4).run(SimulatedOracle(truth), until=Budget(cycles=2))
+    kept = sorted(tmp_path.rglob("end.safetensors"))
+    with pytest.raises(ConfigurationError, match="use the settings it was made with"):
+        opened(5).train()
+    assert sorted(tmp_path.rglob("end.safetensors")) == kept
+    assert len(kept) == 2
+
+
+def test_a_fork_leaves_foreign_files_among_the_cycles_behind(tmp_path, pool, truth):
+    campaign = make(tmp_path / "one", pool)
+    campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
+    (tmp_path / "one" / "cycles" / ".DS_Store").touch()
+    for name, before in (("two", 2), ("three", None)):
+        campaign.fork(tmp_path / name, before_cycle=before)
+        assert not (tmp_path / name / "cycles" / ".DS_Store").exists()

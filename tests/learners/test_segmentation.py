@@ -1,0 +1,289 @@
+"""The learner of segmentation keeps the promises of learners, and its fields are what they are said to be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from dense_cases import (
+    IDS,
+    MASKS,
+    POOL,
+    SHARES,
+    SIDE,
+    UNLABELLED,
+    Listed,
+    X,
+    dense_fit,
+    dense_learner,
+    small_net,
+)  # fmt: skip
+from learner_cases import same_bits, state
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from nextlabel.learners.segmentation import DENSE_EXTRA
+from nextlabel.maths.overlap import mean_iou
+from nextlabel.pool import Pool
+from nextlabel.testing.learners import LEARNER_CHECKS, LearnerData
+from nextlabel.training import loop as training
+
+NEEDS = frozenset({"embeddings", *(f"extra:{name}" for name in DENSE_EXTRA)})
+DATA = LearnerData(x=X, y=SHARES, unlabelled=UNLABELLED, needs=NEEDS)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    """A learner after two warm-started trainings, and their folders."""
+    folder = tmp_path_factory.mktemp("dense")
+    made = dense_learner(epochs=6)
+    dense_fit(made, folder / "first")
+    dense_fit(made, folder / "second", seed=2, x=POOL.slice(0, 14))
+    return made, folder / "first", folder / "second"
+
+
+def probabilities(folder, moment="end"):
+    """Return (N, C, pixels) of a plain network with these weights, one picture at a time."""
+    net = small_net().eval()
+    kept = state(folder, moment).items()
+    net.load_state_dict({name.removeprefix("model/"): t for name, t in kept if name.startswith("model/")})
+    with torch.no_grad():
+        maps = [net(POOL.tensor()[row : row + 1].float() / 255)[0] for row in range(len(POOL))]
+    return torch.stack(maps).double().softmax(1).flatten(2)
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
+def test_it_conforms(check, tmp_path):
+    check(dense_learner, tmp_path, DATA)
+
+
+def test_its_fields_equal_naive_ones_over_all_pixels(twice):
+    made, first, second = twice
+    extra = made.predict(POOL, needs=NEEDS, seed=0).extra
+    p, q = probabilities(second), probabilities(first)
+    naive = {
+        "discrepancy": ((p - q) ** 2).sum(1) / 2,
+        "distance": ((p - q) ** 2).sum(1).sqrt(),
+        "entropy": -(p * p.log()).sum(1),
+        "gini": 1 - (p**2).sum(1),
+        "margin": p.sort(1).values[:, -1] - p.sort(1).values[:, -2],
+    }
+    for name in DENSE_EXTRA - {"has_previous"}:
+        aggregate, quantity = name.split("_")
+        pixels = naive[quantity]
+        expected = pixels.mean(1) if aggregate == "mean" else pixels.amax(1)
+        torch.testing.assert_close(extra[name].double(), expected, atol=2e-6, rtol=1e-4)
+    assert extra["mean_discrepancy"].min() > 0
+
+
+def test_moves_are_since_the_previous_cycle_and_first_since_the_own_beginning(twice, tmp_path):
+    _, first, second = twice
+    fresh = dense_learner()
+    fresh.load(first)
+    one = fresh.predict(POOL, needs=NEEDS, seed=0).extra
+    assert one["has_previous"].tolist() == [0.0] * len(POOL)
+    p, q = probabilities(first), probabilities(first, "initial")
+    torch.testing.assert_close(
+        one["mean_discrepancy"].double(), (((p - q) ** 2).sum(1) / 2).mean(1), atol=2e-6, rtol=1e-4
+    )
+    fresh.load(second)
+    assert fresh.predict(POOL, needs=NEEDS, seed=0).extra["has_previous"].tolist() == [1.0] * len(POOL)
+    assert same_bits(
+        {k: v for k, v in state(second, "initial").items() if "model/" in k},
+        {k: v for k, v in state(first).items() if "model/" in k},
+    )
+
+
+def test_a_reset_learner_has_no_previous_cycle(twice, tmp_path):
+    _, first, _ = twice
+    made = dense_learner()
+    made.load(first)
+    made.reset()
+    dense_fit(made, tmp_path)
+    assert made.predict(X, needs=frozenset({"extra:has_previous"}), seed=0).extra["has_previous"].sum() == 0
+
+
+def test_predictions_hold_no_more_maps_than_one_batch(twice):
+    made, _, _ = twice
+    seen = []
+    handles = [
+        net.register_forward_hook(lambda _, inputs, out: seen.append((len(inputs[0]), len(out.outputs))))
+        for net in (made.learner.network, made._network_before(made.learner.network))
+    ]
+    made.scan_batch_size, usual = 4, made.scan_batch_size
+    outputs = made.predict(POOL, needs=NEEDS, seed=0)
+    made.scan_batch_size = usual
+    for handle in handles:
+        handle.remove()
+    assert seen == [(size, size) for size in (4, 4, 4, 4, 4, 2) for _ in range(2)]  # both side by side
+    assert {tensor.shape for tensor in outputs.extra.values()} == {(len(POOL),)}
+    assert outputs.embeddings.shape == (len(POOL), 16)
+
+
+def test_pictures_of_a_data_set_give_what_those_of_a_tensor_give(tmp_path):
+    one, two = dense_learner(), dense_learner()
+    listed = Pool(Listed(), IDS)
+    dense_fit(one, tmp_path / "tensor")
+    (tmp_path / "listed").mkdir()
+    two.fit(listed.slice(0, 9), SHARES, listed.slice(9, 22), seed=1, workdir=tmp_path / "listed")
+    assert same_bits(state(tmp_path / "tensor"), state(tmp_path / "listed"))
+
+
+def test_measures_of_parts_add_up_and_leave_pixels_without_a_class_out(twice):
+    made, _, second = twice
+    whole = made.measure(POOL, MASKS, seed=0)
+    p = probabilities(second)
+    truth = torch.stack([torch.from_numpy(MASKS[item]) for item in IDS]).flatten(1).long()
+    confusion = torch.zeros(3, 3, dtype=torch.int64)
+    lost = []
+    for row in range(len(POOL)):
+        known = truth[row] != 255
+        lost.append(-p[row][truth[row][known], known.nonzero()[:, 0]].log().mean())
+        for true, predicted in zip(truth[row][known], p[row].argmax(0)[known], strict=True):
+            confusion[true, predicted] += 1
+    assert torch.equal(whole.confusion, confusion)
+    assert whole.confusion.sum() == len(POOL) * (SIDE * SIDE - 1)
+    torch.testing.assert_close(whole.losses.double(), torch.stack(lost), atol=1e-5, rtol=1e-4)
+    assert whole.loss == pytest.approx(float(torch.stack(lost).mean()), rel=1e-4)
+
+
+def test_it_learns_what_the_colours_say(tmp_path):
+    made = dense_learner(epochs=40)
+    dense_fit(made, tmp_path)
+    assert mean_iou(made.measure(UNLABELLED, MASKS, seed=0).confusion) > 0.6
+
+
+SETTINGS = {
+    "supervised": {"augment": "horizontal_flip", "crop": 8},
+    "tod": {"objective": "tod"},
+    "normalised": {"normalise": ((0.1, 0.2, 0.3), (0.2, 0.2, 0.2)), "optimizer": "sgd"},
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_killed_training_ends_in_the_same_bits(tmp_path, setting, monkeypatch):
+    class KilledError(Exception):
+        pass
+
+    def kill(done, total):
+        if done == 4:
+            raise KilledError
+
+    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    unbroken = dense_fit(dense_learner(**SETTINGS[setting]), tmp_path / "unbroken")
+    made = dense_learner(**SETTINGS[setting], checkpoint_seconds=0)
+    made.progress = kill
+    with pytest.raises(KilledError):
+        dense_fit(made, tmp_path / "killed")
+    made = dense_learner(**SETTINGS[setting], checkpoint_seconds=0)
+    assert dense_fit(made, tmp_path / "killed") == unbroken
+    assert same_bits(state(tmp_path / "killed"), state(tmp_path / "unbroken"))
+
+
+def test_other_masks_in_the_same_folder_are_another_training(tmp_path):
+    dense_fit(dense_learner(), tmp_path)
+    changed = {**MASKS, X.ids[0]: 1 - (MASKS[X.ids[0]] > 0)}
+    with pytest.raises(DataError, match="labels="):
+        dense_fit(dense_learner(masks=changed), tmp_path)
+
+
+def test_normalising_is_the_same_in_training_and_prediction(tmp_path):
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 0.2)
+
+    class Normalising(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small_net()
+
+        def forward(self, x):
+            return self.net((x - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1))
+
+    one, two = dense_learner(normalise=(mean, std)), dense_learner(model=Normalising)
+    need = frozenset({"extra:mean_entropy"})
+    for made, name in ((one, "one"), (two, "two")):
+        dense_fit(made, tmp_path / name)
+    torch.testing.assert_close(
+        one.predict(X, needs=need, seed=0).extra["mean_entropy"],
+        two.predict(X, needs=need, seed=0).extra["mean_entropy"],
+        rtol=1e-4, atol=1e-5,
+    )  # fmt: skip
+
+
+class Pooled(nn.Module):
+    """Gives one answer a picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = small_net()
+
+    def forward(self, x):
+        return self.net(x).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"crop": 0}, ConfigurationError, "crop must be at least 1 pixel, but is 0"),
+        ({"augment": ["random_crop"]}, ConfigurationError, "pads with zeros, which in a mask are a class"),
+        (
+            {"objective": "squared_error"},
+            ConfigurationError,
+            "is for regression, but",
+        ),
+        (
+            {"objective": "tod", "objective_options": {"form": "code"}},
+            ConfigurationError,
+            "wants features of whole items",
+        ),
+        ({"normalise": ((0.5,), (0.0,))}, ConfigurationError, "stds above 0"),
+        ({"resolutions": (0.5, 1.0)}, ConfigurationError, r"blur masks, but is \(0.5, 1.0\); use a smaller"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        dense_learner(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"crop": 17}, ConfigurationError, "smaller side, 16 of 16 x 16 pixels, but is 17"),
+        ({"model": Pooled}, ContractError, "shape .*outputs, height, width.* but returned"),
+        ({"classes": 4}, ContractError, r"into 4 classes needs a model that returns \(B, 4,"),
+        (
+            {"classes": 2},
+            DataError,
+            r"in \[0, 2\) or 255, .* item 'scene-01' has 2",
+        ),
+        ({"masks": {}}, LabelsError, "there is none for 'scene-00'"),
+        ({"masks": {item: mask[:8] for item, mask in MASKS.items()}}, DataError, "a mask of 8 x 16"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_before_any_step(tmp_path, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        dense_fit(dense_learner(**options), tmp_path)
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_pictures_that_are_no_bytes_are_refused(tmp_path):
+    pool = Pool(torch.rand(5, 3, 16, 16), IDS[:5])
+    with pytest.raises(DataError, match=r"bytes \(uint8\), but item 'scene-00' has .* torch.float32"):
+        dense_learner().fit(pool, torch.ones(5), pool.slice(0, 0), seed=0, workdir=tmp_path)
+
+
+def test_predictions_that_cannot_be_made_are_refused(twice, tmp_path):
+    made, first, _ = twice
+    with pytest.raises(ContractError, match=r"one row an item .*not 'log_probs'; choose a strategy"):
+        made.predict(X, needs=frozenset({"log_probs"}), seed=0)
+    with pytest.raises(ContractError, match="there is none; call fit or load"):
+        dense_learner().predict(X, needs=NEEDS, seed=0)
+    with pytest.raises(DataError, match="at least one item"):
+        made.predict(X.slice(0, 0), needs=NEEDS, seed=0)
+    cold = dense_learner(start="cold")
+    cold.load(first)
+    with pytest.raises(ContractError, match="which a cold start forgets"):
+        cold.predict(X, needs=frozenset({"extra:mean_discrepancy"}), seed=0)
+    assert cold.predict(X, needs=frozenset({"extra:mean_gini"}), seed=0)
+    bare = dense_learner(model=nn.Conv2d(3, 3, 1))
+    dense_fit(bare, tmp_path)
+    with pytest.raises(ContractError, match="Conv2d has no forward_features"):
+        bare.predict(X, needs=frozenset({"embeddings"}), seed=0)

@@ -1,0 +1,143 @@
+"""States on disk: whole or absent, exact to the bit, refused when they do not fit."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from nextlabel.errors import ConfigurationError, ContractError, DataError
+from nextlabel.training.checkpoint import (
+    check_fits,
+    joined,
+    optimizer_state,
+    part,
+    read_json,
+    read_tensors,
+    restore_optimizer,
+    write_json,
+    write_tensors,
+)
+
+
+def test_tensors_and_notes_come_back_to_the_bit(tmp_path):
+    tensors = {"a": torch.rand(3, 2).T, "b": torch.tensor(7), "c": torch.rand(2, dtype=torch.float64)}
+    notes = {"loss": 0.1 + 0.2, "nested": {"none": None}}
+    write_tensors(tmp_path / "s.safetensors", tensors, notes)
+    found, told = read_tensors(tmp_path / "s.safetensors")
+    assert told == notes
+    assert found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor)
+
+
+def test_tensors_that_share_memory_are_kept_both(tmp_path):
+    weight = torch.rand(3)
+    write_tensors(tmp_path / "s.safetensors", {"a": weight, "b": weight})
+    found, _ = read_tensors(tmp_path / "s.safetensors")
+    assert torch.equal(found["a"], found["b"])
+
+
+def test_parts_are_told_apart_by_name():
+    one, two = torch.ones(1), torch.zeros(1)
+    together = joined({"model": {"a.b": one}, "objective": {"a.b": two}})
+    assert part(together, "model") == {"a.b": one}
+    assert part(together, "objective") == {"a.b": two}
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(DataError, match="there is no state at"):
+        read_tensors(tmp_path / "none.safetensors")
+    assert read_json(tmp_path / "none.json") is None
+
+
+def test_damaged_files_are_refused(tmp_path):
+    (tmp_path / "s.safetensors").write_bytes(b"not tensors at all")
+    (tmp_path / "j.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_tensors(tmp_path / "s.safetensors")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_json(tmp_path / "j.json")
+    with pytest.raises(DataError, match="expected a JSON object"):
+        read_json(tmp_path / "list.json")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_cannot_be_written_is_told_in_one_sentence_and_the_old_file_stays(
+    tmp_path, monkeypatch, number
+):
+    path = tmp_path / "fit.json"
+    write_json(path, {"old": 1})
+
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(DataError, match=f"{os.strerror(number)}.*nothing is lost"):
+        write_json(path, {"new": 2})
+    assert read_json(path) == {"old": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["fit.json"]
+
+
+def test_a_folder_that_is_not_there_is_told_in_one_sentence():
+    with pytest.raises(DataError, match="cannot write"):
+        write_json(Path("/nowhere/at/all/fit.json"), {})
+
+
+def test_a_state_that_does_not_fit_is_refused_by_the_names_of_its_tensors():
+    good = nn.Linear(2, 3).state_dict()
+    check_fits(nn.Linear(2, 3), good, what="the model")
+    with pytest.raises(ConfigurationError, match=r"another shape of 'weight \(3, 2\) instead of \(3, 4\)'"):
+        check_fits(nn.Linear(4, 3), good, what="the model")
+    with pytest.raises(ConfigurationError, match="the model, but it lacks 'bias'"):
+        check_fits(nn.Linear(2, 3), {"weight": good["weight"]}, what="the model")
+    with pytest.raises(ConfigurationError, match="it has besides 'bias'"):
+        check_fits(nn.Linear(2, 3, bias=False), good, what="the model")
+
+
+def test_a_lazy_module_takes_a_state_of_any_shape():
+    check_fits(nn.LazyLinear(3), nn.Linear(2, 3).state_dict(), what="the model")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda weights: torch.optim.SGD(weights, lr=0.1, momentum=0.9),
+        lambda weights: torch.optim.SGD(weights, lr=0.1),
+        lambda weights: torch.optim.AdamW(weights, lr=0.1),
+        lambda weights: torch.optim.RMSprop(weights, lr=0.1),
+    ],
+)
+def test_an_optimiser_goes_on_to_the_bit(tmp_path, make):
+    weights = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2, 2))]
+
+    def step(optimizer, on):
+        for index, weight in enumerate(on):
+            weight.grad = weight.detach() * (index + 2)
+        optimizer.step()
+
+    optimizer = make(weights)
+    step(optimizer, weights)
+    tensors, others = optimizer_state(optimizer)
+    write_tensors(tmp_path / "s.safetensors", tensors, others)
+    copies = [nn.Parameter(weight.detach().clone()) for weight in weights]
+    again = make(copies)
+    restore_optimizer(again, *read_tensors(tmp_path / "s.safetensors"))
+    for _ in range(3):
+        step(optimizer, weights)
+        step(again, copies)
+    assert all(torch.equal(one, two) for one, two in zip(weights, copies, strict=True))
+
+
+def test_an_optimiser_state_that_cannot_be_kept_is_refused():
+    weights = [nn.Parameter(torch.ones(3))]
+    optimizer = torch.optim.SGD(weights, lr=0.1)
+    optimizer.state[weights[0]] = {"history": [1, 2]}
+    with pytest.raises(ContractError, match="'history' is list"):
+        optimizer_state(optimizer)
