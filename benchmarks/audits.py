@@ -1,6 +1,6 @@
 """Write what every seed's audit says of how well scores estimate true losses, as CSV.
 
-Reads the cells of `nextlabel reproduce fig6` (or fig3, fig5, suppfig3, which share them):
+Reads the cells of `nextlabel reproduce fig6` (or fig3, fig5, suppfig3, which fraction them):
 
     python benchmarks/audits.py runs/reproduction/cells > benchmarks/results/exhibits/audits-digits.csv
 """
@@ -12,7 +12,7 @@ import csv
 import sys
 from pathlib import Path
 
-from nextlabel.bench.diagnostics_record import SHARES, read_audit
+from nextlabel.bench.diagnostics_record import FRACTIONS, read_diagnostics
 from nextlabel.bench.outcome import rows_of
 from nextlabel.errors import DataError
 
@@ -24,16 +24,18 @@ def main() -> None:
     parser.add_argument("cells", type=Path, help="the folder of the cells")
     cells = parser.parse_args().cells
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    shares = [f"found_of_top_{share:g}" for share in SHOWN]
-    writer.writerow(["dataset", "score", "seed", "cycle", "n_candidates", "spearman", "mean_loss", *shares])
+    fractions = [f"found_of_top_{fraction:g}" for fraction in SHOWN]
+    writer.writerow(
+        ["dataset", "score", "seed", "cycle", "n_candidates", "spearman", "mean_loss", *fractions]
+    )
     for folder in sorted(cells.iterdir()):
         try:
-            audit = read_audit(folder)
+            audit = read_diagnostics(folder)
         except DataError:
             continue  # a cell of another exhibit
         row = rows_of(folder)[0]
         for one in audit:
-            found = [one.top_found[SHARES.index(share)] for share in SHOWN]
+            found = [one.top_found[FRACTIONS.index(fraction)] for fraction in SHOWN]
             facts = [row.dataset, one.label, row.seed, one.cycle, one.n_candidates]
             writer.writerow([*facts, one.spearman, one.mean_loss, *found])
 

@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parent / "results" / "baseline.json"
 
 MAIN_JOB = "run"
 SEGMENTATION = (
-    "run --dataset nuclei --strategy dense_cod,dense_entropy,random --seeds 1 --cycles 3 "
+    "run --dataset nuclei --strategy cod_segmentation,entropy_segmentation,random --seeds 1 --cycles 3 "
     "--set learner.epochs=2"
 )
 FIGURE = "reproduce suppfig2 --config digits --preset fast --trials 1"

@@ -1,6 +1,6 @@
-"""Measure what ``compile=True`` costs and saves in trainings of a CIFAR ResNet-18.
+"""Measure what ``compile=True`` costs and saves in fits of a CIFAR ResNet-18.
 
-The first compiled training of a process pays for the compilation of every size of pictures and batches that
+The first compiled training of a process pays for the compilation of every size of images and batches that
 it meets; later ones, of other campaigns too, do not. Reported are the seconds of that first training beyond a
 later one, the median over alternating turns of plain seconds / compiled seconds, and from how many seconds
 of plain training in one process compilation pays.
@@ -33,7 +33,7 @@ def seconds(pool: Pool, y: torch.Tensor, options: argparse.Namespace, *, compile
         epochs=options.epochs,
         batch_size=BATCH,
         lr=0.05,
-        resolutions=[0.5, 0.75, 1.0],
+        progressive_resize=[0.5, 0.75, 1.0],
         device=options.device,
         mixed_precision="fp16" if options.device == "cuda" else "no",
         channels_last=True,

@@ -47,7 +47,7 @@ def peak_mib(work: Callable[[], object]) -> float:
 def measure_bulk(folder: Path, size: int) -> dict[str, float]:
     """Return what a campaign costs in which all of ``size`` items were asked and told."""
     path = folder / f"{size}.db"
-    ids = [f"folder/picture_{number:08d}.png" for number in range(size)]
+    ids = [f"folder/image_{number:08d}.png" for number in range(size)]
     labels = {item: place % 10 for place, item in enumerate(ids)}
     with Ledger(path) as ledger:
         opened = seconds(lambda: ledger.open({"batch_size": size}, ids))
@@ -65,7 +65,7 @@ def measure_bulk(folder: Path, size: int) -> dict[str, float]:
 
 def measure_single(folder: Path, size: int, pool_size: int) -> dict[str, float]:
     """Return what telling ``size`` labels one by one costs, each safe on the disk before the next."""
-    ids = [f"folder/picture_{number:08d}.png" for number in range(pool_size)]
+    ids = [f"folder/image_{number:08d}.png" for number in range(pool_size)]
     with Ledger(folder / "single.db") as ledger:
         ledger.open({}, ids)
         first = seconds(lambda: [ledger.tell({item: 1}) for item in ids[:size]])

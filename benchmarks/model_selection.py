@@ -2,7 +2,7 @@
 
 The schedule is the papers' steps: under one that ends near 0, as the data sets' own may, outputs stand
 still in the last epoch but for round-off. Several pools of models, each from seeds of its own; the shares are
-means over pools. Chance is stated beside every Top-k(N), and the plain ensemble beside every choice by
+means over pools. Randomness is stated next to every Top-k(N), and the plain ensemble next to every choice by
 sample: the article has neither.
 
     python benchmarks/model_selection.py [--dataset NAME] [--models N] [--pools N]
@@ -43,7 +43,7 @@ def levels(pools: list[dict[str, Any]], *keys: str) -> dict[str, Any]:
         "top": {
             name: {
                 "share": mean_of(pools, *keys, "top", name, "share"),
-                "chance": mean_of(pools, *keys, "top", name, "chance"),
+                "randomness": mean_of(pools, *keys, "top", name, "randomness"),
                 "cases": top["cases"] * len(pools),
             }
             for name, top in tops["top"].items()
@@ -73,7 +73,7 @@ def means(pools: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def studied(labelled: float, options: argparse.Namespace) -> dict[str, Any]:
-    """Run the study for all pools of models that are trained on this share of the items."""
+    """Run the study for all pools of models that are trained on this fraction of the items."""
     config = load_config(
         options={"dataset": [options.dataset]}, settings=["learner.schedule=multistep", *options.set]
     )
@@ -83,7 +83,7 @@ def studied(labelled: float, options: argparse.Namespace) -> dict[str, Any]:
         pools.append(
             run_model_selection(
                 config, folder, models=options.models, labelled=labelled,
-                predicted_loss=options.predicted_loss, seed=seed, advance=bars(),
+                predicted_loss=options.predicted_loss, seed=seed, progress=bars(),
             )
         )  # fmt: skip
     common = ("models", "n_labelled", "test_items", "settings", "device", "gap")
@@ -129,22 +129,22 @@ def show(found: dict[str, Any]) -> None:
     tops = list(found["model_level"]["tod"]["top"])
     header = "".join(f"{'Top-' + top:>12}" for top in tops)
     print(f"{'score':<18}{header}{'rank corr.':>12}{'by sample':>12}")
-    chance = "".join(f"{found['model_level']['tod']['top'][top]['chance']:12.1%}" for top in tops)
-    print(f"{'chance':<18}{chance}")
+    randomness = "".join(f"{found['model_level']['tod']['top'][top]['randomness']:12.1%}" for top in tops)
+    print(f"{'randomness':<18}{randomness}")
     for score, level in found["model_level"].items():
-        shares = "".join(f"{level['top'][top]['share']:12.1%}" for top in tops)
+        fractions = "".join(f"{level['top'][top]['share']:12.1%}" for top in tops)
         correlation = level["rank_correlation"]
         by_sample = found["sample_level"].get(score)
         print(
-            f"{score:<18}{shares}{'' if correlation is None else f'{correlation:.2f}':>12}"
+            f"{score:<18}{fractions}{'' if correlation is None else f'{correlation:.2f}':>12}"
             f"{'' if by_sample is None else f'{by_sample:.2%}':>12}"
         )
     single = found["single"]
     print(f"single models {single['min']:.2%} / {single['mean']:.2%} / {single['max']:.2%}, ", end="")
     print(f"ensemble {found['ensemble']:.2%}, any right {found['any_right']:.2%}")
     for gap, level in found["gaps"].items():
-        shares = "".join(f"{level['model_level']['top'][top]['share']:12.1%}" for top in tops)
-        print(f"{gap:<18}{shares}{'':>12}{level['sample_level']:>12.2%}", end="")
+        fractions = "".join(f"{level['model_level']['top'][top]['share']:12.1%}" for top in tops)
+        print(f"{gap:<18}{fractions}{'':>12}{level['sample_level']:>12.2%}", end="")
         print(f"  mean {level['mean_discrepancy']:.1e}, {level['round_off']:.0%} round-off")
 
 

@@ -39,7 +39,7 @@ def main() -> None:
     if options.json:
         print(text)
         return
-    print(f"one pass over {setup.items:,} pictures on {found['device']}: {found['plain_pass']:.2f} s")
+    print(f"one pass over {setup.items:,} images on {found['device']}: {found['plain_pass']:.2f} s")
     for name, took in found["strategies"].items():
         print(
             f"{name:<16}{took['passes']:7.3f} passes {took['seconds']:8.2f} s "

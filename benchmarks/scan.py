@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.campaign.view_builder import Viewer
+from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
@@ -32,17 +32,17 @@ PROMISE = 1.05
 BATCH = 1024
 
 
-def plain_pass(model: torch.nn.Module, pictures: Tensor) -> Tensor:
-    """Run the model over the pictures as anybody would write it."""
+def plain_pass(model: torch.nn.Module, images: Tensor) -> Tensor:
+    """Run the model over the images as anybody would write it."""
     model.eval()
     with torch.no_grad():
-        parts = [model(batch.float() / 255).log_softmax(1) for batch in pictures.split(BATCH)]
+        parts = [model(batch.float() / 255).log_softmax(1) for batch in images.split(BATCH)]
     return torch.cat(parts)
 
 
-def both_models(now: torch.nn.Module, before: torch.nn.Module, pictures: Tensor) -> Tensor:
+def both_models(now: torch.nn.Module, before: torch.nn.Module, images: Tensor) -> Tensor:
     """Score with two models, as the reference release does."""
-    first, second = plain_pass(now, pictures).exp(), plain_pass(before, pictures).exp()
+    first, second = plain_pass(now, images).exp(), plain_pass(before, images).exp()
     return (first - second).square().sum(1) / 2
 
 
@@ -50,7 +50,7 @@ def cod_cycle(learner: TorchLearner, pool: Pool, previous: Path, folder: Path) -
     """Make the view of a cycle whose predecessor was scanned, and choose from it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    viewer = Viewer(learner, folder, previous, seed=0)
+    viewer = ViewBuilder(learner, folder, previous, seed=0)
     view = viewer.view(Cod().needs, pool, pool.slice(0, 0), torch.empty(0))
     assert viewer.rows_forwarded == len(pool)
     return choose(Cod(), view, 1000, rng=torch.Generator().manual_seed(0)).rows
@@ -65,22 +65,22 @@ def timed(work: partial[Tensor]) -> float:
 def measure(options: argparse.Namespace) -> dict[str, object]:
     torch.set_num_threads(options.threads)
     rng = torch.Generator().manual_seed(0)
-    pictures = torch.randint(0, 256, (options.items, 1, 28, 28), dtype=torch.uint8, generator=rng)
-    pool = Pool(pictures, [f"p{row:07d}" for row in range(options.items)])
+    images = torch.randint(0, 256, (options.items, 1, 28, 28), dtype=torch.uint8, generator=rng)
+    pool = Pool(images, [f"p{row:07d}" for row in range(options.items)])
     model = partial(SmallCnn, (1, 28, 28), 10, width=16)
-    learner = TorchLearner(model, epochs=1, device="cpu", scan_batch_size=BATCH)
+    learner = TorchLearner(model, epochs=1, device="cpu", predict_batch_size=BATCH)
     with tempfile.TemporaryDirectory() as scratch:
         first, second = Path(scratch) / "first", Path(scratch) / "second"
         first.mkdir()
         labels = torch.arange(64) % 10
         learner.fit(pool.slice(0, 64), labels, pool.slice(64, 128), seed=0, workdir=first)
-        Viewer(learner, first, None, seed=0).view(
+        ViewBuilder(learner, first, None, seed=0).view(
             frozenset({"log_probs"}), pool, pool.slice(0, 0), labels[:0]
         )
         now, before = model(), model()
         works = {
-            "plain_pass": partial(plain_pass, now, pictures),
-            "both_models": partial(both_models, now, before, pictures),
+            "plain_pass": partial(plain_pass, now, images),
+            "both_models": partial(both_models, now, before, images),
             "cod_cycle": partial(cod_cycle, learner, pool, first, second),
         }
         seconds: dict[str, list[float]] = {name: [] for name in works}
@@ -116,7 +116,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(found, indent=2))
         return
-    print(f"one pass over {found['items']:,} pictures: {found['seconds']['plain_pass']:.2f} s")
+    print(f"one pass over {found['items']:,} images: {found['seconds']['plain_pass']:.2f} s")
     print(f"a COD cycle: {found['cod_cycle_in_passes']:.3f} passes (promise: at most {PROMISE})")
     print(f"scoring with both models: {found['both_models_in_passes']:.3f} passes")
 

@@ -16,8 +16,8 @@ from nextlabel.results import Row, read_csv
 
 POOLS = {"digits": 1437, "animals": 7716}
 FILES = {
-    "digits": ("digits", "digits-companions"),
-    "animals": ("animals", "animals-tod", "animals-companions"),
+    "digits": ("digits", "digits-wrappers"),
+    "animals": ("animals", "animals-tod", "animals-wrappers"),
 }
 SERIES = {
     "cod": "Ours",
@@ -33,7 +33,7 @@ PANELS = {"supervised": "without the loss", "tod": "with the loss"}
 
 
 def numbers(dataset: str, rows: Iterable[Row]) -> list[Measured]:
-    """Return mean and deviation of the accuracy in %, by sampler, loss and share of labels."""
+    """Return mean and deviation of the accuracy in %, by sampler, loss and fraction of labels."""
     groups: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     for row in rows:
         if row.strategy in SERIES and row.objective in PANELS:
@@ -64,10 +64,10 @@ def main() -> None:
     for dataset, files in FILES.items():
         paths = [options.results / f"{name}.csv" for name in files]
         rows = [row for path in paths for row in read_csv(path)]
-        picture = lines_made("suppfig2", numbers(dataset, rows)).pictures[0]
-        for theme, svg in (("light", picture.svg), ("dark", picture.dark)):
+        image = lines_made("suppfig2", numbers(dataset, rows)).images[0]
+        for theme, svg in (("light", image.svg), ("dark", image.dark)):
             (options.out / f"side-by-side-{dataset}-{theme}.svg").write_text(svg, encoding="utf-8")
-        print(f"{dataset}: {picture.description}")
+        print(f"{dataset}: {image.description}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Both train the same network on the same resident tensors for the same epochs, by turns, so that whatever else
 the machine does strikes both. Reported is the median over the turns of bare seconds / learner seconds: the
-share of the bare loop's throughput that the learner reaches. The learner's time holds all that a fit does:
-loss watch, seeds per step, moments and the final state on disk.
+fraction of the bare loop's throughput that the learner reaches. The learner's time holds all that a fit does:
+loss watch, seeds per step, snapshots and the final state on disk.
 """
 
 from __future__ import annotations

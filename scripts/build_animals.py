@@ -60,34 +60,34 @@ def read_array(path: Path) -> NDArray[np.integer]:
     return array
 
 
-def first_positions(pictures: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the ascending positions of the first of every set of equal pictures.
+def first_positions(images: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the ascending positions of the first of every set of equal images.
 
     Raises:
-        DataError: Equal pictures have different labels.
+        DataError: Equal images have different labels.
     """
     first: dict[bytes, int] = {}
-    for position, picture in enumerate(pictures):
-        kept = first.setdefault(hashlib.sha256(picture.tobytes()).digest(), position)
+    for position, image in enumerate(images):
+        kept = first.setdefault(hashlib.sha256(image.tobytes()).digest(), position)
         if labels[kept] != labels[position]:
-            raise DataError(f"pictures {kept} and {position} are equal, but their labels are not")
+            raise DataError(f"images {kept} and {position} are equal, but their labels are not")
     return np.array(sorted(first.values()), dtype=np.int64)
 
 
 def build(unpacked: Path, target: Path) -> None:
     """Write ``animals.npz`` and ``animals.LICENSE`` into the folder ``target``."""
     folder = unpacked / "animal_mnist" / "data" / "Animal_MNIST"
-    pictures = read_array(folder / "animal_data_version_3.gz")
+    images = read_array(folder / "animal_data_version_3.gz")
     labels = read_array(folder / "animal_label_version_3.gz")
-    if pictures.shape != SHAPE or pictures.dtype != np.uint8 or labels.shape != SHAPE[:1]:
-        raise DataError(f"expected bytes of shape {SHAPE}, but got {pictures.shape} {pictures.dtype}")
-    positions = first_positions(pictures, labels)
+    if images.shape != SHAPE or images.dtype != np.uint8 or labels.shape != SHAPE[:1]:
+        raise DataError(f"expected bytes of shape {SHAPE}, but got {images.shape} {images.dtype}")
+    positions = first_positions(images, labels)
     kept = labels[positions]
     is_test = np.zeros(len(positions), dtype=np.bool_)
     is_test[stratified_test_rows(kept, [animal_id(position) for position in positions], TEST_SIZE)] = True
     np.savez_compressed(
         target / "animals.npz",
-        pictures=pictures[positions],
+        images=images[positions],
         labels=kept.astype(np.uint8),
         positions=positions.astype(np.uint16),
         is_test=is_test,
@@ -96,7 +96,7 @@ def build(unpacked: Path, target: Path) -> None:
     (target / "animals.LICENSE").write_text(
         licence.read_text(encoding="utf-8").rstrip() + "\n", encoding="utf-8"
     )
-    print(f"{len(positions)} of {len(pictures)} pictures, {is_test.sum()} of them to test, in {target}")
+    print(f"{len(positions)} of {len(images)} images, {is_test.sum()} of them to test, in {target}")
 
 
 if __name__ == "__main__":

@@ -190,14 +190,14 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-def catalogue(shelf: Iterable[Any], columns: Mapping[str, str]) -> str:  # Any: nextlabel.registry.Card
-    """Return the shelf's own cards as a table, and below it their citations.
+def catalogue(registry: Iterable[Any], columns: Mapping[str, str]) -> str:  # Any: nextlabel.registry.Card
+    """Return the registry's own cards as a table, and below it their citations.
 
     Args:
-        shelf: The cards; those that an installed plug-in brings are left out.
+        registry: The cards; those that an installed plug-in brings are left out.
         columns: The attribute of a card by the column's title.
     """
-    own = [card for card in shelf if card.target.startswith("nextlabel.")]
+    own = [card for card in registry if card.target.startswith("nextlabel.")]
     rows = [(f"`{card.name}`", *(_cell(card, attribute) for attribute in columns.values())) for card in own]
     citations = [f"- `{card.name}`: {card.citation}" for card in own if card.citation]
     return "\n".join([table(("Name", *columns), rows), "", *citations])
@@ -211,25 +211,25 @@ def _cell(card: Any, attribute: str) -> str:  # Any: nextlabel.registry.Card
 def _strategies() -> str:
     from nextlabel.strategies.catalogue import STRATEGIES
 
-    return catalogue(STRATEGIES, {"Needs": "needs", "Cost": "cost", "When to use": "when"})
+    return catalogue(STRATEGIES, {"Needs": "needs", "Cost": "cost", "When to use": "use_when"})
 
 
 def _objectives() -> str:
     from nextlabel.objectives.catalogue import OBJECTIVES
 
-    return catalogue(OBJECTIVES, {"Needs": "needs", "Cost": "cost", "When to use": "when"})
+    return catalogue(OBJECTIVES, {"Needs": "needs", "Cost": "cost", "When to use": "use_when"})
 
 
 def _datasets() -> str:
     from nextlabel.datasets.catalogue import DATASETS
 
-    return catalogue(DATASETS, {"Size": "cost", "When to use": "when"})
+    return catalogue(DATASETS, {"Size": "cost", "When to use": "use_when"})
 
 
 def _models() -> str:
     from nextlabel.models.catalogue import MODELS
 
-    return catalogue(MODELS, {"Cost": "cost", "When to use": "when"})
+    return catalogue(MODELS, {"Cost": "cost", "When to use": "use_when"})
 
 
 def _exhibits() -> str:

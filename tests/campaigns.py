@@ -8,7 +8,7 @@ from ridge import RidgeLearner
 
 
 def make(path, pool, learner=None, strategy="margin", **options):
-    options = {"batch_size": 5, "start_size": 9, **options}
+    options = {"batch_size": 5, "initial_size": 9, **options}
     return Campaign(path, pool, learner or RidgeLearner(), strategy, **options)
 
 
@@ -24,7 +24,7 @@ def seen_by(seen):
             Outputs.from_fields({k: v.clone() for k, v in s.fields().items()}) for s in view.snapshots
         ]
         kept = type(view)(
-            view.size, Outputs.from_fields(copies), snapshots, view.labelled, view.labels, view.moments
+            view.size, Outputs.from_fields(copies), snapshots, view.labelled, view.labels, view.snapshot_names
         )
         seen.append(type(query)(query.cycle, query.ids, kept, query.choice))
         return {}

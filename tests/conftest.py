@@ -71,8 +71,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-TINY = ["--strategy", "cod,random", "--seeds", "1", "--cycles", "3", "--start", "40", "--batch-size", "10",
-        "--set", "learner.epochs=3"]  # fmt: skip
+TINY = [
+    "--strategy",
+    "cod,random",
+    "--seeds",
+    "1",
+    "--cycles",
+    "3",
+    "--initial-size",
+    "40",
+    "--batch-size",
+    "10",
+    "--set",
+    "learner.epochs=3",
+]
 
 
 @pytest.fixture

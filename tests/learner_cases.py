@@ -15,7 +15,7 @@ from nextlabel.types import Learner
 
 
 class NormedNet(nn.Module):
-    """A network with batch norm and dropout, so that statistics and chance both matter."""
+    """A network with batch norm and dropout, so that statistics and randomness both matter."""
 
     def __init__(self, inputs: int = 6, classes: int = 3) -> None:
         super().__init__()
@@ -62,8 +62,8 @@ def fit(made: Learner, folder: Path, *, seed: int = 1) -> dict[str, float]:
     return made.fit(X, Y, UNLABELLED, seed=seed, workdir=folder)
 
 
-def state(folder: Path, moment: str = "end") -> dict[str, Tensor]:
-    return load_file(folder / f"{moment}.safetensors")
+def state(folder: Path, snapshot: str = "end") -> dict[str, Tensor]:
+    return load_file(folder / f"{snapshot}.safetensors")
 
 
 def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:

@@ -40,12 +40,12 @@ class RidgeLearner:
         log_probs = torch.log_softmax(5 * inputs @ self.weights, dim=1).float()
         return Outputs(log_probs=log_probs[:, None], embeddings=inputs.float())
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
-        self.loads.append((workdir.parent.name, moment))
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
+        self.loads.append((workdir.parent.name, snapshot))
         try:
-            self.weights = load_file(workdir / "ridge.safetensors")[moment]
+            self.weights = load_file(workdir / "ridge.safetensors")[snapshot]
         except (FileNotFoundError, KeyError) as error:
-            raise MissingStateError(f"no state of the moment '{moment}' in {workdir}") from error
+            raise MissingStateError(f"no state of the snapshot '{snapshot}' in {workdir}") from error
 
     def reset(self) -> None:
         self.weights = None

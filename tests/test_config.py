@@ -7,7 +7,12 @@ from nextlabel.errors import ConfigurationError
 def test_the_defaults_are_the_main_job():
     config = load_config()
     assert (config.dataset, config.strategy, config.seeds) == (["digits"], ["cod", "margin", "random"], 10)
-    assert (config.start, config.batch_size, config.cycles, config.learner.start) == (0.10, 0.05, 7, "warm")
+    assert (config.initial_size, config.batch_size, config.cycles, config.learner.start) == (
+        0.10,
+        0.05,
+        7,
+        "warm",
+    )
 
 
 def test_later_sources_win_over_earlier_ones(tmp_path):
@@ -25,11 +30,11 @@ def test_later_sources_win_over_earlier_ones(tmp_path):
         ("learner.epoch=3", "there is no setting 'learner.epoch'; did you mean 'epochs'"),
         ("seeds=0", "the setting 'seeds' is wrong: input should be greater than or equal to 1; got 0"),
         ("seeds=many", "the setting 'seeds' is wrong"),
-        ("start=0", "the setting 'start' is wrong"),
-        ("start=1.5", "expected a count .* or a share below 1, but got 1.5"),
-        ("start=1.0", "expected a count .* or a share below 1, but got 1.0"),
-        ("batch_size=1.0", "expected a count .* or a share below 1, but got 1.0"),
-        ("start=true", "expected a count or a share, but got true"),
+        ("initial_size=0", "the setting 'initial_size' is wrong"),
+        ("initial_size=1.5", "expected a count .* or a fraction below 1, but got 1.5"),
+        ("initial_size=1.0", "expected a count .* or a fraction below 1, but got 1.0"),
+        ("batch_size=1.0", "expected a count .* or a fraction below 1, but got 1.0"),
+        ("initial_size=true", "expected a count or a fraction, but got true"),
         ("strategy=cod,cod", "names must be distinct"),
         (
             "learner.model_options.weights=~no_such_user/w",
@@ -56,10 +61,10 @@ def test_a_list_may_be_given_with_commas_or_as_toml():
 
 
 def test_a_count_and_a_share_are_told_apart():
-    assert isinstance(load_config(options={"start": 20}).start, int)
-    assert load_config(options={"start": 20.0}).start == 20
+    assert isinstance(load_config(options={"initial_size": 20}).initial_size, int)
+    assert load_config(options={"initial_size": 20.0}).initial_size == 20
     assert load_config(options={"batch_size": 1}).batch_size == 1
-    assert load_config(options={"start": 0.2}).start == 0.2
+    assert load_config(options={"initial_size": 0.2}).initial_size == 0.2
 
 
 def test_a_resolved_configuration_is_read_back_as_the_same(tmp_path):
@@ -93,8 +98,8 @@ def test_settings_that_came_later_are_recorded_only_where_they_are_set():
     plain = load_config()
     assert plain.recorded().keys() == plain.first
     assert plain.recorded()["learner"].keys() == plain.learner.first
-    config = load_config(settings=["subset=0.5", "learner.gamma=0.2", "label_noise=0.2"])
-    assert config.recorded().keys() - plain.first == {"subset", "label_noise"}
+    config = load_config(settings=["candidate_size=0.5", "learner.gamma=0.2", "label_noise=0.2"])
+    assert config.recorded().keys() - plain.first == {"candidate_size", "label_noise"}
     assert config.recorded()["learner"].keys() - plain.learner.first == {"gamma"}
 
 
@@ -102,7 +107,7 @@ def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
     config = load_config(
         settings=[
             "dataset_options.digits.keep=3",
-            "subset=all",
+            "candidate_size=all",
             "label_noise=0.2",
             'audit=[{strategy="cod", gap="10 steps"}]',
             "full_training=once,equal_updates",
@@ -110,7 +115,7 @@ def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
             "learner.normalise=[[0.5], [0.25]]",
             "learner.augment_options.random_crop.padding=2",
             "learner.compile=auto",
-            "learner.companion_options.vaal.epochs=3",
+            "learner.wrapper_options.vaal.epochs=3",
         ]
     )
     path = tmp_path / "experiment.toml"
@@ -122,8 +127,8 @@ def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
     ("setting", "sentence"),
     [
         ("label_noise=1.0", "the setting 'label_noise' is wrong"),
-        ("subset=0", "the setting 'subset' is wrong"),
-        ("subset=half", "the setting 'subset' is wrong"),
+        ("candidate_size=0", "the setting 'candidate_size' is wrong"),
+        ("candidate_size=half", "the setting 'candidate_size' is wrong"),
         ('audit=[{gap="epoch"}]', "every table must name its strategy"),
         ("full_training=twice", "the setting 'full_training' is wrong"),
         ("learner.milestones=[1.5]", "the setting 'learner.milestones' is wrong"),

@@ -7,11 +7,11 @@ SCRIPT = """
 import multiprocessing, os, sys, time
 
 def child(late):
-    from nextlabel.files import end_with_parent
+    from nextlabel.files import exit_with_parent
     if late:
         while os.getppid() == late:
             time.sleep(0.01)
-    end_with_parent()
+    exit_with_parent()
     time.sleep(100)
 
 if __name__ == "__main__":

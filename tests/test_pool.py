@@ -48,7 +48,7 @@ def test_read_only_arrays_and_foreign_byte_orders_are_taken_and_texts_refused():
 @pytest.mark.parametrize(
     ("ids", "sentence"),
     [
-        (["a", "b"], "expected one id an item, but got 2 ids for 3 items"),
+        (["a", "b"], "expected one id per item, but got 2 ids for 3 items"),
         (["a", "b", "a"], "ids must be distinct, but these come more than once: 'a'"),
         (["a", "b", 7], r"ids must be strings, but got 7 \(int\)"),
     ],

@@ -10,12 +10,12 @@ from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
 from nextlabel.registry import Card, Registry
 
 
-def shelf(*cards):
+def registry(*cards):
     return Registry("part", "nextlabel.test_parts", cards)
 
 
 def test_a_part_is_imported_only_when_it_is_created():
-    parts = shelf(Card("broken", "no_such_module:thing"), Card("fraction", "fractions:Fraction"))
+    parts = registry(Card("broken", "no_such_module:thing"), Card("fraction", "fractions:Fraction"))
     assert [card.name for card in parts] == ["broken", "fraction"]
     assert parts.create("fraction", numerator=3) == 3
     with pytest.raises(ContractError, match="the part 'broken' cannot be loaded from 'no_such_module:thing'"):
@@ -24,16 +24,16 @@ def test_a_part_is_imported_only_when_it_is_created():
 
 def test_a_name_can_be_taken_only_once():
     with pytest.raises(ConfigurationError, match="'a' is already registered"):
-        shelf(Card("a", "collections:Counter"), Card("a", "collections:deque"))
+        registry(Card("a", "collections:Counter"), Card("a", "collections:deque"))
 
 
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'counter'"):
-        shelf(Card("counter", "collections:Counter")).card("conter")
+        registry(Card("counter", "collections:Counter")).card("conter")
 
 
 def test_an_unknown_option_offers_the_nearest():
-    parts = shelf(Card("fraction", "fractions:Fraction"))
+    parts = registry(Card("fraction", "fractions:Fraction"))
     with pytest.raises(ConfigurationError, match="has no option 'numerater'; did you mean 'numerator'"):
         parts.create("fraction", numerater=1)
 
@@ -68,13 +68,13 @@ class Tuned:
     ],
 )
 def test_a_value_of_another_kind_than_the_options_is_refused(option, value, sentence):
-    parts = shelf(Card("tuned", f"{__name__}:Tuned"))
+    parts = registry(Card("tuned", f"{__name__}:Tuned"))
     with pytest.raises(ConfigurationError, match=sentence):
         parts.create("tuned", **{option: value})
 
 
 def test_numbers_of_every_library_and_whole_ones_for_broken_ones_are_taken():
-    made = shelf(Card("tuned", f"{__name__}:Tuned")).create(
+    made = registry(Card("tuned", f"{__name__}:Tuned")).create(
         "tuned", width=np.int64(3), rate=1, form=None, warm=True, anything={"a": 1}
     )
     assert (made.width, made.rate, made.form, made.anything) == (3, 1, None, {"a": 1})
@@ -85,7 +85,7 @@ def test_other_packages_join_through_an_entry_point(monkeypatch):
     monkeypatch.setattr(
         importlib.metadata, "entry_points", lambda group: [point] if group.endswith("parts") else []
     )
-    parts = shelf(Card("ours", "collections:Counter"))
+    parts = registry(Card("ours", "collections:Counter"))
     assert "theirs" in parts
     assert parts.create("theirs", numerator=2) == 2
 
@@ -96,7 +96,7 @@ def test_an_entry_point_with_a_name_that_is_taken_is_refused_at_every_look(monke
         for name in ("theirs", "ours")
     ]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
-    parts = shelf(Card("ours", "collections:Counter"))
+    parts = registry(Card("ours", "collections:Counter"))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="'ours' is already registered"):
             list(parts)

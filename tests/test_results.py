@@ -42,7 +42,7 @@ def test_a_file_of_other_columns_is_not_taken_for_one_without_rows(tmp_path, tex
     path = tmp_path / "results.csv"
     path.write_text(text)
     with pytest.raises(
-        DataError, match=r"expected the column 'dataset' .* command, given again, writes it anew"
+        DataError, match=r"expected the column 'dataset' .* command, given again, writes it again"
     ):
         read_csv(path)
 

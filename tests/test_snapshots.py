@@ -1,11 +1,11 @@
-"""One grammar for the moments of a training, and one order."""
+"""One grammar for the snapshots of a training run, and one order."""
 
 from __future__ import annotations
 
 import pytest
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.snapshots import Moment, kept_moments, snapshots_in_view
+from nextlabel.snapshots import Snapshot, kept_snapshots, snapshots_in_view
 from nextlabel.types import NEEDS, need_meaning
 
 
@@ -25,27 +25,27 @@ from nextlabel.types import NEEDS, need_meaning
     ],
 )
 def test_a_word_means_one_moment_and_has_one_name(word, name, stem, count):
-    moment = Moment.parse(word)
-    assert (moment.name, moment.stem, moment.count) == (name, stem, count)
-    assert Moment.parse(moment.name) == moment
+    snapshot = Snapshot.parse(word)
+    assert (snapshot.name, snapshot.stem, snapshot.count) == (name, stem, count)
+    assert Snapshot.parse(snapshot.name) == snapshot
 
 
 @pytest.mark.parametrize("word", ["", "previous", "0 steps", "-1 epochs", "10 step", "ten steps"])
 def test_other_words_are_refused_in_one_sentence(word):
-    with pytest.raises(ConfigurationError, match="a moment of a training must be 'end', 'initial'"):
-        Moment.parse(word)
+    with pytest.raises(ConfigurationError, match="a snapshot of a training run must be 'end', 'initial'"):
+        Snapshot.parse(word)
 
 
 def test_a_misspelt_moment_is_guessed():
     with pytest.raises(ConfigurationError, match="did you mean 'epoch'"):
-        Moment.parse("epohc")
+        Snapshot.parse("epohc")
 
 
 def test_moments_are_sorted_newest_first_and_each_is_kept_once():
     words = ["untrained", "initial", "50 epochs", "epoch", "1 epochs", "10 steps", "step", "ema", "previous"]
     needs = {"log_probs", *(f"snapshot:{word}" for word in words)}
     newest_first = ("ema", "step", "10 steps", "epoch", "50 epochs", "initial", "untrained")
-    assert kept_moments(needs) == newest_first
+    assert kept_snapshots(needs) == newest_first
 
 
 def test_the_previous_cycle_replaces_other_moments_from_the_second_cycle_on():

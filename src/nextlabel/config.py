@@ -27,7 +27,7 @@ else:
     import tomli as tomllib
 
 __all__ = [
-    "Amount",
+    "CountOrFraction",
     "Device",
     "ExperimentConfig",
     "changes",
@@ -38,8 +38,8 @@ __all__ = [
     "to_toml",
 ]
 
-Amount: TypeAlias = Annotated[int | float, Field(gt=0)]
-"""A count where it is an integer, a share of the pool where it is a float below 1."""
+CountOrFraction: TypeAlias = Annotated[int | float, Field(gt=0)]
+"""A count where it is an integer, a fraction of the pool where it is a float below 1."""
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """``auto`` is ``cuda`` where there is one, else ``cpu``."""
@@ -48,10 +48,22 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 class ExperimentConfig(Strict):
     """A grid of campaigns: every data set with every strategy, objective and seed."""
 
-    first: ClassVar[frozenset[str]] = frozenset({
-        "dataset", "strategy", "objective", "seeds", "cycles", "start", "batch_size", "device", "threads",
-        "learner", "strategy_options", "objective_options",
-    })  # fmt: skip
+    first: ClassVar[frozenset[str]] = frozenset(
+        {
+            "dataset",
+            "strategy",
+            "objective",
+            "seeds",
+            "cycles",
+            "initial_size",
+            "batch_size",
+            "device",
+            "threads",
+            "learner",
+            "strategy_options",
+            "objective_options",
+        }
+    )
 
     preset: str | None = Field(
         default=None,
@@ -67,12 +79,12 @@ class ExperimentConfig(Strict):
     )
     # 3 leave open whether COD is ahead of random in the main job, 10 settle it (docs/results.md) within 60 s
     seeds: int = Field(default=10, ge=1, description="Number of seeds; they are 0, 1, 2, ...")
-    cycles: int = Field(default=7, ge=1, description="Trainings; between two of them a batch is labelled.")
-    start: Amount = Field(
-        default=0.10, description="Labels before the first cycle: a count, or a share of the pool."
+    cycles: int = Field(default=7, ge=1, description="Fits; between two of them a batch is labelled.")
+    initial_size: CountOrFraction = Field(
+        default=0.10, description="Labels before the first cycle: a count, or a fraction of the pool."
     )
-    batch_size: Amount = Field(
-        default=0.05, description="Labels asked a cycle: a count, or a share of the pool."
+    batch_size: CountOrFraction = Field(
+        default=0.05, description="Labels asked per cycle: a count, or a fraction of the pool."
     )
     device: Device = Field(default="auto", description="Where the model runs.")
     threads: int = Field(
@@ -88,13 +100,13 @@ class ExperimentConfig(Strict):
     dataset_options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Options of data sets, by data set."
     )
-    subset: int | float | Literal["all"] | None = Field(
+    candidate_size: int | float | Literal["all"] | None = Field(
         default=None,
         description="Unlabelled items drawn at random in each cycle for the strategy to choose from: a "
-        "count, or a share of the pool; all, as when left out, lets it see every one.",
+        "count, or a fraction of the pool; all, as when left out, lets it see every one.",
     )
     label_noise: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the labels that are told wrong, uniformly."
+        default=0.0, ge=0, lt=1, description="Fraction of the labels that are told wrong, uniformly."
     )
     audit: list[dict[str, Any]] = Field(
         default_factory=list,
@@ -130,21 +142,23 @@ class ExperimentConfig(Strict):
             raise ValueError(f"names must be distinct, but got {', '.join(names)}")
         return names
 
-    @field_validator("start", "batch_size", "subset", mode="before")
+    @field_validator("initial_size", "batch_size", "candidate_size", mode="before")
     @classmethod
     def _a_number(cls, amount: Any) -> Any:  # Any: not validated yet
         if isinstance(amount, bool):
-            raise ValueError(f"expected a count or a share, but got {str(amount).lower()}")
+            raise ValueError(f"expected a count or a fraction, but got {str(amount).lower()}")
         return amount
 
-    @field_validator("start", "batch_size", "subset")
+    @field_validator("initial_size", "batch_size", "candidate_size")
     @classmethod
     def _count_or_share(cls, amount: int | float | str | None) -> int | float | str | None:
-        if isinstance(amount, (int, float)) and not amount > 0:  # of the sub-pool, whose type does not say it
-            raise ValueError(f"expected a count or a share above 0, but got {amount}")
+        if (
+            isinstance(amount, (int, float)) and not amount > 0
+        ):  # of the candidate subset, whose type does not say it
+            raise ValueError(f"expected a count or a fraction above 0, but got {amount}")
         if isinstance(amount, float) and amount >= 1:
             if amount == 1 or not amount.is_integer():  # 1.0 may be meant as the whole pool
-                raise ValueError(f"expected a count (an integer) or a share below 1, but got {amount}")
+                raise ValueError(f"expected a count (an integer) or a fraction below 1, but got {amount}")
             return int(amount)
         return amount
 

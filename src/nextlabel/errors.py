@@ -2,7 +2,7 @@
 
 ::
 
-    NextlabelError              something the user can mend; the command line exits with 1
+    NextlabelError              something the user can fix; the command line exits with 1
     ├── ConfigurationError      a setting, option or name is wrong, or a run was made with another one
     │   └── UnknownNameError    no such strategy, data set, option ...; offers the nearest name
     ├── DataError               the pool, an array or a file cannot be used as given
@@ -15,7 +15,7 @@
     │   └── BusyError           another process holds the run or the ledger
     └── MissingExtraError       an optional package is not installed; names the extra
 
-Every message is one sentence: what was expected, what came, and how to mend it.
+Every message is one sentence: what was expected, what came, and how to fix it.
 This module knows nothing of the rest of the package.
 """
 
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class NextlabelError(Exception):
-    """Anything that the user of nextlabel can mend."""
+    """Anything that the user of nextlabel can fix."""
 
 
 class ConfigurationError(NextlabelError):

@@ -14,7 +14,14 @@ from filelock import FileLock, Timeout
 
 from nextlabel.errors import BusyError
 
-__all__ = ["IMAGENET", "RELEASED_WEIGHTS", "absolute_root", "absolute_weights", "alone", "end_with_parent"]
+__all__ = [
+    "IMAGENET",
+    "RELEASED_WEIGHTS",
+    "absolute_root",
+    "absolute_weights",
+    "exclusive_lock",
+    "exit_with_parent",
+]
 
 LOCK_SECONDS = 10.0
 """How long to wait for another process before saying that it is busy."""
@@ -27,7 +34,7 @@ RELEASED_WEIGHTS = "resnet18-5c106cde.pth"
 
 
 @contextmanager
-def alone(lock: Path, doing: str) -> Iterator[None]:
+def exclusive_lock(lock: Path, doing: str) -> Iterator[None]:
     """Hold a lock that no other process holds meanwhile; the system lets go of it when a process dies.
 
     Args:
@@ -44,15 +51,15 @@ def alone(lock: Path, doing: str) -> Iterator[None]:
         raise BusyError(f"another process is {doing}; wait for it, or end it and try again") from error
 
 
-def end_with_parent() -> None:
+def exit_with_parent() -> None:
     """End this process as soon as its parent has ended, however that came; called in the child.
 
     Also where the parent ended before the call, which a look at the parent's number would miss.
     """
-    threading.Thread(target=_end_after_parent, daemon=True).start()
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
 
 
-def _end_after_parent() -> None:
+def _exit_after_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -10,7 +10,7 @@ from nextlabel.files import absolute_weights
 
 __all__ = ["LearnerConfig", "Strict", "Tree"]
 
-Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 """A part of a whole, neither none nor all of it."""
 
 Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
@@ -67,8 +67,8 @@ class LearnerConfig(Strict):
     start: Literal["warm", "cold"] = Field(
         default="warm", description="Whether a cycle goes on from the last cycle's weights or from new ones."
     )
-    milestones: list[Share] | None = Field(
-        default=None, description="Shares of the training at which multistep multiplies the rate by gamma."
+    milestones: list[Fraction] | None = Field(
+        default=None, description="Fractions of the training at which multistep multiplies the rate by gamma."
     )
     gamma: float | None = Field(default=None, gt=0, description="That factor.")
     augment_options: dict[str, dict[str, Any]] | None = Field(
@@ -81,17 +81,17 @@ class LearnerConfig(Strict):
         default=None, ge=1, description="Side of the random window that segmentation trains on, in pixels."
     )
     channels_last: bool | None = Field(default=None, description="Memory layout of image networks.")
-    resolutions: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
+    progressive_resize: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
         default=None,
         min_length=1,
         description="Fractions of the images' sides in equal parts of a training run, such as 0.5, 0.75, 1.",
     )
-    cold_epochs: int | None = Field(
+    epochs_from_scratch: int | None = Field(
         default=None,
         ge=1,
-        description="Passes of a training that begins with new weights, as the first does.",
+        description="Passes of a training run that begins with new weights, as the first does.",
     )
-    least_steps: int | None = Field(
+    min_steps_per_epoch: int | None = Field(
         default=None,
         ge=1,
         description="Steps that a pass is to have at least; few labels are taken in smaller batches.",
@@ -102,7 +102,7 @@ class LearnerConfig(Strict):
     num_workers: int | None = Field(
         default=None, ge=0, description="Processes that load items which are not arrays."
     )
-    scan_batch_size: int | None = Field(
+    predict_batch_size: int | None = Field(
         default=None, ge=1, description="Items in one pass that trains nothing."
     )
     embedding_layer: str | None = Field(
@@ -121,7 +121,7 @@ class LearnerConfig(Strict):
     score_augmented: bool | None = Field(
         default=None, description="Whether candidates are scored under the augmentation of the training."
     )
-    companion_options: dict[str, dict[str, Any]] = Field(
+    wrapper_options: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="Options of what a strategy trains next to the model, by name: learning_loss, vaal, "
         "ta_vaal, mc_dropout, ensemble.",

@@ -67,7 +67,7 @@ class Pool:
     def _check_ids(self) -> None:
         if len(self.ids) != len(self._source):
             raise DataError(
-                f"expected one id an item, but got {len(self.ids)} ids for {len(self._source)} items"
+                f"expected one id per item, but got {len(self.ids)} ids for {len(self._source)} items"
             )
         wrong = next((item for item in self.ids if not isinstance(item, str)), None)
         if wrong is not None:
@@ -95,7 +95,7 @@ class Pool:
 
     @property
     def resident(self) -> Tensor | None:
-        """The whole source as one tensor, or None where items come one by one from a data set.
+        """The whole source as one tensor, or None where items come one by one from per data set.
 
         It may hold more than this pool; :attr:`source_rows` says which of its rows are this pool's.
         """

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["Advance", "bars"]
+__all__ = ["Progress", "bars"]
 
-Advance: TypeAlias = Callable[[str, int, int], None]
+Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase (``fit`` or ``scan``), the work done and the whole."""
 
 
-def bars() -> Advance:
-    """Return an ``Advance`` that draws a bar a phase, or does nothing without a terminal."""
+def bars() -> Progress:
+    """Return an ``Advance`` that draws a bar per phase, or does nothing without a terminal."""
     return _Bars() if sys.stderr.isatty() else lambda phase, done, total: None
 
 

@@ -1,7 +1,7 @@
-"""One class for every shelf of named parts: strategies, objectives, models, data sets.
+"""One class for every registry of named parts: strategies, objectives, models, data sets.
 
-A shelf holds cards; a card says what a part needs, costs and is good for, and where its code lies. The code
-is imported only when the part is created, so a table of all strategies costs no import of torch.
+A registry holds cards; a card says what a part needs, costs and is good for, and where its code lies. The
+code is imported only when the part is created, so a table of all strategies costs no import of torch.
 Knows no particular part.
 """
 
@@ -38,9 +38,9 @@ class Card:
     Attributes:
         name: Its name in configurations, snake_case of the paper's name.
         target: ``"module:attribute"`` of the class or function that makes it.
-        needs: What it asks for, in words of its shelf.
+        needs: What it asks for, in words of its registry.
         cost: Its cost for N items, e.g. ``"O(N C)"``.
-        when: When to use it, in one clause.
+        use_when: When to use it, in one clause.
         citation: Authors, title, venue, year; empty where there is none.
     """
 
@@ -48,16 +48,16 @@ class Card:
     target: str
     needs: tuple[str, ...] = ()
     cost: str = ""
-    when: str = ""
+    use_when: str = ""
     citation: str = ""
 
 
 class Registry(Generic[T]):
-    """A shelf of named parts, to which other packages add by an entry point.
+    """A registry of named parts, to which other packages add by an entry point.
 
     Args:
         kind: What the parts are, in the singular, for messages: ``"strategy"``.
-        group: The entry-point group whose members join the shelf, e.g. ``"nextlabel.strategies"``.
+        group: The entry-point group whose members join the registry, e.g. ``"nextlabel.strategies"``.
         cards: The parts that are there from the start.
     """
 
@@ -188,7 +188,7 @@ class Registry(Generic[T]):
         try:
             for point in metadata.entry_points(group=self.group):
                 package = point.dist.name if point.dist else "another package"
-                self.register(Card(point.name, point.value, when=f"from {package}"))
+                self.register(Card(point.name, point.value, use_when=f"from {package}"))
         except ConfigurationError:
             self._cards = before  # the next look finds the same, and not a part of it
             raise

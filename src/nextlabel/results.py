@@ -1,4 +1,4 @@
-"""Rows of results: one a cell and cycle; what reports are made of.
+"""Rows of results: one per cell and cycle; what reports are made of.
 
 A *cell* is one campaign of a benchmark: a data set, a strategy, an objective and a seed. Knows neither
 torch nor how the numbers came about.
@@ -41,7 +41,7 @@ class Row:
         seed: The cell's seed.
         cycle: The cycle, from 1.
         n_labelled: Labels that the model was trained on.
-        accuracy: Share of the test items classified rightly, or what ``metric`` says, in [0, 1].
+        accuracy: Fraction of the test items classified rightly, or what ``metric`` says, in [0, 1].
         loss: Mean cross-entropy on the test items, in nats.
         fit_seconds: Time of training.
         scan_seconds: Time of the model's passes over the pool.
@@ -93,7 +93,7 @@ def to_csv(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
-ANEW = "a run's nextlabel run command, given again, writes it anew"
+ANEW = "a run's nextlabel run command, given again, writes it again"
 
 
 def read_csv(path: Path) -> list[Row]:

@@ -1,6 +1,6 @@
 """Seeds are derived, never carried: no generator state is saved anywhere.
 
-Whatever needs chance names its purpose, and the same run seed and purpose always give the same seed:
+Whatever needs randomness names its purpose, and the same run seed and purpose always give the same seed:
 cycle 7 of a resumed run equals cycle 7 of an unbroken one. Knows nothing of torch.
 """
 
@@ -19,7 +19,7 @@ def derive(seed: int, *purpose: str | int) -> int:
 
     Args:
         seed: The run's seed, any integer.
-        purpose: What the chance is for, e.g. ``"fit", 3``. Strings and integers are told apart.
+        purpose: What the randomness is for, e.g. ``"fit", 3``. Strings and integers are told apart.
 
     Returns:
         An integer in [0, 2^63), fit for ``torch.Generator.manual_seed`` and ``numpy.random.default_rng``.

@@ -1,4 +1,4 @@
-"""The moments of a training that can be kept and looked at again, and the words for them.
+"""The snapshots of a training run that can be kept and looked at again, and the words for them.
 
 Parsed here once, so that strategies, learners and configurations mean the same by one word. Knows no training
 and no tensors.
@@ -13,10 +13,10 @@ from typing import Literal, TypeAlias
 
 from nextlabel.errors import ConfigurationError, nearest
 
-__all__ = ["SNAPSHOT", "Moment", "kept_moments", "snapshots_in_view"]
+__all__ = ["SNAPSHOT", "Snapshot", "kept_snapshots", "snapshots_in_view"]
 
 SNAPSHOT = "snapshot:"
-"""What a need for the outputs at a moment begins with."""
+"""What a need for the outputs at a snapshot begins with."""
 
 Kind: TypeAlias = Literal["end", "initial", "untrained", "ema", "step", "epoch"]
 
@@ -33,8 +33,8 @@ _GAP = re.compile(r"([1-9][0-9]*) (step|epoch)s")
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A moment of one training.
+class Snapshot:
+    """A snapshot of one training.
 
     Attributes:
         kind: ``end``; ``initial``, the weights that this fit began with; ``untrained``, a fresh network under
@@ -52,8 +52,8 @@ class Moment:
     count: int = 0
 
     @staticmethod
-    def parse(word: str) -> Moment:
-        """Return the moment that a word means.
+    def parse(word: str) -> Snapshot:
+        """Return the snapshot that a word means.
 
         Args:
             word: ``"end"``, ``"initial"``, ``"untrained"``, ``"ema"``, ``"step"``, ``"epoch"``, ``"<n>
@@ -64,14 +64,14 @@ class Moment:
         """
         for kind in _ORDER:
             if word == kind:
-                return Moment(kind, 1 if kind in ("step", "epoch") else 0)
+                return Snapshot(kind, 1 if kind in ("step", "epoch") else 0)
         gap = _GAP.fullmatch(word) if isinstance(word, str) else None
         if gap is not None:
-            return Moment("step" if gap[2] == "step" else "epoch", int(gap[1]))
+            return Snapshot("step" if gap[2] == "step" else "epoch", int(gap[1]))
         hint = nearest(str(word), [*_ORDER, "10 steps", "10 epochs"])
         guess = f"; did you mean '{hint}'?" if hint else ""
         raise ConfigurationError(
-            "a moment of a training must be 'end', 'initial', 'untrained', 'ema', 'step', 'epoch', "
+            "a snapshot of a training run must be 'end', 'initial', 'untrained', 'ema', 'step', 'epoch', "
             f"'<n> steps' or '<n> epochs', but is {word!r}{guess}"
         )
 
@@ -102,30 +102,33 @@ class Moment:
         return _ORDER.index(self.kind), self.count
 
 
-def kept_moments(needs: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of the moments that these needs ask a training to keep, newest first.
+def kept_snapshots(needs: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the snapshots that these needs ask a training run to keep, newest first.
 
-    >>> kept_moments({"log_probs", "snapshot:initial", "snapshot:previous", "snapshot:10 steps"})
+    >>> kept_snapshots({"log_probs", "snapshot:initial", "snapshot:previous", "snapshot:10 steps"})
     ('10 steps', 'initial')
     """
     words = {need.removeprefix(SNAPSHOT) for need in needs if need.startswith(SNAPSHOT)} - {"previous"}
-    return tuple(moment.name for moment in sorted({*map(Moment.parse, words)}, key=lambda moment: moment.age))
+    return tuple(
+        snapshot.name for snapshot in sorted({*map(Snapshot.parse, words)}, key=lambda snapshot: snapshot.age)
+    )
 
 
 def snapshots_in_view(needs: Iterable[str], *, first_cycle: bool) -> tuple[str, ...]:
     """Return what the snapshots of a strategy's view are, in their order.
 
-    With ``snapshot:previous`` among the needs, the other moments stand in for it in the first cycle, and from
-    the second cycle on it is alone. Without it, the moments of the present training come in every cycle.
+    With ``snapshot:previous`` among the needs, the other snapshots stand in for it in the first cycle, and
+    from the second cycle on it is alone. Without it, the snapshots of the present training come in every
+    cycle.
 
     Args:
         needs: What the strategy declares.
         first_cycle: Whether no cycle was before this one.
 
     Returns:
-        ``("previous",)``, or the names of moments, newest first as :attr:`Moment.age` sorts them.
+        ``("previous",)``, or the names of snapshots, newest first as :attr:`Moment.age` sorts them.
     """
     needs = frozenset(needs)
     if f"{SNAPSHOT}previous" in needs and not first_cycle:
         return ("previous",)
-    return kept_moments(needs)
+    return kept_snapshots(needs)

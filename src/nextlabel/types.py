@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nextlabel.errors import ConfigurationError
 from nextlabel.ledger.events import ItemId, Label
 from nextlabel.pool import Pool
-from nextlabel.snapshots import SNAPSHOT, Moment
+from nextlabel.snapshots import SNAPSHOT, Snapshot
 
 __all__ = [
     "NEEDS",
@@ -61,8 +61,8 @@ NEEDS: Mapping[str, str] = {
 """What a strategy may declare in ``needs``, with its meaning.
 
 Besides, ``extra:NAME`` asks for an extra field, and ``snapshot:<n> steps`` and ``snapshot:<n> epochs`` for
-outputs so long before the end of training. A strategy with ``snapshot:previous`` sees the other moments that
-it asks for in the first cycle only, where no cycle was before; one without sees them in every cycle.
+outputs so long before the end of training. A strategy with ``snapshot:previous`` sees the other snapshots
+that it asks for in the first cycle only, where no cycle was before; one without sees them in every cycle.
 """
 
 
@@ -77,10 +77,10 @@ def need_meaning(need: str) -> str | None:
     if need in NEEDS or not need.startswith(SNAPSHOT):
         return NEEDS.get(need)
     try:
-        moment = Moment.parse(need.removeprefix(SNAPSHOT))
+        snapshot = Snapshot.parse(need.removeprefix(SNAPSHOT))
     except ConfigurationError:
         return None
-    return None if moment.kind == "end" else f"outputs {moment.meaning}"
+    return None if snapshot.kind == "end" else f"outputs {snapshot.meaning}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +134,8 @@ class PoolView:
         snapshots: Outputs of earlier states of the model on the same rows, newest first.
         labelled: The present model's outputs on the labelled items.
         labels: (L,) labels of the labelled items.
-        moments: What each of the snapshots is: ``"previous"`` for the end of the previous cycle, or a word of
-            :class:`~nextlabel.snapshots.Moment`; empty where nobody said, as with one's own arrays.
+        snapshot_names: What each of the snapshots is: ``"previous"`` for the end of the previous cycle, or a
+            word of :class:`~nextlabel.snapshots.Moment`; empty where nobody said, as with one's own arrays.
     """
 
     size: int
@@ -143,7 +143,7 @@ class PoolView:
     snapshots: Sequence[Outputs] = ()
     labelled: Outputs = field(default_factory=Outputs)
     labels: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
-    moments: Sequence[str] = ()
+    snapshot_names: Sequence[str] = ()
 
 
 @runtime_checkable
@@ -206,15 +206,15 @@ class Restorable(Protocol):
     """A learner that can become again what an earlier ``fit`` left in a folder.
 
     With it, a killed campaign does not train again, warm starts survive a restart, and snapshots of earlier
-    moments can be scanned.
+    snapshots can be scanned.
     """
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Become the model that ``fit`` left in ``workdir``.
 
         Args:
             workdir: The folder that was given to ``fit``.
-            moment: A word of :class:`~nextlabel.snapshots.Moment`: the ``"end"`` of that training, the
+            snapshot: A word of :class:`~nextlabel.snapshots.Moment`: the ``"end"`` of that training, the
                 ``"initial"`` weights that it began with, an ``"untrained"`` network, the ``"ema"`` of its
                 weights, or ``"10 steps"``, one ``"epoch"``, ... before the end.
 
@@ -281,11 +281,11 @@ class Objective(Protocol):
 
     An objective may have ``uses_embeddings`` (True unless it says False) and ``uses_stages`` (False unless it
     says True): whether the forward passes of the network shall give these; it may have a ``task``, the only
-    one that it is for, and a method ``begin(total_steps)``, called before the first step of a training and
-    before the first of a continued one. One with ``uses_fresh_network`` (False unless it says True) is given
-    an unrelated, untrained network by ``take_fresh(network)`` before ``bind`` in its first training, and one
-    with a method ``unscheduled()`` returns those of its parameters whose learning rate does not follow the
-    schedule. What it can say of items besides, it offers as :class:`ObjectiveWithExtra`.
+    one that it is for, and a method ``begin(total_steps)``, called before the first step of a training run
+    and before the first of a continued one. One with ``uses_fresh_network`` (False unless it says True) is
+    given an unrelated, untrained network by ``take_fresh(network)`` before ``bind`` in its first training,
+    and one with a method ``unscheduled()`` returns those of its parameters whose learning rate does not
+    follow the schedule. What it can say of items besides, it offers as :class:`ObjectiveWithExtra`.
     """
 
     @property

@@ -24,10 +24,10 @@ def test_without_scores_that_differ_there_is_no_correlation(scores):
     assert loss_estimate(LOSSES, torch.tensor([1]), scores)["loss_correlation"] is None
 
 
-def test_a_contact_sheet_shows_the_first_72_pictures_in_rows_of_12(tmp_path):
-    pictures = np.zeros((80, 1, 8, 8), dtype=np.uint8)
-    pictures[12] = 255
-    write_contact_sheet(pictures, tmp_path / "a" / "queried.png")
+def test_a_contact_sheet_shows_the_first_72_images_in_rows_of_12(tmp_path):
+    images = np.zeros((80, 1, 8, 8), dtype=np.uint8)
+    images[12] = 255
+    write_contact_sheet(images, tmp_path / "a" / "queried.png")
     sheet = np.asarray(Image.open(tmp_path / "a" / "queried.png"))
     assert sheet.shape == (6 * 52 - 4, 12 * 52 - 4, 4)
     assert sheet[60, 10].tolist() == [255, 255, 255, 255]
@@ -35,6 +35,6 @@ def test_a_contact_sheet_shows_the_first_72_pictures_in_rows_of_12(tmp_path):
     assert sheet[50, 10, 3] == 0
 
 
-def test_items_that_are_no_pictures_leave_no_sheet(tmp_path):
+def test_items_that_are_no_images_leave_no_sheet(tmp_path):
     write_contact_sheet(np.zeros((3, 5), dtype=np.float32), tmp_path / "queried.png")
     assert not (tmp_path / "queried.png").exists()

@@ -11,16 +11,16 @@ from torch.nn.functional import nll_loss
 from campaigns import make, tell
 from nextlabel.bench.diagnostics import (
     AuditedScorer,
-    audit_needs,
-    audit_query,
     audited,
     band_losses,
+    diagnose_query,
+    diagnostics_needs,
     loss_estimate,
     make_scorers,
     top_found,
 )
-from nextlabel.bench.diagnostics_record import SHARES, read_audit, write_audit
-from nextlabel.campaign.cycle import Plan
+from nextlabel.bench.diagnostics_record import FRACTIONS, read_diagnostics, write_diagnostics
+from nextlabel.campaign.cycle import Cycle
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
 from nextlabel.types import Outputs, PoolView
 from ridge import RidgeLearner
@@ -32,8 +32,8 @@ def naive_order(values):
     return sorted(range(len(values)), key=lambda row: (-values[row], row))
 
 
-def naive_top_found(losses, scores, share):
-    count = round(share * len(losses))
+def naive_top_found(losses, scores, fraction):
+    count = round(fraction * len(losses))
     if count == 0:
         return None
     return len(set(naive_order(losses)[:count]) & set(naive_order(scores)[:count])) / count
@@ -60,9 +60,9 @@ def naive_ranks(values):
 
 
 def made(seed, size, ties):
-    chance = random.Random(seed)
-    losses = [chance.randrange(9) / 4 if ties else chance.expovariate(1) for _ in range(size)]
-    scores = [chance.randrange(9) / 4 if ties else loss + chance.gauss(0, 1) for loss in losses]
+    randomness = random.Random(seed)
+    losses = [randomness.randrange(9) / 4 if ties else randomness.expovariate(1) for _ in range(size)]
+    scores = [randomness.randrange(9) / 4 if ties else loss + randomness.gauss(0, 1) for loss in losses]
     return losses, scores
 
 
@@ -86,7 +86,7 @@ def test_bands_shares_and_correlations_equal_the_naive_ones(size, ties):
     tensors = torch.tensor(losses, dtype=torch.float64), torch.tensor(scores, dtype=torch.float64)
     bands = [(0, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.5), (0.5, 1)]
     assert band_losses(*tensors) == pytest.approx([naive_band(losses, scores, *band) for band in bands])
-    assert top_found(*tensors) == [naive_top_found(losses, scores, share) for share in SHARES]
+    assert top_found(*tensors) == [naive_top_found(losses, scores, fraction) for fraction in FRACTIONS]
     given = AuditedScorer("given", "given", {}, Given(tensors[1]))
     [record] = audited([given], lambda needs: PoolView(size, Outputs()), tensors[0], rng=torch.Generator())
     assert record["pearson"] == pytest.approx(naive_pearson(scores, losses))
@@ -119,8 +119,8 @@ def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
 def test_each_scorer_is_labelled_by_its_options_and_brings_its_needs():
     scorers = make_scorers([{"strategy": "cod", "form": "l2"}, {"strategy": "margin"}])
     assert [one.label for one in scorers] == ["cod (form=l2)", "margin"]
-    assert {"log_probs", "snapshot:previous"} <= audit_needs(scorers)
-    assert audit_needs(()) == frozenset()
+    assert {"log_probs", "snapshot:previous"} <= diagnostics_needs(scorers)
+    assert diagnostics_needs(()) == frozenset()
 
 
 def test_what_cannot_be_audited_is_refused_in_one_sentence():
@@ -140,10 +140,10 @@ def audits(tmp_path, pool, truth):
     learner, scorers = RidgeLearner(), make_scorers([{"strategy": "cod"}, {"strategy": "margin"}])
 
     def audit(query):
-        plan = Plan.next(campaign.state, pool, campaign.path)
+        plan = Cycle.next(campaign.state, pool, campaign.path)
         classes = torch.tensor([truth[item] for item in query.ids])
         losses = nll_loss(query.view.pool.log_probs[:, 0], classes, reduction="none")
-        records = audit_query(scorers, plan, query.ids, losses, learner=learner, pool=pool, seed=0)
+        records = diagnose_query(scorers, plan, query.ids, losses, learner=learner, pool=pool, seed=0)
         return {**loss_estimate(losses, query.choice.rows, query.choice.scores), "scorers": records}
 
     campaign = make(tmp_path / "with", pool, learner, "cod", audit=audit)
@@ -177,8 +177,8 @@ def test_the_strategy_itself_audited_correlates_as_the_query_does(audits):
 
 
 def test_the_audit_file_says_what_the_ledger_says(audits, tmp_path):
-    write_audit(tmp_path, audits.state)
-    rows = read_audit(tmp_path)
+    write_diagnostics(tmp_path, audits.state)
+    rows = read_diagnostics(tmp_path)
     assert [(row.cycle, row.label) for row in rows] == [
         (cycle, label) for cycle in (1, 2, 3) for label in ("cod", "margin")
     ]
@@ -191,8 +191,8 @@ def test_the_audit_file_says_what_the_ledger_says(audits, tmp_path):
 
 def test_a_missing_or_damaged_audit_is_named_with_a_way_out(tmp_path):
     with pytest.raises(DataError, match=r"there is none; run the experiment with a list audit"):
-        read_audit(tmp_path)
+        read_diagnostics(tmp_path)
     for content in ("{", "{}", json.dumps({"rows": [{"cycle": 1}]})):
         (tmp_path / "audit.json").write_text(content)
-        with pytest.raises(DataError, match=r"audit\.json cannot be read .*write it anew"):
-            read_audit(tmp_path)
+        with pytest.raises(DataError, match=r"audit\.json cannot be read .*write it again"):
+            read_diagnostics(tmp_path)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from nextlabel.bench.grid import amount, make_grid
+from nextlabel.bench.grid import make_grid, resolve_count
 from nextlabel.config import load_config
 from nextlabel.errors import ConfigurationError, UnknownNameError
 
@@ -20,7 +20,7 @@ def test_the_main_job_has_thirty_cells_that_take_shares_of_the_pool():
         (1, "cod"),
     ]
     assert len(cells) == 30
-    assert {(cell.start_size, cell.batch_size) for cell in cells} == {(144, 72)}
+    assert {(cell.initial_size, cell.batch_size) for cell in cells} == {(144, 72)}
 
 
 def test_cells_with_other_settings_have_other_folders():
@@ -77,16 +77,28 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"dataset_options": {"digits": {"size": 3}}}, "the data set 'digits' has no option 'size'"),
         ({"audit": [{"strategy": "cod", "form": "l3"}]}, "option 'form' of strategy 'cod' must be"),
         ({"audit": [{"strategy": "badge"}]}, "badge"),
-        ({"start": 1437}, "the start takes 1,437 labels, which is all 1,437 items of the pool of digits"),
-        ({"start": 1}, "at least two classes, but the start takes 1 label of the 1,437 items of digits"),
-        ({"start": 0.001}, "the start takes 1 label of the 1,437 items of digits; raise 'start' to 2"),
-        ({"subset": float("nan")}, "expected a count or a share above 0, but got nan"),
+        (
+            {"initial_size": 1437},
+            "the start takes 1,437 labels, which is all 1,437 items of the pool of digits",
+        ),
+        (
+            {"initial_size": 1},
+            "at least two classes, but the start takes 1 label of the 1,437 items of digits",
+        ),
+        (
+            {"initial_size": 0.001},
+            "the start takes 1 label of the 1,437 items of digits; raise 'initial_size' to 2",
+        ),
+        ({"candidate_size": float("nan")}, "expected a count or a fraction above 0, but got nan"),
         ({"objective": ["supervised", "squared_error"]}, "SquaredError is for regression"),
         ({"learner": {"model_options": {"width": "wide"}}}, "'width' as a whole number, but got 'wide'"),
-        ({"subset": 71}, "a cycle asks for 72 labels on digits, but its sub-pool has only 71 items"),
-        ({"learner": {"companion_options": {"vall": {}}}}, "no companion 'vall'; did you mean 'vaal'"),
-        ({"learner": {"companion_options": {"vaal": {"epoch": 1}}}}, "did you mean 'epochs'"),
-        ({"learner": {"companion_options": {"learning_loss": {"unit": 1}}}}, "did you mean 'units'"),
+        (
+            {"candidate_size": 71},
+            "a cycle asks for 72 labels on digits, but its candidate subset has only 71 items",
+        ),
+        ({"learner": {"wrapper_options": {"vall": {}}}}, "no wrapper 'vall'; did you mean 'vaal'"),
+        ({"learner": {"wrapper_options": {"vaal": {"epoch": 1}}}}, "did you mean 'epochs'"),
+        ({"learner": {"wrapper_options": {"learning_loss": {"unit": 1}}}}, "did you mean 'units'"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_before_any_work(options, sentence):
@@ -95,7 +107,7 @@ def test_options_that_cannot_be_used_are_refused_before_any_work(options, senten
 
 
 def test_the_smallest_start_is_two_labels():
-    assert {cell.start_size for cell in grid(start=2).cells} == {2}
+    assert {cell.initial_size for cell in grid(initial_size=2).cells} == {2}
 
 
 def test_a_recorded_recipe_that_was_edited_is_refused_and_an_untouched_one_taken():
@@ -116,29 +128,33 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(monkeypatch):
 
 def test_more_labels_than_the_pool_has_are_noted():
     assert grid().notes == ()
-    (note,) = grid(start=1400, batch_size=10).notes
+    (note,) = grid(initial_size=1400, batch_size=10).notes
     assert "ask for 1,460 labels, but the pool has 1,437 items" in note
 
 
 def test_an_amount_is_a_count_or_a_rounded_share_of_at_least_one():
-    assert [amount(20, 1000), amount(0.05, 1437), amount(0.0001, 1000)] == [20, 72, 1]
+    assert [resolve_count(20, 1000), resolve_count(0.05, 1437), resolve_count(0.0001, 1000)] == [20, 72, 1]
 
 
 def test_settings_that_came_later_leave_the_names_of_older_cells_as_they_were():
     names = [cell.name for cell in grid(seeds=1, strategy=["cod", "random"]).cells]
-    assert names == ["digits-cod-supervised-s0-a3d24ab2", "digits-random-supervised-s0-c7c4ddce"]
-    assert grid(seeds=1, subset="all", label_noise=0.0).cells[0].name == names[0]
+    assert names == ["digits-cod-supervised-s0-23bcdb68", "digits-random-supervised-s0-6cb0c059"]
+    assert grid(seeds=1, candidate_size="all", label_noise=0.0).cells[0].name == names[0]
     assert grid(seeds=1, label_noise=0.1).cells[0].name != names[0]
 
 
 def test_a_sub_pool_is_a_count_or_a_share_of_the_pool():
-    assert [grid(seeds=1, subset=of).cells[0].subset_size for of in (100, 0.5, "all")] == [100, 718, None]
+    assert [grid(seeds=1, candidate_size=of).cells[0].candidate_size for of in (100, 0.5, "all")] == [
+        100,
+        718,
+        None,
+    ]
 
 
 def test_references_train_once_on_all_labels_or_with_as_many_updates_as_the_campaign():
     once, equal = grid(seeds=1, strategy=["random"], full_training=["once", "equal_updates"]).cells[1:]
     assert (once.strategy, equal.strategy) == ("full_training", "full_equal")
-    assert (once.is_reference, once.start_size, once.cycles) == (True, 1437, 1)
+    assert (once.is_reference, once.initial_size, once.cycles) == (True, 1437, 1)
     assert (once.learner["epochs"], once.learner["batch_size"]) == (60, 32)
     batches = [math.ceil(labels / 32) for labels in range(144, 144 + 7 * 72, 72)]
     assert equal.learner["epochs"] == round(60 * sum(batches) / math.ceil(1437 / 32))
@@ -146,16 +162,32 @@ def test_references_train_once_on_all_labels_or_with_as_many_updates_as_the_camp
 
 def test_updates_count_the_smaller_batches_of_few_labels_and_the_longer_first_training():
     cells = grid(
-        seeds=1, strategy=["random"], full_training=["equal_updates"], start=100, batch_size=100, cycles=3,
-        learner={"epochs": 10, "cold_epochs": 40, "batch_size": 64, "least_steps": 6},
-    ).cells  # fmt: skip
+        seeds=1,
+        strategy=["random"],
+        full_training=["equal_updates"],
+        initial_size=100,
+        batch_size=100,
+        cycles=3,
+        learner={"epochs": 10, "epochs_from_scratch": 40, "batch_size": 64, "min_steps_per_epoch": 6},
+    ).cells
     # 100 labels in batches of 16, 200 of 32, 300 of 32; 1,437 of 64
     assert cells[1].learner["epochs"] == round((40 * 7 + 10 * 7 + 10 * 10) / 23)
-    assert "cold_epochs" not in cells[1].learner
+    assert "epochs_from_scratch" not in cells[1].learner
     cold = grid(
-        seeds=1, strategy=["random"], full_training=["equal_updates"], start=100, batch_size=100, cycles=3,
-        learner={"epochs": 10, "cold_epochs": 40, "batch_size": 64, "least_steps": 6, "start": "cold"},
-    ).cells  # fmt: skip
+        seeds=1,
+        strategy=["random"],
+        full_training=["equal_updates"],
+        initial_size=100,
+        batch_size=100,
+        cycles=3,
+        learner={
+            "epochs": 10,
+            "epochs_from_scratch": 40,
+            "batch_size": 64,
+            "min_steps_per_epoch": 6,
+            "start": "cold",
+        },
+    ).cells
     assert cold[1].learner["epochs"] == round(40 * (7 + 7 + 10) / 23)
 
 

@@ -19,15 +19,15 @@ from nextlabel.config import load_config
 from nextlabel.errors import DamagedLedgerError
 
 
-def test_a_cell_can_have_processes_that_load_its_pictures(tmp_path):
+def test_a_cell_can_have_processes_that_load_its_images(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(5):
-            picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-            Image.fromarray(picture).save(tmp_path / "pets" / name / f"{number}.png")
+            image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "pets" / name / f"{number}.png")
     tree = {
-        "dataset": ["image_folder"], "strategy": ["random"], "seeds": 1, "cycles": 1, "start": 4,
+        "dataset": ["image_folder"], "strategy": ["random"], "seeds": 1, "cycles": 1, "initial_size": 4,
         "device": "cpu", "dataset_options": {"image_folder": {"root": str(tmp_path / "pets"), "size": 8}},
         "learner": {"model": "small_cnn", "model_options": {"width": 2}, "epochs": 1, "num_workers": 1},
     }  # fmt: skip
@@ -38,7 +38,7 @@ def test_a_cell_can_have_processes_that_load_its_pictures(tmp_path):
 
 
 def _serve_and_tell(connection, start_method):
-    def run_cell(cell, folder, advance):
+    def run_cell(cell, folder, progress):
         raise RuntimeError(multiprocessing.get_start_method())
 
     cell_runner.run_cell = run_cell
@@ -91,8 +91,8 @@ def test_a_cell_whose_process_ends_is_told_even_where_a_child_of_that_lives_on(t
 
 
 def test_a_cell_with_a_damaged_ledger_is_told_how_it_begins_anew(tmp_path):
-    def run_cell(cell, folder, advance):
+    def run_cell(cell, folder, progress):
         raise DamagedLedgerError("the ledger is damaged")
 
     ended = workers._attempt(run_cell, None, tmp_path, None)
-    assert ended.error == f"the ledger is damaged; or delete {tmp_path}, and it begins anew"
+    assert ended.error == f"the ledger is damaged; or delete {tmp_path}, and it begins again"

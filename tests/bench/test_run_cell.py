@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from nextlabel.bench.diagnostics_record import read_audit
+from nextlabel.bench.diagnostics_record import read_diagnostics
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import rows_of
 from nextlabel.bench.run_cell import run_cell
@@ -12,7 +12,7 @@ from nextlabel.config import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.ledger.ledger import Ledger
 
-TINY = {"seeds": 1, "cycles": 2, "start": 30, "batch_size": 10, "learner": {"epochs": 1}}
+TINY = {"seeds": 1, "cycles": 2, "initial_size": 30, "batch_size": 10, "learner": {"epochs": 1}}
 
 
 def run(folder, **options):
@@ -27,7 +27,7 @@ def run(folder, **options):
 def noisy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("noisy")
     audit = [{"strategy": "gini"}]
-    run(folder, strategy=["margin"], label_noise=0.5, subset=40, full_training="once", audit=audit)
+    run(folder, strategy=["margin"], label_noise=0.5, candidate_size=40, full_training="once", audit=audit)
     return folder
 
 
@@ -50,7 +50,7 @@ def test_labels_are_told_wrong_by_the_share_of_noise_but_judged_by_the_truth(noi
 def test_the_strategy_and_the_audit_see_the_sub_pool(noisy):
     (row, _) = rows_of(noisy / "margin")
     assert (row.rows_forwarded, row.top_chance) == (40, 10 / 40)
-    (judged,) = read_audit(noisy / "margin")
+    (judged,) = read_diagnostics(noisy / "margin")
     assert (judged.strategy, judged.n_candidates) == ("gini", 40)
 
 
@@ -59,8 +59,8 @@ def test_the_evaluations_tell_the_accuracy_of_every_class(noisy):
     found = json.loads((noisy / "margin" / "evaluations.json").read_text())
     assert [one["n_labelled"] for one in found] == [30, 40]
     for one, row in zip(found, rows_of(noisy / "margin"), strict=True):
-        shares = [sum(data.test_y == c) / len(data.test_y) for c in range(10)]
-        mean = sum(share * right for share, right in zip(shares, one["class_accuracy"], strict=True))
+        fractions = [sum(data.test_y == c) / len(data.test_y) for c in range(10)]
+        mean = sum(fraction * right for fraction, right in zip(fractions, one["class_accuracy"], strict=True))
         assert math.isclose(mean, one["accuracy"])
         assert one["accuracy"] == row.accuracy
 

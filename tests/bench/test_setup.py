@@ -41,7 +41,7 @@ def test_the_learner_keeps_the_moments_that_the_strategy_and_the_audited_ones_ne
     learner = make_learner(cell, digits)
     assert isinstance(learner, TorchLearner)
     assert main_learner(learner) is learner
-    assert learner.moments == {"initial", "epoch"}
+    assert learner.snapshots == {"initial", "epoch"}
 
 
 def test_the_loss_module_next_to_the_model_takes_the_options_of_the_preset(digits):
@@ -115,7 +115,7 @@ def test_an_objective_that_predicts_losses_itself_is_taken_as_it_is(digits):
 
 
 def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
-    cell = cell_of(strategy=["vaal"], learner={"companion_options": {"vaal": {"steps": 3, "width": 8}}})
+    cell = cell_of(strategy=["vaal"], learner={"wrapper_options": {"vaal": {"steps": 3, "width": 8}}})
     learner = make_learner(cell, digits)
     assert isinstance(learner, Vaal)
     assert isinstance(main_learner(learner), TorchLearner)
@@ -126,8 +126,8 @@ def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_beside_a_model_that_i
     cell = cell_of(strategy=["ta_vaal"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
     learner = make_learner(cell, digits)
     assert isinstance(learner, TaVaal)
-    beside = {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0, "rank": "bce"}
-    assert objective_of(main_learner(learner)) == ("learning_loss", beside)
+    given = {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0, "rank": "bce"}
+    assert objective_of(main_learner(learner)) == ("learning_loss", given)
 
 
 def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_path):
@@ -135,7 +135,7 @@ def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_p
     states = []
     for strategy in ("random", "learning_loss", "vaal"):
         options = {"vaal": {"steps": 1, "width": 4, "units": 8, "batch_size": 8}}
-        cell = cell_of(strategy=[strategy], learner={"epochs": 2, "companion_options": options})
+        cell = cell_of(strategy=[strategy], learner={"epochs": 2, "wrapper_options": options})
         learner = make_learner(cell, digits)
         folder = tmp_path / strategy
         folder.mkdir()
@@ -149,5 +149,5 @@ def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_p
 def test_strategies_that_need_different_company_need_cells_of_their_own(digits, monkeypatch):
     needs = frozenset({"extra:labelled_probability", "draws:dropout"})
     monkeypatch.setattr("nextlabel.bench.setup.needs_of", lambda cell: needs)
-    with pytest.raises(ConfigurationError, match=r"one companion of the model, .* need 'vaal', 'mc_dropout'"):
+    with pytest.raises(ConfigurationError, match=r"one wrapper of the model, .* need 'vaal', 'mc_dropout'"):
         make_learner(cell_of(strategy=["vaal"]), digits)

@@ -23,12 +23,12 @@ def pets(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
         for number in range(4):
-            picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-            Image.fromarray(picture).save(tmp_path / name / f"{number}.png")
+            image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / name / f"{number}.png")
     return tmp_path
 
 
-def test_every_picture_of_pool_and_test_part_is_read_and_counted(pets):
+def test_every_image_of_pool_and_test_part_is_read_and_counted(pets):
     data = DATASETS.create("image_folder", root=pets, size=4, test_share=0.5)
     told = []
     check_items(data, lambda *work: told.append(work))
@@ -36,7 +36,7 @@ def test_every_picture_of_pool_and_test_part_is_read_and_counted(pets):
 
 
 @pytest.mark.parametrize("item", ["cat/0.png", "cat/1.png", "cat/2.png", "cat/3.png"])
-def test_a_picture_that_ends_early_is_named(pets, item):
+def test_a_image_that_ends_early_is_named(pets, item):
     (pets / item).write_bytes((pets / item).read_bytes()[:-60])  # its head, which loading reads, is whole
     data = DATASETS.create("image_folder", root=pets, size=4, test_share=0.5)
     with pytest.raises(DataError, match=f"as item '{item}' .* cannot be decoded"):
@@ -55,8 +55,14 @@ def test_arrays_were_checked_when_they_were_loaded(tmp_path):
 def read_for(strategy, pets, folder):
     """Check for a cell of a grid, and return how many items were read."""
     options = {"root": str(pets), "size": 4, "test_share": 0.5}
-    tree = {"dataset": ["image_folder"], "strategy": ["random", "cod"], "seeds": 1, "cycles": 2, "start": 2,
-            "dataset_options": {"image_folder": options}}  # fmt: skip
+    tree = {
+        "dataset": ["image_folder"],
+        "strategy": ["random", "cod"],
+        "seeds": 1,
+        "cycles": 2,
+        "initial_size": 2,
+        "dataset_options": {"image_folder": options},
+    }
     cell = next(one for one in make_grid(load_config(options=tree)).cells if one.strategy == strategy)
     (folder / cell.name).mkdir(parents=True, exist_ok=True)
     told = []
@@ -65,7 +71,7 @@ def read_for(strategy, pets, folder):
     return len(told)
 
 
-def test_the_pictures_of_a_grid_are_read_once_and_others_anew(pets, tmp_path_factory):
+def test_the_images_of_a_grid_are_read_once_and_others_anew(pets, tmp_path_factory):
     cells = tmp_path_factory.mktemp("cells")
     assert [read_for(strategy, pets, cells) for strategy in ("random", "cod", "random")] == [8, 0, 0]
     (pets / "dog" / "0.png").rename(pets / "dog" / "new.png")
@@ -77,10 +83,10 @@ def test_cells_that_begin_at_once_wait_for_the_one_that_reads(pets, tmp_path_fac
     check = checking.check_items
     entered = []
 
-    def slowly(data, advance):
+    def slowly(data, progress):
         entered.append(len(entered))
         time.sleep(0.3)  # the other cell comes while this one reads
-        check(data, advance)
+        check(data, progress)
 
     monkeypatch.setattr(checking, "check_items", slowly)
     with ThreadPoolExecutor(2) as threads:
@@ -89,7 +95,7 @@ def test_cells_that_begin_at_once_wait_for_the_one_that_reads(pets, tmp_path_fac
     assert entered == [0]
 
 
-def test_after_a_picture_that_cannot_be_read_all_are_read_again(pets, tmp_path_factory):
+def test_after_a_image_that_cannot_be_read_all_are_read_again(pets, tmp_path_factory):
     cells = tmp_path_factory.mktemp("cells")
     whole = (pets / "dog" / "3.png").read_bytes()
     (pets / "dog" / "3.png").write_bytes(whole[:-60])

@@ -80,7 +80,7 @@ def test_run_spends_its_cycles_and_trains_at_the_end(tmp_path, pool, truth):
 def test_run_spends_exactly_its_labels(tmp_path, pool, truth):
     state = make(tmp_path, pool).run(SimulatedOracle(truth), until=Budget(labels=17))
     assert len(state.labels) == 17
-    assert not state.outstanding
+    assert not state.pending
 
 
 def test_processes_that_share_a_budget_of_labels_do_not_overspend_it(tmp_path, pool, truth):
@@ -100,7 +100,7 @@ def test_an_oracle_that_only_repeats_itself_ends_the_run(tmp_path, pool, truth):
     campaign = make(tmp_path, pool)
     tell(campaign, truth, pool.ids[:9])
     state = campaign.run(lambda ids: {pool.ids[0]: truth[pool.ids[0]]}, until=Budget(cycles=2))
-    assert len(state.outstanding) == 5
+    assert len(state.pending) == 5
 
 
 def test_a_removed_state_is_made_again_from_the_ledger(tmp_path, pool, truth, caplog):
@@ -124,7 +124,7 @@ def test_a_state_that_cannot_be_read_is_left_alone(tmp_path, pool, truth):
     campaign.train()
     (state,) = tmp_path.glob("cycles/0001/train-*/ridge.safetensors")
     learner = RidgeLearner()
-    learner.load = lambda workdir, moment="end": (_ for _ in ()).throw(DataError("the disk is away"))
+    learner.load = lambda workdir, snapshot="end": (_ for _ in ()).throw(DataError("the disk is away"))
     with pytest.raises(DataError, match="the disk is away"):
         make(tmp_path, pool, learner).train()
     assert state.exists()
@@ -137,7 +137,7 @@ def test_a_cold_learner_needs_no_earlier_state(tmp_path, pool, truth):
     learner.start = "cold"
     assert len(make(tmp_path, pool, learner).ask()) == 5
     shutil.rmtree(tmp_path / "cycles")
-    with pytest.raises(DataError, match="no state of the moment 'end'"):
+    with pytest.raises(DataError, match="no state of the snapshot 'end'"):
         make(tmp_path, pool, RidgeLearner()).train()
 
 
@@ -150,7 +150,7 @@ def test_run_comes_back_where_the_oracle_is_silent_and_goes_on_later(tmp_path, p
         return {ids[0]: truth[ids[0]]} if len(answered) < 4 else {}
 
     state = campaign.run(shy, until=Budget(cycles=2))
-    assert (len(state.labels), len(state.outstanding)) == (3, 6)
+    assert (len(state.labels), len(state.pending)) == (3, 6)
     assert len(campaign.run(SimulatedOracle(truth), until=Budget(cycles=2)).labels) == 14
 
 
@@ -329,10 +329,8 @@ def test_a_query_and_what_was_measured_of_it_are_recorded_together(tmp_path, poo
     campaign.ask()
     queries = {cycle for cycle, name in campaign.state.measurements if name == "query"}
     assert queries == set(campaign.state.asked) - {0}
-    trainings = [campaign.state.measurements[cycle, "query"]["training"] for cycle in sorted(queries)]
-    assert all(
-        (cycle, name) in campaign.state.measurements for cycle, name in zip((1, 2), trainings, strict=True)
-    )
+    fits = [campaign.state.measurements[cycle, "query"]["training"] for cycle in sorted(queries)]
+    assert all((cycle, name) in campaign.state.measurements for cycle, name in zip((1, 2), fits, strict=True))
 
 
 def test_a_campaign_can_be_closed_and_opened_again(tmp_path, pool):

@@ -13,7 +13,7 @@ from nextlabel.campaign.scan import scan
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.snapshots import kept_moments
+from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.cod import Cod
 from nextlabel.types import AugmentedScoring
 
@@ -30,7 +30,13 @@ def shifted(batch, generator):
 
 
 def learner(**options):
-    given = {"epochs": 2, "batch_size": 4, "lr": 0.05, "device": "cpu", "moments": kept_moments(COD.needs)}
+    given = {
+        "epochs": 2,
+        "batch_size": 4,
+        "lr": 0.05,
+        "device": "cpu",
+        "snapshots": kept_snapshots(COD.needs),
+    }
     given |= {"augment": shifted, "score_augmented": True}
     return TorchLearner(partial(nn.Linear, 3, 3), **{**given, **options})
 
@@ -46,8 +52,8 @@ def naive(weights, pool, ids, cycle):
     return (x.float() @ weights["weight"].T + weights["bias"]).log_softmax(1)
 
 
-def weights_of(made, folder, moment):
-    made.load(folder, moment=moment)
+def weights_of(made, folder, snapshot):
+    made.load(folder, snapshot=snapshot)
     return {name: tensor.clone() for name, tensor in made.network.module.state_dict().items()}
 
 
@@ -114,6 +120,6 @@ def test_a_scan_in_chunks_that_goes_on_draws_as_one_that_was_not_stopped(tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nextlabel.campaign.scan.FLUSH_SECONDS", -1.0)
         with pytest.raises(KilledError):
-            scan(made, pool, folder=tmp_path / "cut", advance=stop, **given)
+            scan(made, pool, folder=tmp_path / "cut", progress=stop, **given)
     again = scan(made, pool, folder=tmp_path / "cut", **given).outputs.log_probs
     assert torch.equal(whole, again)

@@ -12,7 +12,7 @@ from ridge import RidgeLearner
 
 
 def make(path, pool, strategy="margin", **options):
-    return Campaign(path, pool, RidgeLearner(), strategy, batch_size=5, start_size=9, **options)
+    return Campaign(path, pool, RidgeLearner(), strategy, batch_size=5, initial_size=9, **options)
 
 
 def test_data_without_ids_is_no_pool(tmp_path):
@@ -46,7 +46,7 @@ def test_another_network_than_before_is_refused_and_no_state_is_lost(tmp_path, p
     def opened(width):
         network = nn.Sequential(nn.Linear(3, width), nn.Linear(width, 3))
         made = TorchLearner(network, epochs=1, device="cpu")
-        return Campaign(tmp_path, pool, made, "margin", batch_size=5, start_size=9)
+        return Campaign(tmp_path, pool, made, "margin", batch_size=5, initial_size=9)
 
     opened(4).run(SimulatedOracle(truth), until=Budget(cycles=2))
     kept = sorted(tmp_path.rglob("end.safetensors"))

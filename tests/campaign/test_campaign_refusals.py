@@ -16,7 +16,7 @@ def test_an_oracle_that_returns_no_labels_by_id_is_refused_and_a_silent_one_ends
     campaign = make(tmp_path, pool)
     with pytest.raises(ContractError, match=r"an oracle must return labels by id.*but returned list"):
         campaign.run(lambda ids: [0] * len(ids), until=Budget(cycles=2))
-    assert len(campaign.run(lambda ids: None, until=Budget(cycles=2)).outstanding) == 9
+    assert len(campaign.run(lambda ids: None, until=Budget(cycles=2)).pending) == 9
 
 
 def test_opening_with_other_settings_shows_the_difference(tmp_path, pool):
@@ -49,7 +49,8 @@ class Odd(RidgeLearner):
     [
         (
             "rows",
-            r"learner Odd must return one row an item: 51 rows of log_probs, but returned shape \(50, 1, 3\)",
+            r"learner Odd must return one row per item: 51 rows of log_probs, but returned shape \(50, 1, "
+            r"3\)",
         ),
         ("nan", "learner Odd must return finite log_probs, but returned nan for item 'item-0"),
         ("missing", r"learner Odd was asked for log_probs, but returned only \['embeddings'\]"),
@@ -130,7 +131,7 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
     [
         ({"batch_size": 0}, ConfigurationError, "batch_size must be a whole number of at least 1, but is 0"),
         ({"batch_size": True}, ConfigurationError, "batch_size must be a whole number"),
-        ({"start_size": 2.5}, ConfigurationError, "start_size must be a whole number"),
+        ({"initial_size": 2.5}, ConfigurationError, "initial_size must be a whole number"),
         ({"seed": 1.9}, ConfigurationError, "seed must be a whole number, but is 1.9"),
         ({"strategy": "margn"}, ConfigurationError, "did you mean 'margin'"),
         ({"strategy": object()}, ContractError, "a strategy needs name, needs and either score or select"),

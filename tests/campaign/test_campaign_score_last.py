@@ -26,7 +26,7 @@ def test_the_last_pool_is_scored_and_judged_but_nothing_of_it_is_asked(tmp_path,
     seen = []
     state = finish(tmp_path, pool, truth, strategy=strategy, audit=judged(seen))
     assert [(query.cycle, query.asked) for query in seen] == [(1, True), (2, True), (3, False)]
-    assert state.outstanding == ()
+    assert state.pending == ()
     assert max(state.asked) == 2
     last = state.scoring(3)
     assert last["audit"] == {"cycle_judged": 3}
@@ -45,10 +45,10 @@ def test_what_is_asked_before_is_the_same_with_and_without_it(tmp_path, pool, tr
 
 
 def test_what_would_be_asked_is_what_one_more_cycle_asks(tmp_path, pool, truth):
-    chosen = finish(tmp_path / "a", pool, truth, strategy="cod", subset_size=12).scoring(3)["chosen"]
-    longer = finish(tmp_path / "b", pool, truth, strategy="cod", subset_size=12, cycles=4)
+    chosen = finish(tmp_path / "a", pool, truth, strategy="cod", candidate_size=12).scoring(3)["chosen"]
+    longer = finish(tmp_path / "b", pool, truth, strategy="cod", candidate_size=12, cycles=4)
     assert longer.asked[3] == tuple(chosen)
-    continued = finish(tmp_path / "a", pool, truth, strategy="cod", subset_size=12, cycles=4)
+    continued = finish(tmp_path / "a", pool, truth, strategy="cod", candidate_size=12, cycles=4)
     assert continued.asked == longer.asked
     assert continued.scoring(3) == continued.measurements[3, "query"]
 
@@ -83,6 +83,6 @@ def test_a_campaign_killed_while_its_last_pool_is_judged_scores_it_when_run_agai
 
 
 def test_a_pool_without_items_left_is_trained_on_and_not_scored(tmp_path, pool, truth):
-    state = finish(tmp_path, pool, truth, start_size=len(pool), cycles=1)
+    state = finish(tmp_path, pool, truth, initial_size=len(pool), cycles=1)
     assert state.scoring(1) is None
     assert len(state.measurements) == 1

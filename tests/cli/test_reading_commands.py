@@ -18,7 +18,7 @@ from ridge import RidgeLearner
 def test_the_shelves_are_listed_with_needs_cost_and_source(nextlabel, command, name):
     cards = {card["name"]: card for card in nextlabel(command, "--json").json()[command]}
     assert name in cards
-    assert all(card["when"] and card["cost"] for card in cards.values())
+    assert all(card["use_when"] and card["cost"] for card in cards.values())
     words = nextlabel(command)
     assert words.code == 0
     assert all(card in words.out for card in cards)
@@ -40,7 +40,7 @@ def test_config_show_shows_the_constants_of_a_preset_without_the_data(nextlabel,
     root = f"dataset_options.cifar10.root={tmp_path}"
     shown = nextlabel("config", "show", "--set", "preset=code", "--set", "dataset=cifar10", "--set", root)
     assert shown.code == 0
-    assert "subset = 25000" in shown.out
+    assert "candidate_size = 25000" in shown.out
     assert "[recipes" not in shown.out
     assert "nextlabel datasets download cifar10" in shown.err
 
@@ -59,7 +59,7 @@ def test_status_counts_no_other_file_as_a_cell(nextlabel, finished_run, tmp_path
 
 
 def test_status_of_a_campaign_that_waits_for_labels_exits_with_3(nextlabel, tmp_path, pool, truth):
-    campaign = Campaign(tmp_path, pool, RidgeLearner(), "margin", batch_size=5, start_size=4)
+    campaign = Campaign(tmp_path, pool, RidgeLearner(), "margin", batch_size=5, initial_size=4)
     asked = campaign.ask()
     result = nextlabel("status", tmp_path, "--json")
     assert result.code == 3

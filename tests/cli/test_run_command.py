@@ -90,7 +90,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
     [
         (["--strategy", "cdo"], "there is no strategy 'cdo'; did you mean 'cod'"),
         (["--dataset", "digit"], "there is no data set 'digit'; did you mean 'digits'"),
-        (["--start", "lots"], "the setting 'start' is wrong"),
+        (["--initial-size", "lots"], "the setting 'initial_size' is wrong"),
         (["--set", "learner.epoch=3"], "did you mean 'epochs'"),
         (
             ["--set", "strategy_options.cod.first_cycle=lastt"],
@@ -121,8 +121,22 @@ def test_a_read_only_place_is_refused_before_any_work(nextlabel):
 
 @pytest.mark.usefixtures("quick_workers")
 def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, nextlabel):
-    options = ["--strategy", "random", "--seeds", "1", "--cycles", "2", "--start", "40", "--batch-size", "10",
-               "--jobs", "1", "--set", "learner.epochs=2"]  # fmt: skip
+    options = [
+        "--strategy",
+        "random",
+        "--seeds",
+        "1",
+        "--cycles",
+        "2",
+        "--initial-size",
+        "40",
+        "--batch-size",
+        "10",
+        "--jobs",
+        "1",
+        "--set",
+        "learner.epochs=2",
+    ]
     broken = ["--objective", "supervised,tod", "--set", "objective_options.tod.weight=1e38",
               "--out", tmp_path / "run"]  # fmt: skip
     result = nextlabel("run", *options, *broken)
@@ -135,21 +149,21 @@ def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, nextla
     assert json.loads(failed.read_text())["details"].startswith("Traceback")
 
 
-def killed(arguments, moment, how, folder):
-    """Start a run, end it at a moment, and return its exit code and error output."""
+def killed(arguments, snapshot, how, folder):
+    """Start a run, end it at a snapshot, and return its exit code and error output."""
     with started(["run", *arguments], folder) as process:
         deadline = time.monotonic() + 60
-        while not moment() and process.is_alive() and time.monotonic() < deadline:
+        while not snapshot() and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert moment()
+        assert snapshot()
         os.kill(process.pid, how)
         process.join()
         return process.exitcode, (folder / "error output").read_text()
 
 
 @pytest.fixture
-def moments(tmp_path):
-    """Moments in a run, each a question that is answered with yes from then on."""
+def snapshots(tmp_path):
+    """Snapshots in a run, each a question that is answered with yes from then on."""
     cells = tmp_path / "run" / "cells"
     return [
         lambda: any(cells.glob("*/campaign.db")),
@@ -161,20 +175,20 @@ def moments(tmp_path):
 
 @pytest.mark.usefixtures("quick_workers")
 @pytest.mark.timeout(300)  # five starts: a machine that does much else takes its time
-def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, moments, nextlabel):
+def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, snapshots, nextlabel):
     arguments = [*finished_run.options, "--out", tmp_path / "run", "--jobs", "1"]
-    for moment in moments:
-        assert killed(arguments, moment, signal.SIGKILL, tmp_path)[0] == -signal.SIGKILL
+    for snapshot in snapshots:
+        assert killed(arguments, snapshot, signal.SIGKILL, tmp_path)[0] == -signal.SIGKILL
     assert not (tmp_path / "run" / "results.csv").exists()
     assert nextlabel("run", *arguments).code == 0
     assert timeless(tmp_path / "run") == timeless(finished_run.folder)
     assert set(timeless(tmp_path / "run")[0]) == {name for name in COLUMNS if not name.endswith("_seconds")}
 
 
-def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tmp_path, finished_run, moments):
+def test_an_interrupt_says_that_nothing_is_lost_and_how_to_go_on(tmp_path, finished_run, snapshots):
     long = ["--set", "learner.epochs=5000"]  # so that it cannot end before it is interrupted
     arguments = [*finished_run.options, *long, "--out", tmp_path / "run", "--jobs", "1"]
-    code, err = killed(arguments, moments[1], signal.SIGINT, tmp_path)
+    code, err = killed(arguments, snapshots[1], signal.SIGINT, tmp_path)
     assert code == 1
     assert "interrupted; nothing is lost: run the same command again" in err
     assert "Traceback" not in err

@@ -126,12 +126,12 @@ def write_cifar100(root: Path, items: int = 6) -> Path:
     return folder
 
 
-def encoded(picture: np.ndarray, kind: str = "JPEG") -> bytes:
-    """Return a (height, width, 3) picture as the bytes of a file."""
+def encoded(image: np.ndarray, kind: str = "JPEG") -> bytes:
+    """Return a (height, width, 3) image as the bytes of a file."""
     import io
 
     with io.BytesIO() as file:
-        Image.fromarray(picture).save(file, kind)
+        Image.fromarray(image).save(file, kind)
         return file.getvalue()
 
 
@@ -151,7 +151,7 @@ def write_cifar10_jpeg(root: Path, items: int = 12) -> None:
 
 
 def write_svhn(root: Path, items: int = 11) -> None:
-    """Write both .mat files: pictures by their last axis, labels 1 to 10, where 10 is the digit 0."""
+    """Write both .mat files: images by their last axis, labels 1 to 10, where 10 is the digit 0."""
     from scipy.io import savemat
 
     root.mkdir(parents=True, exist_ok=True)
@@ -185,7 +185,7 @@ STL10_CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monk
 
 
 def write_stl10(root: Path, items: int = 3) -> Path:
-    """Write pictures channel by channel and column by column, labels from 1."""
+    """Write images channel by channel and column by column, labels from 1."""
     folder = root / "stl10_binary"
     folder.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(["train", "test"]):
@@ -195,7 +195,7 @@ def write_stl10(root: Path, items: int = 3) -> Path:
     return folder
 
 
-def write_picture(path: Path, seed: int, size: Sequence[int] = (20, 30)) -> None:
-    """Write one colour picture of (height, width) in the format that its suffix names."""
+def write_image(path: Path, seed: int, size: Sequence[int] = (20, 30)) -> None:
+    """Write one colour image of (height, width) in the format that its suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(noise(seed, *size, 3)).save(path)

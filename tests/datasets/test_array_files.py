@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from published import STL10_CLASSES, idx, noise, write_fashion_mnist, write_stl10, write_svhn
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError
-from published import STL10_CLASSES, idx, noise, write_fashion_mnist, write_stl10, write_svhn
 
 
 def test_svhn_comes_channels_first_with_the_label_10_as_the_digit_0(tmp_path: Path) -> None:
@@ -55,11 +55,11 @@ def test_an_svhn_file_with_something_else_in_it_is_refused(
         DATASETS.create("svhn", root=tmp_path)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_svhn_file_is_named(tmp_path: Path, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_svhn_file_is_named(tmp_path: Path, fraction: float) -> None:
     write_svhn(tmp_path)
     path = tmp_path / "train_32x32.mat"
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(DataError, match=f"needs {path} as it was published, but"):
         DATASETS.create("svhn", root=tmp_path)
 
@@ -119,7 +119,7 @@ def packed(content: bytes) -> bytes:
         ),
         (
             packed(idx(noise(0, 11, 28, 28))),
-            r"it holds pictures of shape \(11, 28, 28\) for 12 labels",
+            r"it holds images of shape \(11, 28, 28\) for 12 labels",
         ),
     ],
     ids=["cut off", "a web page", "too short", "labels", "a byte short", "an item short"],
@@ -151,8 +151,8 @@ def test_stl10_stands_upright_with_labels_from_0(tmp_path: Path) -> None:
 def test_stl10_can_be_scaled_before_its_centre_is_cut_out(tmp_path: Path) -> None:
     write_stl10(tmp_path, items=2)
     data = DATASETS.create("stl10", root=tmp_path, resize=128)
-    picture = Image.fromarray(noise(0, 2, 3, 96, 96)[1].transpose(1, 2, 0).copy())
-    theirs = np.asarray(picture.resize((128, 128), Image.Resampling.BILINEAR).crop((16, 16, 112, 112)))
+    image = Image.fromarray(noise(0, 2, 3, 96, 96)[1].transpose(1, 2, 0).copy())
+    theirs = np.asarray(image.resize((128, 128), Image.Resampling.BILINEAR).crop((16, 16, 112, 112)))
     assert np.array_equal(data.x[1], theirs.transpose(2, 0, 1))
     with pytest.raises(ConfigurationError, match="needs resize of at least 96 pixels, but got 64"):
         DATASETS.create("stl10", root=tmp_path, resize=64)

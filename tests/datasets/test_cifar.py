@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from published import CIFAR10_CLASSES, noise, python2_pickle, write_cifar10, write_cifar100
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError
-from published import CIFAR10_CLASSES, noise, python2_pickle, write_cifar10, write_cifar100
 
 
-def test_the_five_batches_come_in_order_as_channels_first_pictures_with_stable_ids(tmp_path: Path) -> None:
+def test_the_five_batches_come_in_order_as_channels_first_images_with_stable_ids(tmp_path: Path) -> None:
     write_cifar10(tmp_path, per_batch=4)
     data = DATASETS.create("cifar10", root=tmp_path)
     assert (data.x.shape, data.test_x.shape) == ((20, 3, 32, 32), (4, 3, 32, 32))
@@ -116,7 +116,7 @@ def test_a_pickle_that_asks_to_run_something_is_refused_and_runs_nothing(
     ("content", "said"),
     [
         ([1, 2], "it holds list instead of a dictionary"),
-        ({"data": noise(0, 4, 3072)}, "it lacks 'data' of 3 x 32 x 32 bytes a picture with as many 'labels'"),
+        ({"data": noise(0, 4, 3072)}, "it lacks 'data' of 3 x 32 x 32 bytes an image with as many 'labels'"),
         ({"data": noise(0, 4, 3000), "labels": [0] * 4}, "it lacks 'data' of 3 x 32 x 32 bytes"),
         ({"data": noise(0, 4, 3072), "labels": [0] * 3}, "it lacks 'data' of 3 x 32 x 32 bytes"),
         ({"data": noise(0, 2, 3072), "labels": [0, 10]}, r"its 'labels' hold 10, which is not in \[0, 10\)"),

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from published import CIFAR10_CLASSES, encoded, noise, write_cifar10_jpeg
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import DataError, MissingExtraError
-from published import CIFAR10_CLASSES, encoded, noise, write_cifar10_jpeg
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet as pq  # noqa: E402  # below the line that says whether there is one
 
 
-def test_pictures_are_decoded_and_ids_name_their_part(tmp_path: Path) -> None:
+def test_images_are_decoded_and_ids_name_their_part(tmp_path: Path) -> None:
     write_cifar10_jpeg(tmp_path)
     data = DATASETS.create("cifar10_jpeg", root=tmp_path)
     assert "CIFAR-10 (JPEG)" in data.source
@@ -55,7 +55,7 @@ def rewritten(path: Path, change: str) -> None:
         table = table.set_column(2, "label", pa.array([11] * len(table), pa.int8()))
     elif change == "nothing":
         table = table.set_column(2, "label", pa.nulls(len(table), pa.int8()))
-    elif change == "picture":
+    elif change == "image":
         table = table.set_column(1, "image", pa.array([encoded(noise(1, 28, 28, 3))] * len(table)))
     pq.write_table(table, path)
 
@@ -69,7 +69,7 @@ def rewritten(path: Path, change: str) -> None:
         ("classes", "its metadata 'classes' must name the 10 classes, but is \\['cat'\\]"),
         ("labels", "must lie in \\[0, 10\\), but item 'train/cat/0000.jpg' has 11"),
         ("nothing", "its column 'label' holds something else than int"),
-        ("picture", "32 x 32 pixels, but item 'train/cat/0000.jpg' has 28 x 28"),
+        ("image", "32 x 32 pixels, but item 'train/cat/0000.jpg' has 28 x 28"),
     ],
 )
 def test_a_table_that_is_laid_out_otherwise_is_refused(tmp_path: Path, change: str, said: str) -> None:

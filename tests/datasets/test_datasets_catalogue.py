@@ -31,12 +31,12 @@ def test_the_card_states_the_sizes_that_are_loaded(data: LabelledData) -> None:
     )
 
 
-def test_no_picture_is_in_a_data_set_twice_and_none_crosses_the_split(data: LabelledData) -> None:
-    pictures = [picture.tobytes() for part in (data.x, data.test_x) for picture in part]
-    assert len(set(pictures)) == len(pictures)
+def test_no_image_is_in_a_data_set_twice_and_none_crosses_the_split(data: LabelledData) -> None:
+    images = [image.tobytes() for part in (data.x, data.test_x) for image in part]
+    assert len(set(images)) == len(images)
 
 
-def test_pictures_use_the_whole_range_of_a_byte_and_none_is_blank(data: LabelledData) -> None:
+def test_images_use_the_whole_range_of_a_byte_and_none_is_blank(data: LabelledData) -> None:
     assert data.x.dtype == np.uint8
     assert (data.x.min(), data.x.max()) == (0, 255)
     assert all(np.ptp(part.reshape(len(part), -1), axis=1).all() for part in (data.x, data.test_x))
@@ -65,10 +65,10 @@ def test_the_digits_are_those_of_scikit_learn() -> None:
     ink, labels = load_digits(return_X_y=True)
     data = DATASETS.create("digits")
     x, y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
-    for picture, label, item in zip(x, y, data.ids + data.test_ids, strict=True):
+    for image, label, item in zip(x, y, data.ids + data.test_ids, strict=True):
         position = int(item.removeprefix("digits-"))
         assert label == labels[position]
-        assert (np.abs(picture.ravel() * (16 / 255) - ink[position]) < 0.04).all()
+        assert (np.abs(image.ravel() * (16 / 255) - ink[position]) < 0.04).all()
 
 
 def test_the_stored_test_digits_are_those_that_the_rule_draws() -> None:
@@ -97,7 +97,7 @@ def test_other_digits_than_those_that_were_split_are_refused(monkeypatch: pytest
         digits.load()
 
 
-def test_the_animals_keep_the_first_of_equal_pictures_and_their_original_positions() -> None:
+def test_the_animals_keep_the_first_of_equal_images_and_their_original_positions() -> None:
     data = DATASETS.create("animals")
     counts = np.bincount(data.y) + np.bincount(data.test_y)
     assert counts.tolist() == [937, 812, 992, 996, 997, 1000, 1000, 997, 985, 1000]

@@ -1,4 +1,4 @@
-"""Caltech-101 and folders of one's own pictures: classes by name, splits by path, pictures one by one."""
+"""Caltech-101 and folders of one's own images: classes by name, splits by path, images one by one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from published import noise, write_picture
+from published import noise, write_image
 
 from nextlabel.bench.grid import make_grid
 from nextlabel.config import load_config
 from nextlabel.datasets.caltech101 import BACKGROUND, rows_to_test
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.seeds import derive
 
@@ -22,12 +22,12 @@ OBJECTS = [f"object_{number:03d}" for number in range(100)] + ["Zebra"]
 
 @pytest.fixture(scope="module")
 def caltech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a root with the published layout: 101 classes of 2 pictures, one of 11, and the background."""
+    """Return a root with the published layout: 101 classes of 2 images, one of 11, and the background."""
     root = tmp_path_factory.mktemp("caltech101")
     folder = root / "101_ObjectCategories"
     for name in [*OBJECTS, BACKGROUND]:
         for number in range(1, 12 if name == "Zebra" else 3):
-            write_picture(folder / name / f"image_{number:04d}.jpg", number, (6, 8))
+            write_image(folder / name / f"image_{number:04d}.jpg", number, (6, 8))
     (folder / "Zebra" / "tmp").write_text("the published archive holds such a file")
     return root
 
@@ -53,7 +53,7 @@ def test_nine_tenths_of_each_class_rounded_down_are_in_the_pool(caltech: Path) -
 
 @pytest.mark.parametrize("preset", ["code", "repaired", "paper"])
 def test_the_trials_of_a_preset_share_one_split_of_caltech(caltech: Path, preset: str) -> None:
-    small = {"start": 20, "batch_size": 5, "subset": 50, "learner": {"model": "mlp"}}
+    small = {"initial_size": 20, "batch_size": 5, "candidate_size": 50, "learner": {"model": "mlp"}}
     options = {"preset": preset, "dataset": ["caltech101"], "seeds": 3, **small}
     options["dataset_options"] = {"caltech101": {"root": str(caltech)}}
     cells = make_grid(load_config(options=options)).cells
@@ -62,26 +62,26 @@ def test_the_trials_of_a_preset_share_one_split_of_caltech(caltech: Path, preset
     assert len(tested) == 1
 
 
-def test_the_published_numbers_of_pictures_give_the_papers_pool() -> None:
+def test_the_published_numbers_of_images_give_the_papers_pool() -> None:
     counts = [70, 9, 10, 1]  # floor(0.9 n): 63, 8, 9, 0
     y = np.repeat(np.arange(4), counts)
     rows = rows_to_test(y, tuple(map(str, range(len(y)))), seed=0)
     assert np.bincount(y[rows]).tolist() == [7, 1, 1, 1]
 
 
-def test_pictures_are_read_one_by_one_or_at_once_with_the_same_pixels(caltech: Path) -> None:
+def test_images_are_read_one_by_one_or_at_once_with_the_same_pixels(caltech: Path) -> None:
     streamed = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1)
-    assert isinstance(streamed.x, StreamedPictures)
+    assert isinstance(streamed.x, StreamedImages)
     assert streamed.input_shape == (3, 224, 224)
     read = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1, in_memory=True)
     assert isinstance(read.x, np.ndarray)
     assert all(np.array_equal(read.x[row], streamed.x[row]) for row in range(3))
 
 
-def test_a_picture_of_caltech_is_scaled_to_256_pixels_and_its_centre_of_224_is_cut(caltech: Path) -> None:
+def test_a_image_of_caltech_is_scaled_to_256_pixels_and_its_centre_of_224_is_cut(caltech: Path) -> None:
     data = DATASETS.create("caltech101", root=caltech)
-    with Image.open(caltech / "101_ObjectCategories" / data.ids[0]) as picture:
-        theirs = picture.resize((256, 256), Image.Resampling.BILINEAR).crop((16, 16, 240, 240))
+    with Image.open(caltech / "101_ObjectCategories" / data.ids[0]) as image:
+        theirs = image.resize((256, 256), Image.Resampling.BILINEAR).crop((16, 16, 240, 240))
     assert np.array_equal(data.x[0], np.asarray(theirs).transpose(2, 0, 1))
 
 
@@ -106,7 +106,7 @@ def test_missing_class_folders_and_packed_ones_are_told_apart(tmp_path: Path) ->
 def write_pets(root: Path, count: int = 5) -> None:
     for seed, name in enumerate(["dog", "cat"]):
         for number in range(count):
-            write_picture(root / name / "more" / f"{number}.png", 100 * seed + number, (8, 8))
+            write_image(root / name / "more" / f"{number}.png", 100 * seed + number, (8, 8))
 
 
 def test_a_folder_of_classes_is_split_with_every_class_having_its_share(tmp_path: Path) -> None:
@@ -150,26 +150,26 @@ def test_sizes_and_shares_that_cannot_be_are_refused(options: dict[str, object],
         DATASETS.create("image_folder", root="nowhere", **options)
 
 
-def test_a_test_part_that_leaves_no_picture_is_refused(tmp_path: Path) -> None:
+def test_a_test_part_that_leaves_no_image_is_refused(tmp_path: Path) -> None:
     write_pets(tmp_path, count=1)
-    with pytest.raises(DataError, match="'image_folder' has 2 pictures, of which 2 would be its test part"):
+    with pytest.raises(DataError, match="'image_folder' has 2 images, of which 2 would be its test part"):
         DATASETS.create("image_folder", root=tmp_path, test_share=0.9)
 
 
 def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere, but it is not there; put the pictures of every class"):
+    with pytest.raises(DataError, match="nowhere, but it is not there; put the images of every class"):
         DATASETS.create("image_folder", root=tmp_path / "nowhere")
     (tmp_path / "packed.zip").touch()
-    with pytest.raises(DataError, match=r"packed.zip, but it is a file; put the pictures of every class"):
+    with pytest.raises(DataError, match=r"packed.zip, but it is a file; put the images of every class"):
         DATASETS.create("image_folder", root=tmp_path / "packed.zip")
-    write_picture(tmp_path / "cat" / "1.png", 1)
+    write_image(tmp_path / "cat" / "1.png", 1)
     with pytest.raises(DataError, match=r"needs at least 2 classes, but .* has 1 sub-folders"):
         DATASETS.create("image_folder", root=tmp_path)
     (tmp_path / "dog").mkdir()
-    with pytest.raises(DataError, match=r"needs pictures of every class, but .*/dog holds none \(.jpg, "):
+    with pytest.raises(DataError, match=r"needs images of every class, but .*/dog holds none \(.jpg, "):
         DATASETS.create("image_folder", root=tmp_path)
     (tmp_path / "dog" / "2.png").write_text("not found")
-    with pytest.raises(DataError, match=r"expected a picture as item 'dog/2.png' \(.*\(no picture\)"):
+    with pytest.raises(DataError, match=r"expected an image as item 'dog/2.png' \(.*\(no image\)"):
         DATASETS.create("image_folder", root=tmp_path)
 
 
@@ -178,5 +178,5 @@ def test_parts_without_one_called_test_are_not_taken_for_classes(tmp_path: Path)
         write_pets(tmp_path / part, 2)
     with pytest.raises(DataError, match=r"has 'train', 'val'; call the part to test on 'test'"):
         DATASETS.create("image_folder", root=tmp_path, size=4)
-    write_picture(tmp_path / "bus" / "1.png", 1)  # beside which they may be classes
+    write_image(tmp_path / "bus" / "1.png", 1)  # next to which they may be classes
     assert DATASETS.create("image_folder", root=tmp_path, size=4).classes == ("bus", "train", "val")

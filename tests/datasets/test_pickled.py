@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from published import noise, python3_pickle, write_cifar10
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.pickled import read_pickled
 from nextlabel.errors import DataError
-from published import noise, python3_pickle, write_cifar10
 
 
 @pytest.mark.parametrize("numpy_major", [1, 2])

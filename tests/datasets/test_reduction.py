@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from published import encoded, noise
 
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.labelled_data import LabelledData, Part
 from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import ConfigurationError, DataError
@@ -70,14 +70,14 @@ def test_a_whole_data_set_is_not_copied() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("validation", 20, "validation as a count from 0 to 19 or as a share of 20 items, but got 20"),
+        ("validation", 20, "validation as a count from 0 to 19 or as a fraction of 20 items, but got 20"),
         ("validation", 1.0, "validation as a count from 0 to 19"),
         ("validation", -1, "but got -1"),
         ("validation", True, "but got True"),
-        ("pool", 0, "pool as a count from 1 to 20 or as a share of 20 items, but got 0"),
+        ("pool", 0, "pool as a count from 1 to 20 or as a fraction of 20 items, but got 0"),
         ("pool", 21, "but got 21"),
         ("pool", 1.5, "but got 1.5"),
-        ("test", "half", "test as a count from 1 to 10 or as a share of 10 items, but got 'half'"),
+        ("test", "half", "test as a count from 1 to 10 or as a fraction of 10 items, but got 'half'"),
     ],
 )
 def test_a_count_that_cannot_be_had_is_refused(option: str, value: object, said: str) -> None:
@@ -85,14 +85,14 @@ def test_a_count_that_cannot_be_had_is_refused(option: str, value: object, said:
         reduced(whole(), **{option: value})  # type: ignore[arg-type]
 
 
-def streamed(count: int = 20) -> StreamedPictures:
+def streamed(count: int = 20) -> StreamedImages:
     ids = tuple(f"p{row}" for row in range(count))
-    return StreamedPictures([encoded(noise(row, 4, 5, 3), "PNG") for row in range(count)], ids, (4, 5))
+    return StreamedImages([encoded(noise(row, 4, 5, 3), "PNG") for row in range(count)], ids, (4, 5))
 
 
-def test_streamed_pictures_are_reduced_without_being_read_and_read_whole_on_demand() -> None:
+def test_streamed_images_are_reduced_without_being_read_and_read_whole_on_demand() -> None:
     data = reduced(whole(streamed()), validation=4, pool=6, test=2)
-    assert isinstance(data.x, StreamedPictures)
+    assert isinstance(data.x, StreamedImages)
     assert data.input_shape == (3, 4, 5)
     read = read_whole(data)
     assert isinstance(read.x, np.ndarray)

@@ -7,18 +7,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from published import write_cifar10, write_cifar100, write_picture, write_svhn
+from published import write_cifar10, write_cifar100, write_image, write_svhn
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.download import download
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.errors import DataError
 
 
 def write_caltech(root: Path) -> None:
     for number in range(101):
         for image in "12":
-            write_picture(
+            write_image(
                 root / "101_ObjectCategories" / f"class_{number:03d}" / f"{image}.png", number, (3, 4)
             )
 
@@ -61,7 +61,7 @@ def test_it_comes_before_the_environment_and_after_the_option_root(here: Path, t
     assert len(DATASETS.create("cifar100", root="../own")) == 9
 
 
-def test_pictures_that_were_found_are_read_from_another_directory_too(
+def test_images_that_were_found_are_read_from_another_directory_too(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_caltech(here / "data")
@@ -69,7 +69,7 @@ def test_pictures_that_were_found_are_read_from_another_directory_too(
     given = DATASETS.create("caltech101", root="data", pool=2, test=2).x
     monkeypatch.chdir(tmp_path)
     for images in (found, given):
-        assert isinstance(images, StreamedPictures)
+        assert isinstance(images, StreamedImages)
         assert images[0].shape == (3, 224, 224)
 
 

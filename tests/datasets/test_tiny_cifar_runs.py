@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from published import write_cifar10
 from safetensors.torch import load_file
 
 from nextlabel.bench.grid import make_grid
@@ -14,12 +15,11 @@ from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.strategies.catalogue import STRATEGIES
-from published import write_cifar10
 
-SAMPLERS = [card.name for card in STRATEGIES if not card.name.startswith("dense_")]
+SAMPLERS = [card.name for card in STRATEGIES if not card.name.endswith("_segmentation")]
 LOSSES = [card.name for card in OBJECTIVES if card.name not in ("supervised", "squared_error")]
 SMALL_GAME = {"steps": 1, "width": 4, "units": 8, "batch_size": 8}
-COMPANIONS = {
+WRAPPERS = {
     "vaal": SMALL_GAME,
     "ta_vaal": SMALL_GAME,
     "ensemble": {"members": 2},
@@ -43,12 +43,19 @@ def run(root, folder, strategy, objective, cycles=2):
         "dataset_options": {"cifar10": {"root": str(root)}},
         "strategy": [strategy],
         "objective": [objective],
-        **{"seeds": 1, "cycles": cycles, "start": 10, "batch_size": 5, "subset": 12, "device": "cpu"},
+        **{
+            "seeds": 1,
+            "cycles": cycles,
+            "initial_size": 10,
+            "batch_size": 5,
+            "candidate_size": 12,
+            "device": "cpu",
+        },
         "learner": {
             "model_options": {"width": 4},
             "epochs": 1,
             "batch_size": 8,
-            "companion_options": COMPANIONS,
+            "wrapper_options": WRAPPERS,
         },
     }
     (cell,) = make_grid(load_config(options=options)).cells
@@ -72,7 +79,7 @@ def test_two_cycles_on_a_tiny_cifar10_go_through_with(root, tmp_path, strategy, 
 
 
 def probabilities(training, x):
-    """Return (N, C) probabilities in float64 of the network that a training left."""
+    """Return (N, C) probabilities in float64 of the network that a training run left."""
     network = CifarResNet18((3, 32, 32), 10, width=4)
     state = load_file(training / "end.safetensors")
     weights = {
@@ -89,11 +96,11 @@ def test_the_published_pair_of_sampler_and_loss_queries_what_moved_furthest_sinc
     assert [row.n_labelled for row in run(root, tmp_path, "cod", "tod", cycles=3)] == [10, 15, 20]
     before, now = (next(tmp_path.glob(f"cycles/000{cycle}/train-*")) for cycle in (1, 2))
     candidates = json.loads((now / "scan" / "ids.json").read_text())
-    assert len(candidates) == 12  # the sub-pool
+    assert len(candidates) == 12  # the candidate subset
     data = DATASETS.create("cifar10", root=str(root))
-    pictures = torch.from_numpy(data.x[[data.ids.index(item) for item in candidates]])
+    images = torch.from_numpy(data.x[[data.ids.index(item) for item in candidates]])
     mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in STATISTICS)
-    x = (pictures / 255 - mean) / deviation
+    x = (images / 255 - mean) / deviation
     distances = 0.5 * (probabilities(now, x) - probabilities(before, x)).square().sum(1)
     furthest = {candidates[row] for row in distances.topk(5).indices.tolist()}
     assert set(json.loads((tmp_path / "queries.json").read_text())[1]["ids"]) == furthest

@@ -114,12 +114,12 @@ def test_a_check_fails_with_the_stale_page_and_the_remedy_and_writes_nothing(
 def test_citations_follow_the_table_and_cards_of_plug_ins_are_left_out(generator):
     from nextlabel.registry import Card
 
-    shelf = [
+    registry = [
         Card(
             "near", "nextlabel.strategies.near:Near", needs=("log_probs",), citation="A. Author, Near, 2020"
         ),
         Card("far", "elsewhere.far:Far"),
     ]
-    assert generator.catalogue(shelf, {"Needs": "needs"}) == (
+    assert generator.catalogue(registry, {"Needs": "needs"}) == (
         "| Name | Needs |\n| --- | --- |\n| `near` | `log_probs` |\n\n- `near`: A. Author, Near, 2020"
     )

@@ -1,11 +1,11 @@
-"""An ensemble: conformance, the first member untouched, members that differ, and killed trainings."""
+"""An ensemble: conformance, the first member untouched, members that differ, and killed fits."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import LABELS, POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 
+from learner_cases import LABELS, POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.ensemble import Ensemble
 from nextlabel.learners.torch import TorchLearner

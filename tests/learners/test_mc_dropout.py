@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 from torch import nn
 
+from learner_cases import POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.mc_dropout import McDropout
 from nextlabel.learners.torch import TorchLearner
@@ -27,7 +27,7 @@ def dropping(draws=4, **options):
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
 def test_keeps_every_promise_of_a_learner(check, tmp_path):
     def make():
-        options = {"epochs": 1, "batch_size": 8, "device": "cpu", "scan_batch_size": 5}
+        options = {"epochs": 1, "batch_size": 8, "device": "cpu", "predict_batch_size": 5}
         return McDropout(TorchLearner(lambda: NormedNet(8), **options), draws=3)
 
     check(make, tmp_path, example_data(NEEDS))

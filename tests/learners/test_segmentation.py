@@ -6,45 +6,45 @@ import pytest
 import torch
 from torch import nn
 
-from dense_cases import (
-    IDS,
-    MASKS,
-    POOL,
-    SHARES,
-    SIDE,
-    UNLABELLED,
-    Listed,
-    X,
-    dense_fit,
-    dense_learner,
-    small_net,
-)  # fmt: skip
 from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
-from nextlabel.learners.segmentation import DENSE_EXTRA
+from nextlabel.learners.segmentation import SEGMENTATION_FIELDS
 from nextlabel.maths.overlap import mean_iou
 from nextlabel.pool import Pool
 from nextlabel.testing.learners import LEARNER_CHECKS, LearnerData
 from nextlabel.training import loop as training
+from segmentation_cases import (
+    FRACTIONS,
+    IDS,
+    MASKS,
+    POOL,
+    SIDE,
+    UNLABELLED,
+    Listed,
+    X,
+    segmentation_fit,
+    segmentation_learner,
+    small_net,
+)  # fmt: skip
 
-NEEDS = frozenset({"embeddings", *(f"extra:{name}" for name in DENSE_EXTRA)})
-DATA = LearnerData(x=X, y=SHARES, unlabelled=UNLABELLED, needs=NEEDS)
+NEEDS = frozenset({"embeddings", *(f"extra:{name}" for name in SEGMENTATION_FIELDS)})
+DATA = LearnerData(x=X, y=FRACTIONS, unlabelled=UNLABELLED, needs=NEEDS)
 
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory):
-    """A learner after two warm-started trainings, and their folders."""
+    """A learner after two warm-started fits, and their folders."""
     folder = tmp_path_factory.mktemp("dense")
-    made = dense_learner(epochs=6)
-    dense_fit(made, folder / "first")
-    dense_fit(made, folder / "second", seed=2, x=POOL.slice(0, 14))
+    made = segmentation_learner(epochs=6)
+    segmentation_fit(made, folder / "first")
+    segmentation_fit(made, folder / "second", seed=2, x=POOL.slice(0, 14))
     return made, folder / "first", folder / "second"
 
 
-def probabilities(folder, moment="end"):
-    """Return (N, C, pixels) of a plain network with these weights, one picture at a time."""
+def probabilities(folder, snapshot="end"):
+    """Return (N, C, pixels) of a plain network with these weights, one image at a time."""
     net = small_net().eval()
-    kept = state(folder, moment).items()
+    kept = state(folder, snapshot).items()
     net.load_state_dict({name.removeprefix("model/"): t for name, t in kept if name.startswith("model/")})
     with torch.no_grad():
         maps = [net(POOL.tensor()[row : row + 1].float() / 255)[0] for row in range(len(POOL))]
@@ -53,7 +53,7 @@ def probabilities(folder, moment="end"):
 
 @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
 def test_it_conforms(check, tmp_path):
-    check(dense_learner, tmp_path, DATA)
+    check(segmentation_learner, tmp_path, DATA)
 
 
 def test_its_fields_equal_naive_ones_over_all_pixels(twice):
@@ -67,7 +67,7 @@ def test_its_fields_equal_naive_ones_over_all_pixels(twice):
         "gini": 1 - (p**2).sum(1),
         "margin": p.sort(1).values[:, -1] - p.sort(1).values[:, -2],
     }
-    for name in DENSE_EXTRA - {"has_previous"}:
+    for name in SEGMENTATION_FIELDS - {"has_previous"}:
         aggregate, quantity = name.split("_")
         pixels = naive[quantity]
         expected = pixels.mean(1) if aggregate == "mean" else pixels.amax(1)
@@ -77,7 +77,7 @@ def test_its_fields_equal_naive_ones_over_all_pixels(twice):
 
 def test_moves_are_since_the_previous_cycle_and_first_since_the_own_beginning(twice, tmp_path):
     _, first, second = twice
-    fresh = dense_learner()
+    fresh = segmentation_learner()
     fresh.load(first)
     one = fresh.predict(POOL, needs=NEEDS, seed=0).extra
     assert one["has_previous"].tolist() == [0.0] * len(POOL)
@@ -95,10 +95,10 @@ def test_moves_are_since_the_previous_cycle_and_first_since_the_own_beginning(tw
 
 def test_a_reset_learner_has_no_previous_cycle(twice, tmp_path):
     _, first, _ = twice
-    made = dense_learner()
+    made = segmentation_learner()
     made.load(first)
     made.reset()
-    dense_fit(made, tmp_path)
+    segmentation_fit(made, tmp_path)
     assert made.predict(X, needs=frozenset({"extra:has_previous"}), seed=0).extra["has_previous"].sum() == 0
 
 
@@ -109,9 +109,9 @@ def test_predictions_hold_no_more_maps_than_one_batch(twice):
         net.register_forward_hook(lambda _, inputs, out: seen.append((len(inputs[0]), len(out.outputs))))
         for net in (made.learner.network, made._network_before(made.learner.network))
     ]
-    made.scan_batch_size, usual = 4, made.scan_batch_size
+    made.predict_batch_size, usual = 4, made.predict_batch_size
     outputs = made.predict(POOL, needs=NEEDS, seed=0)
-    made.scan_batch_size = usual
+    made.predict_batch_size = usual
     for handle in handles:
         handle.remove()
     assert seen == [(size, size) for size in (4, 4, 4, 4, 4, 2) for _ in range(2)]  # both side by side
@@ -119,12 +119,12 @@ def test_predictions_hold_no_more_maps_than_one_batch(twice):
     assert outputs.embeddings.shape == (len(POOL), 16)
 
 
-def test_pictures_of_a_data_set_give_what_those_of_a_tensor_give(tmp_path):
-    one, two = dense_learner(), dense_learner()
+def test_images_of_a_data_set_give_what_those_of_a_tensor_give(tmp_path):
+    one, two = segmentation_learner(), segmentation_learner()
     listed = Pool(Listed(), IDS)
-    dense_fit(one, tmp_path / "tensor")
+    segmentation_fit(one, tmp_path / "tensor")
     (tmp_path / "listed").mkdir()
-    two.fit(listed.slice(0, 9), SHARES, listed.slice(9, 22), seed=1, workdir=tmp_path / "listed")
+    two.fit(listed.slice(0, 9), FRACTIONS, listed.slice(9, 22), seed=1, workdir=tmp_path / "listed")
     assert same_bits(state(tmp_path / "tensor"), state(tmp_path / "listed"))
 
 
@@ -147,8 +147,8 @@ def test_measures_of_parts_add_up_and_leave_pixels_without_a_class_out(twice):
 
 
 def test_it_learns_what_the_colours_say(tmp_path):
-    made = dense_learner(epochs=40)
-    dense_fit(made, tmp_path)
+    made = segmentation_learner(epochs=40)
+    segmentation_fit(made, tmp_path)
     assert mean_iou(made.measure(UNLABELLED, MASKS, seed=0).confusion) > 0.6
 
 
@@ -169,21 +169,21 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path, setting, monkeypatch)
             raise KilledError
 
     monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
-    unbroken = dense_fit(dense_learner(**SETTINGS[setting]), tmp_path / "unbroken")
-    made = dense_learner(**SETTINGS[setting], checkpoint_seconds=0)
+    unbroken = segmentation_fit(segmentation_learner(**SETTINGS[setting]), tmp_path / "unbroken")
+    made = segmentation_learner(**SETTINGS[setting], checkpoint_seconds=0)
     made.progress = kill
     with pytest.raises(KilledError):
-        dense_fit(made, tmp_path / "killed")
-    made = dense_learner(**SETTINGS[setting], checkpoint_seconds=0)
-    assert dense_fit(made, tmp_path / "killed") == unbroken
+        segmentation_fit(made, tmp_path / "killed")
+    made = segmentation_learner(**SETTINGS[setting], checkpoint_seconds=0)
+    assert segmentation_fit(made, tmp_path / "killed") == unbroken
     assert same_bits(state(tmp_path / "killed"), state(tmp_path / "unbroken"))
 
 
 def test_other_masks_in_the_same_folder_are_another_training(tmp_path):
-    dense_fit(dense_learner(), tmp_path)
+    segmentation_fit(segmentation_learner(), tmp_path)
     changed = {**MASKS, X.ids[0]: 1 - (MASKS[X.ids[0]] > 0)}
     with pytest.raises(DataError, match="labels="):
-        dense_fit(dense_learner(masks=changed), tmp_path)
+        segmentation_fit(segmentation_learner(masks=changed), tmp_path)
 
 
 def test_normalising_is_the_same_in_training_and_prediction(tmp_path):
@@ -197,10 +197,10 @@ def test_normalising_is_the_same_in_training_and_prediction(tmp_path):
         def forward(self, x):
             return self.net((x - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1))
 
-    one, two = dense_learner(normalise=(mean, std)), dense_learner(model=Normalising)
+    one, two = segmentation_learner(normalise=(mean, std)), segmentation_learner(model=Normalising)
     need = frozenset({"extra:mean_entropy"})
     for made, name in ((one, "one"), (two, "two")):
-        dense_fit(made, tmp_path / name)
+        segmentation_fit(made, tmp_path / name)
     torch.testing.assert_close(
         one.predict(X, needs=need, seed=0).extra["mean_entropy"],
         two.predict(X, needs=need, seed=0).extra["mean_entropy"],
@@ -209,7 +209,7 @@ def test_normalising_is_the_same_in_training_and_prediction(tmp_path):
 
 
 class Pooled(nn.Module):
-    """Gives one answer a picture."""
+    """Gives one answer per image."""
 
     def __init__(self):
         super().__init__()
@@ -235,12 +235,16 @@ class Pooled(nn.Module):
             "wants features of whole items",
         ),
         ({"normalise": ((0.5,), (0.0,))}, ConfigurationError, "stds above 0"),
-        ({"resolutions": (0.5, 1.0)}, ConfigurationError, r"blur masks, but is \(0.5, 1.0\); use a smaller"),
+        (
+            {"progressive_resize": (0.5, 1.0)},
+            ConfigurationError,
+            r"blur masks, but is \(0.5, 1.0\); use a smaller",
+        ),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentence):
     with pytest.raises(error, match=sentence):
-        dense_learner(**options)
+        segmentation_learner(**options)
 
 
 @pytest.mark.parametrize(
@@ -260,30 +264,30 @@ def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentenc
 )
 def test_what_cannot_be_trained_on_is_refused_before_any_step(tmp_path, options, error, sentence):
     with pytest.raises(error, match=sentence):
-        dense_fit(dense_learner(**options), tmp_path)
+        segmentation_fit(segmentation_learner(**options), tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_pictures_that_are_no_bytes_are_refused(tmp_path):
+def test_images_that_are_no_bytes_are_refused(tmp_path):
     pool = Pool(torch.rand(5, 3, 16, 16), IDS[:5])
     with pytest.raises(DataError, match=r"bytes \(uint8\), but item 'scene-00' has .* torch.float32"):
-        dense_learner().fit(pool, torch.ones(5), pool.slice(0, 0), seed=0, workdir=tmp_path)
+        segmentation_learner().fit(pool, torch.ones(5), pool.slice(0, 0), seed=0, workdir=tmp_path)
 
 
 def test_predictions_that_cannot_be_made_are_refused(twice, tmp_path):
     made, first, _ = twice
-    with pytest.raises(ContractError, match=r"one row an item .*not 'log_probs'; choose a strategy"):
+    with pytest.raises(ContractError, match=r"one row per item .*not 'log_probs'; choose a strategy"):
         made.predict(X, needs=frozenset({"log_probs"}), seed=0)
     with pytest.raises(ContractError, match="there is none; call fit or load"):
-        dense_learner().predict(X, needs=NEEDS, seed=0)
+        segmentation_learner().predict(X, needs=NEEDS, seed=0)
     with pytest.raises(DataError, match="at least one item"):
         made.predict(X.slice(0, 0), needs=NEEDS, seed=0)
-    cold = dense_learner(start="cold")
+    cold = segmentation_learner(start="cold")
     cold.load(first)
     with pytest.raises(ContractError, match="which a cold start forgets"):
         cold.predict(X, needs=frozenset({"extra:mean_discrepancy"}), seed=0)
     assert cold.predict(X, needs=frozenset({"extra:mean_gini"}), seed=0)
-    bare = dense_learner(model=nn.Conv2d(3, 3, 1))
-    dense_fit(bare, tmp_path)
+    bare = segmentation_learner(model=nn.Conv2d(3, 3, 1))
+    segmentation_fit(bare, tmp_path)
     with pytest.raises(ContractError, match="Conv2d has no forward_features"):
         bare.predict(X, needs=frozenset({"embeddings"}), seed=0)

@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from learner_cases import POOL, UNLABELLED, X, Y
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -15,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from learner_cases import POOL, UNLABELLED, X, Y
 from nextlabel.errors import ContractError, DataError, LabelsError
 from nextlabel.learners.sklearn import TINY, SklearnLearner
 from nextlabel.pool import Pool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from image_cases import GAME, image_data, image_learner
 from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.ta_vaal import TaVaal
@@ -12,14 +13,13 @@ from nextlabel.learners.vaal import Vaal
 from nextlabel.testing.learners import LEARNER_CHECKS
 from nextlabel.training import adversarial
 from nextlabel.types import Learner, Restorable
-from picture_cases import GAME, picture_data, picture_learner
 
 OWN = "extra:task_labelled_probability"
-DATA = picture_data(frozenset({"log_probs", OWN}))
+DATA = image_data(frozenset({"log_probs", OWN}))
 
 
 def task(**options):
-    return picture_learner(objective="learning_loss", objective_options={"rank": "bce"}, **options)
+    return image_learner(objective="learning_loss", objective_options={"rank": "bce"}, **options)
 
 
 def ta_vaal(**options):
@@ -66,7 +66,7 @@ def test_decoder_and_discriminator_are_told_the_sigmoid_of_the_predicted_loss(tm
     assert not torch.allclose(expected, elsewhere)
 
 
-def test_what_is_told_follows_its_picture_through_the_training(tmp_path):
+def test_what_is_told_follows_its_image_through_the_training(tmp_path):
     seen, critic = [], []
 
     class Recorded(TaVaal):
@@ -85,18 +85,16 @@ def test_what_is_told_follows_its_picture_through_the_training(tmp_path):
 
     made._game._networks = networks.__get__(made._game)
     fitted(made, tmp_path)
-    rows = {
-        tuple(picture.flatten().tolist()): row for row, picture in enumerate(DATA.x.tensor().float() / 255)
-    }
+    rows = {tuple(image.flatten().tolist()): row for row, image in enumerate(DATA.x.tensor().float() / 255)}
     others = {
-        tuple(picture.flatten().tolist()): row
-        for row, picture in enumerate(DATA.unlabelled.tensor().float() / 255)
+        tuple(image.flatten().tolist()): row
+        for row, image in enumerate(DATA.unlabelled.tensor().float() / 255)
     }
     told = [pair for pair in seen if len(pair) == 2]
     assert len(told) == 2 * GAME["steps"]
     for number, (batch, ranks) in enumerate(told):
         where, offset = ((rows, 0.0), (others, 0.5))[number % 2]
-        expected = [where[tuple(picture.flatten().tolist())] / 100 + offset for picture in batch]
+        expected = [where[tuple(image.flatten().tolist())] / 100 + offset for image in batch]
         assert ranks.tolist() == pytest.approx(expected)
         # the discriminator hears the same twice: while the autoencoder learns, and then while it does itself
         first = 4 * (number // 2) + number % 2
@@ -115,7 +113,7 @@ def test_a_game_that_was_killed_is_played_again_to_the_same_end(tmp_path, monkey
         patch.setattr(adversarial, "discriminator_loss", dies)
         with pytest.raises(KeyboardInterrupt):
             fitted(ta_vaal(), tmp_path / "killed")
-    resumed, _ = fitted(ta_vaal(), tmp_path / "killed")  # its task is loaded, and predicts the losses anew
+    resumed, _ = fitted(ta_vaal(), tmp_path / "killed")  # its task is loaded, and predicts the losses again
     assert torch.equal(probabilities(resumed), probabilities(whole))
 
 
@@ -127,11 +125,11 @@ def test_the_game_is_vaals_with_a_mean_divergence_and_one_step():
 
 def test_other_moments_of_the_task_can_be_loaded(tmp_path):
     made, _ = fitted(ta_vaal(), tmp_path)
-    made.load(tmp_path, moment="initial")
+    made.load(tmp_path, snapshot="initial")
     assert len(made.predict(DATA.unlabelled, needs=frozenset({"log_probs"}), seed=0)) == 13
 
 
-def test_without_unlabelled_pictures_nothing_is_played(tmp_path):
+def test_without_unlabelled_images_nothing_is_played(tmp_path):
     made = ta_vaal()
     assert made.fit(DATA.x, DATA.y, DATA.x.slice(0, 0), seed=1, workdir=tmp_path)["vaal_steps"] == 0
     assert len(probabilities(made)) == 13
@@ -139,4 +137,4 @@ def test_without_unlabelled_pictures_nothing_is_played(tmp_path):
 
 def test_a_learner_that_predicts_no_losses_is_refused():
     with pytest.raises(ConfigurationError, match="use objective='learning_loss'"):
-        TaVaal(picture_learner())
+        TaVaal(image_learner())

@@ -1,4 +1,4 @@
-"""A training that was killed at any step goes on and ends in the same weights, bit for bit."""
+"""A training run that was killed at any step goes on and ends in the same weights, bit for bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETTINGS = {
         "augment": lambda batch, generator: batch + batch.new_empty(batch.shape).normal_(generator=generator)
     },
     "bf16": {"mixed_precision": "bf16"},
-    "moments": {"moments": ("ema", "step", "4 steps", "epoch", "2 epochs", "initial", "untrained")},
+    "snapshots": {"snapshots": ("ema", "step", "4 steps", "epoch", "2 epochs", "initial", "untrained")},
 }
 
 
@@ -59,8 +59,8 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path, setting, step):
     assert metrics == unbroken
     states = sorted(file.name for file in (tmp_path / "unbroken").glob("*.safetensors"))
     assert sorted(file.name for file in (tmp_path / "killed").glob("*.safetensors")) == states
-    for moment in (name.removesuffix(".safetensors") for name in states):
-        assert same_bits(state(tmp_path / "killed", moment), state(tmp_path / "unbroken", moment))
+    for snapshot in (name.removesuffix(".safetensors") for name in states):
+        assert same_bits(state(tmp_path / "killed", snapshot), state(tmp_path / "unbroken", snapshot))
 
 
 @pytest.mark.usefixtures("every_step")
@@ -143,7 +143,7 @@ def test_a_process_killed_by_the_system_leaves_a_training_that_goes_on(tmp_path)
 
 @pytest.mark.usefixtures("every_step")
 def test_a_killed_warm_fit_is_not_taken_for_one_of_cold_epochs_by_a_learner_without_its_weights(tmp_path):
-    options = {"epochs": 1, "cold_epochs": 3, "checkpoint_seconds": 0}
+    options = {"epochs": 1, "epochs_from_scratch": 3, "checkpoint_seconds": 0}
     made = learner(**options)
     fit(made, tmp_path / "first")
     made.progress = kill_at(2)

@@ -7,9 +7,9 @@ import signal
 
 import pytest
 import torch
-from learner_cases import LABELS, POOL, UNLABELLED, X, Y, learner, same_bits, state
 from torch import nn
 
+from learner_cases import LABELS, POOL, UNLABELLED, X, Y, learner, same_bits, state
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
 from nextlabel.testing.random_state import global_random_state_untouched

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learner_cases import UNLABELLED, X, fit, learner
 from torch import nn
 
+from learner_cases import UNLABELLED, X, fit, learner
 from nextlabel.errors import ContractError
 from nextlabel.objectives.supervised import Supervised
 from nextlabel.types import ObjectiveWithExtra
@@ -15,7 +15,7 @@ NEEDS = frozenset({"log_probs", "extra:guess"})
 
 
 class Guessing(Supervised):
-    """Trains a linear layer on the embeddings beside the model."""
+    """Trains a linear layer on the embeddings next to the model."""
 
     uses_embeddings = True
     extra_fields = frozenset({"guess"})
@@ -71,8 +71,8 @@ def test_asking_for_extra_fields_changes_no_later_training(tmp_path):
 def test_extra_fields_at_another_moment_are_refused(tmp_path):
     made = learner(objective=Guessing)
     fit(made, tmp_path)
-    made.load(tmp_path, moment="initial")
-    with pytest.raises(ContractError, match="extra fields are there at the moment 'end' only"):
+    made.load(tmp_path, snapshot="initial")
+    with pytest.raises(ContractError, match="extra fields are there at the snapshot 'end' only"):
         made.predict(X, needs=NEEDS, seed=0)
 
 

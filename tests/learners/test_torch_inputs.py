@@ -18,8 +18,8 @@ from nextlabel.training.preprocess import resized
 
 LOG_PROBS = frozenset({"log_probs"})
 MEAN, STD = (0.5, 0.4), (0.25, 0.2)
-PICTURES = torch.randint(256, (24, 2, 8, 8), generator=torch.Generator().manual_seed(5), dtype=torch.uint8)
-SCALED = (PICTURES.float() / 255 - torch.tensor(MEAN).view(2, 1, 1)) / torch.tensor(STD).view(2, 1, 1)
+IMAGES = torch.randint(256, (24, 2, 8, 8), generator=torch.Generator().manual_seed(5), dtype=torch.uint8)
+SCALED = (IMAGES.float() / 255 - torch.tensor(MEAN).view(2, 1, 1)) / torch.tensor(STD).view(2, 1, 1)
 LABELS = torch.arange(24) % 3
 
 
@@ -28,10 +28,10 @@ def learner(**options):
     return TorchLearner(lambda: SmallCnn((2, 8, 8), 3, width=4), **{**defaults, **options})
 
 
-def trained(folder, pictures=PICTURES, **options):
+def trained(folder, images=IMAGES, **options):
     folder.mkdir()
     made = learner(**options)
-    pool = Pool(pictures, [f"picture {row}" for row in range(24)])
+    pool = Pool(images, [f"image {row}" for row in range(24)])
     made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=folder)
     return made.predict(pool, needs=LOG_PROBS, seed=0).log_probs
 
@@ -54,16 +54,16 @@ def test_augmentation_sees_inputs_before_they_are_normalised_so_that_crops_pad_w
     assert max(high for _, high in seen) <= 1.0
 
 
-def test_grey_pictures_without_a_channel_axis_have_one_mean(tmp_path):
+def test_grey_images_without_a_channel_axis_have_one_mean(tmp_path):
     made = TorchLearner(
         lambda: SmallCnn((8, 8), 3, width=4), epochs=1, device="cpu", normalise=((0.5,), (0.2,))
     )
-    pool = Pool(PICTURES[:, 0], [f"picture {row}" for row in range(24)])
+    pool = Pool(IMAGES[:, 0], [f"image {row}" for row in range(24)])
     made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
     assert made.predict(pool, needs=LOG_PROBS, seed=0).log_probs.shape == (24, 1, 3)
 
 
-def test_pictures_of_other_channels_than_the_means_are_refused_before_training(tmp_path):
+def test_images_of_other_channels_than_the_means_are_refused_before_training(tmp_path):
     with pytest.raises(DataError, match=r"normalise has 3 means.* shape \(2, 8, 8\); give one mean and std"):
         trained(tmp_path / "a", normalise=((0.5,) * 3, (0.2,) * 3))
 
@@ -71,7 +71,7 @@ def test_pictures_of_other_channels_than_the_means_are_refused_before_training(t
 @pytest.mark.parametrize(
     ("normalise", "sentence"),
     [
-        (((0.5,), (0.2, 0.2)), "one mean and one std a channel, but has 1 means and 2 stds"),
+        (((0.5,), (0.2, 0.2)), "one mean and one std per channel, but has 1 means and 2 stds"),
         (((0.5,), (0.0,)), "stds above 0, but the means are"),
         (((float("nan"),), (1.0,)), "finite means"),
         ((0.5, 0.2), r"normalise must be \(mean, std\)"),
@@ -96,7 +96,7 @@ def test_channels_last_moves_memory_and_no_names_or_results(tmp_path):
         lambda: Looking((2, 8, 8), 3, width=4),
         epochs=2, batch_size=8, lr=0.05, device="cpu", channels_last=True,
     )  # fmt: skip
-    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     (tmp_path / "b").mkdir()
     made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / "b")
     found = made.predict(pool, needs=LOG_PROBS, seed=0).log_probs
@@ -111,7 +111,7 @@ def test_channels_last_moves_memory_and_no_names_or_results(tmp_path):
     )
 
 
-def test_pictures_grow_in_equal_parts_of_the_training_and_are_whole_in_predictions(tmp_path):
+def test_images_grow_in_equal_parts_of_the_training_and_are_whole_in_predictions(tmp_path):
     sides = []
 
     class Looking(SmallCnn):
@@ -121,9 +121,9 @@ def test_pictures_grow_in_equal_parts_of_the_training_and_are_whole_in_predictio
 
     made = TorchLearner(
         lambda: Looking((2, 8, 8), 3, width=4),
-        epochs=2, batch_size=8, lr=0.05, device="cpu", resolutions=(0.5, 0.75, 1.0),
+        epochs=2, batch_size=8, lr=0.05, device="cpu", progressive_resize=(0.5, 0.75, 1.0),
     )  # fmt: skip
-    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
     assert [side for training, *side in sides if training] == [[4, 4]] * 2 + [[6, 6]] * 2 + [[8, 8]] * 2
     sides.clear()
@@ -131,7 +131,7 @@ def test_pictures_grow_in_equal_parts_of_the_training_and_are_whole_in_predictio
     assert sides == [(False, 8, 8)]
 
 
-def test_unlabelled_pictures_grow_with_the_labelled_ones(tmp_path):
+def test_unlabelled_images_grow_with_the_labelled_ones(tmp_path):
     seen = []
 
     class Looking(SmallCnn):
@@ -142,15 +142,15 @@ def test_unlabelled_pictures_grow_with_the_labelled_ones(tmp_path):
 
     made = TorchLearner(
         lambda: Looking((2, 8, 8), 3, width=4),
-        objective="tod", epochs=2, batch_size=8, device="cpu", resolutions=(0.5, 1.0),
+        objective="tod", epochs=2, batch_size=8, device="cpu", progressive_resize=(0.5, 1.0),
     )  # fmt: skip
-    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     made.fit(pool.slice(0, 16), LABELS[:16], pool.slice(16, 24), seed=1, workdir=tmp_path)
     # each of the four steps is a joint pass of student and of teacher, 8 labelled and 8 unlabelled items
     assert seen == [(16, 2, 4, 4)] * 4 + [(16, 2, 8, 8)] * 4
 
 
-def test_a_training_that_was_killed_while_pictures_grow_ends_in_the_same_bits(tmp_path, monkeypatch):
+def test_a_training_that_was_killed_while_images_grow_ends_in_the_same_bits(tmp_path, monkeypatch):
     class KilledError(Exception):
         pass
 
@@ -159,11 +159,11 @@ def test_a_training_that_was_killed_while_pictures_grow_ends_in_the_same_bits(tm
             raise KilledError
 
     monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
-    growing = {"resolutions": (0.5, 0.75, 1.0), "augment": "horizontal_flip"}
+    growing = {"progressive_resize": (0.5, 0.75, 1.0), "augment": "horizontal_flip"}
     whole = trained(tmp_path / "whole", **growing)
     made = learner(**growing, checkpoint_seconds=0)
     made.progress = kill
-    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     (tmp_path / "killed").mkdir()
     with pytest.raises(KilledError):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / "killed")
@@ -174,7 +174,7 @@ def test_a_training_that_was_killed_while_pictures_grow_ends_in_the_same_bits(tm
 
 def test_least_steps_make_the_training_that_smaller_batches_at_a_lower_rate_make(tmp_path):
     tod = {"objective": "tod", "epochs": 3}
-    found = trained(tmp_path / "a", batch_size=16, lr=0.1, least_steps=3, **tod)
+    found = trained(tmp_path / "a", batch_size=16, lr=0.1, min_steps_per_epoch=3, **tod)
     assert torch.equal(found, trained(tmp_path / "b", batch_size=8, lr=0.05, **tod))
     assert not torch.equal(found, trained(tmp_path / "c", batch_size=16, lr=0.1, **tod))
 
@@ -182,8 +182,8 @@ def test_least_steps_make_the_training_that_smaller_batches_at_a_lower_rate_make
 @pytest.mark.parametrize(("start", "epochs"), [("warm", [3, 1, 3]), ("cold", [3, 3, 3])])
 def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, start, epochs):
     made, pool, found = (
-        learner(epochs=1, cold_epochs=3, start=start),
-        Pool(PICTURES, [f"{n}" for n in range(24)]),
+        learner(epochs=1, epochs_from_scratch=3, start=start),
+        Pool(IMAGES, [f"{n}" for n in range(24)]),
         [],
     )
     for number in range(3):
@@ -192,7 +192,7 @@ def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, start, ep
             made.reset()
         metrics = made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / str(number))
         found.append(metrics["epochs"])
-        again = learner(epochs=1, cold_epochs=3, start=start)
+        again = learner(epochs=1, epochs_from_scratch=3, start=start)
         again.fit(
             pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / str(number)
         )  # loads the finished
@@ -201,7 +201,7 @@ def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, start, ep
 
 
 def test_one_whole_resolution_is_none(tmp_path):
-    assert torch.equal(trained(tmp_path / "a", resolutions=(1.0,)), trained(tmp_path / "b"))
+    assert torch.equal(trained(tmp_path / "a", progressive_resize=(1.0,)), trained(tmp_path / "b"))
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -225,14 +225,16 @@ def test_sides_are_rounded_and_never_vanish():
     assert resized(SCALED, 0.01).shape == (24, 2, 1, 1)
 
 
-@pytest.mark.parametrize("shares", [(), (0.0, 1.0), (0.5, 1.5), (float("nan"),)])
-def test_impossible_resolutions_are_refused(shares):
-    with pytest.raises(ConfigurationError, match=r"resolutions must be one or more shares .* but is \("):
-        learner(resolutions=shares)
+@pytest.mark.parametrize("fractions", [(), (0.0, 1.0), (0.5, 1.5), (float("nan"),)])
+def test_impossible_progressive_resize_are_refused(fractions):
+    with pytest.raises(
+        ConfigurationError, match=r"progressive_resize must be one or more fractions .* but is \("
+    ):
+        learner(progressive_resize=fractions)
 
 
 class Whole(nn.Module):
-    """Takes pictures of 8 x 8 pixels only."""
+    """Takes images of 8 x 8 pixels only."""
 
     def __init__(self):
         super().__init__()
@@ -243,7 +245,7 @@ class Whole(nn.Module):
 
 
 class Fours(SmallCnn):
-    """Takes pictures whose sides are multiples of 4, and says nothing of why it fails."""
+    """Takes images whose sides are multiples of 4, and says nothing of why it fails."""
 
     def __init__(self):
         super().__init__((2, 8, 8), 3, width=4)
@@ -255,28 +257,28 @@ class Fours(SmallCnn):
 
 
 @pytest.mark.parametrize(
-    ("model", "shares", "sentence"),
+    ("model", "fractions", "sentence"),
     [
         (Whole, (1.0, 0.5), r"at 0\.5 it cannot take items of shape \(2, 4, 4\) \(.*mat1 .*; use other"),
         (Fours, (0.5, 0.75, 1.0), r"at 0\.75 it cannot take items of shape \(2, 6, 6\) \(AssertionError\)"),
     ],
 )
-def test_pictures_of_sizes_that_the_model_cannot_take_are_refused_before_training(
-    tmp_path, model, shares, sentence
+def test_images_of_sizes_that_the_model_cannot_take_are_refused_before_training(
+    tmp_path, model, fractions, sentence
 ):
-    pool = Pool(PICTURES, [f"picture {row}" for row in range(24)])
+    pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     steps = []
-    made = TorchLearner(model, epochs=1, device="cpu", resolutions=shares)
+    made = TorchLearner(model, epochs=1, device="cpu", progressive_resize=fractions)
     made.progress = lambda *progress: steps.append(progress)
     with pytest.raises(ConfigurationError, match=sentence):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
     assert not steps
 
 
-def test_items_that_are_no_pictures_have_no_resolutions(tmp_path):
+def test_items_that_are_no_images_have_no_progressive_resize(tmp_path):
     pool = Pool(torch.zeros(24, 5), [f"row {row}" for row in range(24)])
-    made = TorchLearner(lambda: nn.Linear(5, 3), epochs=1, device="cpu", resolutions=(1.0, 0.5))
-    with pytest.raises(DataError, match=r"resolutions needs pictures.* shape \(5,\)"):
+    made = TorchLearner(lambda: nn.Linear(5, 3), epochs=1, device="cpu", progressive_resize=(1.0, 0.5))
+    with pytest.raises(DataError, match=r"progressive_resize needs images.* shape \(5,\)"):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
 
 
@@ -301,7 +303,7 @@ def test_compiled_steps_go_through_torch_and_leave_the_states_names_alone(tmp_pa
 
 
 def test_options_of_an_augmentation_reach_it(tmp_path):
-    pool = PICTURES.clone()
+    pool = IMAGES.clone()
     pool[:] = 255
     options = {"augment": ["random_crop", lambda batch, generator: seen.append(batch) or batch]}
     seen = []

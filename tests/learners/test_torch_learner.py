@@ -6,9 +6,9 @@ import json
 
 import pytest
 import torch
-from learner_cases import LABELS, POOL, UNLABELLED, NormedNet, X, Y, fit, learner, same_bits, small_mlp, state
 from torch import nn
 
+from learner_cases import LABELS, POOL, UNLABELLED, NormedNet, X, Y, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ContractError, DataError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
@@ -40,9 +40,9 @@ def test_is_a_learner_that_can_be_restored():
 
 def test_other_seeds_give_other_weights_and_orders(tmp_path):
     for seed in (1, 2):
-        fit(learner(moments=("initial",)), tmp_path / str(seed), seed=seed)
-    for moment in ("initial", "end"):
-        assert not same_bits(state(tmp_path / "1", moment), state(tmp_path / "2", moment))
+        fit(learner(snapshots=("initial",)), tmp_path / str(seed), seed=seed)
+    for snapshot in ("initial", "end"):
+        assert not same_bits(state(tmp_path / "1", snapshot), state(tmp_path / "2", snapshot))
 
 
 def test_a_module_is_the_initial_state_and_is_never_trained_itself(tmp_path):
@@ -111,19 +111,19 @@ def test_every_moment_can_be_loaded_and_predicts_as_it_did(tmp_path):
     made = learner(model=small_mlp)
     fit(made, tmp_path)
     predictions = {}
-    for moment in ("initial", "epoch", "end"):
+    for snapshot in ("initial", "epoch", "end"):
         other = learner(model=small_mlp)
-        other.load(tmp_path, moment=moment)
-        predictions[moment] = other.predict(POOL, needs=LOG_PROBS, seed=0).log_probs
+        other.load(tmp_path, snapshot=snapshot)
+        predictions[snapshot] = other.predict(POOL, needs=LOG_PROBS, seed=0).log_probs
         model = small_mlp()
-        model.load_state_dict({n[len("model/") :]: t for n, t in state(tmp_path, moment).items()})
+        model.load_state_dict({n[len("model/") :]: t for n, t in state(tmp_path, snapshot).items()})
         expected = model.eval()(POOL.tensor()).log_softmax(1)
-        torch.testing.assert_close(predictions[moment][:, 0], expected)
+        torch.testing.assert_close(predictions[snapshot][:, 0], expected)
     assert not torch.equal(predictions["epoch"], predictions["end"])
 
 
 def test_only_the_moments_asked_for_are_kept_and_the_checkpoint_goes(tmp_path):
-    fit(learner(moments=(), checkpoint_seconds=0), tmp_path)
+    fit(learner(snapshots=(), checkpoint_seconds=0), tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["end.safetensors", "fit.json"]
 
 
@@ -174,7 +174,7 @@ def test_progress_ends_at_the_last_step(tmp_path):
 def test_predictions_do_not_depend_on_the_scan_batch_size(tmp_path):
     needs = frozenset({"log_probs", "embeddings"})
     fit(learner(), tmp_path)
-    small, large = learner(scan_batch_size=7), learner()
+    small, large = learner(predict_batch_size=7), learner()
     for made in (small, large):
         made.load(tmp_path)
     one, two = (made.predict(POOL, needs=needs, seed=0) for made in (small, large))

@@ -55,18 +55,18 @@ def killer(monkeypatch, step):
 @pytest.mark.parametrize("base", BASES)
 def test_trained_on_the_side_it_leaves_the_networks_weights_as_its_base_makes_them(tmp_path, base):
     alone = learner(model=StagedNet, objective=base.removesuffix(" code"), objective_options=BASES[base])
-    beside, moving = ranking(base, detach_after=0.0), ranking(base, detach_after=1.0)
+    given, moving = ranking(base, detach_after=0.0), ranking(base, detach_after=1.0)
     for cycle in ("first", "second"):
-        for made, name in ((alone, "alone"), (beside, "beside"), (moving, "moving")):
+        for made, name in ((alone, "alone"), (given, "given"), (moving, "moving")):
             fit(made, tmp_path / name / cycle)
     for cycle in ("first", "second"):
-        states = {name: state(tmp_path / name / cycle) for name in ("alone", "beside", "moving")}
+        states = {name: state(tmp_path / name / cycle) for name in ("alone", "given", "moving")}
         weights = {
             name: {k: t for k, t in kept.items() if "model" in k.split("/")} for name, kept in states.items()
         }
-        assert same_bits(weights["alone"], weights["beside"])
+        assert same_bits(weights["alone"], weights["given"])
         assert not same_bits(weights["alone"], weights["moving"])
-        assert any("predictor" in key for key in states["beside"])
+        assert any("predictor" in key for key in states["given"])
 
 
 def test_it_predicts_what_its_module_says_and_the_same_after_load(tmp_path):
@@ -113,8 +113,8 @@ def test_the_cyclic_loss_compares_with_the_state_that_this_training_started_from
         fit(warm, tmp_path / cycle)
     bound = [objective._before[0].module.state_dict() for objective in made if objective._before]
     starts = ("first", "initial"), ("first", "end"), ("second", "end")
-    for baseline, (cycle, moment) in zip(bound, starts, strict=True):
-        tensors = state(tmp_path / cycle, moment)
+    for baseline, (cycle, snapshot) in zip(bound, starts, strict=True):
+        tensors = state(tmp_path / cycle, snapshot)
         assert all(torch.equal(tensor, tensors[f"model/{name}"]) for name, tensor in baseline.items())
 
 

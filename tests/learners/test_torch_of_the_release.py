@@ -13,7 +13,7 @@ from nextlabel.objectives.tod import Tod
 from nextlabel.presets.catalogue import load_preset
 from nextlabel.training import loop as training
 from nextlabel.training.batches import Order
-from nextlabel.training.config import Recipe
+from nextlabel.training.config import TrainingConfig
 from release import NaiveRelease, TwinNet
 
 PRESET = load_preset("code", "cifar10")
@@ -157,7 +157,7 @@ def test_an_unknown_draw_is_refused_with_the_nearest():
 
 
 def test_the_draw_of_the_first_fit_is_fixed_for_new_weights_alone():
-    recipe = Recipe(unlabelled_draw="fixed_first")
+    recipe = TrainingConfig(unlabelled_draw="fixed_first")
     assert recipe.beginning(with_new_weights=True).unlabelled_draw == "fixed"
     assert recipe.beginning(with_new_weights=False).unlabelled_draw == "redrawn"
 
@@ -169,7 +169,7 @@ def test_untrained_networks_come_from_a_function_of_their_own(tmp_path):
         return net
 
     made = TorchLearner(
-        pretrained, moments=["untrained", "initial"], untrained_model=TwinNet, epochs=1, batch_size=16,
+        pretrained, snapshots=["untrained", "initial"], untrained_model=TwinNet, epochs=1, batch_size=16,
         objective=Recording, objective_options=TOD, device="cpu",
     )  # fmt: skip
     Recording.steps, Recording.bound = [], []

@@ -6,9 +6,9 @@ import importlib
 
 import pytest
 import torch
-from learner_cases import POOL, UNLABELLED, X, Y, fit, learner, small_mlp
 from torch import nn
 
+from learner_cases import POOL, UNLABELLED, X, Y, fit, learner, small_mlp
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.models.mlp import Mlp
 from nextlabel.pool import Pool
@@ -37,11 +37,11 @@ def test_a_state_of_another_model_is_refused_by_its_tensors(tmp_path):
 
 
 def test_a_moment_that_was_not_kept_is_refused(tmp_path):
-    fit(learner(moments=()), tmp_path)
+    fit(learner(snapshots=()), tmp_path)
     with pytest.raises(DataError, match=r"there is no state at .*epoch"):
-        learner().load(tmp_path, moment="epoch")
+        learner().load(tmp_path, snapshot="epoch")
     with pytest.raises(ConfigurationError, match="did you mean 'initial'"):
-        learner().load(tmp_path, moment="initials")
+        learner().load(tmp_path, snapshot="initials")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_targets_that_are_not_finite_are_refused_by_item(tmp_path):
 
 
 def test_a_model_that_does_not_fit_the_task_is_refused(tmp_path):
-    with pytest.raises(ContractError, match="one output a class, at least 2, but it has 1"):
+    with pytest.raises(ContractError, match="one output per class, at least 2, but it has 1"):
         fit(learner(model=lambda: nn.Linear(6, 1)), tmp_path)
     with pytest.raises(ContractError, match="needs a model with 1 output, but it has 3"):
         fit(learner(task="regression", objective="squared_error"), tmp_path)
@@ -93,8 +93,8 @@ def test_a_model_without_parameters_to_train_is_refused(tmp_path):
         ("labelled_probability", "wrap it in nextlabel.learners.vaal.Vaal"),
         ("task_labelled_probability", "wrap it in nextlabel.learners.ta_vaal.TaVaal"),
         ("predicted_loss", "train with an objective that gives it, such as 'learning_loss'"),
-        ("mean_entropy", "use nextlabel.learners.segmentation.DenseLearner"),
-        ("has_previous", "use nextlabel.learners.segmentation.DenseLearner"),
+        ("mean_entropy", "use nextlabel.learners.segmentation.SegmentationLearner"),
+        ("has_previous", "use nextlabel.learners.segmentation.SegmentationLearner"),
         ("mine", "train with an objective that gives it"),
     ],
 )
@@ -131,7 +131,7 @@ def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path)
         ({"task": "regression"}, "use objective='squared_error'"),
         ({"objective": "squared_error"}, "use objective='supervised'"),
         ({"start": "worm"}, "did you mean 'warm'"),
-        ({"moments": ("epochs",)}, "did you mean 'epoch'"),
+        ({"snapshots": ("epochs",)}, "did you mean 'epoch'"),
         ({"device": "cdua"}, "did you mean 'cuda'"),
         ({"augment": "random_krop"}, "did you mean 'random_crop'"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),

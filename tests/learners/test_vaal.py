@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy
 
+from image_cases import GAME, image_data, image_learner, images
 from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.learners.vaal import Vaal
@@ -19,14 +20,13 @@ from nextlabel.training.adversarial import GameRules
 from nextlabel.training.batches import Order
 from nextlabel.training.randomness import isolated_rng
 from nextlabel.types import Learner, Restorable
-from picture_cases import GAME, picture_data, picture_learner, pictures
 
 OWN = "extra:labelled_probability"
-DATA = picture_data(frozenset({"log_probs", OWN}))
+DATA = image_data(frozenset({"log_probs", OWN}))
 
 
 def vaal(**options):
-    return Vaal(picture_learner(), **{**GAME, **options})
+    return Vaal(image_learner(), **{**GAME, **options})
 
 
 def fitted(made, folder):
@@ -50,7 +50,7 @@ def test_is_a_learner_that_can_be_restored():
 
 
 def test_the_task_learner_ends_bit_for_bit_as_it_does_alone(tmp_path):
-    _, alone = fitted(picture_learner(), tmp_path / "alone")
+    _, alone = fitted(image_learner(), tmp_path / "alone")
     made, metrics = fitted(vaal(), tmp_path / "wrapped")
     assert same_bits(state(tmp_path / "alone"), state(tmp_path / "wrapped"))
     assert alone.items() <= metrics.items()
@@ -77,10 +77,10 @@ def naive_game(rules, seed, x, unlabelled):
         for inner in range(rules.vae_steps):
             loss = 0
             for which in (0, 1):
-                pictures_ = batch(which, step * rules.vae_steps + inner)
-                mean, log_variance = vae.encode(pictures_)
+                images_ = batch(which, step * rules.vae_steps + inner)
+                mean, log_variance = vae.encode(images_)
                 drawn = mean + torch.randn(mean.shape, generator=noise) * log_variance.exp().sqrt()
-                loss = loss + ((vae.decode(drawn) - pictures_) ** 2).mean()
+                loss = loss + ((vae.decode(drawn) - images_) ** 2).mean()
                 loss = loss + rules.beta * -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
                 believed = critic(mean).sigmoid()
                 loss = loss + rules.adversarial * binary_cross_entropy(believed, torch.ones_like(believed))
@@ -103,14 +103,14 @@ def naive_game(rules, seed, x, unlabelled):
 @pytest.mark.parametrize("vae_steps", [1, 2])
 def test_the_game_is_that_of_the_paper_played_step_by_step(vae_steps, tmp_path):
     options = {**GAME, "vae_steps": vae_steps, "beta": 0.5, "adversarial": 2.0}
-    made, _ = fitted(Vaal(picture_learner(), **options), tmp_path)
+    made, _ = fitted(Vaal(image_learner(), **options), tmp_path)
     vae, critic = naive_game(GameRules(**options), 1, DATA.x, DATA.unlabelled)
     with torch.no_grad():
         expected = critic(vae.encode(DATA.unlabelled.tensor().float() / 255)[0]).sigmoid()
     torch.testing.assert_close(probabilities(made), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_the_discriminator_learns_to_tell_pictures_that_differ(tmp_path):
+def test_the_discriminator_learns_to_tell_images_that_differ(tmp_path):
     shades = torch.randint(0, 256, (2, 16, 1, 1, 8), dtype=torch.uint8, generator=torch.Generator())
     bars, rungs = shades[0].expand(16, 1, 8, 8), shades[1].expand(16, 1, 8, 8).mT
     x, others = (
@@ -118,7 +118,7 @@ def test_the_discriminator_learns_to_tell_pictures_that_differ(tmp_path):
         for name, data in (("bars", bars), ("rungs", rungs))
     )
     rules = {"steps": 100, "vae_steps": 1, "lr": 0.01, "latent": 4, "width": 4, "units": 32}
-    made = Vaal(picture_learner(), batch_size=16, beta=0.0, adversarial=0.0, **rules)
+    made = Vaal(image_learner(), batch_size=16, beta=0.0, adversarial=0.0, **rules)
     made.fit(x, torch.arange(16) % 3, others, seed=1, workdir=tmp_path)
     assert probabilities(made, x).mean() > 0.8
     assert probabilities(made, others).mean() < 0.2
@@ -160,14 +160,14 @@ def test_progress_counts_task_and_game_together(tmp_path, monkeypatch):
 def test_other_moments_of_the_task_can_be_loaded(tmp_path):
     made, _ = fitted(vaal(), tmp_path)
     end = made.predict(DATA.unlabelled, needs=DATA.needs, seed=0)
-    made.load(tmp_path, moment="initial")
+    made.load(tmp_path, snapshot="initial")
     initial = made.predict(DATA.unlabelled, needs=DATA.needs, seed=0)
     assert not torch.equal(end.log_probs, initial.log_probs)
     assert torch.equal(end.extra["labelled_probability"], initial.extra["labelled_probability"])
 
 
 class Listed:
-    """A data set of pictures one by one, as arrays."""
+    """A data set of images one by one, as arrays."""
 
     def __init__(self, pool):
         self.items = list(pool.tensor().numpy())
@@ -179,7 +179,7 @@ class Listed:
         return self.items[index]
 
 
-def test_pictures_that_come_one_by_one_give_the_same_game(tmp_path):
+def test_images_that_come_one_by_one_give_the_same_game(tmp_path):
     resident, _ = fitted(vaal(), tmp_path / "resident")
     streamed = vaal()
     (tmp_path / "streamed").mkdir()
@@ -188,24 +188,24 @@ def test_pictures_that_come_one_by_one_give_the_same_game(tmp_path):
     torch.testing.assert_close(probabilities(streamed), probabilities(resident))
 
 
-def test_without_unlabelled_pictures_nothing_is_played(tmp_path):
+def test_without_unlabelled_images_nothing_is_played(tmp_path):
     made = vaal()
     metrics = made.fit(DATA.x, DATA.y, DATA.x.slice(0, 0), seed=1, workdir=tmp_path)
     assert metrics["vaal_steps"] == 0
     assert len(probabilities(made, DATA.x)) == len(DATA.x)
 
 
-def test_steps_follow_from_epochs_over_all_pictures():
+def test_steps_follow_from_epochs_over_all_images():
     assert GameRules(epochs=100).total(5000, 45_000) == 39_062  # the released code's count for CIFAR-10
     assert GameRules(epochs=1).total(3, 5) == 1
     assert GameRules(steps=7).total(5000, 45_000) == 7
 
 
-def test_pools_without_pictures_are_refused_before_any_training(tmp_path):
+def test_pools_without_images_are_refused_before_any_training(tmp_path):
     points = Pool(np.zeros((6, 5), dtype=np.float32), [str(row) for row in range(6)])
-    with pytest.raises(DataError, match=r"VAAL needs pictures .* item '0' has shape \(5,\)"):
+    with pytest.raises(DataError, match=r"VAAL needs images .* item '0' has shape \(5,\)"):
         vaal().fit(points, torch.arange(6) % 3, points.slice(0, 0), seed=1, workdir=tmp_path)
-    small, labels = pictures(6, (1, 8, 7))
+    small, labels = images(6, (1, 8, 7))
     with pytest.raises(DataError, match="at least 8 x 8 pixels"):
         vaal().fit(small, labels, small.slice(0, 0), seed=1, workdir=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def told(seq, item, text, kind="told", by="ann"):
 
 def test_an_empty_state_has_no_cycle_and_nothing_outstanding():
     state = State()
-    assert (state.opened, state.cycle, state.outstanding, state.n_events) == (False, -1, (), 0)
+    assert (state.opened, state.cycle, state.pending, state.n_events) == (False, -1, (), 0)
 
 
 def test_fold_gives_what_the_events_say():
@@ -59,8 +59,8 @@ def test_fold_gives_what_the_events_say():
     assert state.asked == {0: ("b", "a"), 2: ("c",)}
     assert state.cycle_of == {"b": 0, "a": 0, "c": 2}
     assert list(state.labels.items()) == [("a", 1), ("x", 2.5)]
-    assert state.told_by == {"a": "ann", "x": "ann"}
-    assert state.outstanding == ("b", "c")
+    assert state.labelled_by == {"a": "ann", "x": "ann"}
+    assert state.pending == ("b", "c")
     assert state.measurements == {(0, "fit"): {"loss": 0.5}}
     assert (state.cycle, state.n_events, state.forked) == (2, 7, None)
 
@@ -69,14 +69,14 @@ def test_a_correction_replaces_the_label_and_keeps_its_place():
     state = State()
     fold(state, [told(1, "a", "1"), told(2, "b", "2"), told(3, "a", "5", kind="corrected", by="bob")])
     assert list(state.labels.items()) == [("a", 5), ("b", 2)]
-    assert state.told_by["a"] == "bob"
+    assert state.labelled_by["a"] == "bob"
 
 
 def test_an_item_that_was_told_before_it_is_asked_is_not_outstanding():
     state = State()
     fold(state, [told(1, "a", "1"), asked(2, 0, "a"), asked(3, 0, "b")])
     assert state.asked == {0: ("a", "b")}
-    assert state.outstanding == ("b",)
+    assert state.pending == ("b",)
 
 
 @given(st.data())

@@ -108,15 +108,15 @@ def test_nothing_can_be_written_before_the_opening(path, write):
 
 def test_a_query_is_outstanding_in_its_order_until_it_is_told(ledger):
     state = ledger.ask(0, ["d.png", "a.png"], scores=[0.5, 0.25])
-    assert (state.cycle, state.asked, state.outstanding) == (0, {0: ("d.png", "a.png")}, ("d.png", "a.png"))
-    assert ledger.tell({"d.png": 1}).outstanding == ("a.png",)
-    assert ledger.tell({"a.png": 0}).outstanding == ()
+    assert (state.cycle, state.asked, state.pending) == (0, {0: ("d.png", "a.png")}, ("d.png", "a.png"))
+    assert ledger.tell({"d.png": 1}).pending == ("a.png",)
+    assert ledger.tell({"a.png": 0}).pending == ()
     assert ledger.ask(1, ["b.png"]).asked == {0: ("d.png", "a.png"), 1: ("b.png",)}
 
 
 def test_an_item_that_was_told_in_the_meantime_may_be_asked(ledger):
     ledger.tell({"a.png": 1})
-    assert ledger.ask(0, ["a.png", "b.png"]).outstanding == ("b.png",)
+    assert ledger.ask(0, ["a.png", "b.png"]).pending == ("b.png",)
 
 
 @pytest.mark.parametrize("cycle", [0, -1])
@@ -150,7 +150,7 @@ def test_labels_may_be_told_in_any_part_and_order_whether_asked_or_not(ledger):
     state = ledger.tell({"a.png": np.int64(0)}, by="bob")
     assert list(state.labels.items()) == [("e.png", 4), ("b.png", 1), ("a.png", 0)]
     assert type(state.labels["a.png"]) is int
-    assert state.told_by == {"e.png": "ann", "b.png": "ann", "a.png": "bob"}
+    assert state.labelled_by == {"e.png": "ann", "b.png": "ann", "a.png": "bob"}
 
 
 def test_telling_nothing_writes_nothing(ledger):
@@ -200,9 +200,9 @@ def test_replace_corrects_labels_and_tells_the_others(ledger):
 def test_the_nearest_id_is_found_in_a_pool_too_large_to_compare_with(path, monkeypatch):
     monkeypatch.setattr("nextlabel.ledger.ledger._IDS_TO_COMPARE", 10)
     with Ledger(path) as ledger:
-        ledger.open({}, [f"picture_{number:04d}" for number in range(40)])
-        with pytest.raises(LabelsError, match="did you mean 'picture_002"):
-            ledger.tell({"picture_0020x": 1})
+        ledger.open({}, [f"image_{number:04d}" for number in range(40)])
+        with pytest.raises(LabelsError, match="did you mean 'image_002"):
+            ledger.tell({"image_0020x": 1})
         with pytest.raises(LabelsError, match=r"does not hold 'a\x00b'$"):
             ledger.tell({"a\0b": 1})
 
@@ -279,7 +279,7 @@ def test_the_state_is_live_and_read_once(ledger):
 def test_two_ledgers_on_one_file_see_each_other(ledger, path):
     with Ledger(path) as other:
         ledger.ask(0, ["a.png", "b.png"])
-        assert other.state.outstanding == ("a.png", "b.png")
+        assert other.state.pending == ("a.png", "b.png")
         other.tell({"a.png": 1})
         with pytest.raises(LabelsError, match="have one already"):
             ledger.tell({"a.png": 2})
@@ -349,7 +349,7 @@ def test_a_fork_goes_on_from_the_cycles_before(ledger, tmp_path):
         state = fork.state
         assert state.settings == {"strategy": "margin"}
         assert state.labels == {"a.png": 0, "b.png": 0}
-        assert state.told_by == {"a.png": "start", "b.png": "ann"}
+        assert state.labelled_by == {"a.png": "start", "b.png": "ann"}
         assert state.asked == {0: ("b.png",)}
         assert state.measurements == {(0, "fit"): {"loss": 1.0}}
         assert state.forked == {"before_cycle": 1, "events": ledger.state.n_events, "ledger": ledger.name}
@@ -357,7 +357,7 @@ def test_a_fork_goes_on_from_the_cycles_before(ledger, tmp_path):
         theirs = {event.item: event.at for event in ledger.events() if event.kind == "asked"}
         assert [event.at for event in fork.events() if event.kind == "asked"] == [theirs["b.png"]]
         fork.open({"strategy": "margin"}, IDS)
-        assert fork.ask(1, ["d.png"]).outstanding == ("d.png",)
+        assert fork.ask(1, ["d.png"]).pending == ("d.png",)
     assert "d.png" not in ledger.state.cycle_of
 
 

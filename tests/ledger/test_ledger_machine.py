@@ -88,9 +88,9 @@ class LedgerMachine(RuleBasedStateMachine):
         state = self.ledger.state
         assert list(state.labels.items()) == list(self.labels.items())
         assert [type(label) for label in state.labels.values()] == [type(x) for x in self.labels.values()]
-        assert state.told_by == self.by
+        assert state.labelled_by == self.by
         assert state.asked == self.asked
-        assert state.outstanding == tuple(item for item in self.was_asked() if item not in self.labels)
+        assert state.pending == tuple(item for item in self.was_asked() if item not in self.labels)
         assert state.measurements == self.measured
         assert state.cycle == max(self.asked, default=-1)
         assert state.n_events == self.n_events

@@ -49,8 +49,8 @@ def test_mutual_information_is_the_entropy_of_the_mean_less_the_mean_entropy():
 def test_vote_entropy_counts_the_members_votes():
     draws = random_draws()
     for row, item in enumerate(draws.numpy()):
-        shares = np.bincount(item.argmax(1), minlength=4) / 5
-        expected = -sum(share * math.log(share) for share in shares if share > 0)
+        fractions = np.bincount(item.argmax(1), minlength=4) / 5
+        expected = -sum(fraction * math.log(fraction) for fraction in fractions if fraction > 0)
         assert vote_entropy(draws)[row].item() == pytest.approx(expected)
     assert votes(draws).sum(1).eq(5).all()
 

@@ -57,7 +57,7 @@ def naive_training(points, unlabelled, training, seed):
         return (2 * uniform - 1) / math.sqrt(shape[-1])
 
     weights = [drawn(points.shape[1], hidden_units), drawn(hidden_units), drawn(hidden_units, 1), drawn(1)]
-    moments = [[np.zeros_like(weight), np.zeros_like(weight)] for weight in weights]
+    snapshots = [[np.zeros_like(weight), np.zeros_like(weight)] for weight in weights]
     labelled = len(points) - unlabelled
 
     def forward(mask):
@@ -76,7 +76,7 @@ def naive_training(points, unlabelled, training, seed):
         back = matrix.T @ slope
         below = (back @ weights[2].T) * mask * (before > 0)
         gradients = [(matrix @ rows).T @ below, below.sum(0), hidden.T @ back, slope.sum(0)]
-        for weight, gradient, (first, second) in zip(weights, gradients, moments, strict=True):
+        for weight, gradient, (first, second) in zip(weights, gradients, snapshots, strict=True):
             gradient = gradient + training.weight_decay * weight  # noqa: PLW2901
             first[:] = 0.9 * first + 0.1 * gradient
             second[:] = 0.999 * second + 0.001 * gradient**2

@@ -31,7 +31,7 @@ def test_a_class_that_is_only_predicted_counts_as_zero():
     assert mean_iou(confusion_matrix(torch.tensor([0, 1]), torch.tensor([0, 0]), 2)) == pytest.approx(0.25)
 
 
-def test_matrices_of_parts_add_up_and_their_mean_iou_is_not_the_mean_over_pictures():
+def test_matrices_of_parts_add_up_and_their_mean_iou_is_not_the_mean_over_images():
     truth = torch.tensor([[0, 0, 0, 1], [1, 1, 1, 1]])
     predicted = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 0]])
     parts = [confusion_matrix(p, t, 2) for p, t in zip(predicted, truth, strict=True)]

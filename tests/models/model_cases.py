@@ -16,20 +16,20 @@ NEEDS = frozenset({"log_probs", "embeddings"})
 
 
 def parameters(module: nn.Module) -> int:
-    """Count the numbers that a training changes."""
+    """Count the numbers that a training run changes."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
 def learns_in_one_step(
     make: Callable[[], nn.Module], shape: tuple[int, ...], features: int, folder: Path, **options: object
 ) -> None:
-    """Train a model of two classes for one step of 8 pictures; check weights, outputs and reloading."""
-    pictures = torch.rand(12, *shape, generator=torch.Generator().manual_seed(0))
-    pool = Pool(pictures, [f"picture-{row}" for row in range(12)])
+    """Train a model of two classes for one step of 8 images; check weights, outputs and reloading."""
+    images = torch.rand(12, *shape, generator=torch.Generator().manual_seed(0))
+    pool = Pool(images, [f"image-{row}" for row in range(12)])
     learner = TorchLearner(make, epochs=1, batch_size=8, device="cpu", **options)
     metrics = learner.fit(pool.slice(0, 8), torch.arange(8) % 2, pool.slice(8, 12), seed=1, workdir=folder)
     assert metrics["steps"] == 1
-    before, after = (load_file(folder / f"{moment}.safetensors") for moment in ("initial", "end"))
+    before, after = (load_file(folder / f"{snapshot}.safetensors") for snapshot in ("initial", "end"))
     trained = [name for name, _ in make().named_parameters()]
     assert trained
     for name in trained:

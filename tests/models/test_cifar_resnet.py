@@ -1,4 +1,4 @@
-"""The ResNet-18 for little pictures: the published parameter counts, stages, embeddings, and training."""
+"""The ResNet-18 for little images: the published parameter counts, stages, embeddings, and training."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_outputs_are_the_head_of_the_mean_of_the_last_stage(shape):
     assert model(x).shape == (3, 5)
 
 
-def test_its_stages_halve_the_picture_three_times_and_double_the_channels():
+def test_its_stages_halve_the_image_three_times_and_double_the_channels():
     model = CifarResNet18((3, 32, 32), 10, width=4)
     stages = model.forward_stages(torch.rand(2, 3, 32, 32))
     assert [tuple(maps.shape[1:]) for maps in stages] == [(4, 32, 32), (8, 16, 16), (16, 8, 8), (32, 4, 4)]
@@ -55,7 +55,7 @@ def test_the_last_stage_is_what_the_head_is_given():
     assert torch.equal(model.forward_stages(x)[-1], model.forward_features(x))
 
 
-def test_grey_pictures_with_and_without_their_axis_give_the_same_outputs():
+def test_grey_images_with_and_without_their_axis_give_the_same_outputs():
     model = CifarResNet18((8, 8), 3, width=2).eval()
     x = torch.rand(4, 8, 8)
     assert torch.equal(model(x), model(x.unsqueeze(1)))

@@ -82,7 +82,7 @@ def test_a_call_takes_other_multiples_of_8_than_the_model_was_made_for():
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 16), (3, 16, 20), (3, 4, 16), (16,)])
-def test_a_model_for_pictures_of_other_sides_is_refused(shape):
+def test_a_model_for_images_of_other_sides_is_refused(shape):
     with pytest.raises(ConfigurationError, match="drn_d_22"):
         DrnD22(shape, 4, width=2)
 
@@ -94,7 +94,7 @@ def test_impossible_sizes_are_refused(options):
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 20, 16), (2, 3, 16, 20)])
-def test_pictures_of_other_sides_are_refused_with_their_shape(shape):
+def test_images_of_other_sides_are_refused_with_their_shape(shape):
     with pytest.raises(DataError, match=rf"multiples of 8.*\({', '.join(map(str, shape))}\); crop or pad"):
         DrnD22((3, 16, 16), 4, width=2)(torch.rand(shape))
 
@@ -147,7 +147,7 @@ def test_the_head_is_drawn_by_its_fan_out_and_has_no_bias_at_first():
 
 
 class MeanOfPixels(nn.Module):
-    """Gives one answer a picture, as classification wants it."""
+    """Gives one answer per image, as classification wants it."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The ResNet-18 for large pictures: torchvision's network, its weights taken whole or refused."""
+"""The ResNet-18 for large images: torchvision's network, its weights taken whole or refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def state(**options):
 
 
 def unlike_new(module):
-    """Give every tensor values that no new one has, such that pictures still make a difference."""
+    """Give every tensor values that no new one has, such that images still make a difference."""
     generator = torch.Generator().manual_seed(0)
     for tensor in module.state_dict().values():
         if tensor.ndim > 1:
@@ -69,7 +69,7 @@ def test_with_torchvisions_weights_it_gives_torchvisions_outputs():
     ours = ImageNetResNet18(SHAPE, 7, weights=theirs.state_dict()).eval()
     x = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(1))
     outputs = theirs.double()(x.double())
-    assert (outputs[0] - outputs[1]).abs().min() > 1e-3 * outputs.abs().max()  # the pictures are told apart
+    assert (outputs[0] - outputs[1]).abs().min() > 1e-3 * outputs.abs().max()  # the images are told apart
     torch.testing.assert_close(ours.double()(x.double()), outputs)
     assert len(ours.loading.loaded) == 122
 

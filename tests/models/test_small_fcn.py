@@ -41,7 +41,7 @@ def test_an_output_depends_on_pixels_near_by_only():
 
 
 @pytest.mark.parametrize("shape", [(3, 18, 16), (3, 2, 16), (16,)])
-def test_pictures_of_other_sides_are_refused(shape):
+def test_images_of_other_sides_are_refused(shape):
     with pytest.raises(ConfigurationError, match="small_fcn"):
         SmallFcn(shape, 4)
 

@@ -31,7 +31,7 @@ def test_with_a_predicted_loss_beside_the_latent_point_they_have_ta_vaals_parame
     ("shape", "halvings"),
     [((1, 8, 8), 2), ((8, 9), 2), ((1, 28, 28), 3), ((3, 32, 32), 4), ((3, 17, 40), 3), ((3, 224, 224), 6)],
 )
-def test_pictures_of_any_size_are_decoded_at_their_size_and_halved_to_2_or_3_pixels(shape, halvings):
+def test_images_of_any_size_are_decoded_at_their_size_and_halved_to_2_or_3_pixels(shape, halvings):
     vae = ConvolutionalVae(shape, latent=5, width=2)
     x = torch.rand(3, *shape)
     mean, log_variance = vae.encode(x)
@@ -68,7 +68,7 @@ def test_convolutions_start_kaiming_normal_and_latent_layers_as_torch_has_them()
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 7, 32), (2, 3, 32, 32)])
-def test_items_that_are_no_pictures_of_8_pixels_are_refused(shape):
+def test_items_that_are_no_images_of_8_pixels_are_refused(shape):
     with pytest.raises(ConfigurationError, match="at least 8 x 8 pixels"):
         ConvolutionalVae(shape)
 

@@ -69,8 +69,8 @@ def probabilities(logits):
 
 
 def cross_entropy(logits, y=Y):
-    shares = probabilities(logits)
-    return -sum(torch.log(shares[row, y[row]]) for row in range(len(y))) / len(y)
+    fractions = probabilities(logits)
+    return -sum(torch.log(fractions[row, y[row]]) for row in range(len(y))) / len(y)
 
 
 def moved(model, by=0.1, seed=9):

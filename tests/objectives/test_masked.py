@@ -20,9 +20,9 @@ def batches():
     rng = torch.Generator().manual_seed(0)
     masks = torch.randint(0, 3, (3, 1, 4, 5), generator=rng)
     masks[0, 0, 0, :3] = masks[2, 0, 2, 2] = 255
-    pictures = torch.rand(3, 2, 4, 5, generator=rng)
+    images = torch.rand(3, 2, 4, 5, generator=rng)
     unlabelled = torch.rand(4, 3, 4, 5, generator=rng)
-    return torch.cat((pictures, masks.float() / 255), 1), masks[:, 0], unlabelled
+    return torch.cat((images, masks.float() / 255), 1), masks[:, 0], unlabelled
 
 
 def network():
@@ -32,9 +32,9 @@ def network():
     return net
 
 
-def probabilities(net, pictures):
+def probabilities(net, images):
     weight, bias = net.module.weight[:, :, 0, 0].double(), net.module.bias.double()
-    return (torch.einsum("kc,bchw->bkhw", weight, pictures.double()) + bias[:, None, None]).softmax(1)
+    return (torch.einsum("kc,bchw->bkhw", weight, images.double()) + bias[:, None, None]).softmax(1)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_cross_entropy_is_the_mean_over_pixels_with_a_class():
     torch.testing.assert_close(losses.total.double(), torch.stack(lost).mean(), atol=1e-6, rtol=1e-6)
 
 
-def test_the_tod_loss_is_the_mean_over_all_pixels_of_the_unlabelled_pictures():
+def test_the_tod_loss_is_the_mean_over_all_pixels_of_the_unlabelled_images():
     x, _, unlabelled = batches()
     net = network()
     objective = Masked(Tod(weight=0.3), split=split, classes=3)
@@ -83,7 +83,7 @@ def test_the_tod_loss_is_the_mean_over_all_pixels_of_the_unlabelled_pictures():
     assert expected > 0.01
 
 
-def test_the_mask_of_unlabelled_pictures_changes_nothing():
+def test_the_mask_of_unlabelled_images_changes_nothing():
     x, _, unlabelled = batches()
     net = network()
     objective = Masked(Tod(), split=split, classes=3)
@@ -108,11 +108,11 @@ def test_a_model_without_one_output_a_class_and_pixel_is_refused(shape):
         Masked(Supervised(), split=split, classes=3).bind(network(), Forward(torch.zeros(shape)))
 
 
-def test_a_model_whose_outputs_are_coarser_than_its_pictures_is_refused():
+def test_a_model_whose_outputs_are_coarser_than_its_images_is_refused():
     x, _, _ = batches()
     net = ModuleNetwork(nn.Conv2d(2, 3, 2, 2))
     net.dense = True
     objective = Masked(Supervised(), split=split, classes=3)
     example = net(objective.inputs(x))
-    with pytest.raises(ContractError, match=r"pictures, 4 x 5 pixels, but they are 2 x 2; interpolate"):
+    with pytest.raises(ContractError, match=r"images, 4 x 5 pixels, but they are 2 x 2; interpolate"):
         objective.bind(net, example)

@@ -53,7 +53,7 @@ def test_cross_entropy_equals_the_naive_sum(smoothing):
     for row, label in zip((x @ model.weight.T).tolist(), y, strict=True):
         norm = math.log(sum(math.exp(value) for value in row))
         target = [smoothing / 4 + (1 - smoothing) * (c == label) for c in range(4)]
-        naive += sum(share * (norm - value) for share, value in zip(target, row, strict=True)) / 6
+        naive += sum(fraction * (norm - value) for fraction, value in zip(target, row, strict=True)) / 6
     assert loss.item() == pytest.approx(naive, abs=1e-12)
 
 
@@ -69,7 +69,7 @@ def test_squared_error_equals_the_naive_mean():
 
 def test_squared_error_refuses_a_model_with_several_outputs():
     model = Linear(outputs=2)
-    with pytest.raises(ContractError, match="one output an item, but the model has 2"):
+    with pytest.raises(ContractError, match="one output per item, but the model has 2"):
         OBJECTIVES.create("squared_error").bind(model, model(draw(2, 3)))
 
 

@@ -35,7 +35,7 @@ CODE = {
 }
 
 # Supplement and TNNLS, tables of data sets: 45,000 / 5,000, 65,931 / 7,326, 50,000 / 10,000, 4,500 / 500,
-# 2,675 / 300. Caltech-101's 7,316 / 915 / 915 count the background, so it has the share 0.1 / 0.9.
+# 2,675 / 300. Caltech-101's 7,316 / 915 / 915 count the background, so it has the fraction 0.1 / 0.9.
 VALIDATION = {
     "cifar10": 5000,
     "cifar100": 5000,
@@ -56,7 +56,7 @@ NORMALISE = {
     "cityscapes": [[0.290101, 0.328081, 0.286964], [0.182954, 0.186566, 0.184475]],
 }
 
-# Pictures of 32 x 32 are padded to 40 x 40 in main_TOD.py, and to 36 x 36 by the supplement and TNNLS.
+# Images of 32 x 32 are padded to 40 x 40 in main_TOD.py, and to 36 x 36 by the supplement and TNNLS.
 # Caltech-101 and STL-10 are cut from their centre by the loader, and flipped alone.
 PADDING = {"code": 4, "repaired": 4, "paper": 2}
 CROPPED = {"cifar10", "cifar100", "svhn", "fashion_mnist"}
@@ -94,7 +94,7 @@ ODD_LOSS = {
 # models/lossnet.py; main_LL4AL.py: the schedule of the module is never stepped.
 ODD_MODULE = {
     f"{place}.learning_loss.{option}": values
-    for place in ("objective_options", "learner.companion_options")
+    for place in ("objective_options", "learner.wrapper_options")
     for option, values in (("pooling", ("corner", "mean")), ("module_rate", ("constant", "scheduled")))
 }
 
@@ -135,7 +135,7 @@ def protocol(name, dataset, strategy="cod"):
         "objective": ["tod", "supervised"],
         "seeds": 3,
         "cycles": 7,
-        "start": 0.10,
+        "initial_size": 0.10,
         "batch_size": 0.05,
         "learner.start": "warm",
         f"strategy_options.{strategy}.form": form,
@@ -155,7 +155,7 @@ def learning_loss(name, epochs, epoch):
         "objective_options.learning_loss.weight": 1.0,
         "objective_options.learning_loss.detach_after": (epoch + (name == "code")) / epochs,
         "objective_options.learning_loss.ties": "negative",
-        "learner.companion_options.learning_loss.ties": "negative",
+        "learner.wrapper_options.learning_loss.ties": "negative",
     }
 
 
@@ -185,7 +185,7 @@ def training(dataset, padding):
     }
 
 
-# Supplement: Adam, no decay and no drop told; the pictures' sizes; ICCV: DRN-D-22. How pixels make a score is
+# Supplement: Adam, no decay and no drop told; the images' sizes; ICCV: DRN-D-22. How pixels make a score is
 # not told.
 SEGMENTATION = {
     "learner.model": "drn_d_22",
@@ -198,7 +198,7 @@ SEGMENTATION = {
     "learner.augment": ["horizontal_flip"],
     "learner.crop": 688,
     "learner.normalise": NORMALISE["cityscapes"],
-    "learner.scan_batch_size": 1,
+    "learner.predict_batch_size": 1,
     "learner.mixed_precision": "no",
 }
 
@@ -207,9 +207,9 @@ def of_the_code(dataset, name="code"):
     start, addendum, subset, weight, detached = CODE[dataset]
     return {
         **protocol(name, dataset),
-        "start": start,
+        "initial_size": start,
         "batch_size": addendum,
-        "subset": subset,
+        "candidate_size": subset,
         "objective_options.tod.weight": weight,
         **learning_loss(name, TRAINING[dataset][0], detached),
         **training(dataset, PADDING[name]),
@@ -240,14 +240,17 @@ def test_the_paper_preset_has_every_setting_of_the_papers_and_no_other(dataset):
 @pytest.mark.parametrize("name", ["code", "repaired", "paper"])
 def test_segmentation_trains_in_all_presets_as_the_supplement_says(name):
     expected = {
-        **protocol(name, "cityscapes", "dense_cod"),
+        **protocol(name, "cityscapes", "cod_segmentation"),
         **LOSS["paper"],  # no code of it is released
         **SEGMENTATION,
-        "strategy_options.dense_cod.aggregate": "mean",
+        "strategy_options.cod_segmentation.aggregate": "mean",
     }
     if name != "paper":
         # the smallest distance to a network without training is the least confident prediction
-        expected |= {"strategy_options.dense_cod.first_cycle": "least_confident", "subset": 0.5}
+        expected |= {
+            "strategy_options.cod_segmentation.first_cycle": "least_confident",
+            "candidate_size": 0.5,
+        }
         expected |= oddities(name, "cityscapes", segmentation=True)
     else:
         expected |= {"dataset_options.cityscapes.validation": VALIDATION["cityscapes"]}
@@ -277,20 +280,20 @@ def test_the_loss_module_is_detached_after_the_epoch_of_index_epochl_in_code_and
     dataset, epochs, last, steps
 ):
     for name, attached in (("code", last + 1), ("repaired", last)):
-        share = load_preset(name, dataset)["objective_options"]["learning_loss"]["detach_after"]
+        fraction = load_preset(name, dataset)["objective_options"]["learning_loss"]["detach_after"]
         total = epochs * steps
-        assert [step for step in range(total) if step / total < share] == list(range(attached * steps))
+        assert [step for step in range(total) if step / total < fraction] == list(range(attached * steps))
 
 
 @pytest.mark.parametrize(("dataset", "epochs"), [("digits", 60), ("animals", 20)])
 def test_images_that_the_papers_do_not_use_have_their_protocol_and_losses(dataset, epochs):
     assert DATASETS.create(dataset).recipe["epochs"] == epochs
     for name in ("code", "repaired"):
-        of_cifar10 = {"objective_options.tod.weight": 0.02, "subset": 0.5}
+        of_cifar10 = {"objective_options.tod.weight": 0.02, "candidate_size": 0.5}
         of_cifar10 |= learning_loss(name, epochs, epochs * 120 // 200)
         expected = {**protocol(name, dataset), **of_cifar10, **oddities(name, dataset)}
-        found, share = flat(load_preset(name, dataset)), "objective_options.learning_loss.detach_after"
-        assert found.pop(share) == pytest.approx(expected.pop(share), abs=1e-5)
+        found, fraction = flat(load_preset(name, dataset)), "objective_options.learning_loss.detach_after"
+        assert found.pop(fraction) == pytest.approx(expected.pop(fraction), abs=1e-5)
         assert found == expected
     of_all = {"objective_options.cyclic.weight": 0.05}
     assert flat(load_preset("paper", dataset)) == {**protocol("paper", dataset), **of_all}
@@ -302,8 +305,8 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
             (
                 name,
                 {
-                    "strategy_options.dense_cod.first_cycle": "least_confident",
-                    "subset": 0.5,
+                    "strategy_options.cod_segmentation.first_cycle": "least_confident",
+                    "candidate_size": 0.5,
                     **oddities(name, "nuclei", segmentation=True),
                 },
             )
@@ -311,8 +314,8 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
         ),
         ("paper", {}),
     ):
-        expected = {**protocol(name, "nuclei", "dense_cod"), **LOSS["paper"], **more}
-        expected["strategy_options.dense_cod.aggregate"] = "mean"
+        expected = {**protocol(name, "nuclei", "cod_segmentation"), **LOSS["paper"], **more}
+        expected["strategy_options.cod_segmentation.aggregate"] = "mean"
         assert flat(load_preset(name, "nuclei")) == expected
 
 

@@ -22,7 +22,7 @@ from nextlabel.papers.differences import (
 )
 from nextlabel.presets.catalogue import load_preset, preset_datasets
 from nextlabel.strategies.catalogue import STRATEGIES
-from nextlabel.training.config import Recipe
+from nextlabel.training.config import TrainingConfig
 
 TREES = {
     (name, dataset): flattened(load_preset(name, dataset))
@@ -63,7 +63,7 @@ def default_of(setting):
     head, *rest = setting.split(".")
     if head == "strategy_options":
         return getattr(STRATEGIES.create(rest[0]), rest[1])
-    if head == "objective_options" or rest[:1] == ["companion_options"]:
+    if head == "objective_options" or rest[:1] == ["wrapper_options"]:
         name, option = rest[-2:]
         made = OBJECTIVES.factory(name) if head == "objective_options" or name == "learning_loss" else None
         return "as released" if made is None else inspect.signature(made).parameters[option].default
@@ -74,13 +74,13 @@ def default_of(setting):
             return 4
         if rest[0] == "model_options":
             return inspect.signature(ImageNetResNet18).parameters[rest[1]].default
-        return getattr(Recipe(), rest[0], LearnerConfig.model_fields[rest[0]].default)
+        return getattr(TrainingConfig(), rest[0], LearnerConfig.model_fields[rest[0]].default)
     return ExperimentConfig.model_fields[head].default
 
 
 TRUE_WORDS = {
-    "learner.cold_epochs": None,  # as many as epochs
-    "learner.resolutions": None,  # whole images throughout
+    "learner.epochs_from_scratch": None,  # as many as epochs
+    "learner.progressive_resize": None,  # whole images throughout
     "learner.score_augmented": None,  # a learner of its own says False
     "score_last": None,  # a cell says False
     "learner.untrained_weights": None,
@@ -117,7 +117,7 @@ def test_the_lines_of_a_configuration_name_its_values_and_leave_out_parts_that_i
     assert any(
         line.startswith("learner.score_augmented = true; repaired, paper, fast false.") for line in lines
     )
-    unused = ("strategy_options.cod", "objective_options.learning_loss", "learner.companion_options")
+    unused = ("strategy_options.cod", "objective_options.learning_loss", "learner.wrapper_options")
     assert not any(line.startswith(unused) for line in lines)
     for what, instead in NOT_COPIED:
         assert f"Not copied: {what}. Instead, {instead}." in lines
@@ -127,9 +127,9 @@ def test_the_lines_of_a_configuration_name_its_values_and_leave_out_parts_that_i
 def test_the_loss_module_next_to_the_model_is_named_where_a_strategy_has_it(strategy):
     options = {"preset": "code", "dataset": ["svhn"], "strategy": [strategy], "objective": ["supervised"]}
     lines = list(difference_lines(load_config(options=options).recorded()))
-    module = "learner.companion_options.learning_loss.pooling = corner"
+    module = "learner.wrapper_options.learning_loss.pooling = corner"
     assert any(line.startswith(module) for line in lines)
-    assert any("companion_options.ta_vaal" in line for line in lines) == (strategy == "ta_vaal")
+    assert any("wrapper_options.ta_vaal" in line for line in lines) == (strategy == "ta_vaal")
 
 
 def test_only_the_preset_code_speaks_of_what_is_not_copied_and_a_run_without_preset_says_nothing():

@@ -27,7 +27,7 @@ def test_every_preset_is_a_configuration_of_parts_and_options_that_exist(name, d
     if config.learner.model is not None:
         MODELS.check_options(config.learner.model, config.learner.model_options)
     augmentation(config.learner.augment, config.learner.augment_options)
-    assert config.strategy == ["dense_cod" if dataset in ("cityscapes", "nuclei") else "cod", "random"]
+    assert config.strategy == ["cod_segmentation" if dataset in ("cityscapes", "nuclei") else "cod", "random"]
     assert config.objective == ["tod", "supervised"]
 
 
@@ -41,8 +41,8 @@ def test_code_and_paper_disagree_where_the_sources_do():
     code, paper = (
         load_config(options={"preset": name, "dataset": ["cifar10"]}) for name in ("code", "paper")
     )
-    assert (code.start, code.batch_size, code.subset) == (5000, 2500, 25000)
-    assert (paper.start, paper.batch_size, paper.subset) == (0.10, 0.05, None)
+    assert (code.initial_size, code.batch_size, code.candidate_size) == (5000, 2500, 25000)
+    assert (paper.initial_size, paper.batch_size, paper.candidate_size) == (0.10, 0.05, None)
     assert code.strategy_options["cod"] == {"form": "half_squared", "first_cycle": "untrained"}
     assert paper.strategy_options["cod"] == {"form": "l2", "first_cycle": "initial"}
     assert (code.objective_options["tod"]["weight"], paper.objective_options["tod"]["weight"]) == (0.02, 0.05)
@@ -60,22 +60,22 @@ def test_code_and_paper_disagree_where_the_sources_do():
 )
 def test_the_code_preset_has_the_constants_of_the_released_configurations(dataset, labels, weight):
     config = load_config(options={"preset": "code", "dataset": [dataset]})
-    assert (config.start, config.batch_size, config.subset) == labels
+    assert (config.initial_size, config.batch_size, config.candidate_size) == labels
     assert config.objective_options["tod"]["weight"] == weight
     epochs, lr, batch = (50, 0.01, 64) if dataset == "caltech101" else (200, 0.1, 128)
     assert (config.learner.epochs, config.learner.lr, config.learner.batch_size) == (epochs, lr, batch)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_pictures_of_stl10_are_scaled_before_their_centre_is_cut_as_the_article_says(name):
+def test_images_of_stl10_are_scaled_before_their_centre_is_cut_as_the_article_says(name):
     assert load_preset(name, "stl10")["dataset_options"]["stl10"]["resize"] == 128
 
 
 def test_settings_are_laid_over_the_preset_key_by_key(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('preset = "code"\ndataset = "cifar10"\n[learner]\nepochs = 9\n')
-    config = load_config(path, settings=["subset=all", "objective_options.tod.weight=0.5"])
-    assert (config.learner.epochs, config.learner.lr, config.subset) == (9, 0.1, "all")
+    config = load_config(path, settings=["candidate_size=all", "objective_options.tod.weight=0.5"])
+    assert (config.learner.epochs, config.learner.lr, config.candidate_size) == (9, 0.1, "all")
     tod = {"form": "code", "weight": 0.5, "decay": 0.999}
     tod |= {"teacher_start": "random", "teacher_buffers": "own", "passes": "separate"}
     assert config.objective_options["tod"] == tod

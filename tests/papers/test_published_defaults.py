@@ -19,7 +19,7 @@ from nextlabel.strategies.core_gcn import CoreGcn
 from nextlabel.strategies.uncertain_gcn import UncertainGcn
 from nextlabel.training.adversarial import GameRules
 from nextlabel.training.augment import HorizontalFlip, RandomCrop
-from nextlabel.training.config import Recipe, lr_factor
+from nextlabel.training.config import TrainingConfig, lr_factor
 
 # github.com/razvancaramalau/Sequential-GCN-for-Active-Learning: layers of 128 and 1, dropout 0.3, 200 steps
 # of Adam with rate 1e-3 and decay 5e-4, lambda 1.2.
@@ -86,7 +86,7 @@ LL4AL = {
         (RandomCrop, {"padding": 4}),
         (HorizontalFlip, {"probability": 0.5}),
         (
-            Recipe,
+            TrainingConfig,
             {
                 "batch_size": 128,
                 "optimizer": "sgd",

@@ -86,13 +86,13 @@ def write_cell(folder: Path, rows: Sequence[Row], class_names: Sequence[str]) ->
         )
         counts = rng.multinomial(row.n_chosen, leaning / leaning.sum())
         ids = [f"{first.dataset}-{row.cycle}-{i}" for i in range(row.n_chosen)]
-        share = (10_000 - row.n_labelled) // len(class_names)
+        fraction = (10_000 - row.n_labelled) // len(class_names)
         queries.append(
             {
                 "cycle": row.cycle,
                 "ids": ids,
                 "classes": counts.tolist(),
-                "pool_classes": [share] * len(class_names),
+                "pool_classes": [fraction] * len(class_names),
             }
         )
         path = folder / "cycles" / f"{row.cycle:04}" / "queried.png"

@@ -64,10 +64,10 @@ def test_every_id_of_the_page_is_its_own(page):
     assert len(ids) == len(set(ids))
 
 
-def test_every_figure_and_picture_is_described(page):
+def test_every_figure_and_image_is_described(page):
     assert len(page.of("svg")) == 2 + 3 + 2 + 1
     assert all(svg["role"] == "img" and svg["aria-labelledby"] for svg in page.of("svg"))
-    assert all(image["alt"].startswith("Pictures queried by") for image in page.of("img"))
+    assert all(image["alt"].startswith("Images queried by") for image in page.of("img"))
 
 
 def test_table_heads_have_a_scope_and_wide_tables_scroll_on_their_own(page):
@@ -88,7 +88,7 @@ def test_the_page_opens_with_the_finding(page):
     assert text.index("On digits, random needs") < text.index("Results on digits")
 
 
-def test_the_pictures_of_the_first_seed_are_shown_cycle_by_cycle(built_run, page):
+def test_the_images_of_the_first_seed_are_shown_cycle_by_cycle(built_run, page):
     assert len(page.of("img")) == 3 * 3  # strategies and querying cycles
     first = (built_run / "cells/digits-cod-supervised-0/cycles/0001/queried.png").read_bytes()
     assert base64.b64decode(page.of("img")[0]["src"].partition(",")[2]) == first
@@ -164,14 +164,14 @@ def test_an_unknown_format_offers_the_nearest(built_run):
         render(built_run, "htm")
 
 
-def test_pictures_that_no_query_explains_are_refused(rows_of, make_run):
+def test_images_that_no_query_explains_are_refused(rows_of, make_run):
     run = make_run(rows_of(strategies=["cod"], seeds=1, cycles=2))
     (run / "cells/digits-cod-supervised-0/queries.json").write_text("[]")
-    with pytest.raises(DataError, match=r"pictures of cycle 1 .* no query"):
+    with pytest.raises(DataError, match=r"images of cycle 1 .* no query"):
         build(run)
 
 
-def test_a_cell_without_rows_shows_no_pictures_and_stops_no_report(rows_of, make_run):
+def test_a_cell_without_rows_shows_no_images_and_stops_no_report(rows_of, make_run):
     rows = rows_of(strategies=["cod"], seeds=2, cycles=2)
     run = make_run(rows)
     (run / "results.csv").write_text(to_csv(row for row in rows if row.seed == 1))
@@ -179,10 +179,10 @@ def test_a_cell_without_rows_shows_no_pictures_and_stops_no_report(rows_of, make
     assert "cod, seed 1" in render(run, "html").read_text(encoding="utf-8")
 
 
-def test_a_broken_picture_is_named(rows_of, make_run):
+def test_a_broken_image_is_named(rows_of, make_run):
     run = make_run(rows_of(strategies=["cod"], seeds=1, cycles=2))
-    (run / "cells/digits-cod-supervised-0/cycles/0001/queried.png").write_bytes(b"not a picture")
-    with pytest.raises(DataError, match=r"expected a picture at .*queried\.png"):
+    (run / "cells/digits-cod-supervised-0/cycles/0001/queried.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"expected an image at .*queried\.png"):
         build(run)
 
 

@@ -63,5 +63,5 @@ def test_the_description_names_the_extremes():
     found = count_classes([cell([(1, [9, 3], [50, 50])])])
     assert (
         found.description
-        == "Most above its share of the candidates: a, at 1.5 times; most below: b, at 0.5 times."
+        == "Most above its fraction of the candidates: a, at 1.5 times; most below: b, at 0.5 times."
     )

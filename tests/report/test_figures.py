@@ -26,9 +26,9 @@ def test_learning_curves_draw_every_seed_and_a_band_a_strategy(section):
 
 
 def test_learning_curves_of_one_seed_have_no_band_and_say_so(rows_of):
-    picture = figures.learning_curves(summarise(rows_of(seeds=1))[0], LOOKS)
-    assert "fill-opacity: 0.14" not in picture.svg
-    assert picture.caption.startswith("One seed")
+    image = figures.learning_curves(summarise(rows_of(seeds=1))[0], LOOKS)
+    assert "fill-opacity: 0.14" not in image.svg
+    assert image.caption.startswith("One seed")
 
 
 def test_the_frame_is_set_by_the_curves_and_not_by_the_bands(rows_of):
@@ -58,42 +58,42 @@ def test_correlations_are_drawn_for_those_that_have_a_score(section, rows_of):
 
 
 def test_the_share_of_the_hardest_is_drawn_with_chance(section, rows_of):
-    assert ">chance</text>" in figures.top_share(section, LOOKS).svg
+    assert ">randomness</text>" in figures.top_share(section, LOOKS).svg
     unmeasured = [dataclasses.replace(row, top_share=None) for row in rows_of(seeds=1)]
     assert figures.top_share(summarise(unmeasured)[0], LOOKS) is None
 
 
 def test_times_are_stacked_with_their_total(section):
-    picture = figures.times(section)
-    assert "cod 2.5 s fit, 0.08 s scan, 0.004 s select" in picture.description
-    assert ">2.58 s</text>" in picture.svg
+    image = figures.times(section)
+    assert "cod 2.5 s fit, 0.08 s scan, 0.004 s select" in image.description
+    assert ">2.58 s</text>" in image.svg
     for part in ("fit", "scan", "select"):
-        assert picture.svg.count(f"fill: {LIGHT[part]}") == 4  # a bar a strategy and the legend
+        assert image.svg.count(f"fill: {LIGHT[part]}") == 4  # a bar per strategy and the legend
 
 
 def test_class_counts_show_numbers_and_name_the_seeds(section):
     query = Query(1, tuple("abcdefghijkl"), (9, 3), (50, 50))
     cell = Cell("c", "digits", "core_set", "supervised", 0, ("cat", "dog"), (query,), {}, None)
-    picture = figures.class_counts(section, count_classes([cell]))
-    assert picture.name == "digits-supervised-classes-core-set"
-    assert picture.svg.count(">9</text>") == 2  # the cycle and all cycles
-    assert ">dog</text>" in picture.svg
-    assert "mean of 1 seed)" in picture.caption
+    image = figures.class_counts(section, count_classes([cell]))
+    assert image.name == "digits-supervised-classes-core-set"
+    assert image.svg.count(">9</text>") == 2  # the cycle and all cycles
+    assert ">dog</text>" in image.svg
+    assert "mean of 1 seed)" in image.caption
 
 
 def test_the_name_of_a_strategy_cannot_leave_the_folder_or_the_mark_up(section):
     query = Query(1, ("a", "b"), (1, 1), (5, 5))
     cell = Cell("c", "digits", '/../"><script>', "supervised", 0, ("cat", "dog"), (query,), {}, None)
-    picture = figures.class_counts(section, count_classes([cell]))
-    assert picture.name == "digits-supervised-classes-script"
-    assert "<script>" not in picture.inline
+    image = figures.class_counts(section, count_classes([cell]))
+    assert image.name == "digits-supervised-classes-script"
+    assert "<script>" not in image.inline
 
 
 def test_a_training_on_all_labels_is_a_named_line_across_the_learning_curves(session_rows):
     full = dataclasses.replace(
         session_rows[0], strategy="full_training", cycle=1, n_labelled=1400, accuracy=1.0
     )
-    picture = figures.learning_curves(summarise([*session_rows, full])[0], LOOKS)
-    assert ">full_training</text>" in picture.svg
-    assert picture.description.endswith("full_training at 100.0 %, a broken line.")
-    assert picture.caption.endswith("full_training is one training on all labels.")
+    image = figures.learning_curves(summarise([*session_rows, full])[0], LOOKS)
+    assert ">full_training</text>" in image.svg
+    assert image.description.endswith("full_training at 100.0 %, a broken line.")
+    assert image.caption.endswith("full_training is one training on all labels.")

@@ -86,7 +86,7 @@ def test_undecided_strategies_are_named_beside_decided_ones(rows_of):
 
 def test_one_seed_is_told_from_chance_by_nothing(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0}, seeds=1)
-    assert lead(section).endswith("but with 1 seed none of this can be told from chance.")
+    assert lead(section).endswith("but with 1 seed none of this can be told from randomness.")
     assert details(section) == ()
 
 

@@ -20,7 +20,7 @@ def contrast(a, b):
 
 
 @pytest.fixture(scope="module")
-def picture():
+def image():
     def paint(axes):
         axes.plot([1, 2], [3, 4], color=LIGHT["series-0"], marker="s", label="cod & $x$ < 1")
         axes.fill_between([1, 2], [2, 3], [4, 5], color=LIGHT["series-0"], alpha=0.1)
@@ -41,51 +41,51 @@ def test_text_and_lines_stand_out_from_the_paper(theme):
     assert all(contrast(theme["ink"], theme[name]) >= 4.5 for name in theme if name.startswith("heat-"))
 
 
-def test_the_dark_figure_is_the_light_one_in_the_colours_of_the_dark_theme(picture):
-    light, dark = (set(re.findall(r"#[0-9a-f]{6}", svg)) for svg in (picture.svg, picture.dark))
+def test_the_dark_figure_is_the_light_one_in_the_colours_of_the_dark_theme(image):
+    light, dark = (set(re.findall(r"#[0-9a-f]{6}", svg)) for svg in (image.svg, image.dark))
     assert LIGHT["series-0"] in light
     assert dark == {DARK[name] for name, value in LIGHT.items() if value in light}
-    assert len(picture.dark) == len(picture.svg)
+    assert len(image.dark) == len(image.svg)
 
 
-def test_the_inline_figure_has_no_colour_of_its_own(picture):
-    assert re.findall(r"#[0-9a-f]{6}\b", picture.inline) == []
-    assert "var(--series-0)" in picture.inline
+def test_the_inline_figure_has_no_colour_of_its_own(image):
+    assert re.findall(r"#[0-9a-f]{6}\b", image.inline) == []
+    assert "var(--series-0)" in image.inline
 
 
-def test_the_inline_figure_is_named_and_described(picture):
-    root = ElementTree.fromstring(picture.inline.replace("xlink:href", "href"))
+def test_the_inline_figure_is_named_and_described(image):
+    root = ElementTree.fromstring(image.inline.replace("xlink:href", "href"))
     assert root.get("role") == "img"
     named = {element.get("id"): element.text for element in root.iter() if element.get("id")}
     assert [named[i] for i in root.get("aria-labelledby").split()] == ["A <title>", 'says "so" & more']
 
 
-def test_every_reference_in_the_inline_figure_finds_its_id(picture):
-    ids = re.findall(r'\bid="([^"]+)"', picture.inline)
-    targets = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', picture.inline)
+def test_every_reference_in_the_inline_figure_finds_its_id(image):
+    ids = re.findall(r'\bid="([^"]+)"', image.inline)
+    targets = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', image.inline)
     assert len(ids) == len(set(ids))
     assert {a or b for a, b in targets} <= set(ids)
     assert all(name.startswith("one-") for name in ids)
 
 
-def test_a_name_with_a_dollar_is_drawn_as_it_is_written(picture):
-    assert "cod &amp; $x$ &lt; 1" in picture.svg
+def test_a_name_with_a_dollar_is_drawn_as_it_is_written(image):
+    assert "cod &amp; $x$ &lt; 1" in image.svg
 
 
-def test_the_figure_file_stands_alone_in_the_light_theme(picture):
-    ElementTree.fromstring(picture.svg)
-    assert LIGHT["series-0"] in picture.svg
-    assert "var(" not in picture.svg
-    assert Image.open(io.BytesIO(picture.png)).size[0] in (919, 920)  # matplotlib before 3.10 rounds down
+def test_the_figure_file_stands_alone_in_the_light_theme(image):
+    ElementTree.fromstring(image.svg)
+    assert LIGHT["series-0"] in image.svg
+    assert "var(" not in image.svg
+    assert Image.open(io.BytesIO(image.png)).size[0] in (919, 920)  # matplotlib before 3.10 rounds down
 
 
-def test_the_same_drawing_gives_the_same_bytes(picture):
+def test_the_same_drawing_gives_the_same_bytes(image):
     def paint(axes):
         axes.plot([1, 2], [3, 4], color=LIGHT["series-0"], marker="s", label="cod & $x$ < 1")
         axes.fill_between([1, 2], [2, 3], [4, 5], color=LIGHT["series-0"], alpha=0.1)
 
     again = draw("one", paint, title="A <title>", caption="c", description='says "so" & more')
-    assert (again.svg, again.png) == (picture.svg, picture.png)
+    assert (again.svg, again.png) == (image.svg, image.png)
 
 
 def test_strategies_differ_in_colour_dash_and_marker_and_the_baseline_is_grey():

@@ -16,8 +16,8 @@ from nextlabel.report.statistics import (
     paired_difference,
 )
 
-shares = st.floats(0.0, 1.0, allow_nan=False)
-curves = st.lists(shares, min_size=2, max_size=8)
+fractions = st.floats(0.0, 1.0, allow_nan=False)
+curves = st.lists(fractions, min_size=2, max_size=8)
 
 
 def test_the_interval_of_three_values_is_t_4_303_standard_errors_wide() -> None:
@@ -148,7 +148,7 @@ def test_paired_differences_agree_with_the_t_test_by_hand() -> None:
 
 
 @given(
-    st.lists(st.tuples(shares, shares), min_size=3, max_size=8).filter(
+    st.lists(st.tuples(fractions, fractions), min_size=3, max_size=8).filter(
         lambda v: np.std(np.subtract(*zip(*v, strict=True))) > 1e-3
     )
 )
@@ -194,7 +194,7 @@ def test_holm_keeps_a_single_p_value_and_caps_at_one() -> None:
     assert holm([]) == ()
 
 
-@given(st.lists(shares, max_size=6))
+@given(st.lists(fractions, max_size=6))
 @settings(max_examples=25, deadline=None)
 def test_holm_is_never_below_the_raw_p_and_never_above_bonferroni(p_values: list[float]) -> None:
     for raw, adjusted in zip(p_values, holm(p_values), strict=True):

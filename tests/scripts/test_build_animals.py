@@ -53,12 +53,12 @@ def test_a_pickle_that_holds_no_array_is_refused(script: ModuleType, tmp_path: P
         script.read_array(tmp_path / "array.gz")
 
 
-def test_the_first_of_equal_pictures_is_kept(script: ModuleType) -> None:
-    pictures = np.array([[[1]], [[2]], [[1]], [[3]], [[2]]], dtype=np.uint8)
-    assert script.first_positions(pictures, np.array([0, 1, 0, 1, 1])).tolist() == [0, 1, 3]
+def test_the_first_of_equal_images_is_kept(script: ModuleType) -> None:
+    images = np.array([[[1]], [[2]], [[1]], [[3]], [[2]]], dtype=np.uint8)
+    assert script.first_positions(images, np.array([0, 1, 0, 1, 1])).tolist() == [0, 1, 3]
 
 
-def test_equal_pictures_with_different_labels_are_refused(script: ModuleType) -> None:
-    pictures = np.array([[[1]], [[2]], [[1]]], dtype=np.uint8)
-    with pytest.raises(DataError, match="pictures 0 and 2 are equal"):
-        script.first_positions(pictures, np.array([0, 0, 1]))
+def test_equal_images_with_different_labels_are_refused(script: ModuleType) -> None:
+    images = np.array([[[1]], [[2]], [[1]]], dtype=np.uint8)
+    with pytest.raises(DataError, match="images 0 and 2 are equal"):
+        script.first_positions(images, np.array([0, 0, 1]))

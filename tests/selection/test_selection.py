@@ -151,7 +151,7 @@ def test_equal_scores_go_to_the_lowest_row():
 def test_a_pool_smaller_than_the_batch_gives_all_it_has_and_says_so(caplog):
     choice = choose(Returns(torch.tensor([1.0, 2.0])), pool_of(2), 5, rng=rng())
     assert choice.rows.tolist() == [1, 0]
-    assert choice.shortfall == 3
+    assert choice.missing == 3
     with caplog.at_level(logging.WARNING, logger="nextlabel"):
         assert sorted(select("badge", 9, **everything(4)).tolist()) == [0, 1, 2, 3]
     assert caplog.messages == ["a batch of 9 was wanted, but only 4 are left: taking all"]
@@ -183,7 +183,7 @@ def test_strategies_without_scores_say_so():
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        (torch.zeros(4), r"one score a candidate, shape \(3,\), but returned shape \(4,\)"),
+        (torch.zeros(4), r"one score per candidate, shape \(3,\), but returned shape \(4,\)"),
         (torch.zeros(3, 1), r"returned shape \(3, 1\)"),
         (torch.zeros(3, dtype=torch.float16), "float32 or float64 scores, but returned torch.float16"),
         (torch.zeros(3, dtype=torch.int64), "returned torch.int64"),

@@ -8,7 +8,7 @@ import torch
 
 from nextlabel.errors import ContractError, DataError
 from nextlabel.selection.selection import select
-from nextlabel.selection.view import checked_view, view_of_arrays
+from nextlabel.selection.view import make_view, validate_view
 from nextlabel.types import Outputs, PoolView
 
 
@@ -33,7 +33,7 @@ def full_view():
 
 
 def checked(needs, view=None, ids=None):
-    return checked_view(view or full_view(), frozenset(needs), part="strategy 'mine'", ids=ids)
+    return validate_view(view or full_view(), frozenset(needs), part="strategy 'mine'", ids=ids)
 
 
 def with_entry(tensor, index, value):
@@ -189,7 +189,7 @@ def test_half_precision_does_not_hide_unnormalised_rows():
 )
 def test_arrays_that_cannot_be_used_are_refused_in_one_sentence(arrays, message):
     with pytest.raises(DataError, match=message):
-        view_of_arrays(**arrays)
+        make_view(**arrays)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_odd_memory_layouts_and_read_only_arrays_are_read_without_copying_more_t
         plain.astype("f4"),
     ):
         assert select("margin", 1, log_probs=array).tolist() == [1]
-    assert view_of_arrays(log_probs=frozen).pool.log_probs.data_ptr() == frozen.ctypes.data
+    assert make_view(log_probs=frozen).pool.log_probs.data_ptr() == frozen.ctypes.data
 
 
 def test_memory_mapped_arrays_are_read_in_place(tmp_path):
@@ -275,9 +275,9 @@ def test_moments_that_come_in_every_cycle_must_all_be_there():
     assert len(checked({"log_probs", "snapshot:ema", "snapshot:10 steps"}).snapshots) == 2
 
 
-def moments_view(*moments):
-    snapshots = [Outputs(log_probs=log_probs(4, 1, 3, seed=seed)) for seed, _ in enumerate(moments)]
-    return PoolView(size=4, pool=full_view().pool, snapshots=snapshots, moments=moments)
+def moments_view(*snapshot_names):
+    snapshots = [Outputs(log_probs=log_probs(4, 1, 3, seed=seed)) for seed, _ in enumerate(snapshot_names)]
+    return PoolView(size=4, pool=full_view().pool, snapshots=snapshots, snapshot_names=snapshot_names)
 
 
 def test_of_a_view_that_says_what_its_snapshots_are_a_strategy_is_shown_its_own():
@@ -288,16 +288,18 @@ def test_of_a_view_that_says_what_its_snapshots_are_a_strategy_is_shown_its_own(
         ({"snapshot:10 steps"}, ["10 steps"]),
     ):
         seen = checked({"log_probs", *needs}, view)
-        assert list(seen.moments) == expected
-        for moment, snapshot in zip(expected, seen.snapshots, strict=True):
-            there = view.snapshots[view.moments.index(moment)]
+        assert list(seen.snapshot_names) == expected
+        for name, snapshot in zip(expected, seen.snapshots, strict=True):
+            there = view.snapshots[view.snapshot_names.index(name)]
             assert torch.equal(snapshot.log_probs, there.log_probs)
     assert checked({"log_probs"}, view).snapshots == ()
 
 
 def test_in_a_first_cycle_the_moment_that_stands_in_for_the_previous_cycle_is_shown():
     view = moments_view("ema", "initial")
-    assert checked({"log_probs", "snapshot:previous", "snapshot:initial"}, view).moments == ("initial",)
+    assert checked({"log_probs", "snapshot:previous", "snapshot:initial"}, view).snapshot_names == (
+        "initial",
+    )
     assert checked({"log_probs", "snapshot:previous"}, view).snapshots == ()
 
 
@@ -306,8 +308,10 @@ def test_a_moment_that_the_view_does_not_hold_is_named():
         checked({"log_probs", "snapshot:epoch"}, moments_view("ema"))
 
 
-@pytest.mark.parametrize("moments", [("ema", "ema"), ("ema",)])
-def test_moments_that_do_not_belong_to_the_snapshots_are_refused(moments):
-    view = PoolView(size=4, pool=full_view().pool, snapshots=full_view().snapshots, moments=moments)
-    with pytest.raises(DataError, match="moments must say of each snapshot what it is, and none twice"):
+@pytest.mark.parametrize("snapshot_names", [("ema", "ema"), ("ema",)])
+def test_moments_that_do_not_belong_to_the_snapshots_are_refused(snapshot_names):
+    view = PoolView(
+        size=4, pool=full_view().pool, snapshots=full_view().snapshots, snapshot_names=snapshot_names
+    )
+    with pytest.raises(DataError, match="snapshots must say of each snapshot what it is, and none twice"):
         checked({"log_probs", "snapshot:ema"}, view)

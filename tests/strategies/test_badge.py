@@ -99,8 +99,8 @@ def test_the_second_draw_follows_the_squared_distance():
     first = int((points**2).sum(1).argmax())
     weights = ((points - points[first]) ** 2).sum(1)
     counts = Counter(Badge().select(view, 2, rng=rng(seed))[1].item() for seed in range(300))
-    for row, share in enumerate(weights / weights.sum()):
-        assert abs(counts[row] - 300 * share) <= 4 * math.sqrt(300 * share * (1 - share))
+    for row, fraction in enumerate(weights / weights.sum()):
+        assert abs(counts[row] - 300 * fraction) <= 4 * math.sqrt(300 * fraction * (1 - fraction))
 
 
 def test_mixed_precisions_are_computed_in_the_wider_one():

@@ -1,4 +1,4 @@
-"""Promises of the shelf of strategies, and the conformance of every strategy on it."""
+"""Promises of the registry of strategies, and the conformance of every strategy on it."""
 
 import subprocess
 import sys
@@ -27,9 +27,9 @@ NAMES = (
     "qbc",
     "core_gcn",
     "uncertain_gcn",
-    "dense_cod",
-    "dense_entropy",
-    "dense_margin",
+    "cod_segmentation",
+    "entropy_segmentation",
+    "margin_segmentation",
 )
 SHORT = {"core_gcn": {"steps": 10}, "uncertain_gcn": {"steps": 10}}
 
@@ -60,7 +60,7 @@ def test_the_shelf_holds_the_strategies_and_their_cards_say_what_they_are():
         wanted = {need for need in made.needs if need not in ("snapshot:initial", "snapshot:epoch")}
         assert set(cards[name].needs) == wanted
         assert cards[name].cost
-        assert cards[name].when
+        assert cards[name].use_when
         assert cards[name].citation or name == "random"
 
 

@@ -23,9 +23,9 @@ def outputs(probs):
     return Outputs(log_probs=torch.tensor(probs, dtype=torch.float64).log()[:, None])
 
 
-def view(now, *snapshots, moments=()):
+def view(now, *snapshots, snapshot_names=()):
     earlier = [outputs(probs) for probs in snapshots]
-    return PoolView(size=len(now), pool=outputs(now), snapshots=earlier, moments=moments)
+    return PoolView(size=len(now), pool=outputs(now), snapshots=earlier, snapshot_names=snapshot_names)
 
 
 def naive(now, before, form="half_squared"):
@@ -93,9 +93,9 @@ def test_unknown_values_of_options_are_refused_with_the_nearest():
 @pytest.mark.parametrize("form", ["half_squared", "l2"])
 def test_against_an_untrained_network_the_smallest_distance_comes_first_as_in_the_released_code(form):
     first = Cod(first_cycle="untrained", form=form)
-    scores = first.score(view(NOW, BEFORE, moments=["untrained"]), rng=rng())
+    scores = first.score(view(NOW, BEFORE, snapshot_names=["untrained"]), rng=rng())
     assert scores.tolist() == pytest.approx([-score for score in naive(NOW, BEFORE, form)], abs=1e-12)
-    later = first.score(view(NOW, BEFORE, moments=["previous"]), rng=rng())
+    later = first.score(view(NOW, BEFORE, snapshot_names=["previous"]), rng=rng())
     assert torch.equal(later, -scores)
 
 
@@ -103,7 +103,7 @@ def test_against_a_nearly_uniform_untrained_network_the_order_is_that_of_least_c
     generator = torch.Generator().manual_seed(1)
     now = torch.softmax(torch.randn(50, 10, generator=generator, dtype=torch.float64), -1).tolist()
     flat = torch.softmax(1e-6 * torch.randn(50, 10, generator=generator, dtype=torch.float64), -1).tolist()
-    untrained = Cod(first_cycle="untrained").score(view(now, flat, moments=["untrained"]), rng=rng())
+    untrained = Cod(first_cycle="untrained").score(view(now, flat, snapshot_names=["untrained"]), rng=rng())
     gini = Cod(first_cycle="least_confident").score(view(now), rng=rng())
     assert torch.equal(untrained.argsort(), gini.argsort())
 
@@ -111,7 +111,7 @@ def test_against_a_nearly_uniform_untrained_network_the_order_is_that_of_least_c
 def test_arrays_can_say_that_their_snapshot_is_of_an_untrained_network():
     arrays = {"log_probs": np.log(NOW), "snapshots": [np.log(BEFORE)], "first_cycle": "untrained"}
     assert score("cod", **arrays).tolist() == pytest.approx(naive(NOW, BEFORE))
-    turned = score("cod", **arrays, moments=["untrained"])
+    turned = score("cod", **arrays, snapshot_names=["untrained"])
     assert turned.tolist() == pytest.approx([-value for value in naive(NOW, BEFORE)])
 
 
@@ -128,7 +128,7 @@ def test_arrays_can_say_that_their_snapshot_is_of_an_untrained_network():
 def test_a_gap_asks_for_its_moment_in_every_cycle_and_takes_the_largest_distance(gap, need):
     strategy = Cod(gap=gap)
     assert strategy.needs == {"log_probs", f"snapshot:{need}"}
-    scores = strategy.score(view(NOW, BEFORE, moments=[need]), rng=rng())
+    scores = strategy.score(view(NOW, BEFORE, snapshot_names=[need]), rng=rng())
     assert scores.tolist() == pytest.approx(naive(NOW, BEFORE), abs=1e-12)
 
 
@@ -146,7 +146,7 @@ def test_a_first_cycle_rule_beside_a_gap_that_has_no_use_for_it_is_refused():
 @pytest.mark.parametrize("form", ["half_squared", "l2"])
 def test_the_ema_discrepancy_is_the_distance_to_the_average(form):
     strategy = EmaDiscrepancy(form=form)
-    scores = strategy.score(view(NOW, BEFORE, moments=["ema"]), rng=rng())
+    scores = strategy.score(view(NOW, BEFORE, snapshot_names=["ema"]), rng=rng())
     assert scores.tolist() == pytest.approx(naive(NOW, BEFORE, form), abs=1e-12)
 
 

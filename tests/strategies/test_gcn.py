@@ -48,16 +48,16 @@ def test_every_option_reaches_the_training_of_the_graph(strategy, monkeypatch):
     options = {
         "hidden": 6, "steps": 15, "lr": 0.02, "weight_decay": 0.01, "dropout": 0.1, "unlabelled_weight": 2.0,
     }  # fmt: skip
-    trainings = []
+    fits = []
 
     def spy(embeddings, labelled, training, *, rng):
-        trainings.append(training)
+        fits.append(training)
         return trained_graph(embeddings, labelled, training, rng=rng)
 
     monkeypatch.setattr(f"{strategy.__module__}.trained_graph", spy)
     made = strategy(**options)
     _ = made.select(view(), 2, rng=rng()) if strategy is CoreGcn else made.score(view(), rng=rng())
-    assert trainings == [GraphTraining(**options)]
+    assert fits == [GraphTraining(**options)]
 
 
 def test_the_choice_follows_the_seed():

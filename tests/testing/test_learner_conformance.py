@@ -38,9 +38,9 @@ class Centroids:
     def log_probs(self, points):
         return torch.log_softmax(-(points[:, None] - self.means).square().sum(-1), -1)
 
-    def load(self, workdir, *, moment="end"):
-        if moment != "end":
-            raise DataError(f"only the end of a training is kept, not '{moment}'")
+    def load(self, workdir, *, snapshot="end"):
+        if snapshot != "end":
+            raise DataError(f"only the end of a training run is kept, not '{snapshot}'")
         self.means = torch.load(workdir / "means.pt", weights_only=True)
 
     def reset(self):
@@ -124,7 +124,7 @@ class ShufflesWithPython(Centroids):
 
 
 class LoadsNothing(Centroids):
-    def load(self, workdir, *, moment="end"):
+    def load(self, workdir, *, snapshot="end"):
         self.means = torch.zeros(3, 8)
 
 

@@ -1,4 +1,4 @@
-"""A training is told from another by everything that shapes it."""
+"""A training run is told from another by everything that shapes it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from learner_cases import POOL, X, Y
 from nextlabel.errors import DataError
 from nextlabel.training.arguments import check_same, described, training_arguments
 from nextlabel.training.augment import RandomCrop, augmentation
-from nextlabel.training.config import Recipe
+from nextlabel.training.config import TrainingConfig
 
 
 def test_every_change_of_data_recipe_or_seed_shows():
-    plain = training_arguments(X, Y, POOL, Recipe(), 1)
+    plain = training_arguments(X, Y, POOL, TrainingConfig(), 1)
     others = [
-        training_arguments(X.slice(0, 20), Y[:20], POOL, Recipe(), 1),
-        training_arguments(X, Y.flip(0), POOL, Recipe(), 1),
-        training_arguments(X, Y, None, Recipe(), 1),
-        training_arguments(X, Y, POOL, Recipe(milestones=(0.5,)), 1),
-        training_arguments(X, Y, POOL, Recipe(optimizer=torch.optim.SGD), 1),
-        training_arguments(X, Y, POOL, Recipe(), 2),
+        training_arguments(X.slice(0, 20), Y[:20], POOL, TrainingConfig(), 1),
+        training_arguments(X, Y.flip(0), POOL, TrainingConfig(), 1),
+        training_arguments(X, Y, None, TrainingConfig(), 1),
+        training_arguments(X, Y, POOL, TrainingConfig(milestones=(0.5,)), 1),
+        training_arguments(X, Y, POOL, TrainingConfig(optimizer=torch.optim.SGD), 1),
+        training_arguments(X, Y, POOL, TrainingConfig(), 2),
     ]
     assert all(other != plain for other in others)
-    assert training_arguments(X, Y, POOL, Recipe(), 1) == plain
+    assert training_arguments(X, Y, POOL, TrainingConfig(), 1) == plain
 
 
 def test_arguments_are_as_json_gives_them_back():
-    made = training_arguments(X, Y, POOL, Recipe(optimizer=partial(torch.optim.SGD, lr=0.1)), 1)
+    made = training_arguments(X, Y, POOL, TrainingConfig(optimizer=partial(torch.optim.SGD, lr=0.1)), 1)
     assert json.loads(json.dumps(made)) == made
     assert "lr" in made["optimizer"]
 

@@ -173,7 +173,7 @@ class Damaged(Listed):
 
     def __getitem__(self, index):
         if index == len(self) - 1:
-            raise DataError("expected a picture as item 'c', but it cannot be decoded")
+            raise DataError("expected an image as item 'c', but it cannot be decoded")
         return super().__getitem__(index)
 
 
@@ -183,4 +183,4 @@ def test_an_item_that_cannot_be_read_is_one_sentence_from_a_worker_process_too(w
     pool = Pool(Damaged([np.zeros(2, np.float32)] * 3), ["a", "b", "c"])
     with pytest.raises(DataError) as error:
         list(sequential(pool, 2, 0, CPU, DeviceCache(), workers=workers))
-    assert str(error.value) == "expected a picture as item 'c', but it cannot be decoded"
+    assert str(error.value) == "expected an image as item 'c', but it cannot be decoded"

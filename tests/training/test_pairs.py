@@ -1,4 +1,4 @@
-"""Pictures and masks stay together: windows, flips, and what is no class."""
+"""Images and masks stay together: windows, flips, and what is no class."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from dense_cases import IDS, MASKS, PICTURES, POOL, Listed
 from nextlabel.errors import ConfigurationError
 from nextlabel.pool import Pool
 from nextlabel.training.augment import HorizontalFlip
 from nextlabel.training.pairs import IGNORED, RandomWindow, mask_digests, paired, split
+from segmentation_cases import IDS, IMAGES, MASKS, POOL, Listed
 
 RNG = torch.Generator
 
@@ -20,13 +20,13 @@ def test_a_pair_comes_apart_as_it_was_put_together():
         pairs = paired(pool, MASKS, 3)
         assert pairs.ids == IDS
         assert (pairs.resident is None) == (pool.resident is None)
-        pictures, mask = split(torch.stack([pairs[row] for row in range(4)]).float() / 255)
-        assert torch.equal((pictures * 255).round().byte(), torch.from_numpy(PICTURES[:4]))
+        images, mask = split(torch.stack([pairs[row] for row in range(4)]).float() / 255)
+        assert torch.equal((images * 255).round().byte(), torch.from_numpy(IMAGES[:4]))
         expected = torch.stack([torch.from_numpy(MASKS[item]).long() for item in IDS[:4]])
         assert torch.equal(mask, torch.where(expected == 255, IGNORED, expected))
 
 
-def test_unlabelled_pictures_have_no_class_anywhere():
+def test_unlabelled_images_have_no_class_anywhere():
     _, mask = split(paired(POOL, None, 3).tensor().float() / 255)
     assert (mask == IGNORED).all()
 
@@ -38,7 +38,7 @@ def test_all_256_bytes_survive_the_way_through_floats():
 
 
 @pytest.mark.parametrize("part", [RandomWindow(5), HorizontalFlip()])
-def test_picture_and_mask_are_cut_and_mirrored_alike(part):
+def test_image_and_mask_are_cut_and_mirrored_alike(part):
     places = torch.arange(16 * 16).view(1, 1, 16, 16).expand(8, 2, 16, 16).float() / 255
     moved = part(places, RNG().manual_seed(0))
     assert torch.equal(moved[:, 0], moved[:, 1])
@@ -63,8 +63,8 @@ def test_a_window_without_a_class_moves_to_the_first_that_there_is():
         assert (split(item[None])[1] == 1).sum() == 1
 
 
-def test_a_picture_smaller_than_the_window_is_refused():
-    with pytest.raises(ConfigurationError, match="at most the pictures' smaller side, 6 of 6 x 9 pixels"):
+def test_a_image_smaller_than_the_window_is_refused():
+    with pytest.raises(ConfigurationError, match="at most the images' smaller side, 6 of 6 x 9 pixels"):
         RandomWindow(7)(torch.zeros(1, 2, 6, 9), RNG())
 
 

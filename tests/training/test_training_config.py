@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
-from nextlabel.training.config import Recipe, lr_factor
+from nextlabel.training.config import TrainingConfig, lr_factor
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_factors_stay_between_zero_and_one(schedule, progress):
 
 
 def test_a_milestone_falls_on_the_first_step_of_its_epoch():
-    recipe = Recipe(epochs=10, milestones=(0.8,))
+    recipe = TrainingConfig(epochs=10, milestones=(0.8,))
     factors = [recipe.factor(step, 70) for step in range(70)]
     assert factors.index(0.1) == 56
     assert math.prod(factors[:56]) == 1
@@ -61,10 +61,10 @@ def test_a_milestone_falls_on_the_first_step_of_its_epoch():
 )
 def test_optimisers_have_their_usual_learning_rate_unless_told(name, kind, lr):
     weights = [nn.Parameter(torch.zeros(2))]
-    made = Recipe(optimizer=name).build_optimizer(weights)
+    made = TrainingConfig(optimizer=name).build_optimizer(weights)
     assert type(made) is kind
     assert made.param_groups[0]["lr"] == lr
-    assert Recipe(optimizer=name, lr=0.5).build_optimizer(weights).param_groups[0]["lr"] == 0.5
+    assert TrainingConfig(optimizer=name, lr=0.5).build_optimizer(weights).param_groups[0]["lr"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,19 @@ def test_optimisers_have_their_usual_learning_rate_unless_told(name, kind, lr):
 )
 def test_an_optimiser_is_torchs_plain_one_but_for_rate_momentum_and_decay(name, theirs, set_here):
     weights = [nn.Parameter(torch.zeros(2))]
-    groups = Recipe(optimizer=name, lr=0.3).build_optimizer(weights).param_groups
+    groups = TrainingConfig(optimizer=name, lr=0.3).build_optimizer(weights).param_groups
     assert groups == [{**theirs(weights, lr=0.3).param_groups[0], **set_here, "lr": 0.3}]
-    free = Recipe(optimizer=name, weight_decay=0.0, momentum=0.5).build_optimizer(weights).param_groups[0]
+    free = (
+        TrainingConfig(optimizer=name, weight_decay=0.0, momentum=0.5)
+        .build_optimizer(weights)
+        .param_groups[0]
+    )
     assert (free["weight_decay"], free.get("momentum", 0.5)) == (0.0, 0.5)
 
 
 def test_three_steps_of_sgd_are_those_worked_out_from_the_formula():
     weight = nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
-    optimizer = Recipe(lr=0.1, momentum=0.9, weight_decay=0.05).build_optimizer([weight])
+    optimizer = TrainingConfig(lr=0.1, momentum=0.9, weight_decay=0.05).build_optimizer([weight])
     slopes = [(0.5, 1.0), (-1.5, 0.25), (2.0, -3.0)]
     expected, speed = [1.0, -2.0], [0.0, 0.0]
     for slope in slopes:
@@ -114,35 +118,35 @@ def test_three_steps_of_sgd_are_those_worked_out_from_the_formula():
     [(10_000, 128), (1_536, 128), (1_535, 64), (768, 64), (767, 32), (100, 8), (3, 8)],
 )
 def test_batches_are_halved_until_a_pass_has_enough_steps_but_not_below_eight(labelled, size):
-    assert Recipe(batch_size=128, least_steps=12).batch_of(labelled) == size
-    assert Recipe(batch_size=128).batch_of(labelled) == 128
+    assert TrainingConfig(batch_size=128, min_steps_per_epoch=12).batch_of(labelled) == size
+    assert TrainingConfig(batch_size=128).batch_of(labelled) == 128
 
 
 def test_a_small_batch_is_never_made_larger():
-    assert Recipe(batch_size=5, least_steps=12).batch_of(3) == 5
+    assert TrainingConfig(batch_size=5, min_steps_per_epoch=12).batch_of(3) == 5
 
 
-@pytest.mark.parametrize(("cold_epochs", "cold"), [(None, 10), (30, 30), (1, 1)])
-def test_only_a_beginning_with_new_weights_has_its_own_epochs(cold_epochs, cold):
-    recipe = Recipe(epochs=10, cold_epochs=cold_epochs)
+@pytest.mark.parametrize(("epochs_from_scratch", "cold"), [(None, 10), (30, 30), (1, 1)])
+def test_only_a_beginning_with_new_weights_has_its_own_epochs(epochs_from_scratch, cold):
+    recipe = TrainingConfig(epochs=10, epochs_from_scratch=epochs_from_scratch)
     assert recipe.beginning(with_new_weights=True).epochs == cold
     assert recipe.beginning(with_new_weights=False).epochs == 10
 
 
 @pytest.mark.parametrize(
-    ("step", "share"), [(0, 0.5), (33, 0.5), (34, 0.75), (66, 0.75), (67, 1.0), (99, 1.0)]
+    ("step", "fraction"), [(0, 0.5), (33, 0.5), (34, 0.75), (66, 0.75), (67, 1.0), (99, 1.0)]
 )
-def test_resolutions_take_equal_parts_of_the_training(step, share):
-    assert Recipe(resolutions=(0.5, 0.75, 1.0)).resolution(step, 100) == share
-    assert Recipe().resolution(step, 100) == 1.0
+def test_resolutions_take_equal_parts_of_the_training(step, fraction):
+    assert TrainingConfig(progressive_resize=(0.5, 0.75, 1.0)).resolution(step, 100) == fraction
+    assert TrainingConfig().resolution(step, 100) == 1.0
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
     [
         ("epochs", 0),
-        ("least_steps", 0),
-        ("cold_epochs", 0),
+        ("min_steps_per_epoch", 0),
+        ("epochs_from_scratch", 0),
         ("batch_size", 0),
         ("lr", 0.0),
         ("lr", math.inf),
@@ -154,7 +158,7 @@ def test_resolutions_take_equal_parts_of_the_training(step, share):
 )
 def test_values_out_of_range_are_refused_by_name(option, value):
     with pytest.raises(ConfigurationError, match=f"{option} must be"):
-        Recipe(**{option: value})
+        TrainingConfig(**{option: value})
 
 
 @pytest.mark.parametrize(
@@ -163,9 +167,9 @@ def test_values_out_of_range_are_refused_by_name(option, value):
 )
 def test_unknown_names_are_refused_with_the_nearest(option, value, near):
     with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
-        Recipe(**{option: value})
+        TrainingConfig(**{option: value})
 
 
 def test_an_optimiser_function_and_a_learning_rate_exclude_each_other():
     with pytest.raises(ConfigurationError, match="leave lr out"):
-        Recipe(optimizer=torch.optim.SGD, lr=0.1)
+        TrainingConfig(optimizer=torch.optim.SGD, lr=0.1)

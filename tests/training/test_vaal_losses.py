@@ -65,7 +65,7 @@ def test_adversarial_losses_stay_finite_where_the_discriminator_is_sure():
     assert fooling_loss(odds, odds).item() == 0
 
 
-def test_the_reconstruction_error_is_a_mean_over_everything_and_knows_grey_pictures():
+def test_the_reconstruction_error_is_a_mean_over_everything_and_knows_grey_images():
     x, decoded = normal(2, 8, 9), normal(2, 1, 8, 9) + 1
     expected = ((x.numpy() - decoded.numpy()[:, 0]) ** 2).mean()
     assert reconstruction_loss(x, decoded).item() == pytest.approx(expected, rel=1e-12)

@@ -21,17 +21,17 @@ class Cell:
         strategy: Name of the strategy, or of a reference in :data:`nextlabel.results.FULL_TRAINING`.
         objective: Name of the objective.
         seed: The seed.
-        cycles: Trainings.
-        start_size: Labels before the first training.
-        batch_size: Labels asked a cycle.
+        cycles: Fits.
+        initial_size: Labels before the first training.
+        batch_size: Labels asked per cycle.
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads.
         learner: Options of the learner, the model's name and options among them.
         strategy_options: Options of the strategy.
         objective_options: Options of the objective.
         dataset_options: Options of the data set.
-        subset_size: Candidates that the strategy sees of the unlabelled items, or None for all.
-        label_noise: Share of the labels that are told wrong.
+        candidate_size: Candidates that the strategy sees of the unlabelled items, or None for all.
+        label_noise: Fraction of the labels that are told wrong.
         audit: Further strategies that are compared with the truth on this cell's models: tables with
             ``strategy`` and its options.
         score_last: Whether the pool is scored after the last training too.
@@ -42,7 +42,7 @@ class Cell:
     objective: str
     seed: int
     cycles: int
-    start_size: int
+    initial_size: int
     batch_size: int
     device: Device
     threads: int
@@ -50,7 +50,7 @@ class Cell:
     strategy_options: Mapping[str, Any]  # Any: TOML
     objective_options: Mapping[str, Any]  # Any: TOML
     dataset_options: Mapping[str, Any] = field(default_factory=dict)  # Any: TOML
-    subset_size: int | None = None
+    candidate_size: int | None = None
     label_noise: float = 0.0
     audit: tuple[Mapping[str, Any], ...] = ()  # Any: TOML
     score_last: bool = False

@@ -1,4 +1,4 @@
-"""Contact sheets: the pictures of a query on one page. Knows nothing of queries."""
+"""Contact sheets: the images of a query on one page. Knows nothing of queries."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["SHOWN", "write_contact_sheet"]
 COLUMNS, ROWS = 12, 6
 SHOWN = COLUMNS * ROWS
 TILE = 48
-"""Side of a tile in pixels; smaller pictures are enlarged without smoothing, so that every pixel is seen,
+"""Side of a tile in pixels; smaller images are enlarged without smoothing, so that every pixel is seen,
 and larger ones are averaged."""
 GAP = 4
 
 
 def write_contact_sheet(items: NDArray[np.generic], path: Path) -> None:
-    """Write the first 72 pictures as one PNG; items that are no pictures leave no file.
+    """Write the first 72 images as one PNG; items that are no images leave no file.
 
     Args:
         items: (B, channels, height, width) bytes with 1 or 3 channels, best first.
-        path: The PNG to write; gaps between the pictures are transparent.
+        path: The PNG to write; gaps between the images are transparent.
     """
     if items.ndim != 4 or items.shape[1] not in (1, 3) or items.dtype != np.uint8:
         return
@@ -31,8 +31,8 @@ def write_contact_sheet(items: NDArray[np.generic], path: Path) -> None:
     rows = -(-shown // COLUMNS)
     sheet = Image.new("RGBA", (COLUMNS * (TILE + GAP) - GAP, rows * (TILE + GAP) - GAP), (0, 0, 0, 0))
     for place in range(shown):
-        picture = np.moveaxis(items[place], 0, -1)
-        tile = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).convert("RGBA")
+        image = np.moveaxis(items[place], 0, -1)
+        tile = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).convert("RGBA")
         scaling = Image.Resampling.NEAREST if max(tile.size) <= TILE else Image.Resampling.BOX
         tile = tile.resize((TILE, TILE), scaling)
         sheet.paste(tile, ((place % COLUMNS) * (TILE + GAP), (place // COLUMNS) * (TILE + GAP)))

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 from torch import Tensor
 
-from nextlabel.bench.diagnostics_record import BANDS, SHARES
-from nextlabel.campaign.cycle import Plan
-from nextlabel.campaign.view_builder import Viewer
+from nextlabel.bench.diagnostics_record import BANDS, FRACTIONS
+from nextlabel.campaign.cycle import Cycle
+from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError
 from nextlabel.ledger.events import JSON, ItemId
 from nextlabel.pool import Pool
@@ -29,10 +29,10 @@ from nextlabel.types import Learner, PoolView, Scorer
 
 __all__ = [
     "AuditedScorer",
-    "audit_needs",
-    "audit_query",
     "audited",
     "band_losses",
+    "diagnose_query",
+    "diagnostics_needs",
     "loss_estimate",
     "make_scorers",
     "top_found",
@@ -62,7 +62,7 @@ def make_scorers(tables: Sequence[Mapping[str, Any]]) -> tuple[AuditedScorer, ..
     """Return the scorers of a configuration's list ``audit``.
 
     Args:
-        tables: Each with ``strategy``, its name, and beside it the options of that strategy.
+        tables: Each with ``strategy``, its name, and next to it the options of that strategy.
 
     Raises:
         ConfigurationError: A table names no strategy, or one without scores, or two tables are the same.
@@ -91,14 +91,14 @@ def make_scorers(tables: Sequence[Mapping[str, Any]]) -> tuple[AuditedScorer, ..
     return tuple(scorers.values())
 
 
-def audit_needs(scorers: Sequence[AuditedScorer]) -> frozenset[str]:
-    """Return all that the scorers need of a view; the learner's moments follow from it."""
+def diagnostics_needs(scorers: Sequence[AuditedScorer]) -> frozenset[str]:
+    """Return all that the scorers need of a view; the learner's snapshots follow from it."""
     return frozenset().union(*(audited.scorer.needs for audited in scorers))
 
 
-def audit_query(
+def diagnose_query(
     scorers: Sequence[AuditedScorer],
-    plan: Plan,
+    plan: Cycle,
     ids: Sequence[ItemId],
     losses: Float[Tensor, " items"],
     *,
@@ -123,13 +123,13 @@ def audit_query(
         A record for every scorer, as :func:`audited` makes them.
     """
     scans = plan.folder / "audit"
-    viewer = Viewer(
+    viewer = ViewBuilder(
         learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
         augment_seed=derive(seed, "augmented scan", plan.cycle),
     )  # fmt: skip
     labelled, labels = plan.training_set(pool)
     candidates = pool.subset(ids)
-    own = frozenset(n for n in audit_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))
+    own = frozenset(n for n in diagnostics_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))
 
     def view_of(needs: frozenset[str]) -> PoolView:  # one scan for all: every view asks for all own fields
         return viewer.view(needs | own, candidates, labelled, labels)
@@ -194,7 +194,7 @@ def band_losses(
     Args:
         losses: (N,) in nats.
         scores: (N,), higher = larger expected loss.
-        bands: From which share of the candidates to which, in [0, 1]; a share is rounded to a count.
+        bands: From which fraction of the candidates to which, in [0, 1]; a fraction is rounded to a count.
 
     Returns:
         The mean loss in nats of each band; None of one that is empty, as small pools have.
@@ -209,27 +209,27 @@ def band_losses(
 
 
 def top_found(
-    losses: Float[Tensor, " items"], scores: Float[Tensor, " items"], shares: Sequence[float] = SHARES
+    losses: Float[Tensor, " items"], scores: Float[Tensor, " items"], fractions: Sequence[float] = FRACTIONS
 ) -> list[float | None]:
-    """Return which share of the truly largest losses is among as many largest scores.
+    """Return which fraction of the truly largest losses is among as many largest scores.
 
     The "true positive rate" of Fig. 6 of the same paper, as far as its caption says: of the k % with the
-    largest scores, the share that belongs to the k % with the largest losses. Chance gives k %. Equal values
-    are taken by row.
+    largest scores, the fraction that belongs to the k % with the largest losses. Randomness gives k %. Equal
+    values are taken by row.
 
     Args:
         losses: (N,) in nats.
         scores: (N,), higher = larger expected loss.
-        shares: The k / 100, in (0, 1]; each is rounded to a count of candidates.
+        fractions: The k / 100, in (0, 1]; each is rounded to a count of candidates.
 
     Returns:
-        A share in [0, 1] for every k; None where k % are less than half a candidate.
+        A fraction in [0, 1] for every k; None where k % are less than half a candidate.
     """
     by_score = torch.sort(scores, descending=True, stable=True).indices
     by_loss = torch.sort(losses, descending=True, stable=True).indices
     found: list[float | None] = []
-    for share in shares:
-        count = round(share * len(losses))
+    for fraction in fractions:
+        count = round(fraction * len(losses))
         both = int(torch.isin(by_score[:count], by_loss[:count]).sum())
         found.append(both / count if count else None)
     return found
@@ -245,8 +245,8 @@ def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metr
 
     Returns:
         ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
-        either is constant. ``top_share``: share of the B candidates with the largest losses that is among the
-        chosen. ``top_chance``: B / N, what random rows would give.
+        either is constant. ``top_share``: fraction of the B candidates with the largest losses that is among
+        the chosen. ``top_chance``: B / N, what random rows would give.
     """
     count = len(chosen)
     top = torch.sort(losses, descending=True, stable=True).indices[:count]

@@ -14,19 +14,26 @@ from typing import Any
 from nextlabel.errors import DataError
 from nextlabel.ledger.events import State
 
-__all__ = ["BANDS", "SHARES", "AuditRow", "audit_rows", "read_audit", "write_audit"]
+__all__ = [
+    "BANDS",
+    "FRACTIONS",
+    "DiagnosticsRow",
+    "diagnostics_rows",
+    "read_diagnostics",
+    "write_diagnostics",
+]
 
 BANDS: tuple[tuple[float, float], ...] = ((0, 0.05), (0.05, 0.10), (0.10, 0.20), (0.20, 0.50), (0.50, 1))
-"""Shares of the candidates by score, largest first: the bands of Fig. 5 of the ICCV paper."""
+"""Fractions of the candidates by score, largest first: the bands of Fig. 5 of the ICCV paper."""
 
-SHARES: tuple[float, ...] = tuple(k / 200 for k in range(1, 21))
+FRACTIONS: tuple[float, ...] = tuple(k / 200 for k in range(1, 21))
 """0.5 %, 1 %, ..., 10 %: of how many largest losses it is asked whether the scores found them."""
 
 FILE = "audit.json"
 
 
 @dataclass(frozen=True)
-class AuditRow:
+class DiagnosticsRow:
     """How well one scorer estimated the candidates' losses in one cycle.
 
     Attributes:
@@ -41,8 +48,8 @@ class AuditRow:
         mean_score: In the scorer's own unit.
         mean_loss: Mean true loss in nats.
         band_losses: Mean true loss in nats in each of :data:`BANDS`; None in an empty band.
-        top_found: For each of :data:`SHARES`, the share of so many largest losses that is among as many
-            largest scores; chance gives the share itself.
+        top_found: For each of :data:`FRACTIONS`, the fraction of so many largest losses that is among as many
+            largest scores; randomness gives the fraction itself.
     """
 
     cycle: int
@@ -59,7 +66,7 @@ class AuditRow:
     top_found: tuple[float | None, ...]
 
 
-def audit_rows(state: State) -> list[AuditRow]:
+def diagnostics_rows(state: State) -> list[DiagnosticsRow]:
     """Return what a ledger's queries, and its score after the last training, recorded of audited scorers.
 
     By cycle, and in the order in which the scorers are listed.
@@ -75,23 +82,23 @@ def audit_rows(state: State) -> list[AuditRow]:
         for record in measured.get("audit", {}).get("scorers", ()):
             found = {**record, **{key: tuple(record[key]) for key in ("band_losses", "top_found")}}
             rows.append(
-                AuditRow(cycle, trained[cycle, measured["training"]], measured["n_candidates"], **found)
+                DiagnosticsRow(cycle, trained[cycle, measured["training"]], measured["n_candidates"], **found)
             )
     return rows
 
 
-def write_audit(folder: Path, state: State) -> None:
+def write_diagnostics(folder: Path, state: State) -> None:
     """Write ``audit.json`` into a cell's folder; nothing where nothing was audited."""
-    rows = audit_rows(state)
+    rows = diagnostics_rows(state)
     if not rows:
         return
-    tree = {"bands": BANDS, "shares": SHARES, "rows": [vars(row) for row in rows]}
+    tree = {"bands": BANDS, "fractions": FRACTIONS, "rows": [vars(row) for row in rows]}
     fresh = folder / f"{FILE}.new"
     fresh.write_text(json.dumps(tree), encoding="utf-8")
     fresh.replace(folder / FILE)
 
 
-def read_audit(folder: Path) -> list[AuditRow]:
+def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
     """Read the audit of a finished cell.
 
     Raises:
@@ -100,7 +107,7 @@ def read_audit(folder: Path) -> list[AuditRow]:
     path = folder / FILE
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
-        rows = [AuditRow(**_tuples(values)) for values in tree["rows"]]
+        rows = [DiagnosticsRow(**_tuples(values)) for values in tree["rows"]]
     except FileNotFoundError as error:
         raise DataError(
             f"expected an audit at {path}, but there is none; run the experiment with a list audit, "
@@ -109,13 +116,13 @@ def read_audit(folder: Path) -> list[AuditRow]:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"the audit in {path} cannot be read ({error}); delete {folder / 'finished'} and run the same "
-            "command again to write it anew"
+            "command again to write it again"
         ) from error
     return rows
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    known = {field.name for field in fields(AuditRow)}
+    known = {field.name for field in fields(DiagnosticsRow)}
     if values.keys() != known:
         raise ValueError(f"its columns are {sorted(values)}, not {sorted(known)}")
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -21,7 +21,7 @@ from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
 from nextlabel.errors import ConfigurationError, DataError
-from nextlabel.files import alone
+from nextlabel.files import exclusive_lock
 from nextlabel.results import Row, to_csv
 
 __all__ = ["Experiment", "default_folder", "default_jobs"]
@@ -33,7 +33,7 @@ def default_folder(config: ExperimentConfig) -> Path:
 
 
 def default_jobs(config: ExperimentConfig) -> int:
-    """Return how many cells to run at once: one a core, but one in all where there is a GPU to share."""
+    """Return how many cells to run at once: one per core, but one in all where there is a GPU to share."""
     gpu = config.device.startswith("cuda") or (config.device == "auto" and shutil.which("nvidia-smi"))
     return 1 if gpu else max(1, _cores() // config.threads)
 
@@ -114,7 +114,7 @@ class Experiment:
         Raises:
             BusyError: Another process runs this experiment.
         """
-        with alone(self.folder / "run.lock", f"running the experiment in {self.folder}"):
+        with exclusive_lock(self.folder / "run.lock", f"running the experiment in {self.folder}"):
             forget_items_read(self.folder / "cells")
             for event in run_cells(self.unfinished, self.folder / "cells", jobs=jobs):
                 folder = self.folder / "cells" / event.cell.name

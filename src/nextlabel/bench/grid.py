@@ -13,9 +13,9 @@ from typing import Any
 from nextlabel.bench.cell import Cell
 from nextlabel.config import ExperimentConfig, differences
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.released_layout import found_root
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, listed
 from nextlabel.learner_config import LearnerConfig
 from nextlabel.models.catalogue import MODELS
@@ -24,7 +24,7 @@ from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.training.steps import batch_of, steps_of_pass
 
-__all__ = ["Grid", "amount", "make_grid", "with_found_data"]
+__all__ = ["Grid", "make_grid", "resolve_count", "with_found_data"]
 
 PLAIN = "supervised"
 """The objective that every learner can train with."""
@@ -86,7 +86,7 @@ def _cells(
         size = sizes[dataset]
         plain = Cell(
             dataset, "", objective, seed, config.cycles,
-            amount(config.start, size), amount(config.batch_size, size),
+            resolve_count(config.initial_size, size), resolve_count(config.batch_size, size),
             config.device, config.threads, recipes[dataset],
             {}, config.objective_options.get(objective, {}),
             dataset_options=config.dataset_options.get(dataset, {}), label_noise=config.label_noise,
@@ -97,17 +97,22 @@ def _cells(
                 strategy=strategy,
                 learner=_learner_for(strategy, recipes[dataset]),
                 strategy_options=config.strategy_options.get(strategy, {}),
-                subset_size=_subset(config, size),
+                candidate_size=_subset(config, size),
                 audit=tuple(config.audit),
                 score_last=bool(config.score_last),
             )
         for kind in config.full_training:
             learner = recipes[dataset]
             if kind == "equal_updates":
-                learner = {name: value for name, value in learner.items() if name != "cold_epochs"}
+                learner = {name: value for name, value in learner.items() if name != "epochs_from_scratch"}
                 learner["epochs"] = _epochs_of_equal_updates(plain, size)
             yield replace(
-                plain, strategy=FULL_TRAINING[kind], cycles=1, start_size=size, batch_size=1, learner=learner
+                plain,
+                strategy=FULL_TRAINING[kind],
+                cycles=1,
+                initial_size=size,
+                batch_size=1,
+                learner=learner,
             )
 
 
@@ -146,30 +151,36 @@ def _epochs_of_equal_updates(cell: Cell, size: int) -> int:
                 f"{cell.dataset} does not give it"
             )
     learner = cell.learner
-    labels = [min(cell.start_size + cycle * cell.batch_size, size) for cycle in range(cell.cycles)]
+    labels = [min(cell.initial_size + cycle * cell.batch_size, size) for cycle in range(cell.cycles)]
     updates = sum(
-        _epochs(learner, first=count == cell.start_size) * _updates(learner, count)
+        _epochs(learner, first=count == cell.initial_size) * _updates(learner, count)
         for count in dict.fromkeys(labels)
     )
     return max(1, round(updates / _updates(learner, size)))
 
 
 def _epochs(learner: Mapping[str, Any], *, first: bool) -> int:  # Any: TOML
-    cold = learner.get("cold_epochs") if first or learner.get("start") == "cold" else None
+    cold = learner.get("epochs_from_scratch") if first or learner.get("start") == "cold" else None
     return int(learner["epochs"] if cold is None else cold)
 
 
 def _updates(learner: Mapping[str, Any], count: int) -> int:  # Any: TOML
     """Return the updates of one epoch."""
-    return steps_of_pass(count, batch_of(count, int(learner["batch_size"]), learner.get("least_steps")))
+    return steps_of_pass(
+        count, batch_of(count, int(learner["batch_size"]), learner.get("min_steps_per_epoch"))
+    )
 
 
 def _subset(config: ExperimentConfig, size: int) -> int | None:
-    return None if config.subset is None or config.subset == "all" else amount(config.subset, size)
+    return (
+        None
+        if config.candidate_size is None or config.candidate_size == "all"
+        else resolve_count(config.candidate_size, size)
+    )
 
 
-def amount(wanted: int | float, size: int) -> int:
-    """Return a count: the count itself, or that share of ``size``, rounded, at least 1.
+def resolve_count(wanted: int | float, size: int) -> int:
+    """Return a count: the count itself, or that fraction of ``size``, rounded, at least 1.
 
     >>> amount(20, 1437), amount(0.1, 1437)
     (20, 144)
@@ -177,33 +188,35 @@ def amount(wanted: int | float, size: int) -> int:
     return wanted if isinstance(wanted, int) else max(1, round(wanted * size))
 
 
-def _check_amounts(config: ExperimentConfig, name: str, data: LabelledData | DenseData) -> None:
+def _check_amounts(config: ExperimentConfig, name: str, data: LabelledData | SegmentationData) -> None:
     """Refuse numbers of labels that cannot be trained on, or under which a cycle could not add its batch."""
     size = len(data)
     start, batch, subset = (
-        amount(config.start, size),
-        amount(config.batch_size, size),
+        resolve_count(config.initial_size, size),
+        resolve_count(config.batch_size, size),
         _subset(config, size),
     )
     if config.cycles > 1 and start >= size:
         raise ConfigurationError(
             f"the start takes {start:,} labels, which is all {size:,} items of the pool of {name}, so no "
-            "cycle could add one; lower 'start', or set cycles=1"
+            "cycle could add one; lower 'initial_size', or set cycles=1"
         )
     if start < 2 and isinstance(data, LabelledData):
         raise ConfigurationError(
             f"training needs labels of at least two classes, but the start takes {start} label of the "
-            f"{size:,} items of {name}; raise 'start' to 2 or more"
+            f"{size:,} items of {name}; raise 'initial_size' to 2 or more"
         )
     if subset is not None and subset < batch:
         raise ConfigurationError(
-            f"a cycle asks for {batch:,} labels on {name}, but its sub-pool has only {subset:,} items; "
-            "raise 'subset', or lower 'batch_size'"
+            f"a cycle asks for {batch:,} labels on {name}, but its candidate subset has only {subset:,} "
+            "items; raise 'candidate_size', or lower 'batch_size'"
         )
 
 
 def _shortfall(config: ExperimentConfig, name: str, size: int) -> str | None:
-    wanted = amount(config.start, size) + (config.cycles - 1) * amount(config.batch_size, size)
+    wanted = resolve_count(config.initial_size, size) + (config.cycles - 1) * resolve_count(
+        config.batch_size, size
+    )
     if wanted <= size:
         return None
     return (
@@ -223,18 +236,18 @@ def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, 
 
 
 def _check_learners(
-    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData | DenseData]
+    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData | SegmentationData]
 ) -> None:
     """Make the learners that settings, strategies or objectives change: what cannot be made is refused now.
 
-    One a data set for the settings, one for every strategy that trains something beside the model, and one
+    One per data set for the settings, one for every strategy that trains something next to the model, and one
     for every other objective than the plain one. Segmentation takes few of either, so each is tried there.
     """
     changed = config.learner != LearnerConfig() or config.device != "auto"
     kinds = {cell.dataset: cell for cell in reversed(cells)} if changed else {}
     for cell in cells:
-        dense = isinstance(data[cell.dataset], DenseData)
-        if dense or _has_companion(cell):
+        dense = isinstance(data[cell.dataset], SegmentationData)
+        if dense or _has_wrapper_learner(cell):
             kinds[f"{cell.dataset} {cell.strategy}"] = cell
         if dense or cell.objective != PLAIN:
             kinds[f"{cell.dataset} with {cell.objective}"] = cell
@@ -245,7 +258,7 @@ def _check_learners(
             make_learner(cell, data[cell.dataset])
 
 
-def _has_companion(cell: Cell) -> bool:
+def _has_wrapper_learner(cell: Cell) -> bool:
     names = [] if cell.is_reference else [cell.strategy]
     names += [str(table["strategy"]) for table in cell.audit]
     return any(
@@ -254,13 +267,13 @@ def _has_companion(cell: Cell) -> bool:
 
 
 def _check_names(config: ExperimentConfig) -> None:
-    for names, shelf in (
+    for names, registry in (
         (config.dataset, DATASETS),
         (config.strategy, STRATEGIES),
         (config.objective, OBJECTIVES),
     ):
         for name in names:
-            shelf.card(name)
+            registry.card(name)
     if config.learner.model is not None:
         MODELS.card(config.learner.model)
     for key, names, options in (
@@ -281,7 +294,7 @@ def _check_names(config: ExperimentConfig) -> None:
         make_scorers(config.audit)
 
 
-def _recipe(config: ExperimentConfig, data: LabelledData | DenseData) -> dict[str, Any]:
+def _recipe(config: ExperimentConfig, data: LabelledData | SegmentationData) -> dict[str, Any]:
     """Return the data set's own recipe with the configuration's settings laid over it."""
     own = dict(data.recipe)
     given = {key: value for key, value in config.learner.recorded().items() if value is not None}

@@ -1,4 +1,4 @@
-"""Word, left beside the cells of a run, that all items of a data set could be read. Reads none; no torch."""
+"""Word, left next to the cells of a run, that all items of a data set could be read. Reads none; no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PREFIX = "items-read-"
 
 
 def word_of_items_read(cells: Path, items: Mapping[str, Any]) -> Path:  # Any: JSON
-    """Return the file beside the cells that says, by being there, that these items could be read."""
+    """Return the file next to the cells that says, by being there, that these items could be read."""
     return cells / f"{PREFIX}{fingerprint(items)}"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.models.catalogue import MODELS
 from nextlabel.training.device import Engine
 
@@ -19,7 +19,7 @@ Options = dict[str, Any]  # Any: what TOML may hold
 
 
 def model_functions(
-    name: str, model_options: Options, data: LabelledData | DenseData, *, random: bool
+    name: str, model_options: Options, data: LabelledData | SegmentationData, *, random: bool
 ) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
     """Return what makes the model, and what makes the networks it is compared with before any training.
 
@@ -36,7 +36,7 @@ def model_functions(
     """
     given = {"input_shape": data.input_shape, "classes": len(data.classes)}
     new_model = partial(MODELS.create, name, **given, **model_options)
-    new_model()  # what is wrong is refused here, not in a training
+    new_model()  # what is wrong is refused here, not in a training run
     if not random or "weights" not in model_options:
         return new_model, None
     without = {option: value for option, value in model_options.items() if option != "weights"}

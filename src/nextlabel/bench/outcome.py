@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nextlabel.bench.cell import Cell
-from nextlabel.bench.diagnostics_record import write_audit
+from nextlabel.bench.diagnostics_record import write_diagnostics
 from nextlabel.config import to_toml
 from nextlabel.errors import DataError
 from nextlabel.ledger.events import State
@@ -35,7 +35,7 @@ def finish(
     _write(folder / "classes.json", json.dumps(list(classes)))
     _write(folder / "queries.json", json.dumps(_queries(state, labels, len(classes))))
     _write(folder / "evaluations.json", json.dumps(_evaluations(state)))
-    write_audit(folder, state)
+    write_diagnostics(folder, state)
     _write(folder / "rows.json", json.dumps(measured))
     _write(folder / "finished", "")
 
@@ -69,12 +69,12 @@ def rows_of(folder: Path) -> list[Row]:
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"the results in {folder / 'rows.json'} cannot be read ({error}); "
-            f"delete {folder / 'finished'} and run the same command again to write them anew"
+            f"delete {folder / 'finished'} and run the same command again to write them again"
         ) from error
     if not rows:
         raise DataError(
             f"expected results in {folder / 'rows.json'}, but it holds none; "
-            f"delete {folder / 'finished'} and run the same command again to write them anew"
+            f"delete {folder / 'finished'} and run the same command again to write them again"
         )
     return rows
 

@@ -18,21 +18,21 @@ from torch.nn.functional import nll_loss
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
-from nextlabel.bench.dense import run_dense_cell
-from nextlabel.bench.diagnostics import audit_query, loss_estimate, make_scorers
+from nextlabel.bench.diagnostics import diagnose_query, loss_estimate, make_scorers
 from nextlabel.bench.outcome import finish
+from nextlabel.bench.segmentation_cell import run_segmentation_cell
 from nextlabel.bench.setup import main_learner, make_campaign, make_learner
 from nextlabel.bench.validation import check_items_of
 from nextlabel.campaign.campaign import Budget, Campaign, Query
-from nextlabel.campaign.cycle import Plan
+from nextlabel.campaign.cycle import Cycle
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ContractError
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.pool import Pool
-from nextlabel.progress import Advance
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.training.device import Engine, device_title
 from nextlabel.types import Learner
@@ -42,25 +42,25 @@ __all__ = ["run_cell"]
 Metrics = dict[str, Any]  # Any: JSON
 
 
-def run_cell(cell: Cell, folder: Path, advance: Callable[[int, str, int, int], None]) -> None:
+def run_cell(cell: Cell, folder: Path, progress: Callable[[int, str, int, int], None]) -> None:
     """Run a cell to its end, or on from where it was killed, and mark it finished.
 
     Args:
         cell: The campaign to run.
         folder: Where to keep it.
-        advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+        progress: Called as work advances, with the cycle, the phase, the work done and the whole.
 
     Raises:
-        DataError: A picture of pool or test part is damaged; all are read before the first campaign.
+        DataError: An image of pool or test part is damaged; all are read before the first campaign.
     """
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
-    if isinstance(data, DenseData):
-        run_dense_cell(cell, data, folder, advance)
+    if isinstance(data, SegmentationData):
+        run_segmentation_cell(cell, data, folder, progress)
         return
-    check_items_of(cell, data, folder, lambda done, total: advance(1, "check", done, total))
+    check_items_of(cell, data, folder, lambda done, total: progress(1, "check", done, total))
     trial = _Trial(cell, data, folder)
-    campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
+    campaign = trial.campaign(lambda *work: progress(max(campaign.state.cycle, 0) + 1, *work))
     labels = dict(zip(data.ids, data.y.tolist(), strict=True))
     oracle = SimulatedOracle(labels, noise=cell.label_noise, classes=len(data.classes), seed=cell.seed)
     campaign.run(oracle, until=Budget(cycles=cell.cycles), score_last=cell.score_last)
@@ -73,7 +73,7 @@ class _Trial:
     data: LabelledData
     folder: Path
 
-    def campaign(self, advance: Advance) -> Campaign:
+    def campaign(self, progress: Progress) -> Campaign:
         learner = make_learner(self.cell, self.data)
         test = Pool(self.data.test_x, self.data.test_ids)
         campaign = make_campaign(
@@ -90,7 +90,7 @@ class _Trial:
                 device=device_title(Engine(self.cell.device, "no").device),
             ),
             audit=lambda query: self.audit(query, campaign),
-            advance=advance,
+            progress=progress,
         )
         return campaign
 
@@ -110,9 +110,9 @@ class _Trial:
         losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
         found: Metrics = dict(loss_estimate(losses, query.choice.rows, query.choice.scores))
         if self.cell.audit:
-            found["scorers"] = audit_query(
+            found["scorers"] = diagnose_query(
                 make_scorers(self.cell.audit),
-                Plan.next(campaign.state, pool, self.folder),
+                Cycle.next(campaign.state, pool, self.folder),
                 query.ids,
                 losses,
                 learner=learner,
@@ -136,7 +136,7 @@ def _evaluate(
 
 
 def _by_class(right: Tensor, labels: Tensor, classes: int) -> list[float | None]:
-    """Return for each class the share of its test items classified rightly, or None where it has none."""
+    """Return for each class the fraction of its test items classified rightly, or None where it has none."""
     items = torch.bincount(labels, minlength=classes)
     hits = torch.bincount(labels[right], minlength=classes)
     return [hit / count if count else None for hit, count in zip(hits.tolist(), items.tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""Every streamed picture and mask read once before the campaigns, so that a bad one is not met after hours.
+"""Every streamed image and mask read once before the campaigns, so that a bad one is not met after hours.
 
 Arrays were checked when they were loaded. Knows nothing of learners.
 """
@@ -15,27 +15,29 @@ from filelock import FileLock
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.items_read import word_of_items_read
-from nextlabel.datasets.dense_data import DenseData
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.ledger.events import ItemId
 
 __all__ = ["check_items", "check_items_of"]
 
-Advance = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: whatever that part is read by
 """How one thing is read, and what to read."""
 
 
-def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, advance: Advance) -> None:
-    """Read every picture and mask of a cell, unless it has begun or a cell beside it has done so in this run.
+def check_items_of(
+    cell: Cell, data: LabelledData | SegmentationData, folder: Path, progress: Progress
+) -> None:
+    """Read every image and mask of a cell, unless it has begun or a cell next to it has done so in this run.
 
     Args:
         cell: The cell.
         data: Its data set.
         folder: Of the cell; word that all could be read is left in the folder above, for the other cells.
-        advance: As for `check_items`.
+        progress: As for `check_items`.
 
     Raises:
         DataError: As by `check_items`.
@@ -47,16 +49,16 @@ def check_items_of(cell: Cell, data: LabelledData | DenseData, folder: Path, adv
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{all_read}.lock"):  # cells that begin at once wait for the one that reads
         if not all_read.exists():
-            check_items(data, advance)
+            check_items(data, progress)
             all_read.touch()
 
 
-def check_items(data: LabelledData | DenseData, advance: Advance) -> None:
-    """Read every picture and mask of pool and test part that is not in memory.
+def check_items(data: LabelledData | SegmentationData, progress: Progress) -> None:
+    """Read every image and mask of pool and test part that is not in memory.
 
     Args:
         data: The data set.
-        advance: Called with the number of those read and of all.
+        progress: Called with the number of those read and of all.
 
     Raises:
         DataError: One is missing, damaged, or has another size or class where it must not.
@@ -66,15 +68,15 @@ def check_items(data: LabelledData | DenseData, advance: Advance) -> None:
     everything = chain.from_iterable(((read, key) for key in keys) for read, keys in readers)
     for done, (read, key) in enumerate(everything, 1):
         read(key)
-        advance(done, total)
+        progress(done, total)
 
 
-def _readers(data: LabelledData | DenseData) -> list[Reader]:
+def _readers(data: LabelledData | SegmentationData) -> list[Reader]:
     readers: list[Reader] = []
     for part in (data.x, data.test_x):
-        if isinstance(part, StreamedPictures):
+        if isinstance(part, StreamedImages):
             readers.append((part.__getitem__, range(len(part))))
-    if isinstance(data, DenseData):
+    if isinstance(data, SegmentationData):
         readers += _masks(data.masks, data.masks_by_id, data.ids)
         readers += _masks(data.test_masks, data.test_masks_by_id, data.test_ids)
     return readers

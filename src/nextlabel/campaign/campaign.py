@@ -17,16 +17,16 @@ from typing import Any
 
 import torch
 
-from nextlabel.campaign.cycle import Plan, Setup
-from nextlabel.campaign.view_builder import Viewer
+from nextlabel.campaign.cycle import Cycle, Setup
+from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
-from nextlabel.files import alone
+from nextlabel.files import exclusive_lock
 from nextlabel.ledger.events import JSON, ItemId, Label, State
 from nextlabel.ledger.ledger import Ledger
 from nextlabel.pool import Pool
-from nextlabel.progress import Advance, bars
+from nextlabel.progress import Progress, bars
 from nextlabel.seeds import derive
-from nextlabel.selection.selection import Choice, choose
+from nextlabel.selection.selection import Selection, choose
 from nextlabel.types import Learner, Oracle, PoolView, Restorable, Scorer, Strategy
 
 __all__ = ["Budget", "Campaign", "Query"]
@@ -39,7 +39,7 @@ class Budget:
     """When to stop.
 
     Attributes:
-        cycles: Trainings; after the last of them nothing more is asked.
+        cycles: Fits; after the last of them nothing more is asked.
         labels: Labels in all, those of the start included.
     """
 
@@ -67,7 +67,7 @@ class Query:
     cycle: int
     ids: tuple[ItemId, ...]
     view: PoolView
-    choice: Choice
+    choice: Selection
     asked: bool = True
 
 
@@ -84,15 +84,15 @@ class Campaign:
         learner: The model: anything with ``fit`` and ``predict``.
         strategy: The name of a strategy, or an object that is one.
         batch_size: Labels asked in a cycle.
-        start_size: Items asked at random before the first training, unless labels were told before.
-        subset_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
+        initial_size: Items asked at random before the first training, unless labels were told before.
+        candidate_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
             pool's order; None lets it see all. The draw depends on the seed and the cycle alone.
-        seed: All chance derives from it; the same seed gives every strategy the same start.
+        seed: All randomness derives from it; the same seed gives every strategy the same start.
         classes: Class names; labels are then indices into them, and names are accepted in their place.
         strategy_options: Options of a strategy that is given by name.
         evaluate: Called with the trained learner after every training; its metrics are recorded.
         audit: Called with every :class:`Query`; its metrics are recorded.
-        advance: Called as work advances; None shows progress bars where there is a terminal.
+        progress: Called as work advances; None shows progress bars where there is a terminal.
 
     Raises:
         ConfigurationError: An option is wrong, or the folder holds a campaign with other settings.
@@ -100,7 +100,7 @@ class Campaign:
 
     Example::
 
-        campaign = Campaign("runs/mine", pool, learner, "cod", batch_size=50, start_size=100)
+        campaign = Campaign("runs/mine", pool, learner, "cod", batch_size=50, initial_size=100)
         campaign.tell({item: my_label(item) for item in campaign.ask()})
     """
 
@@ -112,21 +112,28 @@ class Campaign:
         strategy: str | Scorer | Strategy = "cod",
         *,
         batch_size: int,
-        start_size: int,
-        subset_size: int | None = None,
+        initial_size: int,
+        candidate_size: int | None = None,
         seed: int = 0,
         classes: Sequence[str] | None = None,
         strategy_options: Mapping[str, Any] | None = None,  # Any: each strategy has its own options
         evaluate: Callable[[Learner], Mapping[str, Any]] | None = None,  # Any: JSON
         audit: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
-        advance: Advance | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.path, self.pool, self.learner = Path(path), pool, learner
         self.setup = Setup.checked(
-            pool, learner, strategy, strategy_options or {},
-            batch_size=batch_size, start_size=start_size, subset_size=subset_size, seed=seed, classes=classes,
-        )  # fmt: skip
-        self._evaluate, self._audit, self._advance = evaluate, audit, advance
+            pool,
+            learner,
+            strategy,
+            strategy_options or {},
+            batch_size=batch_size,
+            initial_size=initial_size,
+            candidate_size=candidate_size,
+            seed=seed,
+            classes=classes,
+        )
+        self._evaluate, self._audit, self._advance = evaluate, audit, progress
         self.ledger = Ledger(self.path / "campaign.db")
         self.ledger.open(self.setup.settings(), pool.ids)
 
@@ -138,7 +145,7 @@ class Campaign:
     def ask(self) -> tuple[ItemId, ...]:
         """Return the ids to label next, best first; the same ids again until all of them are told.
 
-        Where nothing is outstanding it trains on all labels, scans the pool, chooses and records, and only
+        Where nothing is pending it trains on all labels, scans the pool, chooses and records, and only
         then returns. Before there is any label it returns the random start.
 
         Raises:
@@ -169,14 +176,14 @@ class Campaign:
     def train(self) -> Mapping[str, Any]:  # Any: JSON
         """Train on all labels there are and return what was measured.
 
-        A training that was done already is loaded, or made again by a learner that cannot load.
+        A training run that was done already is loaded, or made again by a learner that cannot load.
 
         Raises:
             LabelsError: There are no labels, or all are of one class.
             BusyError: Another process is training.
         """
-        with self._alone():
-            return self._train(Plan.next(self.state, self.pool, self.path))
+        with self._exclusive_lock():
+            return self._train(Cycle.next(self.state, self.pool, self.path))
 
     def run(self, oracle: Oracle, *, until: Budget, score_last: bool = False) -> State:
         """Ask, have answered and tell until the budget is spent, then train once more.
@@ -191,14 +198,14 @@ class Campaign:
         """
         while True:
             state = self.state
-            if asked := state.outstanding:
+            if asked := state.pending:
                 self._tell_what_is_open(oracle(asked) or {})
-                if self.state.outstanding == asked:
+                if self.state.pending == asked:
                     return self.state
             elif self._is_over(state, until):
-                with self._alone():
+                with self._exclusive_lock():
                     finish = self._score if score_last else self._train
-                    finish(Plan.next(self.state, self.pool, self.path))
+                    finish(Cycle.next(self.state, self.pool, self.path))
                 return self.state
             else:
                 self._ask(until)
@@ -209,7 +216,7 @@ class Campaign:
         Args:
             path: The new campaign's folder.
             before_cycle: Leave out what was asked in this cycle and later; None copies all.
-            changes: ``learner``, ``strategy``, ``strategy_options``, ``batch_size``, ``subset_size`` or
+            changes: ``learner``, ``strategy``, ``strategy_options``, ``batch_size``, ``candidate_size`` or
                 ``seed`` that differ.
 
         Raises:
@@ -235,9 +242,9 @@ class Campaign:
         self.ledger.fork(target / "campaign.db", before_cycle=before_cycle, settings=setup.settings()).close()
         return Campaign(
             target, self.pool, learner, setup.strategy,
-            batch_size=setup.batch_size, start_size=setup.start_size, subset_size=setup.subset_size,
+            batch_size=setup.batch_size, initial_size=setup.initial_size, candidate_size=setup.candidate_size,
             seed=setup.seed, classes=setup.classes, evaluate=self._evaluate, audit=self._audit,
-            advance=self._advance,
+            progress=self._advance,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -251,15 +258,15 @@ class Campaign:
         self.close()
 
     def _ask(self, until: Budget | None = None) -> tuple[ItemId, ...]:
-        with self._alone():
+        with self._exclusive_lock():
             state = self.state  # other processes may have asked and told while this one waited
-            if not state.outstanding and not (until and self._is_over(state, until)):
+            if not state.pending and not (until and self._is_over(state, until)):
                 at_most = until.labels - len(state.labels) if until and until.labels else None
                 if state.labels:
-                    self._query(Plan.next(state, self.pool, self.path), at_most)
+                    self._query(Cycle.next(state, self.pool, self.path), at_most)
                 else:
                     self._start(at_most)
-            return self.state.outstanding
+            return self.state.pending
 
     def _is_over(self, state: State, until: Budget) -> bool:
         return bool(state.labels) and (_spent(state, until) or len(state.labels) == len(self.pool))
@@ -278,15 +285,15 @@ class Campaign:
                     raise
 
     def _start(self, at_most: int | None) -> None:
-        size = self._size(self.setup.start_size, len(self.pool), at_most)
+        size = self._size(self.setup.initial_size, len(self.pool), at_most)
         rng = torch.Generator().manual_seed(derive(self.setup.seed, "start"))
         rows = torch.randperm(len(self.pool), generator=rng)[:size]
         self.ledger.ask(0, [self.pool.ids[row] for row in rows.tolist()], None)
 
-    def _query(self, plan: Plan, at_most: int | None) -> None:
+    def _query(self, plan: Cycle, at_most: int | None) -> None:
         if not plan.candidates:
             raise DataError(f"nothing is left to ask: all {len(self.pool)} items of the pool are labelled")
-        plan = plan.with_sub_pool(self.setup.subset_size, seed=self.setup.seed)
+        plan = plan.with_candidate_size(self.setup.candidate_size, seed=self.setup.seed)
         query, measured = self._chosen(plan, self._size(self.setup.batch_size, len(plan.candidates), at_most))
         rows, scores = query.choice.rows, query.choice.scores
         ids = [plan.candidates[row] for row in rows.tolist()]
@@ -295,9 +302,9 @@ class Campaign:
         if plan.previous is not None and isinstance(self.learner, Restorable):
             _forget_scans(plan.previous)  # without load, a fork could not make them again
 
-    def _score(self, plan: Plan) -> None:
+    def _score(self, plan: Cycle) -> None:
         """Train, score the pool and record what is said of it, unless that was done; ask nothing."""
-        plan = plan.with_sub_pool(self.setup.subset_size, seed=self.setup.seed)
+        plan = plan.with_candidate_size(self.setup.candidate_size, seed=self.setup.seed)
         if not plan.candidates or (plan.cycle, plan.score_name) in self.state.measurements:
             self._train(plan)
             return
@@ -306,10 +313,10 @@ class Campaign:
         chosen = [plan.candidates[row] for row in query.choice.rows.tolist()]
         self.ledger.measure(plan.cycle, plan.score_name, {**measured, "chosen": chosen})
 
-    def _chosen(self, plan: Plan, size: int, *, asked: bool = True) -> tuple[Query, dict[str, JSON]]:
+    def _chosen(self, plan: Cycle, size: int, *, asked: bool = True) -> tuple[Query, dict[str, JSON]]:
         """Train, scan and choose so many candidates; return the query and what was measured of it."""
         self._train(plan)
-        viewer = Viewer(
+        viewer = ViewBuilder(
             self.learner, plan.folder, plan.previous, derive(self.setup.seed, "predict"),
             self._reporter("scan"),
             augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
@@ -330,7 +337,7 @@ class Campaign:
             "audit": dict(self._audit(query)) if self._audit else {},
         }  # fmt: skip
 
-    def _train(self, plan: Plan) -> Mapping[str, Any]:  # Any: JSON
+    def _train(self, plan: Cycle) -> Mapping[str, Any]:  # Any: JSON
         """Bring the learner to the end of this training, by fit or load, and return its measures."""
         measured = self.state.measurements.get((plan.cycle, plan.name))
         if measured is None or not isinstance(self.learner, Restorable):
@@ -344,13 +351,13 @@ class Campaign:
                 self._fit(plan, record=False)
         return self.state.measurements[plan.cycle, plan.name]
 
-    def _fit(self, plan: Plan, *, record: bool) -> None:
+    def _fit(self, plan: Cycle, *, record: bool) -> None:
         x, y = plan.training_set(self.pool)
         if self.setup.one_class_only(y):
             raise LabelsError(
                 f"training needs labels of at least two classes, but all {len(y)} labels are "
                 f"{self.setup.class_name(y[0].item())}; "
-                "label an item of another class, or start with more items"
+                "label per item of another class, or start with more items"
             )
         if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
             if plan.previous is None or getattr(self.learner, "start", "warm") == "cold":
@@ -380,11 +387,11 @@ class Campaign:
         return min(wanted, left)
 
     def _reporter(self, phase: str) -> Callable[[int, int], None]:
-        advance = self._advance or bars()
-        return lambda done, total: advance(phase, done, total)
+        progress = self._advance or bars()
+        return lambda done, total: progress(phase, done, total)
 
-    def _alone(self) -> AbstractContextManager[None]:
-        return alone(self.path / "campaign.lock", f"working on the campaign in {self.path}")
+    def _exclusive_lock(self) -> AbstractContextManager[None]:
+        return exclusive_lock(self.path / "campaign.lock", f"working on the campaign in {self.path}")
 
 
 def _spent(state: State, until: Budget) -> bool:

@@ -23,7 +23,7 @@ from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner, Scorer, Strategy
 
-__all__ = ["Plan", "Setup"]
+__all__ = ["Cycle", "Setup"]
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Setup:
 
     strategy: Scorer | Strategy
     batch_size: int
-    start_size: int
+    initial_size: int
     seed: int
     classes: tuple[str, ...] | None
-    subset_size: int | None = None
+    candidate_size: int | None = None
 
     @staticmethod
     def checked(
@@ -45,10 +45,10 @@ class Setup:
         strategy_options: Mapping[str, Any],  # Any: each strategy has its own options
         *,
         batch_size: int,
-        start_size: int,
+        initial_size: int,
         seed: int,
         classes: Sequence[str] | None,
-        subset_size: int | None = None,
+        candidate_size: int | None = None,
     ) -> Setup:
         """Return the settings if a campaign can be run with them.
 
@@ -61,13 +61,13 @@ class Setup:
             raise DataError(f"a campaign needs a Pool(data, ids), but got {type(pool).__name__}")
         if not len(pool):
             raise DataError("the pool is empty: a campaign needs at least one item to ask about")
-        for name, value in (("batch_size", batch_size), ("start_size", start_size)):
+        for name, value in (("batch_size", batch_size), ("initial_size", initial_size)):
             if not _is_whole(value) or value < 1:
                 raise ConfigurationError(f"{name} must be a whole number of at least 1, but is {value!r}")
-        if subset_size is not None and (not _is_whole(subset_size) or subset_size < batch_size):
+        if candidate_size is not None and (not _is_whole(candidate_size) or candidate_size < batch_size):
             raise ConfigurationError(
-                f"subset_size must be a whole number of at least batch_size, {batch_size}, or None for the "
-                f"whole pool, but is {subset_size!r}"
+                f"candidate_size must be a whole number of at least batch_size, {batch_size}, or None for "
+                f"the whole pool, but is {candidate_size!r}"
             )
         if not _is_whole(seed):
             raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
@@ -80,8 +80,8 @@ class Setup:
             raise ConfigurationError(f"classes must be the names of at least 2 classes, but are {classes!r}")
         if names is not None and len(set(names)) != len(names):
             raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
-        numbers = int(batch_size), int(start_size), int(seed)
-        subset = None if subset_size is None else int(subset_size)
+        numbers = int(batch_size), int(initial_size), int(seed)
+        subset = None if candidate_size is None else int(candidate_size)
         return Setup(_as_strategy(strategy, strategy_options), *numbers, names, subset)
 
     def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
@@ -90,7 +90,7 @@ class Setup:
         Raises:
             ConfigurationError: A setting cannot be changed, or not to this.
         """
-        changeable = ("strategy", "strategy_options", "batch_size", "subset_size", "seed")
+        changeable = ("strategy", "strategy_options", "batch_size", "candidate_size", "seed")
         unknown = [name for name in changes if name not in changeable]
         if unknown:
             raise ConfigurationError(
@@ -100,19 +100,21 @@ class Setup:
         same = self.strategy.name if options else self.strategy  # options are for what is made by name
         return Setup.checked(
             pool, learner, changes.get("strategy", same), options,
-            batch_size=changes.get("batch_size", self.batch_size), start_size=self.start_size,
+            batch_size=changes.get("batch_size", self.batch_size), initial_size=self.initial_size,
             seed=changes.get("seed", self.seed), classes=self.classes,
-            subset_size=changes.get("subset_size", self.subset_size),
+            candidate_size=changes.get("candidate_size", self.candidate_size),
         )  # fmt: skip
 
     def settings(self) -> dict[str, Any]:  # Any: JSON
         """Return what the ledger keeps and compares when the campaign is opened again."""
-        later = {} if self.subset_size is None else {"subset_size": self.subset_size}  # older ledgers lack it
+        later = (
+            {} if self.candidate_size is None else {"candidate_size": self.candidate_size}
+        )  # older ledgers lack it
         return {
             "strategy": self.strategy.name,
             "strategy_options": _options(self.strategy),
             "batch_size": self.batch_size,
-            "start_size": self.start_size,
+            "initial_size": self.initial_size,
             "seed": self.seed,
             "classes": list(self.classes) if self.classes is not None else None,
             **later,
@@ -161,7 +163,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Cycle:
     """The next training and query.
 
     Attributes:
@@ -183,7 +185,7 @@ class Plan:
     previous: Path | None
 
     @staticmethod
-    def next(state: State, pool: Pool, root: Path) -> Plan:
+    def next(state: State, pool: Pool, root: Path) -> Cycle:
         """Read the next training and query off the state.
 
         Raises:
@@ -193,12 +195,12 @@ class Plan:
             raise LabelsError("training needs labels, but there are none yet; ask, label and tell first")
         cycle = max(state.cycle, 0) + 1
         labels = {item: state.labels[item] for item in pool.ids if item in state.labels}
-        waiting = set(state.outstanding)
+        waiting = set(state.pending)
         unlabelled = tuple(item for item in pool.ids if item not in state.labels)
         name = f"train-{_digest(labels)}"
         asked = [at for (at, name) in state.measurements if name == "query" and at < cycle]
         before = max(asked, default=None)
-        return Plan(
+        return Cycle(
             cycle,
             labels,
             unlabelled,
@@ -215,12 +217,13 @@ class Plan:
         """The name in the ledger of a score after this training that asks nothing."""
         return self.name.replace("train-", "score-", 1)
 
-    def with_sub_pool(self, size: int | None, *, seed: int) -> Plan:
+    def with_candidate_size(self, size: int | None, *, seed: int) -> Cycle:
         """Return the plan whose candidates are a uniform draw of so many of these, in the pool's order.
 
-        The sub-pool of the released code of Huang et al., "Semi-Supervised Active Learning with Temporal
-        Output Discrepancy", ICCV 2021 (there ``SUBSET``; the paper does not mention it), drawn anew in every
-        cycle. A deviation: the order in it is the pool's, where theirs is the draw's, which decides ties.
+        The candidate subset of the released code of Huang et al., "Semi-Supervised Active Learning with
+        Temporal Output Discrepancy", ICCV 2021 (there ``SUBSET``; the paper does not mention it), drawn again
+        in every cycle. A deviation: the order in it is the pool's, where theirs is the draw's, which decides
+        ties.
 
         Args:
             size: How many, all where there are fewer; None for all.

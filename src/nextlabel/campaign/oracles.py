@@ -32,7 +32,7 @@ class SimulatedOracle:
         self, labels: Mapping[ItemId, Label], *, noise: float = 0.0, classes: int | None = None, seed: int = 0
     ) -> None:
         if not 0 <= noise <= 1:
-            raise ConfigurationError(f"noise must be a share in [0, 1], but is {noise}")
+            raise ConfigurationError(f"noise must be a fraction in [0, 1], but is {noise}")
         if noise and (classes is None or classes < 2):
             raise ConfigurationError(
                 f"noise needs the number of classes, at least 2, but classes is {classes}"

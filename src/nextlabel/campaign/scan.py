@@ -27,12 +27,12 @@ from nextlabel.types import AugmentedScoring, Learner, Outputs
 __all__ = ["CHUNK", "Scan", "is_scanned", "open_scan", "scan"]
 
 CHUNK = 8192
-"""Items handed to the learner at once: 34 MB of outputs for 1,024 numbers an item."""
+"""Items handed to the learner at once: 34 MB of outputs for 1,024 numbers per item."""
 
 FLUSH_SECONDS = 20.0
 """How much of a killed scan is done again at most."""
 
-Advance = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def scan(
     seed: int,
     folder: Path,
     chunk: int = CHUNK,
-    advance: Advance | None = None,
+    progress: Progress | None = None,
     augmented: bool = False,
 ) -> Scan:
     """Run the learner over the pool and keep its outputs in ``folder``.
@@ -79,7 +79,7 @@ def scan(
         seed: Passed on to ``learner.predict``; the same for every chunk, so stochastic passes draw alike.
         folder: Where to keep the outputs: (N, ...) float32 arrays, one file a field.
         chunk: Items handed to the learner at once; bounds the memory.
-        advance: Called after every chunk with the items done and N.
+        progress: Called after every chunk with the items done and N.
         augmented: Whether the items are augmented, by ``learner.predict_augmented``; the draws are derived
             from the seed.
 
@@ -106,8 +106,8 @@ def scan(
             for name, tensor in fields.items():
                 files[name][done : done + len(part)] = tensor.numpy()
             done += len(part)
-            if advance:
-                advance(done, len(pool))
+            if progress:
+                progress(done, len(pool))
             if done == len(pool) or time.monotonic() - written > FLUSH_SECONDS:
                 _record(folder, files, pool, needs, done)
                 written = time.monotonic()
@@ -154,7 +154,7 @@ def _checked(learner: Learner, outputs: Outputs, part: Pool, needs: frozenset[st
         tensor = present[name].detach().cpu().float()
         if tensor.ndim < 1 or len(tensor) != len(part):
             raise ContractError(
-                f"{who} must return one row an item: {len(part)} rows of {name}, "
+                f"{who} must return one row per item: {len(part)} rows of {name}, "
                 f"but returned shape {tuple(tensor.shape)}"
             )
         finite = torch.isfinite(tensor)

@@ -17,14 +17,14 @@ from nextlabel.campaign.scan import Scan, is_scanned, open_scan, scan
 from nextlabel.errors import ContractError
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
-from nextlabel.snapshots import SNAPSHOT, Moment, snapshots_in_view
+from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
 from nextlabel.types import AugmentedScoring, Learner, Outputs, PoolView, Restorable
 
-__all__ = ["Viewer"]
+__all__ = ["ViewBuilder"]
 
 
 @dataclass
-class Viewer:
+class ViewBuilder:
     """Makes the view of one cycle.
 
     Attributes:
@@ -32,7 +32,7 @@ class Viewer:
         folder: That training's folder; scans are kept in it.
         previous: The folder of the training before, or None in the first cycle.
         seed: Seed of stochastic passes, the same in every cycle.
-        advance: Called as scanning advances, with the rows done and the whole.
+        progress: Called as scanning advances, with the rows done and the whole.
         scans: Where to keep scans, if not in ``folder``.
         augment_seed: Seed of a learner that scores candidates augmented (``score_augmented``), another in
             every cycle. All outputs of a view are then of the same draws, so that earlier models are asked
@@ -46,7 +46,7 @@ class Viewer:
     folder: Path
     previous: Path | None
     seed: int
-    advance: Callable[[int, int], None] | None = None
+    progress: Callable[[int, int], None] | None = None
     scans: Path | None = None
     augment_seed: int = 0
     rows_forwarded: int = field(default=0, init=False)
@@ -62,7 +62,7 @@ class Viewer:
             labels: (L,) their labels.
 
         Raises:
-            ContractError: The learner broke its contract, or cannot give an earlier moment that is needed.
+            ContractError: The learner broke its contract, or cannot give an earlier snapshot that is needed.
             MissingStateError: The training did not keep that moment.
         """
         fields = frozenset(
@@ -70,9 +70,9 @@ class Viewer:
         )
         of_labelled = frozenset(n.removeprefix("labelled_") for n in needs if n.startswith("labelled_"))
         now = self._scan(candidates, fields, "scan")
-        past, moments = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
+        past, snapshot_names = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
         known = self._scan(labelled, of_labelled, "scan-labelled")
-        return PoolView(len(candidates), now, past, known, labels, moments)
+        return PoolView(len(candidates), now, past, known, labels, snapshot_names)
 
     def _scan(self, pool: Pool, fields: frozenset[str], name: str) -> Outputs:
         if not fields or not len(pool):
@@ -82,7 +82,7 @@ class Viewer:
             self._counted[name] = fields
         made = scan(
             self.learner, pool, needs=fields, seed=self.augment_seed if self._augments else self.seed,
-            folder=self._at(name), advance=self.advance, augmented=self._augments,
+            folder=self._at(name), progress=self.progress, augmented=self._augments,
         )  # fmt: skip
         return made.outputs
 
@@ -105,15 +105,19 @@ class Viewer:
             if f"{SNAPSHOT}previous" in needs
             else "choose a strategy without snapshots"
         )
-        moments = map(Moment.parse, words)
-        return tuple(self._outputs_at(moment, candidates, fields, way_out) for moment in moments), words
+        snapshot_names = map(Snapshot.parse, words)
+        return tuple(
+            self._outputs_at(snapshot, candidates, fields, way_out) for snapshot in snapshot_names
+        ), words
 
-    def _outputs_at(self, moment: Moment, candidates: Pool, fields: frozenset[str], way_out: str) -> Outputs:
-        name = f"scan-{moment.stem}"
+    def _outputs_at(
+        self, snapshot: Snapshot, candidates: Pool, fields: frozenset[str], way_out: str
+    ) -> Outputs:
+        name = f"scan-{snapshot.stem}"
         if is_scanned(self._at(name), candidates, fields):
             return self._scan(candidates, fields, name)
-        learner = self._restorable(f"outputs {moment.meaning}", way_out)
-        learner.load(self.folder, moment=moment.name)
+        learner = self._restorable(f"outputs {snapshot.meaning}", way_out)
+        learner.load(self.folder, snapshot=snapshot.name)
         outputs = self._scan(candidates, fields, name)
         learner.load(self.folder)
         return outputs

@@ -26,10 +26,10 @@ def objectives(as_json: JsonOption = False) -> None:
 
 
 def show_cards(title: str, cards: Iterable[Card], *, as_json: bool, cost: str = "cost") -> None:
-    """Print the cards of a shelf, a paragraph each, or as JSON under the title.
+    """Print the cards of a registry, a paragraph each, or as JSON under the title.
 
     Args:
-        title: What the shelf holds.
+        title: What the registry holds.
         cards: The cards.
         as_json: Whether to print JSON.
         cost: What the cost of a card is called in its paragraph.
@@ -45,7 +45,12 @@ def show_cards(title: str, cards: Iterable[Card], *, as_json: bool, cost: str = 
 
     console = Console(highlight=False)
     for card in cards:
-        lines = {"when": card.when, "needs": ", ".join(card.needs), cost: card.cost, "source": card.citation}
+        lines = {
+            "when": card.use_when,
+            "needs": ", ".join(card.needs),
+            cost: card.cost,
+            "source": card.citation,
+        }
         table = Table.grid(padding=(0, 0, 0, 2))
         table.add_column()
         table.add_column(min_width=max(map(len, lines)))

@@ -1,4 +1,4 @@
-"""How a running experiment looks: a line a cell at work, and one bar for the whole with the time left.
+"""How a running experiment looks: a line per cell at work, and one bar for the whole with the time left.
 
 Without a terminal it prints a line a finished cell. Knows nothing of what the cells do.
 """

@@ -59,7 +59,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one sentence and exit code 1."""
+    """Run the command line; an error that the user can fix is one sentence and exit code 1."""
     as_json = "--json" in sys.argv
     try:
         app()
@@ -73,7 +73,7 @@ def main() -> None:
         place = f" {error.filename}" if error.filename else ""
         print_error(
             f"cannot read or write{place} ({error.strerror or error}); nothing that was finished is lost: "
-            "mend that and run the same command again",
+            "fix that and run the same command again",
             as_json=as_json,
         )
         sys.exit(FAILED)

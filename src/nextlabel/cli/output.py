@@ -1,6 +1,6 @@
 """What every command shares: JSON or words, one sentence for an error, and the exit codes.
 
-Exit codes: 0 done, 1 an error that the user can mend, 2 wrong usage, 3 waiting for labels.
+Exit codes: 0 done, 1 an error that the user can fix, 2 wrong usage, 3 waiting for labels.
 """
 
 from __future__ import annotations

@@ -21,17 +21,17 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     strategy: Annotated[str | None, typer.Option(help="Strategies, separated by commas.")] = None,
     objective: Annotated[str | None, typer.Option(help="Objectives, separated by commas.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds.")] = None,
-    cycles: Annotated[int | None, typer.Option(help="Trainings.")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Labels at the start: a count, or a share like 0.1.")
+    cycles: Annotated[int | None, typer.Option(help="Fits.")] = None,
+    initial_size: Annotated[
+        str | None, typer.Option(help="Labels at the start: a count, or a fraction like 0.1.")
     ] = None,
     batch_size: Annotated[
-        str | None, typer.Option(help="Labels a cycle: a count, or a share like 0.05.")
+        str | None, typer.Option(help="Labels per cycle: a count, or a fraction like 0.05.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run directory; by default named after the settings.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one a core.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one per core.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
@@ -51,10 +51,15 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
 
     options: dict[str, Any] = {  # Any: TOML
         "preset": preset,
-        "dataset": _names(dataset), "strategy": _names(strategy), "objective": _names(objective),
-        "seeds": seeds, "cycles": cycles, "start": _number(start), "batch_size": _number(batch_size),
+        "dataset": _names(dataset),
+        "strategy": _names(strategy),
+        "objective": _names(objective),
+        "seeds": seeds,
+        "cycles": cycles,
+        "initial_size": _number(initial_size),
+        "batch_size": _number(batch_size),
         "device": device,
-    }  # fmt: skip
+    }
     resolved = with_found_data(load_config(config, options=options, settings=setting or ()))
     experiment = Experiment.open(resolved, out or default_folder(resolved))
     events = experiment.run(jobs=jobs or default_jobs(resolved))

@@ -70,12 +70,12 @@ def _show_campaign(folder: Path, *, as_json: bool) -> None:
         "strategy": state.settings["strategy"],
         "cycle": max(state.cycle, 0),
         "labelled": len(state.labels),
-        "outstanding": len(state.outstanding),
+        "pending": len(state.pending),
     }
     if as_json:
-        print_json({**facts, "outstanding_ids": list(state.outstanding)})
+        print_json({**facts, "outstanding_ids": list(state.pending)})
     else:
         for key, value in facts.items():
             typer.echo(f"{key:<12} {value}")
-    if state.outstanding:
+    if state.pending:
         raise typer.Exit(WAITING)

@@ -45,7 +45,7 @@ def as_rich(section: Section) -> RichTable:
 
 
 def as_records(section: Section) -> list[dict[str, Any]]:  # Any: JSON
-    """Return the summary of a section as one record a strategy or reference; shares in [0, 1]."""
+    """Return the summary of a section as one record per strategy or reference; fractions in [0, 1]."""
     records = []
     for curve in (*section.curves, *section.references):
         saved, against = section.saved.get(curve.strategy), section.against_random.get(curve.strategy)

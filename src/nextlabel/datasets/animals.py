@@ -1,8 +1,8 @@
 """Animals: 9,716 distinct silhouettes of ten animals, 28 x 28 grey, embedded in the package.
 
-They come from the package animal-mnist 0.4 (MIT licence, beside the archive), which holds 1,000 pictures of
+They come from the package animal-mnist 0.4 (MIT licence, next to the archive), which holds 1,000 images of
 each animal. 284 of its 10,000 are exact copies and were removed before the test split was drawn, so that the
-classes hold 812 (bird) to 1,000 pictures. Knows nothing of models and training.
+classes hold 812 (bird) to 1,000 images. Knows nothing of models and training.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from nextlabel.datasets.labelled_data import LabelledData
 __all__ = ["CLASSES", "animal_id", "load"]
 
 CLASSES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
-"""The package stores class numbers only; its description names the animals in this order, and the pictures of
+"""The package stores class numbers only; its description names the animals in this order, and the images of
 each number, looked at, agree."""
 
 
 # Chosen by the test accuracy of random labels, not by what a strategy gains. Plain PyTorch on one CPU thread,
 # cold start, 3 seeds: 0.887 with 772 labels (2.3 s a fit) and 0.949 with 1,930 (6.4 s); warm start, 5 % more
-# labels a cycle, 2 seeds: 0.972 with 3,088 (9 to 10 s). Batches of 64 reached 0.842 and 0.938, lr 0.03
+# labels per cycle, 2 seeds: 0.972 with 3,088 (9 to 10 s). Batches of 64 reached 0.842 and 0.938, lr 0.03
 # reached 0.867 and 0.937; width 32 takes more than twice as long.
 RECIPE: dict[str, object] = {
     "model": "small_cnn",
@@ -39,7 +39,7 @@ RECIPE: dict[str, object] = {
 
 
 def animal_id(position: int) -> str:
-    """Return the id of the picture at this position of the original 10,000.
+    """Return the id of the image at this position of the original 10,000.
 
     >>> animal_id(17)
     'animals-00017'
@@ -48,19 +48,19 @@ def animal_id(position: int) -> str:
 
 
 def load() -> LabelledData:
-    """Load the animals: 7,716 to label and 2,000 to test, every class with its share in the test split."""
+    """Load the animals: 7,716 to label and 2,000 to test, every class with its fraction in the test split."""
     archive = resources.files("nextlabel.datasets") / "data" / "animals.npz"
     with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        pictures = arrays["pictures"][:, None]
+        images = arrays["images"][:, None]
         labels = arrays["labels"].astype(np.int64)
         ids = np.array([animal_id(position) for position in arrays["positions"].tolist()], dtype=object)
         test = arrays["is_test"]
     return LabelledData(
         name="animals",
-        x=pictures[~test],
+        x=images[~test],
         y=labels[~test],
         ids=tuple(ids[~test]),
-        test_x=pictures[test],
+        test_x=images[test],
         test_y=labels[test],
         test_ids=tuple(ids[test]),
         classes=CLASSES,

@@ -1,6 +1,6 @@
 """Caltech-101: 8,677 colour photographs of 101 kinds of objects, about 300 x 200 pixels, in class folders.
 
-The folder of background pictures is found by its name. There is no published split; ours is a function of the
+The folder of background images is found by its name. There is no published split; ours is a function of the
 files' names. Knows nothing of models and training.
 """
 
@@ -22,7 +22,7 @@ NAME = "caltech101"
 FOLDER = "101_ObjectCategories"
 
 BACKGROUND = "BACKGROUND_Google"
-"""The folder of pictures that show none of the objects."""
+"""The folder of images that show none of the objects."""
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of training
 # settings; they begin from weights learnt on ImageNet, which a setting of the model names.
@@ -51,23 +51,23 @@ def load(
 ) -> LabelledData:
     """Load Caltech-101 from ``101_ObjectCategories``: 7,766 to label and 911 to test, 3 x 224 x 224.
 
-    Every picture is scaled to 256 x 256 pixels without regard to its proportions, and its centre of
-    224 x 224 is cut out, as in the TOD papers' code. Of the n pictures of a class, ``floor(0.9 n)`` are in
-    the pool, as there; which, depends on the seed and the pictures' paths alone.
+    Every image is scaled to 256 x 256 pixels without regard to its proportions, and its centre of
+    224 x 224 is cut out, as in the TOD papers' code. Of the n images of a class, ``floor(0.9 n)`` are in
+    the pool, as there; which, depends on the seed and the images' paths alone.
 
     Args:
         root: The folder in which ``101_ObjectCategories`` or torchvision's ``caltech101`` lies, or the folder
             of the class folders itself; None for ``./data`` if it has ``101_ObjectCategories``, else
             ``$NEXTLABEL_DATA/caltech101``, or ``~/.cache/nextlabel/caltech101`` where that is not set.
-        in_memory: Whether all pictures are decoded at once: 1.3 GB of memory, and no decoding in training.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        in_memory: Whether all images are decoded at once: 1.3 GB of memory, and no decoding in training.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the test part, and then the others, see
             :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
-        DataError: The folder is missing, has other than 101 classes besides the background, or a picture
+        DataError: The folder is missing, has other than 101 classes besides the background, or an image
             cannot be read.
         ConfigurationError: An option is out of range.
     """
@@ -95,7 +95,7 @@ def load(
         test_x=test_part.x, test_y=test_part.y, test_ids=test_part.ids,
         classes=classes,
         licence="CC BY 4.0",
-        source="L. Fei-Fei, R. Fergus, P. Perona, Caltech-101, without the background pictures; split by us",
+        source="L. Fei-Fei, R. Fergus, P. Perona, Caltech-101, without the background images; split by us",
         recipe=RECIPE,
     )  # fmt: skip
     data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)

@@ -53,9 +53,9 @@ def load_cifar10(
         root: The folder in which ``cifar-10-batches-py`` lies, or that folder itself; None for
             ``./data`` if it has that folder, else ``$NEXTLABEL_DATA/cifar10``, or
             ``~/.cache/nextlabel/cifar10`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
@@ -83,9 +83,9 @@ def load_cifar100(
         root: The folder in which ``cifar-100-python`` lies, or that folder itself; None for
             ``./data`` if it has that folder, else ``$NEXTLABEL_DATA/cifar100``, or
             ``~/.cache/nextlabel/cifar100`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
@@ -116,7 +116,7 @@ def _assembled(
 
 def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: int) -> Part:
     batches = [_batch(place, place.file(name), key, classes) for name in files]
-    x = np.concatenate([pictures for pictures, _ in batches])
+    x = np.concatenate([images for images, _ in batches])
     return Part(x, np.concatenate([labels for _, labels in batches]), numbered(prefix, len(x)))
 
 
@@ -127,7 +127,7 @@ def _batch(place: Place, path: Path, key: str, classes: int) -> tuple[NDArray[np
         np.uint8,
         (len(labels), 3 * 32 * 32),
     ):
-        place.damaged(path, f"it lacks 'data' of 3 x 32 x 32 bytes a picture with as many '{key}'")
+        place.damaged(path, f"it lacks 'data' of 3 x 32 x 32 bytes an image with as many '{key}'")
     foreign = next((label for label in labels if label not in range(classes)), None)
     if foreign is not None:
         place.damaged(path, f"its '{key}' hold {foreign!r}, which is not in [0, {classes})")
@@ -150,7 +150,7 @@ def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by who
         place.damaged(path, str(error), error)
     if not isinstance(content, dict):
         place.damaged(path, f"it holds {type(content).__name__} instead of a dictionary")
-    # keys and names are str as Python 2 wrote them, and bytes where Python 3 wrote the file anew
+    # keys and names are str as Python 2 wrote them, and bytes where Python 3 wrote the file again
     return {_text(key): _texts(value) for key, value in content.items()}
 
 

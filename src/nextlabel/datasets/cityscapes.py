@@ -1,6 +1,6 @@
 """Cityscapes: street scenes with fine masks of 19 classes, read from its own folders.
 
-Knows nothing of models and training. The pictures may not be passed on: everybody fetches them themselves.
+Knows nothing of models and training. The images may not be passed on: everybody fetches them themselves.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.files import Root, root_of
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.mask_files import MaskFiles, common_size
 from nextlabel.datasets.reduction import first_rows
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
 
@@ -34,7 +34,7 @@ LARGEST_ID = 33
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
 # hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs a cycle, random crops of 688 x 688, flips, no decay
 # and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository that
-# their segmentation builds on. A test picture of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
+# their segmentation builds on. A test image of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
 RECIPE: dict[str, object] = {
     "model": "drn_d_22",
     "model_options": {},
@@ -47,38 +47,38 @@ RECIPE: dict[str, object] = {
     "augment": ["horizontal_flip"],
     "crop": 688,
     "normalise": [[0.290101, 0.328081, 0.286964], [0.182954, 0.186566, 0.184475]],
-    "scan_batch_size": 1,
+    "predict_batch_size": 1,
 }
 
 
-def load(*, root: Root = None, validation: int = 0, split_seed: int = 0) -> DenseData:
-    """Load Cityscapes: the training pictures to label, the validation pictures to test.
+def load(*, root: Root = None, validation: int = 0, split_seed: int = 0) -> SegmentationData:
+    """Load Cityscapes: the training images to label, the validation images to test.
 
-    Sizes are those of the folders; the whole data set has 2,975 and 500 pictures of 1,024 x 2,048 pixels.
+    Sizes are those of the folders; the whole data set has 2,975 and 500 images of 1,024 x 2,048 pixels.
 
     Args:
         root: The folder that holds ``leftImg8bit/{train,val}/<city>/*_leftImg8bit.png`` and
             ``gtFine/{train,val}/<city>/*_gtFine_labelIds.png``; None for ``$NEXTLABEL_DATA/cityscapes``, else
             ``~/.cache/nextlabel/cityscapes``.
-        validation: Training pictures that are left out of the pool, by their ids' derived ranks; the papers
+        validation: Training images that are left out of the pool, by their ids' derived ranks; the papers
             leave out 300.
         split_seed: Another seed leaves others out.
 
     Raises:
         ConfigurationError: As many are to be left out as there are.
-        DataError: The folders are missing or empty, a picture has no mask, or sizes differ.
+        DataError: The folders are missing or empty, an image has no mask, or sizes differ.
     """
     folder = root_of("cityscapes", root)
     train, test = _paths(folder, "train"), _paths(folder, "val")
     if not 0 <= validation < len(train):
         raise ConfigurationError(
             f"the data set 'cityscapes' needs validation from 0 to {len(train) - 1}, as it has {len(train)} "
-            f"training pictures, but got {validation}"
+            f"training images, but got {validation}"
         )
     out = set(first_rows([item for item, _, _ in train], validation, "validation", split_seed).tolist())
     x, masks, ids = _part([one for row, one in enumerate(train) if row not in out])
     test_x, test_masks, test_ids = _part(test)
-    return DenseData(
+    return SegmentationData(
         name="cityscapes",
         x=x,
         masks=masks,
@@ -96,32 +96,32 @@ def load(*, root: Root = None, validation: int = 0, split_seed: int = 0) -> Dens
 
 
 def _paths(folder: Path, part: str) -> list[tuple[str, Path, Path]]:
-    """Return the id, picture and mask of every item, in the order of the ids."""
-    pictures = sorted((folder / "leftImg8bit" / part).glob("*/*_leftImg8bit.png"))
-    if not pictures:
+    """Return the id, image and mask of every item, in the order of the ids."""
+    images = sorted((folder / "leftImg8bit" / part).glob("*/*_leftImg8bit.png"))
+    if not images:
         raise DataError(
             f"the data set 'cityscapes' needs {folder}/leftImg8bit/{part}/<city>/*_leftImg8bit.png, but "
             "there are none; register at www.cityscapes-dataset.com, fetch leftImg8bit_trainvaltest.zip and "
             "gtFine_trainvaltest.zip, and extract both there"
         )
-    names = [path.name.removesuffix("_leftImg8bit.png") for path in pictures]
+    names = [path.name.removesuffix("_leftImg8bit.png") for path in images]
     masks = [
         folder / "gtFine" / part / path.parent.name / f"{name}_gtFine_labelIds.png"
-        for path, name in zip(pictures, names, strict=True)
+        for path, name in zip(images, names, strict=True)
     ]
     missing = [str(path) for path in masks if not path.exists()]
     if missing:
         raise DataError(
-            f"every picture of the data set 'cityscapes' needs its mask, but {len(missing)} of {len(masks)} "
+            f"every image of the data set 'cityscapes' needs its mask, but {len(missing)} of {len(masks)} "
             f"are not there: {listed(missing, limit=1)}; extract gtFine_trainvaltest.zip into {folder}"
         )
-    return list(zip(names, pictures, masks, strict=True))
+    return list(zip(names, images, masks, strict=True))
 
 
-def _part(items: list[tuple[str, Path, Path]]) -> tuple[StreamedPictures, MaskFiles, tuple[str, ...]]:
-    ids, pictures, masks = zip(*items, strict=True)
-    size = common_size(pictures, masks)
+def _part(items: list[tuple[str, Path, Path]]) -> tuple[StreamedImages, MaskFiles, tuple[str, ...]]:
+    ids, images, masks = zip(*items, strict=True)
+    size = common_size(images, masks)
     table = np.full(256, NO_CLASS, dtype=np.uint8)
     table[LARGEST_ID + 1 :] = NO_CLASS - 1  # no class and not ignored: a mask that holds it is refused
     table[list(TRAIN_IDS.values())] = np.arange(len(TRAIN_IDS), dtype=np.uint8)
-    return StreamedPictures(pictures, ids, size), MaskFiles(masks, size, table=table), ids
+    return StreamedImages(images, ids, size), MaskFiles(masks, size, table=table), ids

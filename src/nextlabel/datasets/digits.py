@@ -16,14 +16,14 @@ from nextlabel.errors import DataError
 
 __all__ = ["digit_id", "load"]
 
-# Of pictures and classes: the stored split names positions in just these data.
+# Of images and classes: the stored split names positions in just these data.
 FINGERPRINT = "e2102c00628f9c7e"
 
 
 # Chosen by the test accuracy of random labels, not by what a strategy gains. Plain PyTorch on one CPU thread,
-# 20 seeds, warm start, 5 % more labels a cycle: 0.924 with 144 labels (SD 0.015, 0.07 s a fit)
+# 20 seeds, warm start, 5 % more labels per cycle: 0.924 with 144 labels (SD 0.015, 0.07 s a fit)
 # and 0.972 with 576 (0.007, 0.25 s). With 144 labels, width 128, lr 0.05 to 0.1 or a second layer lost 0.005
-# to 0.025 (8 seeds); moving pictures by up to 1 pixel cost about 0.02 there and gained about 0.01 with 576.
+# to 0.025 (8 seeds); moving images by up to 1 pixel cost about 0.02 there and gained about 0.01 with 576.
 RECIPE: dict[str, object] = {
     "model": "mlp",
     "model_options": {"width": 256, "layers": 1},
@@ -39,7 +39,7 @@ RECIPE: dict[str, object] = {
 
 
 def digit_id(position: int) -> str:
-    """Return the id of the picture at this position of scikit-learn's 1,797.
+    """Return the id of the image at this position of scikit-learn's 1,797.
 
     >>> digit_id(17)
     'digits-0017'
@@ -48,7 +48,7 @@ def digit_id(position: int) -> str:
 
 
 def load() -> LabelledData:
-    """Load the digits: 1,437 to label and 360 to test, every class with its share in the test split.
+    """Load the digits: 1,437 to label and 360 to test, every class with its fraction in the test split.
 
     Raises:
         DataError: scikit-learn ships other digits than those that were split.
@@ -56,9 +56,9 @@ def load() -> LabelledData:
     from sklearn.datasets import load_digits
 
     ink, labels = load_digits(return_X_y=True)  # 0 to 16 dots of ink a pixel
-    pictures = np.rint(ink * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    images = np.rint(ink * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     labels = labels.astype(np.int64)
-    found = hashlib.blake2b(pictures.tobytes() + labels.astype(np.uint8).tobytes(), digest_size=8).hexdigest()
+    found = hashlib.blake2b(images.tobytes() + labels.astype(np.uint8).tobytes(), digest_size=8).hexdigest()
     if found != FINGERPRINT:
         raise DataError(
             f"the stored test split needs the digits with fingerprint {FINGERPRINT}, but scikit-learn ships "
@@ -68,10 +68,10 @@ def load() -> LabelledData:
     test = np.isin(ids, stored_test_ids())
     return LabelledData(
         name="digits",
-        x=pictures[~test],
+        x=images[~test],
         y=labels[~test],
         ids=tuple(ids[~test]),
-        test_x=pictures[test],
+        test_x=images[test],
         test_y=labels[test],
         test_ids=tuple(ids[test]),
         classes=tuple("0123456789"),

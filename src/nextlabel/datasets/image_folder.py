@@ -1,4 +1,4 @@
-"""A folder of the user's own pictures, one sub-folder a class, with or without a test part of its own.
+"""A folder of the user's own images, one sub-folder per class, with or without a test part of its own.
 
 Knows nothing of models and training.
 """
@@ -21,7 +21,7 @@ __all__ = ["LAYOUT", "load"]
 
 NAME = "image_folder"
 
-LAYOUT = "put the pictures of every class into a sub-folder of its name, or into train/CLASS and test/CLASS"
+LAYOUT = "put the images of every class into a sub-folder of its name, or into train/CLASS and test/CLASS"
 
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 """Names of folders that, where there are no others, hold parts and not classes."""
@@ -39,25 +39,25 @@ def load(
     test: int | float | None = None,
     split_seed: int = 0,
 ) -> LabelledData:
-    """Load pictures from ``ROOT/CLASS/...``, or from ``ROOT/train/CLASS/...`` and ``ROOT/test/CLASS/...``.
+    """Load images from ``ROOT/CLASS/...``, or from ``ROOT/train/CLASS/...`` and ``ROOT/test/CLASS/...``.
 
     Args:
         root: The folder; None for ``$NEXTLABEL_DATA/image_folder``, or ``~/.cache/nextlabel/image_folder``
             where that variable is not set.
         size: Height and width of what the model sees, in pixels.
-        resize: Side to which pictures are scaled, without regard to their proportions, before their centre of
+        resize: Side to which images are scaled, without regard to their proportions, before their centre of
             ``size`` is cut out; None for ``size``.
-        test_share: Share of the pictures that is tested on where there is no folder ``test``, every class
-            with its share; None for 0.2.
-        in_memory: Whether all pictures are decoded at once and kept, 3 * size * size bytes each.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        test_share: Fraction of the images that is tested on where there is no folder ``test``, every class
+            with its fraction; None for 0.2.
+        in_memory: Whether all images are decoded at once and kept, 3 * size * size bytes each.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the test part, and then the others, see
             :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
-        DataError: There are fewer than two classes, a class has no picture, or a picture cannot be read; or
+        DataError: There are fewer than two classes, a class has no image, or an image cannot be read; or
             the folders are parts, and none is called test.
         ConfigurationError: An option is out of range.
     """
@@ -76,7 +76,7 @@ def load(
         )
     if not parted and set(classes) <= PARTS:
         raise DataError(
-            f"the data set '{NAME}' needs the folders train and test, or one a class, but {folder} has "
+            f"the data set '{NAME}' needs the folders train and test, or one per class, but {folder} has "
             f"{listed(classes)}; call the part to test on 'test'"
         )
     train = part_of_folders(place.root, folder, classes, size=size, resize=scaled, who=f"data set '{NAME}'")
@@ -91,8 +91,8 @@ def load(
         x=train.x, y=train.y, ids=train.ids,
         test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
         classes=classes,
-        licence="that of the pictures, which nextlabel does not know",
-        source=f"the pictures in {place.root}",
+        licence="that of the images, which nextlabel does not know",
+        source=f"the images in {place.root}",
         recipe=RECIPE,
     )  # fmt: skip
     data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
@@ -129,11 +129,11 @@ def _test_part(
     return part_of_folders(root, root / "test", classes, size=size, resize=resize, who=f"data set '{NAME}'")
 
 
-def _drawn(whole: Part, share: float, seed: int) -> np.ndarray:
-    size, items = max(1, round(share * len(whole.ids))), len(whole.ids)
+def _drawn(whole: Part, fraction: float, seed: int) -> np.ndarray:
+    size, items = max(1, round(fraction * len(whole.ids))), len(whole.ids)
     if size >= items:
         raise DataError(
-            f"the data set '{NAME}' has {items} pictures, of which {size} would be its test part; add "
-            "pictures or set a smaller test_share"
+            f"the data set '{NAME}' has {items} images, of which {size} would be its test part; add "
+            "images or set a smaller test_share"
         )
     return stratified_test_rows(whole.y, whole.ids, size, seed=seed)

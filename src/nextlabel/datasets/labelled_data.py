@@ -20,7 +20,7 @@ __all__ = ["Inputs", "LabelledData", "Part", "Streamed"]
 
 @runtime_checkable
 class Streamed(Protocol):
-    """N pictures that are read when they are wanted, and say beforehand what shape they have."""
+    """N images that are read when they are wanted, and say beforehand what shape they have."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -34,11 +34,11 @@ class Streamed(Protocol):
         """Return N."""
 
     def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
-        """Return the (channels, height, width) bytes of one picture."""
+        """Return the (channels, height, width) bytes of one image."""
 
 
 Inputs: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32] | Streamed"
-"""Items by their first axis; pictures are (N, channels, height, width) bytes, seen divided by 255."""
+"""Items by their first axis; images are (N, channels, height, width) bytes, seen divided by 255."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class LabelledData:
         licence: The licence of the data, in words for a reader.
         source: Where the data come from and how they were changed.
         recipe: How the benchmark trains on them unless told otherwise: ``model`` and ``model_options`` name a
-            network of the models' shelf, all others are options of the learner.
+            network of the models' registry, all others are options of the learner.
         validation: Items that were held out of the pool and are never queried nor tested on; None for none.
 
     Raises:
@@ -143,7 +143,7 @@ class LabelledData:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one item: (channels, height, width) for pictures, (features,) for tables."""
+        """The shape of one item: (channels, height, width) for images, (features,) for tables."""
         return self.x.shape[1:]
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Masks in picture files, read one at a time, and the size they share with their pictures.
+"""Masks in image files, read one at a time, and the size they share with their images.
 
 Knows no particular data set.
 """
@@ -42,55 +42,55 @@ class MaskFiles:
         """Read one.
 
         Raises:
-            DataError: The file is no picture of one channel of bytes, or damaged.
+            DataError: The file is no image of one channel of bytes, or damaged.
         """
         path = self.paths[index]
         try:
-            with Image.open(path) as picture:
-                mask = np.asarray(picture)
+            with Image.open(path) as image:
+                mask = np.asarray(image)
         except UNREADABLE as error:
             raise _unreadable(path, error) from error
         if mask.ndim != 2 or mask.dtype != np.uint8:
             raise DataError(
-                f"a mask must be a picture of one channel with a class index of 0 to 255 a pixel, but {path} "
+                f"a mask must be an image of one channel with a class index of 0 to 255 a pixel, but {path} "
                 f"has shape {mask.shape} and type {mask.dtype}; convert it"
             )
         return mask if self.table is None else self.table[mask]
 
 
-def common_size(pictures: Sequence[Path], masks: Sequence[Path]) -> tuple[int, int]:
-    """Return the (height, width) that all pictures and masks have; only the files' heads are read.
+def common_size(images: Sequence[Path], masks: Sequence[Path]) -> tuple[int, int]:
+    """Return the (height, width) that all images and masks have; only the files' heads are read.
 
     Args:
-        pictures: At least one file.
+        images: At least one file.
         masks: As many.
 
     Raises:
-        DataError: A picture and its mask, or two pictures, differ in size, or a file is no picture.
+        DataError: An image and its mask, or two images, differ in size, or a file is no image.
     """
-    first = _size(pictures[0])
-    for picture, mask in zip(pictures, masks, strict=True):
-        size, other = _size(picture), _size(mask)
+    first = _size(images[0])
+    for image, mask in zip(images, masks, strict=True):
+        size, other = _size(image), _size(mask)
         if other != size:
             raise DataError(
-                f"a mask must have its picture's size, but {picture} has {size[1]} x {size[0]} pixels and "
-                f"{mask} {other[1]} x {other[0]}; make the mask anew from this picture"
+                f"a mask must have its image's size, but {image} has {size[1]} x {size[0]} pixels and "
+                f"{mask} {other[1]} x {other[0]}; make the mask again from this image"
             )
         if size != first:
             raise DataError(
-                f"expected pictures of one size, but {pictures[0]} has {first[1]} x {first[0]} pixels and "
-                f"{picture} {size[1]} x {size[0]}; resize or crop them, and their masks, to one size"
+                f"expected images of one size, but {images[0]} has {first[1]} x {first[0]} pixels and "
+                f"{image} {size[1]} x {size[0]}; resize or crop them, and their masks, to one size"
             )
     return first
 
 
 def _size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
+        with Image.open(path) as image:
+            return image.height, image.width
     except UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"the picture {path} cannot be read ({error}); fetch or copy it again")
+    return DataError(f"the image {path} cannot be read ({error}); fetch or copy it again")

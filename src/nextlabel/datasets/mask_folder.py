@@ -1,4 +1,4 @@
-"""A folder of one's own pictures and masks as a data set for segmentation.
+"""A folder of one's own images and masks as a data set for segmentation.
 
 Knows nothing of models and training.
 """
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.files import Root, root_of
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.mask_files import MaskFiles, common_size
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
@@ -42,20 +42,20 @@ def load(
     ignored: int | None = NO_CLASS,
     test: float = 0.2,
     split_seed: int = 0,
-) -> DenseData:
-    """Load the pictures of ``root/images`` with the masks of the same stem in ``root/masks``.
+) -> SegmentationData:
+    """Load the images of ``root/images`` with the masks of the same stem in ``root/masks``.
 
     Args:
         classes: Names of the classes, in the order of their index in the masks.
         root: The folder; None for ``$NEXTLABEL_DATA/mask_folder``, else ``~/.cache/nextlabel/mask_folder``.
         ignored: What the masks, PNG files of one channel, hold at pixels without a class; None where all have
             one.
-        test: Share in (0, 1) of the pictures for the test part, drawn by the stems' derived ranks.
+        test: Share in (0, 1) of the images for the test part, drawn by the stems' derived ranks.
         split_seed: Another seed draws another test part.
 
     Raises:
-        ConfigurationError: The share is outside (0, 1), or the classes are no list of names.
-        DataError: There are no pictures, one has no mask, or sizes differ.
+        ConfigurationError: The fraction is outside (0, 1), or the classes are no list of names.
+        DataError: There are no images, one has no mask, or sizes differ.
     """
     folder = root_of("mask_folder", root)
     if not isinstance(classes, (list, tuple)) or not all(isinstance(name, str) for name in classes):
@@ -63,29 +63,29 @@ def load(
             f"the data set 'mask_folder' needs classes as a list of names, but got {classes!r}"
         )
     if not 0 < test < 1:
-        raise ConfigurationError(f"test must be a share of the pictures in (0, 1), but is {test}")
-    pictures, masks = _pairs(folder)
-    size = common_size(pictures, masks)
-    ids = [path.stem for path in pictures]
+        raise ConfigurationError(f"test must be a fraction of the images in (0, 1), but is {test}")
+    images, masks = _pairs(folder)
+    size = common_size(images, masks)
+    ids = [path.stem for path in images]
     count = max(1, round(test * len(ids)))
     if count >= len(ids):
         raise DataError(
-            f"the data set 'mask_folder' has {len(ids)} pictures in {folder}, of which {count} would be its "
-            "test part; add pictures or set a smaller test"
+            f"the data set 'mask_folder' has {len(ids)} images in {folder}, of which {count} would be its "
+            "test part; add images or set a smaller test"
         )
     rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), ids, count, seed=split_seed)
     held_out = set(rows.tolist())
     pool = [row for row in range(len(ids)) if row not in held_out]
     tests = sorted(held_out)
 
-    everything = StreamedPictures(pictures, tuple(ids), size)
+    everything = StreamedImages(images, tuple(ids), size)
 
-    def part(rows: list[int]) -> tuple[StreamedPictures, MaskFiles, tuple[str, ...]]:
+    def part(rows: list[int]) -> tuple[StreamedImages, MaskFiles, tuple[str, ...]]:
         x = everything.take(rows)
         return x, MaskFiles([masks[row] for row in rows], size), x.ids
 
     (x, y, names), (test_x, test_y, test_names) = part(pool), part(tests)
-    return DenseData(
+    return SegmentationData(
         name="mask_folder",
         x=x,
         masks=y,
@@ -103,25 +103,25 @@ def load(
 
 def _pairs(folder: Path) -> tuple[list[Path], list[Path]]:
     files = (path for path in folder.glob("images/*") if not path.name.startswith("."))
-    pictures = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
-    if len(pictures) < 2:
+    images = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+    if len(images) < 2:
         raise DataError(
-            f"the data set 'mask_folder' needs at least 2 pictures in {folder}/images, but there are "
-            f"{len(pictures)}; lay them there, and a mask of the same name, a PNG of class indices, in "
+            f"the data set 'mask_folder' needs at least 2 images in {folder}/images, but there are "
+            f"{len(images)}; lay them there, and a mask of the same name, a PNG of class indices, in "
             f"{folder}/masks"
         )
-    stems = [path.stem for path in pictures]
+    stems = [path.stem for path in images]
     if len(set(stems)) < len(stems):
         twice = sorted({stem for stem in stems if stems.count(stem) > 1})
         raise DataError(
-            f"pictures are told apart by their name without suffix, but in {folder}/images these come more "
+            f"images are told apart by their name without suffix, but in {folder}/images these come more "
             f"than once: {listed(twice)}; rename the others"
         )
     masks = [folder / "masks" / f"{stem}.png" for stem in stems]
     missing = [path.stem for path in masks if not path.exists()]
     if missing:
         raise DataError(
-            f"every picture in {folder}/images needs a mask in {folder}/masks, but there is none for "
-            f"{listed(missing)}; a mask is a PNG of class indices with the picture's name"
+            f"every image in {folder}/images needs a mask in {folder}/masks, but there is none for "
+            f"{listed(missing)}; a mask is a PNG of class indices with the image's name"
         )
-    return pictures, masks
+    return images, masks

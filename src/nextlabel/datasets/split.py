@@ -16,7 +16,7 @@ __all__ = ["stratified_test_rows"]
 def stratified_test_rows(
     y: NDArray[np.integer], ids: Sequence[str], size: int, *, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Draw the rows of a test split in which every class has its share.
+    """Draw the rows of a test split in which every class has its fraction.
 
     Class c of n_c among N items gets size * n_c / N rows, rounded down; the rows that are left over go to the
     largest remainders, lower classes first. Within a class the items with the smallest ``derive(seed, "test",
@@ -40,11 +40,11 @@ def stratified_test_rows(
             f"expected a test split of 1 to {len(y) - 1} of the {len(y)} items, but got size {size}"
         )
     counts = np.bincount(y)
-    shares, remainders = np.divmod(size * counts, len(y))
+    fractions, remainders = np.divmod(size * counts, len(y))
     by_remainder = np.argsort(-remainders, kind="stable")
-    shares[by_remainder[: size - shares.sum()]] += 1
+    fractions[by_remainder[: size - fractions.sum()]] += 1
     chosen: list[int] = []
-    for label, share in enumerate(shares):
+    for label, fraction in enumerate(fractions):
         rows = np.flatnonzero(y == label).tolist()
-        chosen += sorted(rows, key=lambda row: derive(seed, "test", ids[row]))[:share]
+        chosen += sorted(rows, key=lambda row: derive(seed, "test", ids[row]))[:fraction]
     return np.sort(np.asarray(chosen, dtype=np.int64))

@@ -1,6 +1,6 @@
 """STL-10: 13,000 labelled colour photographs of 96 x 96 pixels; its 100,000 unlabelled ones are not read.
 
-Read from its authors' binary files, which hold pictures column by column. Knows nothing of models and
+Read from its authors' binary files, which hold images column by column. Knows nothing of models and
 training.
 """
 
@@ -41,11 +41,11 @@ def load(
     Args:
         root: The folder in which ``stl10_binary`` lies, or that folder itself; None for
             ``$NEXTLABEL_DATA/stl10``, or ``~/.cache/nextlabel/stl10`` where that variable is not set.
-        resize: Side in pixels, at least 96, to which pictures are scaled (bilinear) before their centre of
-            96 x 96 is cut out; the TOD journal paper scales to 128. None for the pictures as they are.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        resize: Side in pixels, at least 96, to which images are scaled (bilinear) before their centre of
+            96 x 96 is cut out; the TOD journal paper scales to 128. None for the images as they are.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
@@ -64,7 +64,7 @@ def load(
         x=train.x, y=train.y, ids=train.ids,
         test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
         classes=classes,
-        licence="none stated; the pictures come from ImageNet",
+        licence="none stated; the images come from ImageNet",
         source="A. Coates, H. Lee, A. Y. Ng, An Analysis of Single-Layer Networks in Unsupervised Feature "
         "Learning, AISTATS 2011; without the unlabelled part",
         recipe=RECIPE,
@@ -74,13 +74,13 @@ def load(
 
 
 def _part(place: Place, part: str) -> Part:
-    pictures, labels = place.file(f"{part}_X.bin"), place.file(f"{part}_y.bin")
+    images, labels = place.file(f"{part}_X.bin"), place.file(f"{part}_y.bin")
     y = np.fromfile(labels, np.uint8)
     place.check_labels(labels, y, 1, 10)
-    x = np.fromfile(pictures, np.uint8)
+    x = np.fromfile(images, np.uint8)
     if len(x) != len(y) * 3 * SIDE * SIDE:
         place.damaged(
-            pictures,
+            images,
             f"it has {len(x):,} bytes, which is not 3 x {SIDE} x {SIDE} for each of the {len(y):,} labels in "
             f"{labels.name}",
         )
@@ -100,11 +100,11 @@ def _classes(place: Place) -> tuple[str, ...]:
 
 
 def _zoomed(x: Inputs, side: int) -> Inputs:
-    """Return the (N, 3, 96, 96) centres of the pictures after scaling them to this side."""
+    """Return the (N, 3, 96, 96) centres of the images after scaling them to this side."""
     zoomed = np.empty(x.shape, np.uint8)
     start = (side - SIDE) // 2
     for row in range(len(x)):
-        picture = Image.fromarray(np.ascontiguousarray(x[row].transpose(1, 2, 0)))
-        scaled = np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+        image = Image.fromarray(np.ascontiguousarray(x[row].transpose(1, 2, 0)))
+        scaled = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
         zoomed[row] = scaled[:, start : start + SIDE, start : start + SIDE]
     return zoomed

@@ -42,9 +42,9 @@ def load(
     Args:
         root: The folder of the two files; None for ``./data/svhn`` or ``./data`` if they are there, else
             ``$NEXTLABEL_DATA/svhn``, or ``~/.cache/nextlabel/svhn`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a share.
-        pool: Items to keep in the pool: a count or a share; None for all.
-        test: Items to keep in the test part: a count or a share; None for all.
+        validation: Items to hold out of the pool: a count or a fraction.
+        pool: Items to keep in the pool: a count or a fraction; None for all.
+        test: Items to keep in the test part: a count or a fraction; None for all.
         split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
@@ -68,17 +68,17 @@ def load(
 def _part(place: Place, part: str) -> Part:
     path = place.file(f"{part}_32x32.mat")
     content = _content(place, path)
-    pictures, labels = content.get("X"), content.get("y")
-    if not isinstance(pictures, np.ndarray) or not isinstance(labels, np.ndarray):
+    images, labels = content.get("X"), content.get("y")
+    if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):
         place.damaged(path, "it lacks the variables 'X' and 'y'")
-    if (pictures.dtype, pictures.shape) != (np.uint8, (32, 32, 3, labels.size)):
+    if (images.dtype, images.shape) != (np.uint8, (32, 32, 3, labels.size)):
         place.damaged(
             path,
             f"its 'X' must be bytes of shape (32, 32, 3, {labels.size}) for as many labels in 'y', but is "
-            f"{pictures.dtype} {pictures.shape}",
+            f"{images.dtype} {images.shape}",
         )
     place.check_labels(path, labels.ravel(), 1, 10)
-    x = np.ascontiguousarray(pictures.transpose(3, 2, 0, 1))
+    x = np.ascontiguousarray(images.transpose(3, 2, 0, 1))
     return Part(x, labels.ravel().astype(np.int64) % 10, numbered(f"{NAME}-{part}", len(x)))
 
 

@@ -25,7 +25,7 @@ OWN = frozenset({"log_probs", "values"})
 
 
 class Ensemble:
-    """Train members that differ in their seeds and give one draw a member.
+    """Train members that differ in their seeds and give one draw per member.
 
     B. Lakshminarayanan, A. Pritzel, C. Blundell: Simple and Scalable Predictive Uncertainty Estimation using
     Deep Ensembles, NeurIPS 2017: every member sees all data and differs in initial weights and in the order
@@ -96,7 +96,7 @@ class Ensemble:
         return metrics
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what the members say of the items, one draw a member.
+        """Return what the members say of the items, one draw per member.
 
         Args:
             x: The N items.
@@ -117,15 +117,15 @@ class Ensemble:
             fields |= {name: torch.cat([draw[name] for draw in draws], 1) for name in wanted}
         return Outputs.from_fields(fields)
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Become what ``fit`` left in ``workdir``.
 
         Raises:
             DataError: The folder lacks a member's state, or one is damaged.
-            ConfigurationError: There is no such moment, or a state does not fit the model.
+            ConfigurationError: There is no such snapshot, or a state does not fit the model.
         """
         for number, member in enumerate(self.members):
-            member.load(_folder(workdir, number), moment=moment)
+            member.load(_folder(workdir, number), snapshot=snapshot)
 
     def reset(self) -> None:
         """Forget every training."""

@@ -112,14 +112,14 @@ class McDropout:
             fields |= {name: torch.cat([draw[name] for draw in draws], 1) for name in wanted}
         return Outputs.from_fields(fields)
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Become the model that ``fit`` left in ``workdir``.
 
         Raises:
             DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: There is no such moment, or the state does not fit the model.
+            ConfigurationError: There is no such snapshot, or the state does not fit the model.
         """
-        self.main.load(workdir, moment=moment)
+        self.main.load(workdir, snapshot=snapshot)
 
     def reset(self) -> None:
         """Forget every training."""
@@ -130,7 +130,7 @@ class _Mask:
     """A forward hook that drops units of a layer's output, the same ones of every item."""
 
     def __init__(self, layer: nn.Module, seed: int) -> None:
-        self.share, self.whole_channels, self.seed = _share(layer), isinstance(layer, CHANNELS), seed
+        self.fraction, self.whole_channels, self.seed = _share(layer), isinstance(layer, CHANNELS), seed
         self._masks: dict[tuple[int, ...], Tensor] = {}
 
     def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -139,8 +139,8 @@ class _Mask:
             shape = (shape[0], *(1 for _ in shape[1:]))
         if shape not in self._masks:
             generator = torch.Generator().manual_seed(self.seed)  # on the CPU: every device drops alike
-            kept = torch.rand(shape, generator=generator) >= self.share
-            self._masks[shape] = (kept / (1 - self.share)).to(output.device)
+            kept = torch.rand(shape, generator=generator) >= self.fraction
+            self._masks[shape] = (kept / (1 - self.fraction)).to(output.device)
         return output * self._masks[shape].to(output.dtype)
 
 
@@ -177,5 +177,5 @@ def _dropouts(network: nn.Module) -> dict[str, nn.Module]:
 
 
 def _share(layer: nn.Module) -> float:
-    share: float = layer.p  # type: ignore[assignment]  # every dropout layer has it
-    return share
+    fraction: float = layer.p  # type: ignore[assignment]  # every dropout layer has it
+    return fraction

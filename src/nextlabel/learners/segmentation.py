@@ -1,4 +1,4 @@
-"""The learner of segmentation: a network with outputs for every pixel, masks by item, one row an item back.
+"""The learner of segmentation: a network with outputs for every pixel, masks by item, one row per item back.
 
 The maps of a prediction are reduced while they stream and never pile up. Trains by means of a
 :class:`TorchLearner`; knows nothing of cycles, strategies or budgets.
@@ -39,15 +39,15 @@ from nextlabel.training.randomness import isolated_rng
 from nextlabel.training.setup import new_objective
 from nextlabel.types import Forward, Objective, Outputs
 
-__all__ = ["DENSE_EXTRA", "DenseLearner", "PixelMeasures"]
+__all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner", "SegmentationMetrics"]
 
 EXTRA = "extra:"
 
-DENSE_EXTRA = PIXEL_FIELDS | {"has_previous"}
-"""The extra fields of a dense learner."""
+SEGMENTATION_FIELDS = PIXEL_FIELDS | {"has_previous"}
+"""The extra fields of a segmentation learner."""
 
 BEGINNING = "beginning.json"
-"""Says whether a training began with the weights of a cycle before it."""
+"""Says whether a training run began with the weights of a cycle before it."""
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
 # hyper-parameters, column Cityscapes; a drop of the learning rate is not named there.
@@ -58,12 +58,12 @@ DEFAULTS: dict[str, Any] = {  # Any: options of TorchLearner
     "lr": 5e-4,
     "weight_decay": 0.0,
     "schedule": "constant",
-    "moments": ("initial",),
+    "snapshots": ("initial",),
 }
 
 
 @dataclass(frozen=True, eq=False)
-class PixelMeasures:
+class SegmentationMetrics:
     """How a model's outputs compare with true masks.
 
     Attributes:
@@ -82,11 +82,11 @@ class PixelMeasures:
         return float((self.losses.double() * self.pixels).sum() / self.pixels.sum())
 
 
-class DenseLearner:
-    """Train a network on pictures and masks, and reduce what it says of every pixel to one row an item.
+class SegmentationLearner:
+    """Train a network on images and masks, and reduce what it says of every pixel to one row per item.
 
     The labels that ``fit`` is given only say which items are labelled; what is learnt are their masks.
-    Everything that :class:`TorchLearner` promises of trainings holds: the same seed gives the same weights, a
+    Everything that :class:`TorchLearner` promises of fits holds: the same seed gives the same weights, a
     killed fit goes on, nothing is pickled.
 
     ``predict`` gives ``embeddings``, the mean features over positions, and extra fields over all pixels of an
@@ -106,12 +106,12 @@ class DenseLearner:
         objective: ``"supervised"``, ``"tod"`` in its form ``paper``, or a function that returns an objective
             of classification without features of whole items.
         objective_options: Options of the objective.
-        crop: Side in pixels of the random square window that is trained on, the same of picture and mask;
-            None trains on whole pictures. Predictions are of whole pictures.
-        normalise: Mean and standard deviation of each channel, of pictures in [0, 1], or None.
+        crop: Side in pixels of the random square window that is trained on, the same of image and mask;
+            None trains on whole images. Predictions are of whole images.
+        normalise: Mean and standard deviation of each channel, of images in [0, 1], or None.
         augment: ``"horizontal_flip"``, callables that treat all channels of a (B, channels, height, width)
             batch alike (the mask is one of them) and a generator, or a sequence of them, for training only.
-        scan_batch_size: Pictures in one pass of ``predict``: of C classes and P pixels each take some 16 C P
+        predict_batch_size: Images in one pass of ``predict``: of C classes and P pixels each take some 16 C P
             bytes.
         options: All other options of :class:`TorchLearner`. The defaults are those of Huang et al.,
             Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, for Cityscapes: Adam
@@ -132,17 +132,22 @@ class DenseLearner:
         crop: int | None = None,
         normalise: Normalise | None = None,
         augment: str | Augmentation | Sequence[str | Augmentation] | None = None,
-        scan_batch_size: int = 8,
+        predict_batch_size: int = 8,
         **options: Any,  # Any: as TorchLearner has them
     ) -> None:
         if crop is not None and crop < 1:
             raise ConfigurationError(f"crop must be at least 1 pixel, but is {crop}")
-        if options.get("resolutions") is not None:
+        if options.get("progressive_resize") is not None:
             raise ConfigurationError(
-                "resolutions must be left out of segmentation, as smaller pictures would blur masks, but is "
-                f"{tuple(options['resolutions'])}; use a smaller crop"
+                "progressive_resize must be left out of segmentation, as smaller images would blur masks, "
+                f"but is {tuple(options['progressive_resize'])}; use a smaller crop"
             )
-        self.masks, self.classes, self.crop, self.scan_batch_size = masks, classes, crop, scan_batch_size
+        self.masks, self.classes, self.crop, self.predict_batch_size = (
+            masks,
+            classes,
+            crop,
+            predict_batch_size,
+        )
         channels_last = bool(options.get("channels_last", False))
         self.preparation = Preparation.checked(normalise, channels_last=channels_last)
         self.learner = TorchLearner(
@@ -154,7 +159,7 @@ class DenseLearner:
             task="segmentation",
             augment=_augmentations(crop, augment),
             normalise=_of_pairs(self.preparation),
-            scan_batch_size=scan_batch_size,
+            predict_batch_size=predict_batch_size,
             **{**DEFAULTS, **options},
         )  # fmt: skip
         self._folder: Path | None = None
@@ -176,19 +181,19 @@ class DenseLearner:
         self.learner.progress = function
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train on the labelled pictures and their masks; return what :class:`TorchLearner` returns.
+        """Train on the labelled images and their masks; return what :class:`TorchLearner` returns.
 
         Args:
-            x: The L labelled pictures, (channels, height, width) bytes each.
+            x: The L labelled images, (channels, height, width) bytes each.
             y: (L,) anything: what is learnt are the items' masks.
-            unlabelled: The other pictures.
-            seed: All chance is derived from it.
+            unlabelled: The other images.
+            seed: All randomness is derived from it.
             workdir: An existing folder for this training alone.
 
         Raises:
             LabelsError: A labelled item has no mask, or there is none.
-            DataError: A picture or mask cannot be used, or the folder holds another training.
-            ConfigurationError: The pictures are smaller than the crop.
+            DataError: An image or mask cannot be used, or the folder holds another training.
+            ConfigurationError: The images are smaller than the crop.
             ContractError: The model does not give C outputs for every pixel.
         """
         if len(x) and self.crop is not None:
@@ -206,14 +211,14 @@ class DenseLearner:
         self._folder, self._before = workdir, None
         return metrics
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Become the model that ``fit`` left in ``workdir``; see :meth:`TorchLearner.load`.
 
         Raises:
             DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: The word means no moment, or the state does not fit the model.
+            ConfigurationError: The word means no snapshot, or the state does not fit the model.
         """
-        self.learner.load(workdir, moment=moment)
+        self.learner.load(workdir, snapshot=snapshot)
         self._folder, self._before = workdir, None
 
     def reset(self) -> None:
@@ -222,13 +227,14 @@ class DenseLearner:
         self._folder = self._before = None
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return one row an item, of whole pictures, in evaluation mode and on the CPU.
+        """Return one row per item, of whole images, in evaluation mode and on the CPU.
 
-        The maps of ``scan_batch_size`` pictures are there at a time, and none is kept.
+        The maps of ``predict_batch_size`` images are there at a time, and none is kept.
 
         Args:
-            x: The N pictures.
-            needs: ``embeddings``, (N, D); ``extra:NAME`` with a name of :data:`DENSE_EXTRA`, (N,) each.
+            x: The N images.
+            needs: ``embeddings``, (N, D); ``extra:NAME`` with a name of :data:`SEGMENTATION_FIELDS`, (N,)
+                each.
             seed: Only matters to data sets that draw while they load an item.
 
         Raises:
@@ -253,17 +259,17 @@ class DenseLearner:
                     fields["embeddings"].append(forward.embeddings.float().cpu())
         return Outputs.from_fields({need: torch.cat(parts) for need, parts in fields.items() if parts})
 
-    def measure(self, x: Pool, masks: Mapping[ItemId, NDArray[Any]], *, seed: int) -> PixelMeasures:
-        """Compare what the model says of whole pictures with true masks.
+    def measure(self, x: Pool, masks: Mapping[ItemId, NDArray[Any]], *, seed: int) -> SegmentationMetrics:
+        """Compare what the model says of whole images with true masks.
 
         Args:
-            x: N pictures.
+            x: N images.
             masks: Their masks, as the learner's own.
             seed: Only matters to data sets that draw while they load an item.
 
         Raises:
             ContractError: The model was not trained.
-            DataError: There are no items, or a picture or mask cannot be used.
+            DataError: There are no items, or an image or mask cannot be used.
             LabelsError: An item has no mask.
         """
         network = self._checked(x, frozenset())
@@ -278,23 +284,23 @@ class DenseLearner:
                 known = (truth != IGNORED).sum((1, 2))
                 losses.append((lost.sum((1, 2)) / known).cpu())
                 pixels.append(known.cpu())
-        return PixelMeasures(confusion, torch.cat(losses), torch.cat(pixels))
+        return SegmentationMetrics(confusion, torch.cat(losses), torch.cat(pixels))
 
     def _passes(
         self, pairs: Pool, networks: tuple[ModuleNetwork, ModuleNetwork | None], seed: int
     ) -> Generator[tuple[Tensor, Forward, Forward | None], None, None]:
-        """Yield every batch's class indices, and what both networks say of its pictures."""
+        """Yield every batch's class indices, and what both networks say of its images."""
         engine = Engine(self.learner.device, self.learner.recipe.mixed_precision)
         prepare = self.preparation.on(engine.device)
         now, before = (None if network is None else network.to(engine.device).eval() for network in networks)
         assert now is not None, "the first is the present one"
         batches = sequential(
-            pairs, self.scan_batch_size, seed, engine.device, self._cache, workers=self.learner.num_workers
+            pairs, self.predict_batch_size, seed, engine.device, self._cache, workers=self.learner.num_workers
         )
         with isolated_rng(derive(seed, "predict"), engine.device), torch.no_grad():
             for batch in batches:
-                pictures, truth = split(batch)
-                inputs = prepare(pictures)
+                images, truth = split(batch)
+                inputs = prepare(images)
                 with engine.autocast():
                     forwards = now(inputs), None if before is None else before(inputs)
                 yield truth, *forwards
@@ -302,17 +308,17 @@ class DenseLearner:
     def _checked(self, x: Pool, needs: frozenset[str]) -> ModuleNetwork:
         if len(x) == 0:
             raise DataError("predict needs at least one item, but the pool is empty")
-        known = {"embeddings", *(EXTRA + name for name in DENSE_EXTRA)}
+        known = {"embeddings", *(EXTRA + name for name in SEGMENTATION_FIELDS)}
         for need in sorted(needs - known):
             given = listed(sorted(known), limit=20)
             raise ContractError(
-                f"a DenseLearner gives one row an item ({given}), not '{need}'; choose a strategy that needs "
-                "these, such as 'dense_cod', 'dense_entropy', 'core_set' or 'random'"
+                f"a SegmentationLearner gives one row per item ({given}), not '{need}'; choose a strategy "
+                "that needs these, such as 'cod_segmentation', 'entropy_segmentation', 'core_set' or 'random'"
             )
         if self.start == "cold" and {EXTRA + name for name in (*PIXEL_MOVES, "has_previous")} & needs:
             raise ContractError(
                 "moves of pixels are since the end of the previous cycle, which a cold start forgets; use "
-                "start='warm', or a strategy such as 'dense_entropy'"
+                "start='warm', or a strategy such as 'entropy_segmentation'"
             )
         network = self.learner.network
         if network is None:

@@ -28,7 +28,7 @@ TINY = float(np.finfo(np.float32).tiny)
 class SklearnLearner:
     """Train a copy of a scikit-learn classifier on flattened inputs and predict with it.
 
-    Every fit starts anew: the estimator is cloned, and each of its parameters named ``random_state``, also
+    Every fit starts again: the estimator is cloned, and each of its parameters named ``random_state``, also
     inside a pipeline, is derived from the seed. uint8 inputs are divided by 255.
 
     Args:
@@ -50,13 +50,13 @@ class SklearnLearner:
         self._estimator, self._fitted = estimator, None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train on the labelled pool and return ``train_accuracy``, the share of it classified rightly.
+        """Train on the labelled pool and return ``train_accuracy``, the fraction of it classified rightly.
 
         Args:
             x: The L labelled items.
             y: (L,) class indices.
             unlabelled: Not used.
-            seed: The estimator's chance is derived from it.
+            seed: The estimator's randomness is derived from it.
             workdir: Not used.
 
         Raises:

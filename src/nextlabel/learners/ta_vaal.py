@@ -24,7 +24,7 @@ LOSS = "extra:predicted_loss"
 
 
 class TaVaal:
-    """Train a task learner that predicts losses, then VAAL's game with these beside each picture.
+    """Train a task learner that predicts losses, then VAAL's game with these next to each image.
 
     Kwanyoung Kim, Dongwon Park, Kwang In Kim, Se Young Chun: Task-Aware Variational Adversarial Active
     Learning, CVPR 2021. The task learner trains with the objective ``learning_loss`` (``rank="bce"`` for the
@@ -34,7 +34,7 @@ class TaVaal:
     :class:`nextlabel.learners.vaal.Vaal`, the deviations too.
 
     ``predict`` gives, besides all that the task learner gives, ``extra:task_labelled_probability``: (N,) in
-    [0, 1], the discriminator's word on the latent mean and the predicted loss of each picture.
+    [0, 1], the discriminator's word on the latent mean and the predicted loss of each image.
 
     Further deviations from the released code: the discriminator is told the sigmoid as well, where the code
     gives it the raw prediction, whose scale is arbitrary; and the first step has no random numbers in place
@@ -43,9 +43,9 @@ class TaVaal:
     Args:
         learner: The task learner, with an objective that gives ``predicted_loss``; its training is that
             without the wrapper, bit for bit.
-        epochs: Passes over all L + U pictures, in batches of ``batch_size`` of either side.
+        epochs: Passes over all L + U images, in batches of ``batch_size`` of either side.
         steps: Steps instead of epochs.
-        batch_size: Labelled pictures in a step, and as many unlabelled ones; fewer where there are fewer.
+        batch_size: Labelled images in a step, and as many unlabelled ones; fewer where there are fewer.
         lr: Learning rate of Adam for both networks.
         beta: Weight of the KL divergence.
         adversarial: Weight of the discriminator in the autoencoder's loss.
@@ -103,13 +103,13 @@ class TaVaal:
             rules,
             device=learner.device,
             workers=learner.num_workers,
-            scan_batch_size=learner.scan_batch_size,
+            predict_batch_size=learner.predict_batch_size,
             conditions=1,
         )
 
     @property
     def start(self) -> Start:
-        """Whether the task learner starts warm or cold; the game always starts anew."""
+        """Whether the task learner starts warm or cold; the game always starts again."""
         return self.main.start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
@@ -118,14 +118,14 @@ class TaVaal:
         A killed fit goes on as that of :class:`nextlabel.learners.vaal.Vaal`; the file is of the same name.
 
         Args:
-            x: The L labelled pictures.
+            x: The L labelled images.
             y: (L,) labels.
-            unlabelled: The other pictures.
-            seed: All chance is derived from it; the task learner is given the same.
+            unlabelled: The other images.
+            seed: All randomness is derived from it; the task learner is given the same.
             workdir: An existing folder for this training alone.
 
         Raises:
-            DataError: The items are no pictures, or the folder holds another training or cannot be written.
+            DataError: The items are no images, or the folder holds another training or cannot be written.
             LabelsError: The labels cannot be learnt.
             ContractError: A part broke its contract, or a loss is not finite.
         """
@@ -144,7 +144,7 @@ class TaVaal:
         """Return what the task learner says of the items and, where needed, how labelled they look.
 
         Args:
-            x: The N pictures.
+            x: The N images.
             needs: ``extra:task_labelled_probability``, (N,) float32 in [0, 1], and what the task learner
                 gives.
             seed: Handed to the task learner.
@@ -159,14 +159,14 @@ class TaVaal:
         found = self._game.score(x, fields[LOSS].reshape(len(x)).sigmoid(), seed=seed)
         return Outputs.from_fields({name: fields[name] for name in needs - {OWN}} | {OWN: found})
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
-        """Become what ``fit`` left in ``workdir``; how labelled pictures look is known at the end only.
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
+        """Become what ``fit`` left in ``workdir``; how labelled images look is known at the end only.
 
         Raises:
             DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: There is no such moment, or the state does not fit.
+            ConfigurationError: There is no such snapshot, or the state does not fit.
         """
-        self.main.load(workdir, moment=moment)
+        self.main.load(workdir, snapshot=snapshot)
         self._game.load(workdir)
 
     def reset(self) -> None:

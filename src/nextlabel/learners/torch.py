@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.snapshots import Moment
+from nextlabel.snapshots import Snapshot
 from nextlabel.training.arguments import check_same, described, objective_arguments, training_arguments
 from nextlabel.training.augment import Augmentation, augmentation, augmented
 from nextlabel.training.batches import DeviceCache, sequential
@@ -32,8 +32,8 @@ from nextlabel.training.config import (
     MixedPrecision,
     OptimizerFactory,
     OptimizerName,
-    Recipe,
     Schedule,
+    TrainingConfig,
     UnlabelledDraw,
 )
 from nextlabel.training.device import DeviceName, Engine
@@ -43,8 +43,8 @@ from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.prediction import check_needs, predicted
 from nextlabel.training.preprocess import Normalise, Preparation
 from nextlabel.training.randomness import isolated_rng
-from nextlabel.training.setup import Networks, bind, check_resolutions, new_objective
-from nextlabel.training.snapshots import check_kept, checked_moments, moment_path
+from nextlabel.training.setup import Networks, bind, check_progressive_resize, new_objective
+from nextlabel.training.snapshots import check_kept, snapshot_path, validate_snapshots
 from nextlabel.types import Objective, Outputs
 
 __all__ = ["TorchLearner"]
@@ -62,7 +62,8 @@ class TorchLearner:
     same seed gives the same weights, bit for bit, on one machine with one number of threads (on CUDA as far
     as the model's operations are reproducible), also when it was killed at any step and is called again with
     the same ``workdir``.
-    Optimiser and schedule begin anew in every fit. Chance inside modules must come from torch's generators.
+    Optimiser and schedule begin again in every fit. Randomness inside modules must come from torch's
+    generators.
 
     Pools of tensors stay on the device and are sliced there; others come through a DataLoader. uint8 inputs
     are turned into float32 in [0, 1], other floats into float32; then come, in this order, augmentation (in
@@ -75,9 +76,9 @@ class TorchLearner:
         objective: The training loss: a name in the catalogue, or a function that returns a new objective.
         objective_options: Options of the objective.
         task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
-            ``"segmentation"`` is for :class:`~nextlabel.learners.segmentation.DenseLearner` to choose.
+            ``"segmentation"`` is for :class:`~nextlabel.learners.segmentation.SegmentationLearner` to choose.
         epochs: Passes over the labelled items in one fit.
-        cold_epochs: Passes of a fit that begins with new weights; None for as many as ``epochs``.
+        epochs_from_scratch: Passes of a fit that begins with new weights; None for as many as ``epochs``.
         batch_size: Labelled items in a step, and as many unlabelled ones where the objective uses them.
         optimizer: A name, or a function of the parameters.
         lr: Learning rate; None for the optimiser's usual one (``sgd`` 0.1, ``adam`` and ``adamw`` 0.001).
@@ -85,37 +86,37 @@ class TorchLearner:
         weight_decay: Of a named optimiser.
         schedule: Course of the learning rate; the default, a tenth of it in the last fifth, is that of Huang
             et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021.
-        milestones: Shares of the training at which ``multistep`` multiplies by ``gamma``.
+        milestones: Fractions of the training at which ``multistep`` multiplies by ``gamma``.
         gamma: That factor.
         start: ``"warm"``: a fit goes on from the weights that the last one left; ``"cold"``: from new ones.
         augment: For training only: names (``"random_crop"``, ``"horizontal_flip"``), callables of a batch and
             a generator, or a sequence of them.
         augment_options: Options of the augmentations by name, e.g. ``{"random_crop": {"padding": 2}}``.
-        normalise: The mean and the standard deviation of every channel of a picture; None leaves inputs as
+        normalise: The mean and the standard deviation of every channel of an image; None leaves inputs as
             they are.
-        channels_last: Whether pictures and convolutions' weights lie in memory channel by channel for each
+        channels_last: Whether images and convolutions' weights lie in memory channel by channel for each
             pixel, which is mostly faster; results differ in their last digits.
         compile: Whether training steps go through ``torch.compile``, which takes minutes to prepare and
-            is meant for long trainings on a GPU; results differ in their last digits.
+            is meant for long fits on a GPU; results differ in their last digits.
         mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
-        resolutions: Shares of the pictures' height and width in equal parts of the training, such as (0.5,
-            0.75, 1.0): small pictures first make it faster (Tan, Le: EfficientNetV2, ICML 2021). None trains
-            on whole pictures; predictions are always of these.
-        least_steps: Steps that a pass is to have at least: with few labels the batch is halved until it has,
-            but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large Minibatch
-            SGD, 2017).
+        progressive_resize: Fractions of the images' height and width in equal parts of the training, such as
+            (0.5, 0.75, 1.0): small images first make it faster (Tan, Le: EfficientNetV2, ICML 2021). None
+            trains on whole images; predictions are always of these.
+        min_steps_per_epoch: Steps that a pass is to have at least: with few labels the batch is halved until
+            it has, but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large
+            Minibatch SGD, 2017).
         unlabelled_draw: Of the items of a step: see :class:`~nextlabel.training.config.Recipe`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         num_workers: Processes that load items of pools that are no tensors.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
-        scan_batch_size: Items in one pass of ``predict``.
+        predict_batch_size: Items in one pass of ``predict``.
         checkpoint_seconds: Time between step checkpoints; a killed fit loses at most as much.
-        moments: What ``fit`` keeps besides its end, words of :class:`~nextlabel.snapshots.Moment`: its
+        snapshots: What ``fit`` keeps besides its end, words of :class:`~nextlabel.snapshots.Moment`: its
             ``"initial"`` weights, those of an ``"untrained"`` network, the ``"ema"``, and ``"10 steps"``,
             ``"epoch"``, ... before the end, of which a gap as long as the training or longer gives the
-            initial weights. Files of other moments are not written.
-        ema_decay: a of the moment ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
-        untrained_model: Makes the networks that are compared with before any training, the moment
+            initial weights. Files of other snapshots are not written.
+        ema_decay: a of the snapshot ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
+        untrained_model: Makes the networks that are compared with before any training, the snapshot
             ``"untrained"`` and a teacher that starts at random; None for ``model``. One that leaves
             pretrained weights out makes them random throughout.
         score_augmented: Whether candidates are scored as training draws them, see :meth:`predict_augmented`.
@@ -138,7 +139,7 @@ class TorchLearner:
         objective_options: Mapping[str, Any] | None = None,  # Any: an objective's options are its own
         task: Task = "classification",
         epochs: int = 100,
-        cold_epochs: int | None = None,
+        epochs_from_scratch: int | None = None,
         batch_size: int = 128,
         optimizer: OptimizerName | OptimizerFactory = "sgd",
         lr: float | None = None,
@@ -154,15 +155,15 @@ class TorchLearner:
         channels_last: bool = False,
         compile: bool = False,  # torch's own word for it
         mixed_precision: MixedPrecision = "no",
-        resolutions: Sequence[float] | None = None,
-        least_steps: int | None = None,
+        progressive_resize: Sequence[float] | None = None,
+        min_steps_per_epoch: int | None = None,
         unlabelled_draw: UnlabelledDraw = "passes",
         device: DeviceName = "auto",
         num_workers: int = 0,
         embedding_layer: str | None = None,
-        scan_batch_size: int = 1024,
+        predict_batch_size: int = 1024,
         checkpoint_seconds: float = 30.0,
-        moments: Sequence[str] = ("initial", "epoch"),
+        snapshots: Sequence[str] = ("initial", "epoch"),
         ema_decay: float = 0.999,
         untrained_model: Callable[[], nn.Module] | None = None,
         score_augmented: bool = False,
@@ -170,21 +171,31 @@ class TorchLearner:
         check_task(task)
         if start not in get_args(Start):
             raise UnknownNameError("start", start, get_args(Start))
-        if num_workers < 0 or scan_batch_size < 1 or checkpoint_seconds < 0:
+        if num_workers < 0 or predict_batch_size < 1 or checkpoint_seconds < 0:
             raise ConfigurationError(
-                "num_workers and checkpoint_seconds must be at least 0, and scan_batch_size at least 1, but "
-                f"they are {num_workers}, {checkpoint_seconds} and {scan_batch_size}"
+                "num_workers and checkpoint_seconds must be at least 0, and predict_batch_size at least 1, "
+                f"but they are {num_workers}, {checkpoint_seconds} and {predict_batch_size}"
             )
-        self.recipe = Recipe(
-            epochs=epochs, cold_epochs=cold_epochs, batch_size=batch_size, least_steps=least_steps,
-            optimizer=optimizer, lr=lr, momentum=momentum, weight_decay=weight_decay,
-            schedule=schedule, milestones=tuple(milestones), gamma=gamma, mixed_precision=mixed_precision,
-            resolutions=None if resolutions is None else tuple(resolutions), unlabelled_draw=unlabelled_draw,
-        )  # fmt: skip
-        self._moments = checked_moments(moments, untrained_model or model, ema_decay)
-        self.moments = frozenset(moment.name for moment in self._moments)
+        self.recipe = TrainingConfig(
+            epochs=epochs,
+            epochs_from_scratch=epochs_from_scratch,
+            batch_size=batch_size,
+            min_steps_per_epoch=min_steps_per_epoch,
+            optimizer=optimizer,
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            milestones=tuple(milestones),
+            gamma=gamma,
+            mixed_precision=mixed_precision,
+            progressive_resize=None if progressive_resize is None else tuple(progressive_resize),
+            unlabelled_draw=unlabelled_draw,
+        )
+        self._snapshots = validate_snapshots(snapshots, untrained_model or model, ema_decay)
+        self.snapshots = frozenset(snapshot.name for snapshot in self._snapshots)
         self.task, self.start, self.device, self.ema_decay = task, start, device, ema_decay
-        self.num_workers, self.scan_batch_size = num_workers, scan_batch_size
+        self.num_workers, self.predict_batch_size = num_workers, predict_batch_size
         self.embedding_layer, self.checkpoint_seconds = embedding_layer, checkpoint_seconds
         self.progress: Callable[[int, int], None] | None = None
         self._augment = augmentation(augment, augment_options)
@@ -206,7 +217,7 @@ class TorchLearner:
         """Train on the labelled pool and return ``train_loss``, ``steps`` and ``epochs``.
 
         Called again with the same arguments, it goes on from the checkpoint of a killed fit, or loads a
-        finished one. The folder then holds ``end.safetensors``, a file for every other moment, and
+        finished one. The folder then holds ``end.safetensors``, a file for every other snapshot, and
         ``fit.json``.
 
         Args:
@@ -214,7 +225,7 @@ class TorchLearner:
             y: (L,) class indices, or target values in regression.
             unlabelled: The other items; an objective that uses them is given batches of these, unless there
                 are fewer than two, which batch norm cannot normalise.
-            seed: All chance is derived from it.
+            seed: All randomness is derived from it.
             workdir: An existing folder for this training alone.
 
         Raises:
@@ -233,7 +244,7 @@ class TorchLearner:
             "normalise": self.preparation.normalise,
             "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
             "compile": self.compile or None,
-            "ema_decay": self.ema_decay if Moment("ema") in self._moments else None,
+            "ema_decay": self.ema_decay if Snapshot("ema") in self._snapshots else None,
             "untrained_model": described(self._networks.untrained_model),
         }
         finished = read_json(workdir / FINISHED)
@@ -259,7 +270,7 @@ class TorchLearner:
         network = self._networks.place(self._starting_network(seed), engine)
         example = self._networks.example(network, objective, x, engine, seed)
         few = self._networks.few(x, engine)
-        check_resolutions(network, few, self.recipe, self.preparation.on(engine.device))
+        check_progressive_resize(network, few, self.recipe, self.preparation.on(engine.device))
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
         carried = self._objective_state if self._held() else None
         bind(
@@ -271,7 +282,7 @@ class TorchLearner:
             recipe=self.recipe.beginning(with_new_weights=self._held() is None), engine=engine,
             x=x, targets=targets.to(engine.device), unlabelled=others,
             augment=self._augment, preparation=self.preparation,
-            moments=self._moments, ema_decay=self.ema_decay, compiled=self.compile,
+            snapshots=self._snapshots, ema_decay=self.ema_decay, compiled=self.compile,
             seed=seed, workdir=workdir, arguments=arguments,
             cache=self._cache, workers=self.num_workers,
             checkpoint_seconds=self.checkpoint_seconds, progress=self.progress,
@@ -279,12 +290,12 @@ class TorchLearner:
 
     def _trained(self, training: Training, workdir: Path) -> dict[str, float]:
         network, objective = training.network, training.objective
-        untrained = Moment("untrained")
-        if untrained in self._moments:
+        untrained = Snapshot("untrained")
+        if untrained in self._snapshots:
             other = self._networks.unrelated(
                 "untrained", objective, training.x, training.engine, training.seed
             )
-            write_tensors(moment_path(workdir, untrained), joined({"model": other.module.state_dict()}))
+            write_tensors(snapshot_path(workdir, untrained), joined({"model": other.module.state_dict()}))
         metrics = training.run()
         states = {"model": network.module.state_dict(), "objective": objective.state_dict()}
         write_tensors(workdir / "end.safetensors", joined(states))
@@ -329,32 +340,32 @@ class TorchLearner:
         objective = self._bound_objective(network, x, engine) if needs - {own, "embeddings"} else None
         with isolated_rng(derive(seed, "predict"), engine.device):
             batches = sequential(
-                x, self.scan_batch_size, seed, engine.device, self._cache, workers=self.num_workers
+                x, self.predict_batch_size, seed, engine.device, self._cache, workers=self.num_workers
             )
             if augment is not None:
                 batches = augmented(batches, x.ids, augment, seed, engine.device)
             prepare = self.preparation.on(engine.device)
             return predicted(network, batches, needs, engine=engine, prepare=prepare, objective=objective)
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Become the model that ``fit`` left in ``workdir``.
 
-        The objective's state comes back with the moment ``"end"`` only; after another moment a warm start
-        binds its objective anew.
+        The objective's state comes back with the snapshot ``"end"`` only; after another snapshot a warm start
+        binds its objective again.
 
         Args:
             workdir: The folder that was given to ``fit``.
-            moment: ``"end"``, or one of the ``moments`` that the training kept.
+            snapshot: ``"end"``, or one of the ``snapshots`` that the training kept.
 
         Raises:
             MissingStateError: The folder holds no such state.
             DataError: It is damaged.
-            ConfigurationError: The word means no moment, or the state does not fit the model.
+            ConfigurationError: The word means no snapshot, or the state does not fit the model.
         """
-        wanted = Moment.parse(moment)
+        wanted = Snapshot.parse(snapshot)
         if (workdir / FINISHED).exists():
             check_kept(workdir, wanted)
-        tensors, _ = read_tensors(moment_path(workdir, wanted))
+        tensors, _ = read_tensors(snapshot_path(workdir, wanted))
         network = self._networks.new(seed=0) if self._network is None else self._network
         state = part(tensors, "model")
         check_fits(network.module, state, what="the model")
@@ -387,7 +398,7 @@ class TorchLearner:
         if self._bound is None:
             if self._objective_state is None:
                 raise ContractError(
-                    "extra fields are there at the moment 'end' only, where the objective's state is kept; "
+                    "extra fields are there at the snapshot 'end' only, where the objective's state is kept; "
                     "load that"
                 )
             objective = self._new_objective()

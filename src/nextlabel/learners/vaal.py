@@ -1,4 +1,4 @@
-"""VAAL's learner: a task learner that also knows how labelled each picture looks.
+"""VAAL's learner: a task learner that also knows how labelled each image looks.
 
 Knows neither how the task is learnt nor what the probability is used for.
 """
@@ -22,34 +22,35 @@ OWN = "extra:labelled_probability"
 
 
 class Vaal:
-    """Train a task learner, then VAAL's autoencoder and discriminator, on pictures.
+    """Train a task learner, then VAAL's autoencoder and discriminator, on images.
 
     Samarth Sinha, Sayna Ebrahimi, Trevor Darrell: Variational Adversarial Active Learning, ICCV 2019. A step
     makes ``vae_steps`` Adam steps of the autoencoder, each on a new batch of labelled and of unlabelled
-    pictures, down the reconstruction error, ``beta`` times the KL divergence and ``adversarial`` times the
+    images, down the reconstruction error, ``beta`` times the KL divergence and ``adversarial`` times the
     cross-entropy of the discriminator against "labelled" for both batches; then one step of the discriminator
     towards what each batch is. The defaults are those of the released code; there the KL divergence is summed
-    over batch and latent dimensions beside a mean squared error, which presses the latent space to its prior.
+    over batch and latent dimensions next to a mean squared error, which presses the latent space to its
+    prior.
 
     ``predict`` gives, besides all that the task learner gives, ``extra:labelled_probability``: (N,) in
-    [0, 1], the discriminator's word on the latent mean of each picture.
+    [0, 1], the discriminator's word on the latent mean of each image.
 
     Deviations from the released code:
 
-    * The game is played after the task's training instead of beside it, as in the released code of R.
+    * The game is played after the task's training instead of next to it, as in the released code of R.
       Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
       2021, for as many steps as VAAL's own: (L + U) * epochs / batch_size. Task and game share no weights, so
       the order does not matter. Both begin every fit from new weights there; here the task begins as its
       learner says.
-    * Pictures are seen as the pool gives them, bytes as [0, 1]; there they are flipped at random and scaled
+    * Images are seen as the pool gives them, bytes as [0, 1]; there they are flipped at random and scaled
       to [-1, 1].
     * Scores are made in evaluation mode; there batch norm stays in training mode.
 
     Args:
         learner: The task learner; its training is that without the wrapper, bit for bit.
-        epochs: Passes over all L + U pictures, in batches of ``batch_size`` of either side.
+        epochs: Passes over all L + U images, in batches of ``batch_size`` of either side.
         steps: Steps instead of epochs.
-        batch_size: Labelled pictures in a step, and as many unlabelled ones; fewer where there are fewer.
+        batch_size: Labelled images in a step, and as many unlabelled ones; fewer where there are fewer.
         lr: Learning rate of Adam for both networks.
         beta: Weight of the KL divergence.
         adversarial: Weight of the discriminator in the autoencoder's loss.
@@ -102,12 +103,12 @@ class Vaal:
             rules,
             device=learner.device,
             workers=learner.num_workers,
-            scan_batch_size=learner.scan_batch_size,
+            predict_batch_size=learner.predict_batch_size,
         )
 
     @property
     def start(self) -> Start:
-        """Whether the task learner starts warm or cold; the game always starts anew."""
+        """Whether the task learner starts warm or cold; the game always starts again."""
         return self.main.start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
@@ -118,14 +119,14 @@ class Vaal:
         files, the folder then holds ``vaal.safetensors``.
 
         Args:
-            x: The L labelled pictures.
+            x: The L labelled images.
             y: (L,) labels.
-            unlabelled: The other pictures.
-            seed: All chance is derived from it; the task learner is given the same.
+            unlabelled: The other images.
+            seed: All randomness is derived from it; the task learner is given the same.
             workdir: An existing folder for this training alone.
 
         Raises:
-            DataError: The items are no pictures, or the folder holds another training or cannot be written.
+            DataError: The items are no images, or the folder holds another training or cannot be written.
             LabelsError: The labels cannot be learnt.
             ContractError: A part broke its contract, or a loss is not finite.
         """
@@ -140,7 +141,7 @@ class Vaal:
         """Return what the task learner says of the items and, where needed, how labelled they look.
 
         Args:
-            x: The N pictures.
+            x: The N images.
             needs: ``extra:labelled_probability``, (N,) float32 in [0, 1], and what the task learner gives.
             seed: Handed to the task learner.
 
@@ -154,14 +155,14 @@ class Vaal:
             fields[OWN] = self._game.score(x, None, seed=seed)
         return Outputs.from_fields(fields)
 
-    def load(self, workdir: Path, *, moment: str = "end") -> None:
+    def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Become what ``fit`` left in ``workdir``; of the game there is its end only, at every moment.
 
         Raises:
             DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: There is no such moment, or the state does not fit.
+            ConfigurationError: There is no such snapshot, or the state does not fit.
         """
-        self.main.load(workdir, moment=moment)
+        self.main.load(workdir, snapshot=snapshot)
         self._game.load(workdir)
 
     def reset(self) -> None:

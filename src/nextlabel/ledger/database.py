@@ -49,11 +49,11 @@ __all__ = [
     "SCHEMA",
     "chunks",
     "engine_for",
-    "explained",
     "insert_events",
     "path_of",
     "prepare",
     "rows_after",
+    "translate_errors",
     "write_lock",
 ]
 
@@ -207,7 +207,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
         overlooked = log.exists() and log.stat().st_size > 0  # events in the log would be, below
         if overlooked or not isinstance(error, sqlite3.OperationalError) or "locked" in str(error):
             raise
-    # SQLite cannot make its shared-memory file beside a file on a read-only disk; where nobody can write,
+    # SQLite cannot make its shared-memory file next to a file on a read-only disk; where nobody can write,
     # it needs none
     return _connect(f"{uri}?mode=ro&immutable=1")
 
@@ -219,17 +219,17 @@ def prepare(engine: Engine, name: str, *, read_only: bool) -> None:
         SchemaError: A newer nextlabel wrote it.
         LedgerError: It is something else than a ledger.
     """
-    with explained(name), engine.begin() as connection:
+    with translate_errors(name), engine.begin() as connection:
         empty = not inspect(connection).get_table_names()
     if empty and not read_only:
-        with explained(name), engine.execution_options(writes=True).begin() as connection:
+        with translate_errors(name), engine.execution_options(writes=True).begin() as connection:
             if not inspect(connection).get_table_names():  # another process may have been faster
                 _tables.create_all(connection)
                 about = {"application": "nextlabel", "schema": str(SCHEMA)}
                 connection.execute(
                     insert(_META), [{"key": key, "value": value} for key, value in about.items()]
                 )
-    with explained(name), engine.begin() as connection:
+    with translate_errors(name), engine.begin() as connection:
         tables = inspect(connection).get_table_names()
         columns = {c["name"] for c in inspect(connection).get_columns("meta")} if "meta" in tables else set()
         about = (
@@ -277,7 +277,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[LedgerError], str], ...] = (
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
+def translate_errors(name: str) -> Iterator[None]:
     """Turn the database's errors into sentences.
 
     Raises:

@@ -101,7 +101,7 @@ class State:
         asked: The items of each cycle's query, best first.
         cycle_of: The cycle in which an item was asked.
         labels: The label of every labelled item, in the order told; a correction keeps the place.
-        told_by: Who gave that label, or empty.
+        labelled_by: Who gave that label, or empty.
         measurements: What was measured, by cycle and name.
         forked: Where the ledger was forked from, or None.
         cycle: The last cycle asked, -1 where none was.
@@ -114,7 +114,7 @@ class State:
     asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     cycle_of: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int | float] = field(default_factory=dict)
-    told_by: dict[str, str] = field(default_factory=dict)
+    labelled_by: dict[str, str] = field(default_factory=dict)
     measurements: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)  # Any: as above
     forked: Mapping[str, Any] | None = None  # Any: as above
     cycle: int = -1
@@ -127,7 +127,7 @@ class State:
         return bool(self.pool_digest)
 
     @property
-    def outstanding(self) -> tuple[str, ...]:
+    def pending(self) -> tuple[str, ...]:
         """The items that were asked and have no label yet, in the order asked."""
         return tuple(self._waiting)
 
@@ -154,7 +154,7 @@ def fold(state: State, events: Iterable[RawEvent]) -> None:
             if kind in ("told", "corrected") and item is not None:
                 # class indices, the common case, are read twice as fast without the parser
                 state.labels[item] = int(text) if text.isdecimal() else _parsed(seq, text)
-                state.told_by[item] = by
+                state.labelled_by[item] = by
                 state._waiting.pop(item, None)
             elif kind == "asked" and item is not None:
                 asked.setdefault(cycle, []).append(item)
@@ -346,7 +346,7 @@ def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[tuple[str,
             f"expected distinct items to ask, but these come more than once: {listed(repeated(ids))}"
         )
     if scores is not None and len(scores) != len(ids):
-        raise DataError(f"expected one score an item, but got {len(scores)} scores for {len(ids)} items")
+        raise DataError(f"expected one score per item, but got {len(scores)} scores for {len(ids)} items")
     given: Sequence[float | None] = [None] * len(ids) if scores is None else scores
     return [
         ("asked", item, canonical({"rank": rank, "score": score}, f"the query of '{item}'"))

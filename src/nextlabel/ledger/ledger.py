@@ -2,7 +2,7 @@
 
 What was asked, told and measured is kept as events in an SQL database and folded into a state. An event is
 written in one transaction or not at all, and once a call has returned neither a killed process nor a power
-cut loses it. Several processes may write at once. Knows nothing of models, strategies or pictures.
+cut loses it. Several processes may write at once. Knows nothing of models, strategies or images.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from nextlabel.ledger.database import (
     ROWS_A_TRIP,
     chunks,
     engine_for,
-    explained,
     insert_events,
     prepare,
     rows_after,
+    translate_errors,
     write_lock,
 )
 from nextlabel.ledger.events import (
@@ -75,7 +75,7 @@ class Ledger:
     ...     _ = ledger.open({"batch_size": 1}, items=["a.png", "b.png", "c.png"])
     ...     _ = ledger.ask(0, ["b.png", "a.png"])
     ...     state = ledger.tell({"a.png": 3})
-    >>> state.labels, state.outstanding
+    >>> state.labels, state.pending
     ({'a.png': 3}, ('b.png',))
     >>> folder.cleanup()
     """
@@ -153,7 +153,7 @@ class Ledger:
     ) -> State:
         """Record the query of a cycle, and what was measured of it as the cycle's measurement ``query``.
 
-        Items that were told in the meantime may be among them; they are just not outstanding.
+        Items that were told in the meantime may be among them; they are just not pending.
 
         Args:
             cycle: The cycle, later than every one asked before, from 0.
@@ -290,7 +290,7 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._lock, explained(self.name), self._engine.begin() as connection:
+        with self._lock, translate_errors(self.name), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -301,7 +301,7 @@ class Ledger:
                 f"expected a ledger to write to, but {self.name} was opened with read_only=True"
             )
         writer = self._engine.execution_options(writes=True)
-        with self._lock, explained(self.name), writer.begin() as connection:
+        with self._lock, translate_errors(self.name), writer.begin() as connection:
             write_lock(connection)
             self._catch_up(connection)
             yield connection

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 __all__ = ["BUDGET_BYTES", "row_blocks"]
 
 BUDGET_BYTES = 64 * 2**20
-"""What one block may take, in bytes: large enough for full speed, small beside any pool worth chunking."""
+"""What one block may take, in bytes: large enough for full speed, small next to any pool worth chunking."""
 
 
 def row_blocks(rows: int, bytes_a_row: int, *, budget_bytes: int = BUDGET_BYTES) -> Iterator[slice]:

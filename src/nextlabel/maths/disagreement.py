@@ -45,5 +45,5 @@ def votes(log_probs_nkc: Float[Tensor, "items draws classes"]) -> Int[Tensor, "i
 
 def vote_entropy(log_probs_nkc: Float[Tensor, "items draws classes"]) -> Float[Tensor, " items"]:
     """Return the entropy of the votes' shares: (N,) in nats, in [0, min(ln C, ln K)]."""
-    shares = votes(log_probs_nkc).double() / log_probs_nkc.shape[1]
-    return entropy(shares.log())
+    fractions = votes(log_probs_nkc).double() / log_probs_nkc.shape[1]
+    return entropy(fractions.log())

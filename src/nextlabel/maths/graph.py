@@ -46,7 +46,7 @@ class CosineGraph:
         self._scale = torch.where(nothing, 1.0, 1 / sums).unsqueeze(1)
 
     def times(self, values_mh: Float[Tensor, "items width"]) -> Float[Tensor, "items width"]:
-        """Return A V for (M, H) values V: O(M D H) operations, O(M H) memory beside X."""
+        """Return A V for (M, H) values V: O(M D H) operations, O(M H) memory next to X."""
         scaled = self._scale * values_mh
         return self.features @ (self.features.T @ scaled) - scaled + values_mh
 
@@ -60,7 +60,7 @@ class GraphTraining:
         steps: Steps of Adam, each on the whole graph.
         lr: Learning rate.
         weight_decay: Of Adam, added to the gradient.
-        dropout: Share of hidden features dropped in training, in [0, 1).
+        dropout: Fraction of hidden features dropped in training, in [0, 1).
         unlabelled_weight: Of the unlabelled items in the loss.
 
     Raises:

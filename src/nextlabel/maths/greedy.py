@@ -66,7 +66,7 @@ def kmeans_plus_plus(
         first: The first row.
         count: How many rows, from 1 to ``size``.
         size: N, the number of rows.
-        rng: Gives one uniform number a draw.
+        rng: Gives one uniform number per draw.
 
     Returns:
         (count,) distinct rows, in the order of drawing.

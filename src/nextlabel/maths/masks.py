@@ -58,5 +58,5 @@ def checked_mask(
 
 
 def labelled_share(mask: NDArray[np.uint8]) -> float:
-    """Return the share of a checked mask's pixels that have a class, in (0, 1]: the label in a ledger."""
+    """Return the fraction of a checked mask's pixels that have a class, in (0, 1]: the label in a ledger."""
     return float((mask != NO_CLASS).mean())

@@ -53,7 +53,7 @@ def intersection_over_union(confusion: Int[Tensor, "classes classes"]) -> Float[
 def mean_iou(confusion: Int[Tensor, "classes classes"]) -> float:
     """Return the mean intersection over union of the classes that occur, in [0, 1].
 
-    It is that of one matrix over a whole test set, not the mean over its pictures.
+    It is that of one matrix over a whole test set, not the mean over its images.
 
     >>> round(mean_iou(torch.tensor([[1, 1], [0, 1]])), 3)
     0.5
@@ -62,5 +62,5 @@ def mean_iou(confusion: Int[Tensor, "classes classes"]) -> float:
 
 
 def pixel_accuracy(confusion: Int[Tensor, "classes classes"]) -> float:
-    """Return the share of pixels that are classified rightly, in [0, 1]."""
+    """Return the fraction of pixels that are classified rightly, in [0, 1]."""
     return float(confusion.diagonal().sum().double() / confusion.sum())

@@ -1,4 +1,4 @@
-"""The ResNet-18 for pictures of about 32 x 32 pixels, as the TOD papers train it on CIFAR and SVHN.
+"""The ResNet-18 for images of about 32 x 32 pixels, as the TOD papers train it on CIFAR and SVHN.
 
 Knows nothing of training.
 """
@@ -11,7 +11,7 @@ from typing import final
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 from nextlabel.models.residual import ResNet18
 
 __all__ = ["CifarResNet18"]
@@ -21,10 +21,10 @@ NAME = "cifar_resnet18"
 
 @final
 class CifarResNet18(ResNet18):
-    """Map little pictures to raw class outputs: a 3 x 3 stem without pooling, four stages, linear head.
+    """Map little images to raw class outputs: a 3 x 3 stem without pooling, four stages, linear head.
 
     Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Deep Residual Learning for Image Recognition, CVPR
-    2016, in the layout that is usual for little pictures and that Siyu Huang, Tianyang Wang, Haoyi Xiong,
+    2016, in the layout that is usual for little images and that Siyu Huang, Tianyang Wang, Haoyi Xiong,
     Jun Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, train.
     For colours and 10 classes it has 11,173,962 parameters at width 64; the second head that the objective
     ``tod`` adds in its form ``code`` makes them 11,179,092. Weights begin as torch draws them.
@@ -33,23 +33,23 @@ class CifarResNet18(ResNet18):
     4 x 4; at 32 x 32 pixels the map is 4 x 4 and the two are one.
 
     Args:
-        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
+        input_shape: (channels, height, width) of one item, or (height, width) of grey images.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem; embeddings have D = 8 * width features.
-        dropout: Share of the features before the head that are dropped in training, in [0, 1); the papers
+        dropout: Fraction of the features before the head that are dropped in training, in [0, 1); the papers
             have none.
 
     Raises:
-        ConfigurationError: The input is not a picture of at least 8 x 8 pixels, or an option is out of range.
+        ConfigurationError: The input is not an image of at least 8 x 8 pixels, or an option is out of range.
     """
 
     def __init__(
         self, input_shape: Sequence[int], classes: int, *, width: int = 64, dropout: float = 0.0
     ) -> None:
-        channels, *_ = picture_shape(input_shape, model=NAME, least=8)
+        channels, *_ = image_shape(input_shape, model=NAME, least=8)
         check_sizes(model=NAME, classes=classes, width=width, dropout=dropout)
         super().__init__(channels=channels, classes=classes, width=width, dropout=dropout, kernel=3, stride=1)
 
     def forward_stem(self, x: Tensor) -> Tensor:
-        """Return the maps of the stem, which are as high and wide as the pictures."""
+        """Return the maps of the stem, which are as high and wide as the images."""
         return functional.relu(self.bn1(self.conv1(with_channels(x))), inplace=True)

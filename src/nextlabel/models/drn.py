@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import DataError
-from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 from nextlabel.models.residual import initialise_by_fan_out, stage
 
 __all__ = ["STRIDE", "DrnD22", "bilinear_kernel"]
@@ -21,12 +21,12 @@ __all__ = ["STRIDE", "DrnD22", "bilinear_kernel"]
 NAME = "drn_d_22"
 
 STRIDE = 8
-"""Pixels of the picture to one position of the last map, along each axis."""
+"""Pixels of the image to one position of the last map, along each axis."""
 
 
 @final
 class DrnD22(nn.Module):
-    """Map pictures to raw class outputs of each pixel, by dilation instead of ever smaller maps.
+    """Map images to raw class outputs of each pixel, by dilation instead of ever smaller maps.
 
     Fisher Yu, Vladlen Koltun, Thomas Funkhouser: Dilated Residual Networks, CVPR 2017, the network DRN-D-22,
     with which Huang et al. segment Cityscapes in Semi-Supervised Active Learning with Temporal Output
@@ -41,13 +41,13 @@ class DrnD22(nn.Module):
     interpolation is a buffer that is in no checkpoint, since it follows from C.
 
     Args:
-        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures; height and
+        input_shape: (channels, height, width) of one item, or (height, width) of grey images; height and
             width are multiples of 8. Other such sizes can be given to a call.
         classes: C, the number of classes of a pixel.
         width: Channels of the first convolution; embeddings have D = 32 * width features.
 
     Raises:
-        ConfigurationError: The input is not a picture whose sides are multiples of 8, or an option is out of
+        ConfigurationError: The input is not an image whose sides are multiples of 8, or an option is out of
             range.
     """
 
@@ -55,7 +55,7 @@ class DrnD22(nn.Module):
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 16) -> None:
         super().__init__()
-        channels, *_ = picture_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
+        channels, *_ = image_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
         check_sizes(model=NAME, classes=classes, width=width)
         self.features = nn.Sequential(
             *_convolution(channels, width, kernel=7),
@@ -77,7 +77,7 @@ class DrnD22(nn.Module):
         """Return the (B, D, height / 8, width / 8) maps before the head.
 
         Raises:
-            DataError: The pictures' sides are not multiples of 8.
+            DataError: The images' sides are not multiples of 8.
         """
         if any(side % STRIDE for side in x.shape[-2:]):
             raise DataError(
@@ -92,7 +92,7 @@ class DrnD22(nn.Module):
 
         Args:
             x: (B, D, height / 8, width / 8) maps of :meth:`forward_features`.
-            pre_logits: Whether to give embeddings of whole pictures instead of outputs of pixels.
+            pre_logits: Whether to give embeddings of whole images instead of outputs of pixels.
         """
         if pre_logits:
             return x.mean((2, 3))
@@ -106,7 +106,7 @@ class DrnD22(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the (B, C, height, width) raw outputs of all pixels of a batch of pictures."""
+        """Return the (B, C, height, width) raw outputs of all pixels of a batch of images."""
         return self.forward_head(self.forward_features(x))
 
 

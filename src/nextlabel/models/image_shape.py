@@ -1,4 +1,4 @@
-"""The shape of one picture, checked once for every network of pictures. Knows no particular network."""
+"""The shape of one image, checked once for every network of images. Knows no particular network."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from torch import Tensor
 
 from nextlabel.errors import ConfigurationError
 
-__all__ = ["check_sizes", "picture_shape", "with_channels"]
+__all__ = ["check_sizes", "image_shape", "with_channels"]
 
 
-def picture_shape(
+def image_shape(
     input_shape: Sequence[int], *, model: str, least: int, multiple: int = 1
 ) -> tuple[int, int, int]:
-    """Return (channels, height, width) of one picture; a grey one without the axis has one channel.
+    """Return (channels, height, width) of one image; a grey one without the axis has one channel.
 
     Args:
-        input_shape: (channels, height, width), or (height, width) of grey pictures.
+        input_shape: (channels, height, width), or (height, width) of grey images.
         model: The model's name, for the message.
         least: The smallest height and width that the model can take, in pixels.
         multiple: What height and width must be multiples of, in pixels.
 
     Raises:
-        ConfigurationError: The items are no pictures, or of a size that the model does not take.
+        ConfigurationError: The items are no images, or of a size that the model does not take.
     """
     shape = (1, *input_shape) if len(input_shape) == 2 else tuple(input_shape)
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < least:
@@ -34,7 +34,7 @@ def picture_shape(
     channels, height, width = shape
     if height % multiple or width % multiple:
         raise ConfigurationError(
-            f"the model '{model}' needs height and width to be multiples of {multiple}, but got pictures of "
+            f"the model '{model}' needs height and width to be multiples of {multiple}, but got images of "
             f"shape {tuple(input_shape)}; crop or pad them"
         )
     return channels, height, width
@@ -56,5 +56,5 @@ def check_sizes(*, model: str, classes: int, width: int, dropout: float = 0.0) -
 
 
 def with_channels(x: Tensor) -> Tensor:
-    """Return (B, height, width) grey pictures as (B, 1, height, width), and others as they are."""
+    """Return (B, height, width) grey images as (B, 1, height, width), and others as they are."""
     return x.unsqueeze(1) if x.ndim == 3 else x

@@ -1,6 +1,6 @@
-"""The ResNet-18 for pictures of about 224 x 224 pixels, with torchvision's weights if they are wanted.
+"""The ResNet-18 for images of about 224 x 224 pixels, with torchvision's weights if they are wanted.
 
-Knows nothing of training, and nothing of how pictures are normalised.
+Knows nothing of training, and nothing of how images are normalised.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, DataError, MissingExtraError
 from nextlabel.files import IMAGENET, RELEASED_WEIGHTS
-from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 from nextlabel.models.residual import ResNet18, initialise_by_fan_out
 from nextlabel.models.weights import LoadingReport, checked_state, load_weights, read_weights
 
@@ -33,7 +33,7 @@ REMEDY = (
 
 @final
 class ImageNetResNet18(ResNet18):
-    """Map pictures to raw class outputs: a 7 x 7 stem with max pooling, four stages, linear head.
+    """Map images to raw class outputs: a 7 x 7 stem with max pooling, four stages, linear head.
 
     Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Deep Residual Learning for Image Recognition, CVPR
     2016, table 1, 18 layers; at width 64 the tensors have torchvision's names and shapes. Siyu Huang,
@@ -46,13 +46,13 @@ class ImageNetResNet18(ResNet18):
     ``weight_stages=3``. By default they reach all four, and the head where it has as many classes. A
     checkpoint that does not fit is refused, and ``loading`` says what was loaded.
 
-    torchvision's weights want pictures in [0, 1] less (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225).
+    torchvision's weights want images in [0, 1] less (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225).
 
     Args:
-        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
+        input_shape: (channels, height, width) of one item, or (height, width) of grey images.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem; embeddings have D = 8 * width features.
-        dropout: Share of the features before the head that are dropped in training, in [0, 1); the papers
+        dropout: Fraction of the features before the head that are dropped in training, in [0, 1); the papers
             have none.
         weights: None for new weights, the path of a file of tensors by torchvision's names, these tensors
             themselves, or ``"imagenet"`` for those that torchvision publishes: the file
@@ -65,7 +65,7 @@ class ImageNetResNet18(ResNet18):
         loading: What was loaded from ``weights``; None without any.
 
     Raises:
-        ConfigurationError: The input is not a picture of at least 32 x 32 pixels, or an option is out of
+        ConfigurationError: The input is not an image of at least 32 x 32 pixels, or an option is out of
             range.
         DataError: The weights cannot be had or do not fit; the message names the tensors.
         MissingExtraError: ``"imagenet"`` with neither that file nor torchvision.
@@ -86,7 +86,7 @@ class ImageNetResNet18(ResNet18):
                 f"weight_stages of the model '{NAME}' must be a whole number in 0..{STAGES}, but is "
                 f"{weight_stages!r}"
             )
-        channels, *_ = picture_shape(input_shape, model=NAME, least=32)
+        channels, *_ = image_shape(input_shape, model=NAME, least=32)
         check_sizes(model=NAME, classes=classes, width=width, dropout=dropout)
         super().__init__(channels=channels, classes=classes, width=width, dropout=dropout, kernel=7, stride=2)
         initialise_by_fan_out(self)
@@ -100,7 +100,7 @@ class ImageNetResNet18(ResNet18):
             )  # fmt: skip
 
     def forward_stem(self, x: Tensor) -> Tensor:
-        """Return the maps of the stem, a quarter as high and wide as the pictures."""
+        """Return the maps of the stem, a quarter as high and wide as the images."""
         maps = functional.relu(self.bn1(self.conv1(with_channels(x))), inplace=True)
         return functional.max_pool2d(maps, 3, stride=2, padding=1)
 

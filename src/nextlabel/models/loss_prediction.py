@@ -22,7 +22,7 @@ CORNER = 32
 
 @final
 class LossPrediction(nn.Module):
-    """Predict one loss an item: every stage's mean over positions, a hidden layer each, one linear layer.
+    """Predict one loss per item: every stage's mean over positions, a hidden layer each, one linear layer.
 
     Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019, section 3.2, figure 2: mean over
     positions, linear layer of 128 units and ReLU for each stage, then one linear layer over all of them.

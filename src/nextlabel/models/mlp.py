@@ -20,7 +20,7 @@ class Mlp(nn.Module):
         classes: C, the number of classes, or of regression outputs.
         width: D, the units of every hidden layer.
         layers: The number of hidden layers.
-        dropout: Share of hidden units that are dropped in training, in [0, 1).
+        dropout: Fraction of hidden units that are dropped in training, in [0, 1).
 
     Attributes:
         stage_channels: The units of each hidden layer, as a loss-prediction module wants them.

@@ -67,13 +67,13 @@ def initialise_by_fan_out(module: nn.Module) -> None:
 class ResNet18(nn.Module, ABC):
     """Four stages of two residual blocks with strides 1, 2, 2, 2, the mean over positions, a linear head.
 
-    The stem, from pictures to the input of the first stage, is the subclass's.
+    The stem, from images to the input of the first stage, is the subclass's.
 
     Args:
-        channels: Channels of a picture.
+        channels: Channels of an image.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem and of the first stage; the later ones have 2, 4 and 8 times as many.
-        dropout: Share of the features before the head that are dropped in training, in [0, 1).
+        dropout: Fraction of the features before the head that are dropped in training, in [0, 1).
         kernel: Size of the stem's convolution.
         stride: Of the stem's convolution.
 
@@ -97,7 +97,7 @@ class ResNet18(nn.Module, ABC):
 
     @abstractmethod
     def forward_stem(self, x: Tensor) -> Tensor:
-        """Return the input of the first stage for a batch of pictures."""
+        """Return the input of the first stage for a batch of images."""
 
     def forward_stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the (B, channels, height, width) maps of each of the four stages, the first stage first."""
@@ -122,5 +122,5 @@ class ResNet18(nn.Module, ABC):
         return outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the (B, C) raw outputs of a batch of pictures."""
+        """Return the (B, C) raw outputs of a batch of images."""
         return self.forward_head(self.forward_features(x))

@@ -1,4 +1,4 @@
-"""A small convolutional network for little pictures. Knows nothing of training."""
+"""A small convolutional network for little images. Knows nothing of training."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["SmallCnn"]
 
 
 class SmallCnn(nn.Module):
-    """Map little pictures to raw class outputs: three 3 x 3 convolutions, mean over positions, linear head.
+    """Map little images to raw class outputs: three 3 x 3 convolutions, mean over positions, linear head.
 
     Each convolution is followed by batch normalisation and ReLU, the first two by 2 x 2 max pooling; their
     channels are ``width``, twice and four times that.
 
     Args:
-        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures.
+        input_shape: (channels, height, width) of one item, or (height, width) of grey images.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the first convolution; embeddings have D = 4 * width features.
-        dropout: Share of embedding features that are dropped in training, in [0, 1).
+        dropout: Fraction of embedding features that are dropped in training, in [0, 1).
 
     Attributes:
         stage_channels: The channels of the three convolutions, as a loss-prediction module wants them.
 
     Raises:
-        ConfigurationError: The input is not a picture of at least 4 x 4 pixels, or an option is out of range.
+        ConfigurationError: The input is not an image of at least 4 x 4 pixels, or an option is out of range.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SmallCnn(nn.Module):
         return pooled if pre_logits else self.head(pooled)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the (B, C) raw outputs of a batch of pictures."""
+        """Return the (B, C) raw outputs of a batch of images."""
         return self.forward_head(self.forward_features(x))
 
 

@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import DataError
-from nextlabel.models.image_shape import check_sizes, picture_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 
 __all__ = ["STRIDE", "SmallFcn"]
 
 NAME = "small_fcn"
 
 STRIDE = 4
-"""Pixels of the picture to one position of the last map, along each axis."""
+"""Pixels of the image to one position of the last map, along each axis."""
 
 
 @final
 class SmallFcn(nn.Module):
-    """Map pictures to raw class outputs of each pixel: an encoder of stride 4, a skip to its first stage.
+    """Map images to raw class outputs of each pixel: an encoder of stride 4, a skip to its first stage.
 
     A network for CPU studies and tests, in the manner of Jonathan Long, Evan Shelhamer, Trevor Darrell: Fully
     Convolutional Networks for Semantic Segmentation, CVPR 2015, not a published one. 3 x 3 convolutions with
@@ -30,20 +30,20 @@ class SmallFcn(nn.Module):
     interpolated bilinearly by 2 and added to the first stage's, and the sum is interpolated by 2.
 
     Args:
-        input_shape: (channels, height, width) of one item, or (height, width) of grey pictures; height and
+        input_shape: (channels, height, width) of one item, or (height, width) of grey images; height and
             width are multiples of 4. Other such sizes can be given to a call.
         classes: C, the number of classes of a pixel.
         width: w, channels of the first convolution; embeddings have D = 4 * width features. With 32 it has
             some 240,000 parameters.
 
     Raises:
-        ConfigurationError: The input is not a picture whose sides are multiples of 4, or an option is out of
+        ConfigurationError: The input is not an image whose sides are multiples of 4, or an option is out of
             range.
     """
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 32) -> None:
         super().__init__()
-        channels, *_ = picture_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
+        channels, *_ = image_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
         check_sizes(model=NAME, classes=classes, width=width)
         self.first = nn.Sequential(*_convolution(channels, width, stride=2))
         self.rest = nn.Sequential(
@@ -55,10 +55,10 @@ class SmallFcn(nn.Module):
         self.head = nn.Conv2d(4 * width, classes, 1)
 
     def forward_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of the first stage and the last, at a half and a quarter of the picture's sides.
+        """Return the maps of the first stage and the last, at a half and a quarter of the image's sides.
 
         Raises:
-            DataError: The pictures' sides are not multiples of 4.
+            DataError: The images' sides are not multiples of 4.
         """
         if any(side % STRIDE for side in x.shape[-2:]):
             raise DataError(
@@ -73,7 +73,7 @@ class SmallFcn(nn.Module):
 
         Args:
             x: What :meth:`forward_features` returned.
-            pre_logits: Whether to give embeddings of whole pictures instead of outputs of pixels.
+            pre_logits: Whether to give embeddings of whole images instead of outputs of pixels.
         """
         first, last = x
         if pre_logits:
@@ -81,7 +81,7 @@ class SmallFcn(nn.Module):
         return _doubled(self.skip(first) + _doubled(self.head(last)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the (B, C, height, width) raw outputs of all pixels of a batch of pictures."""
+        """Return the (B, C, height, width) raw outputs of all pixels of a batch of images."""
         return self.forward_head(self.forward_features(x))
 
 

@@ -11,47 +11,47 @@ import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.models.image_shape import picture_shape, with_channels
+from nextlabel.models.image_shape import image_shape, with_channels
 
 __all__ = ["ConvolutionalVae", "Discriminator"]
 
 LEAST_PIXELS = 8
-"""Height and width of the smallest pictures: two halvings lead them to 2 x 2."""
+"""Height and width of the smallest images: two halvings lead them to 2 x 2."""
 
 
 @final
 class ConvolutionalVae(nn.Module):
-    """Encode pictures as Gaussians in a latent space, and decode points of it.
+    """Encode images as Gaussians in a latent space, and decode points of it.
 
     Samarth Sinha, Sayna Ebrahimi, Trevor Darrell: Variational Adversarial Active Learning, ICCV 2019, with
-    the sizes of the authors' released code for pictures of 32 x 32: convolutions of 4 x 4 pixels with stride
+    the sizes of the authors' released code for images of 32 x 32: convolutions of 4 x 4 pixels with stride
     2, batch norm and ReLU, of 128, 256, 512 and 1,024 channels; a linear layer for mean and log-variance
     each; a linear layer to 1,024 maps of 4 x 4, transposed convolutions of 4 x 4 pixels with stride 2 to
-    512, 256 and 128 channels, and a transposed convolution of one pixel to the picture, without a
+    512, 256 and 128 channels, and a transposed convolution of one pixel to the image, without a
     final nonlinearity.
     The convolutions and the decoder's linear layer start Kaiming-normal with bias 0; the latent layers and
     the transposed convolutions as torch has them, since the released initialisation does not reach them.
 
-    Deviation: the released sizes fit 32 x 32 only. Here a picture is halved until its shorter side is 2 or 3
+    Deviation: the released sizes fit 32 x 32 only. Here an image is halved until its shorter side is 2 or 3
     pixels, floor(log2 side) - 1 times, and upsampled once less, from the maps' size that gives at least the
-    picture's, which is then cropped; channels stop at eight times the first width. At 32 x 32 this is the
+    image's, which is then cropped; channels stop at eight times the first width. At 32 x 32 this is the
     released network.
 
     Args:
-        input_shape: (channels, height, width) of one picture, or (height, width) of grey ones; 8 x 8 or more.
+        input_shape: (channels, height, width) of one image, or (height, width) of grey ones; 8 x 8 or more.
         latent: Z, the dimensions of the latent space.
         width: Channels of the first convolution.
-        conditions: Numbers beside the latent point that the decoder is told; TA-VAAL has one.
+        conditions: Numbers next to the latent point that the decoder is told; TA-VAAL has one.
 
     Raises:
-        ConfigurationError: The items are no pictures, or too small, or a size is out of range.
+        ConfigurationError: The items are no images, or too small, or a size is out of range.
     """
 
     def __init__(
         self, input_shape: Sequence[int], *, latent: int = 32, width: int = 128, conditions: int = 0
     ) -> None:
         super().__init__()
-        channels, self.height, self.width = picture_shape(input_shape, model="vae", least=LEAST_PIXELS)
+        channels, self.height, self.width = image_shape(input_shape, model="vae", least=LEAST_PIXELS)
         if min(latent, width) < 1 or conditions < 0:
             raise ConfigurationError(
                 "the model 'vae' needs latent and width of at least 1 and conditions of at least 0, but got "
@@ -77,19 +77,19 @@ class ConvolutionalVae(nn.Module):
         _kaiming_normal((*self.encoder, *self.decoder))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the (B, Z) means and (B, Z) log-variances of a batch of pictures."""
+        """Return the (B, Z) means and (B, Z) log-variances of a batch of images."""
         features = self.encoder(with_channels(x))
         return self.mean(features), self.log_variance(features)
 
     def decode(self, latent: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """Return the (B, channels, height, width) pictures of (B, Z) points and their (B, conditions)."""
+        """Return the (B, channels, height, width) images of (B, Z) points and their (B, conditions)."""
         maps: Tensor = self.decoder(latent if conditions is None else torch.cat((latent, conditions), 1))
         return maps[:, :, : self.height, : self.width]
 
 
 @final
 class Discriminator(nn.Module):
-    """Tell from a latent point whether its picture is labelled: (B, Z) to (B,) log-odds.
+    """Tell from a latent point whether its image is labelled: (B, Z) to (B,) log-odds.
 
     Three linear layers, ReLU after the first two, as in Sinha, Ebrahimi, Darrell, ICCV 2019; the sigmoid is
     left to the loss. Kaiming-normal start with bias 0, as in the authors' code.
@@ -97,7 +97,7 @@ class Discriminator(nn.Module):
     Args:
         latent: Z, the dimensions of the latent space.
         units: Units of each hidden layer.
-        conditions: Numbers beside the latent point; TA-VAAL has one.
+        conditions: Numbers next to the latent point; TA-VAAL has one.
 
     Raises:
         ConfigurationError: A size is out of range.

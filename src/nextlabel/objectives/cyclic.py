@@ -1,7 +1,7 @@
 """The semi-supervised loss of cyclic output discrepancy: stay near the model that the last cycle left.
 
-It takes the weights that a training starts from as those of the last cycle's end. It does not know that there
-are cycles, nor whether the start was a warm one.
+It takes the weights that a training run starts from as those of the last cycle's end. It does not know that
+there are cycles, nor whether the start was a warm one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The loss of learning loss: a module beside the network learns to rank items by their loss.
+"""The loss of learning loss: a module next to the network learns to rank items by their loss.
 
 It stands around another objective, whose forward pass it shares. It does not know what the predicted losses
 are used for.
@@ -92,7 +92,7 @@ class LearningLoss(nn.Module):
     Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019: the losses of ``base`` plus
     ``weight`` times :func:`ranking_loss` of what a :class:`~nextlabel.models.loss_prediction.LossPrediction`
     says of the labelled batch, whose true losses are cross-entropies (squared errors in regression),
-    without gradients. From ``detach_after`` of the training on, the module trains beside the network and no
+    without gradients. From ``detach_after`` of the training on, the module trains next to the network and no
     longer moves it: in the paper after 120 of 200 epochs.
 
     With ``detach_after=0`` it never does: the network's weights are then, bit for bit, those that ``base``
@@ -123,7 +123,7 @@ class LearningLoss(nn.Module):
         margin: Of the ranking loss, at least 0.
         rank: ``"hinge"`` or ``"bce"``, see :func:`ranking_loss`.
         ties: ``"ignore"`` or ``"negative"``, see :func:`ranking_loss`.
-        detach_after: Share of the training after which the module moves the network no longer, in [0, 1].
+        detach_after: Fraction of the training after which the module moves the network no longer, in [0, 1].
         units: Units of the module's hidden layers, one layer a stage.
         pooling: ``"mean"`` or ``"corner"``.
         module_rate: ``"scheduled"`` or ``"constant"``.
@@ -211,7 +211,7 @@ class LearningLoss(nn.Module):
         return (*of_base, *own)
 
     def begin(self, total_steps: int) -> None:
-        """Take the number of steps of this training, of which ``detach_after`` is a share."""
+        """Take the number of steps of this training, of which ``detach_after`` is a fraction."""
         self._total = total_steps
         begin = getattr(self.base, "begin", None)
         if begin is not None:

@@ -1,6 +1,6 @@
-"""A training loss on the pixels of pictures: another objective, given masks in place of labels.
+"""A training loss on the pixels of images: another objective, given masks in place of labels.
 
-Knows pairs of pictures and masks as batches bring them; how they are drawn and cut is not known here.
+Knows pairs of images and masks as batches bring them; how they are drawn and cut is not known here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Masked(nn.Module):
 
     The objective sees (B, C, height, width) outputs and (B, height, width) class indices with -100 at pixels
     without one, which cross-entropy leaves out of its mean. An unsupervised part takes its mean over all
-    pixels of the unlabelled pictures: for ``tod`` in its form ``paper`` this is the mean over items and
+    pixels of the unlabelled images: for ``tod`` in its form ``paper`` this is the mean over items and
     pixels of ||f(x; w) - f(x; w~)||^2, summed over classes. The paper does not say how pixels are counted;
     this is our reading.
 
     Args:
         objective: Of classification; it must want neither embeddings nor stages.
-        split: Takes a batch of pairs apart, into pictures and class indices.
+        split: Takes a batch of pairs apart, into images and class indices.
         classes: C, which the model's outputs must have.
 
     Raises:
@@ -59,7 +59,7 @@ class Masked(nn.Module):
 
     @property
     def uses_unlabelled(self) -> bool:
-        """Whether the inner objective wants unlabelled pictures."""
+        """Whether the inner objective wants unlabelled images."""
         return bool(self.inner.uses_unlabelled)
 
     @property
@@ -86,7 +86,7 @@ class Masked(nn.Module):
         """Bind the inner objective.
 
         Raises:
-            ContractError: The model does not give as many classes for every pixel of the pictures that
+            ContractError: The model does not give as many classes for every pixel of the images that
                 :meth:`inputs` saw last.
         """
         outputs = example.outputs
@@ -97,7 +97,7 @@ class Masked(nn.Module):
             )
         if self._sides not in (None, tuple(outputs.shape[-2:])):
             raise ContractError(
-                "segmentation needs a model whose outputs are as high and wide as its pictures, "
+                "segmentation needs a model whose outputs are as high and wide as its images, "
                 f"{' x '.join(map(str, self._sides or ()))} pixels, but they are "
                 f"{' x '.join(map(str, outputs.shape[-2:]))}; interpolate them in the model"
             )
@@ -115,9 +115,9 @@ class Masked(nn.Module):
             unlabelled: (U, channels + 1, height, width) pairs without classes, or None.
             step: Passed on.
         """
-        pictures, mask = self.split(x)
+        images, mask = self.split(x)
         others = None if unlabelled is None else self.inputs(unlabelled)
-        losses: Losses = self.inner(model, pictures, mask, others, step=step)
+        losses: Losses = self.inner(model, images, mask, others, step=step)
         return losses
 
     def after_step(self, model: Network) -> None:

@@ -28,10 +28,10 @@ DECAY = 0.97
 """Upper limit of the EMA's decay, in the authors' runs of a residual network on CIFAR-10."""
 
 RAMP_UP = 5 / 180
-"""Share of the training in which the consistency weight rises: there 5 of 180 epochs."""
+"""Fraction of the training in which the consistency weight rises: there 5 of 180 epochs."""
 
 
-def sigmoid_ramp(share: float) -> float:
+def sigmoid_ramp(fraction: float) -> float:
     """Return exp(-5 (1 - share)^2), which rises from 0.0067 at 0 to 1 at 1; 1 after that.
 
     Samuli Laine, Timo Aila: Temporal Ensembling for Semi-Supervised Learning, ICLR 2017, section 2.1.
@@ -39,7 +39,7 @@ def sigmoid_ramp(share: float) -> float:
     >>> round(sigmoid_ramp(0.5), 4), sigmoid_ramp(2.0)
     (0.2865, 1.0)
     """
-    return math.exp(-5 * (1 - min(share, 1.0)) ** 2)
+    return math.exp(-5 * (1 - min(fraction, 1.0)) ** 2)
 
 
 @final
@@ -55,20 +55,20 @@ class MeanTeacher(nn.Module):
     Deviations:
 
     * Student and teacher see the same augmented view of an item, where the authors draw a view for each. They
-      differ by dropout and by ``noise``, drawn for each network anew, whose level 0.15 in the paper is in
+      differ by dropout and by ``noise``, drawn for each network again, whose level 0.15 in the paper is in
       units of normalised inputs.
     * Cross-entropy is the mean over the labelled batch; the released code divides its sum by labelled and
-      unlabelled items together, which makes it smaller beside the consistency (by half with equal batches).
+      unlabelled items together, which makes it smaller next to the consistency (by half with equal batches).
     * One head, as in the paper; the residual networks of the released code have two, as has the form
       ``code`` of the objective ``tod``.
     * The teacher starts as a copy of the student, and takes over its batch-norm statistics at every step.
-    * The ramp is a share of the training, and begins anew with every training; the teacher goes on on a
+    * The ramp is a fraction of the training, and begins again with every training; the teacher goes on on a
       warm start.
 
     Args:
         weight: Largest weight of the consistency, at least 0.
         decay: Upper limit of a, in [0, 1].
-        ramp_up: Share of the training in which the weight rises, in [0, 1]; 0 for a constant weight.
+        ramp_up: Fraction of the training in which the weight rises, in [0, 1]; 0 for a constant weight.
         noise: Standard deviation of normal noise on the inputs of either network, in their unit.
         teacher_mode: ``"train"``, as in the released code, or ``"eval"``: running statistics and no dropout.
         label_smoothing: Of the cross-entropy, in [0, 1).
@@ -111,7 +111,7 @@ class MeanTeacher(nn.Module):
         self.teacher = EmaTeacher(model, decay=self.decay, warm_up=True, mode=self.teacher_mode)
 
     def begin(self, total_steps: int) -> None:
-        """Take the number of steps of this training, of which the ramp is a share."""
+        """Take the number of steps of this training, of which the ramp is a fraction."""
         self._total = total_steps
 
     def forward(

@@ -21,7 +21,7 @@ class Supervised(nn.Module):
     """Mean cross-entropy of the labelled batch, in nats.
 
     Args:
-        label_smoothing: Share of every label's mass that is spread over all classes, in [0, 1).
+        label_smoothing: Fraction of every label's mass that is spread over all classes, in [0, 1).
 
     Raises:
         ConfigurationError: ``label_smoothing`` is outside [0, 1).
@@ -69,14 +69,14 @@ class SquaredError(nn.Module):
     uses_embeddings = False
 
     def bind(self, model: Network, example: Forward) -> None:
-        """Check that the model gives one number an item, as a regression label is one number.
+        """Check that the model gives one number per item, as a regression label is one number.
 
         Raises:
             ContractError: It gives more.
         """
         if example.outputs.shape[1] != 1:
             raise ContractError(
-                "the objective 'squared_error' needs a model with one output an item, but the model has "
+                "the objective 'squared_error' needs a model with one output per item, but the model has "
                 f"{example.outputs.shape[1]}; end it with a layer of one unit"
             )
 

@@ -143,7 +143,7 @@ class Tod(nn.Module):
         """Make the teacher and, for the form ``code``, the second head.
 
         Without a network from :meth:`take_fresh` the teacher is a copy of the model, also where it is to
-        start at random: that is for a training that goes on, whose state then takes the copy's place.
+        start at random: that is for a training run that goes on, whose state then takes the copy's place.
 
         Args:
             model: The network with the weights w_0.

@@ -166,7 +166,7 @@ def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Di
 
     def uses(setting: str) -> bool:
         match setting.split("."):
-            case ["learner", "companion_options", name, _]:
+            case ["learner", "wrapper_options", name, _]:
                 return any(strategy in strategies for strategy in WRAPPED.get(name, (name,)))
             case ["strategy_options", name, _]:
                 return name in strategies

@@ -21,7 +21,7 @@ from nextlabel.presets.catalogue import preset_remarks
 from nextlabel.report import figures, findings
 from nextlabel.report.counts import count_classes
 from nextlabel.report.parquet import write_parquet
-from nextlabel.report.plot import DARK, LIGHT, Picture, Style, css_variables, styles
+from nextlabel.report.plot import DARK, LIGHT, Image, Style, css_variables, styles
 from nextlabel.report.runs import Cell, Run, read_run
 from nextlabel.report.sections import BASELINE, Section, summarise
 from nextlabel.report.tables import UNKNOWN, Table, markdown, summary_table, time_table
@@ -33,11 +33,11 @@ Format: TypeAlias = Literal["html", "md", "csv", "parquet"]
 
 @dataclass(frozen=True)
 class Sheet:
-    """A contact sheet of the pictures that one cycle queried.
+    """A contact sheet of the images that one cycle queried.
 
     Attributes:
         cycle: The cycle.
-        n_queried: Number of pictures on it.
+        n_queried: Number of images on it.
         path: The file, relative to the run directory.
         uri: The file as a data URI.
         width: Pixels across.
@@ -77,15 +77,15 @@ class Chapter:
     lead: str
     details: tuple[str, ...]
     summary: Table
-    curves: tuple[Picture, ...]
+    curves: tuple[Image, ...]
     sheets: tuple[tuple[str, int, tuple[Sheet, ...]], ...]
-    counts: tuple[Picture, ...]
-    scores: tuple[Picture, ...]
-    times: Picture
+    counts: tuple[Image, ...]
+    scores: tuple[Image, ...]
+    times: Image
     time_table: Table
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def images(self) -> tuple[Image, ...]:
         """Every figure of the chapter."""
         return (*self.curves, *self.counts, *self.scores, self.times)
 
@@ -159,10 +159,10 @@ def _chapter(run: Run, section: Section, looks: Mapping[str, Style]) -> Chapter:
         lead=findings.lead(section),
         details=findings.details(section),
         summary=summary_table(section),
-        curves=tuple(picture for picture in curves if picture is not None),
+        curves=tuple(image for image in curves if image is not None),
         sheets=sheets,
         counts=tuple(figures.class_counts(section, found) for found in counts if found is not None),
-        scores=tuple(picture for picture in scores if picture is not None),
+        scores=tuple(image for image in scores if image is not None),
         times=figures.times(section),
         time_table=time_table(section),
     )
@@ -213,7 +213,7 @@ def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...
         query = queries.get(cycle)
         if query is None:
             raise DataError(
-                f"there are pictures of cycle {cycle} at {path}, but no query of it in queries.json"
+                f"there are images of cycle {cycle} at {path}, but no query of it in queries.json"
             )
         width, height = _size(path)
         ranked = sorted(zip(query.classes, cell.class_names, strict=True), key=lambda pair: -pair[0])
@@ -227,7 +227,7 @@ def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...
                 uri=f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}",
                 width=width,
                 height=height,
-                description=f"Pictures queried by {cell.strategy} in cycle {cycle}{most}",
+                description=f"Images queried by {cell.strategy} in cycle {cycle}{most}",
             )
         )
     return cell.strategy, cell.seed, tuple(sheets)
@@ -241,16 +241,16 @@ def _size(path: Path) -> tuple[int, int]:
             width, height = image.size
             return int(width), int(height)
     except UnidentifiedImageError as error:
-        raise DataError(f"expected a picture at {path}, but it cannot be read as one") from error
+        raise DataError(f"expected an image at {path}, but it cannot be read as one") from error
 
 
 def _write_figures(run: Run, chapters: Sequence[Chapter]) -> None:
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     for chapter in chapters:
-        for picture in chapter.pictures:
-            (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-            (folder / f"{picture.name}.png").write_bytes(picture.png)
+        for image in chapter.images:
+            (folder / f"{image.name}.svg").write_text(image.svg, encoding="utf-8")
+            (folder / f"{image.name}.png").write_bytes(image.png)
 
 
 def _write(run: Run, chapters: Sequence[Chapter], template: str, name: str) -> Path:

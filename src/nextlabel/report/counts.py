@@ -1,4 +1,4 @@
-"""Count the classes that a strategy queried, cycle by cycle, against their share among the candidates.
+"""Count the classes that a strategy queried, cycle by cycle, against their fraction among the candidates.
 
 Knows queries as the cells record them; draws nothing.
 """
@@ -30,10 +30,11 @@ class ClassCounts:
     Attributes:
         strategy: Name of the strategy.
         n_seeds: Number of seeds averaged.
-        class_names: Names of the C classes, one a row.
+        class_names: Names of the C classes, one per row.
         cycles: The cycles, one a column but for the last.
         mean: (C, cycles + 1) mean number of items over the seeds.
-        level: (C, cycles + 1) 0 to 6: the share among the queried against the candidates' share; 3 is alike.
+        level: (C, cycles + 1) 0 to 6: the fraction among the queried against the candidates' share; 3 is
+            alike.
         cut: Whether classes near the pool's share were left out for want of room.
         description: The most and the least sought classes in words.
     """
@@ -51,8 +52,8 @@ class ClassCounts:
 def count_classes(cells: Sequence[Cell]) -> ClassCounts | None:
     """Count the classes queried by the cells of one strategy, or None where none has asked.
 
-    The share of a class among the queried of all seeds is set against its share among the candidates of the
-    same cycle; over all cycles, against what those shares would have given.
+    The fraction of a class among the queried of all seeds is set against its fraction among the candidates of
+    the same cycle; over all cycles, against what those shares would have given.
 
     Raises:
         DataError: The cells do not have the same classes.
@@ -103,7 +104,7 @@ def _shown(
         mean=mean[rows],
         level=level[rows],
         cut=len(rows) < len(names),
-        description=f"Most above its share of the candidates: {most}; most below: {least}.",
+        description=f"Most above its fraction of the candidates: {most}; most below: {least}.",
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nextlabel.report.counts import LEVELS, ClassCounts
-from nextlabel.report.plot import HEAT, LIGHT, Picture, Style, draw
+from nextlabel.report.plot import HEAT, LIGHT, Image, Style, draw
 from nextlabel.report.sections import BASELINE, Curve, Section, slug
 from nextlabel.report.statistics import Interval, mean_interval
 from nextlabel.results import FULL_TRAINING
@@ -35,10 +35,10 @@ _REFERENCES: Mapping[str, tuple[tuple[int, int], str]] = {
     FULL_TRAINING["once"]: ((5, 3), "full_training is one training on all labels."),
     FULL_TRAINING["equal_updates"]: ((1, 2), "full_equal makes as many updates on them as all cycles."),
 }
-"""Dashes of the lines for trainings on all labels, and what they are."""
+"""Dashes of the lines for fits on all labels, and what they are."""
 
 
-def learning_curves(section: Section, looks: Looks) -> Picture:
+def learning_curves(section: Section, looks: Looks) -> Image:
     """Draw accuracy by labels: every seed faintly, the mean with its 95 % interval."""
 
     def paint(axes: Axes) -> None:
@@ -54,7 +54,7 @@ def learning_curves(section: Section, looks: Looks) -> Picture:
         "Faint lines are seeds, strong lines their means; the bands are the means' 95 % intervals, cut off "
         "at the frame."
         if several
-        else "One seed, so how far chance moves a curve is not known."
+        else "One seed, so how far randomness moves a curve is not known."
     )
     ends = "; ".join(
         [f"{c.strategy} from {100 * c.accuracy_sp[:, 0].mean():.1f} % to {100 * c.final.mean:.1f} %"
@@ -71,7 +71,7 @@ def learning_curves(section: Section, looks: Looks) -> Picture:
     )
 
 
-def difference_to_random(section: Section, looks: Looks) -> Picture | None:
+def difference_to_random(section: Section, looks: Looks) -> Image | None:
     """Draw how far each strategy is from random with the same seed and labels; None without pairs."""
     random = section.baseline
     paired: list[tuple[Curve, np.ndarray]] = []
@@ -101,7 +101,7 @@ def difference_to_random(section: Section, looks: Looks) -> Picture | None:
     )
 
 
-def class_counts(section: Section, counts: ClassCounts) -> Picture:
+def class_counts(section: Section, counts: ClassCounts) -> Image:
     """Draw how many items of each class one strategy asked in each cycle, coloured by the pool's share."""
     n_classes, n_columns = counts.mean.shape
 
@@ -132,14 +132,14 @@ def class_counts(section: Section, counts: ClassCounts) -> Picture:
         f"{section.slug}-classes-{slug(counts.strategy)}",
         paint,
         title=f"Classes queried by {counts.strategy}",
-        caption=f"Queried items by class (mean of {counts.n_seeds} {seeds}), coloured by their share against "
-        f"the candidates' share. Single cells vary by chance; look for rows of one colour.{left_out}",
+        caption=f"Queried items by class (mean of {counts.n_seeds} {seeds}), coloured by their fraction "
+        f"against the candidates' share. Single cells vary by chance; look for rows of one colour.{left_out}",
         description=counts.description,
         height=1.5 + 0.245 * n_classes,
     )
 
 
-def loss_correlation(section: Section, looks: Looks) -> Picture | None:
+def loss_correlation(section: Section, looks: Looks) -> Image | None:
     """Draw the rank correlation of score and true loss by cycle; None where no strategy has a score."""
     scored = [(curve, curve.by_cycle("loss_correlation")) for curve in section.curves]
     scored = [(curve, means) for curve, means in scored if means]
@@ -162,26 +162,26 @@ def loss_correlation(section: Section, looks: Looks) -> Picture | None:
     )
 
 
-def top_share(section: Section, looks: Looks) -> Picture | None:
-    """Draw how much of the truly hardest was chosen, with chance; None where it was not measured."""
-    shares = [(curve, curve.by_cycle("top_share")) for curve in section.curves]
-    shares = [(curve, means) for curve, means in shares if means]
-    if not shares:
+def top_share(section: Section, looks: Looks) -> Image | None:
+    """Draw how much of the truly hardest was chosen, with randomness; None where it was not measured."""
+    fractions = [(curve, curve.by_cycle("top_share")) for curve in section.curves]
+    fractions = [(curve, means) for curve, means in fractions if means]
+    if not fractions:
         return None
-    chance = shares[0][0].by_cycle("top_chance")
+    randomness = fractions[0][0].by_cycle("top_chance")
 
     def paint(axes: Axes) -> None:
-        if chance:
-            heights = [100 * interval.mean for interval in chance.values()]
+        if randomness:
+            heights = [100 * interval.mean for interval in randomness.values()]
             axes.plot(
-                list(chance),
+                list(randomness),
                 heights,
                 color=LIGHT["ink"],
                 linewidth=1.2,
                 linestyle=(0, (1, 1.5)),
-                label="chance",
+                label="randomness",
             )
-        percents = [(c, {cycle: _percent(mean) for cycle, mean in means.items()}) for c, means in shares]
+        percents = [(c, {cycle: _percent(mean) for cycle, mean in means.items()}) for c, means in fractions]
         _lines(axes, [_Line(curve.strategy, looks[curve.strategy], means) for curve, means in percents])
         axes.set(xlabel="Cycle", ylabel="Hardest items found, %")
         axes.set_ylim(bottom=0)
@@ -191,13 +191,13 @@ def top_share(section: Section, looks: Looks) -> Picture | None:
         f"{section.slug}-top-share",
         paint,
         title="How many of the hardest are found?",
-        caption="Of the k candidates with the largest true loss, the share that is among the k chosen; mean "
-        "of the seeds with its 95 % interval. The dotted line is what chance finds.",
-        description=f"Mean share found over the cycles: {_overall(shares, '.2f')}.",
+        caption="Of the k candidates with the largest true loss, the fraction that is among the k chosen; "
+        "mean of the seeds with its 95 % interval. The dotted line is what chance finds.",
+        description=f"Mean share found over the cycles: {_overall(fractions, '.2f')}.",
     )
 
 
-def times(section: Section) -> Picture:
+def times(section: Section) -> Image:
     """Draw where a cell's time went: stacked bars of fit, scan and select."""
     parts = ("fit", "scan", "select")
     seconds = {c.strategy: [c.total(f"{part}_seconds") for part in parts] for c in section.curves}
@@ -277,9 +277,9 @@ def _whole_numbers(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _percent(share: Interval) -> Interval:
-    half_width = None if share.half_width is None else 100 * share.half_width
-    return Interval(100 * share.mean, half_width, share.n)
+def _percent(fraction: Interval) -> Interval:
+    half_width = None if fraction.half_width is None else 100 * fraction.half_width
+    return Interval(100 * fraction.mean, half_width, fraction.n)
 
 
 def _overall(found: Sequence[tuple[Curve, Mapping[int, Interval]]], spec: str) -> str:

@@ -33,7 +33,7 @@ def lead(section: Section) -> str:
     if not section.against_random:
         return f"{where}, there is no learning curve to compare: one cycle only, or no seed in common."
     if all(comparison.p is None for comparison in section.against_random.values()):
-        doubt = f"with {_seeds(section)} none of this can be told from chance"
+        doubt = f"with {_seeds(section)} none of this can be told from randomness"
         return f"{where}, {_mean_ratios(section)}, but {doubt}."
     return f"{where}, {_compared(section)}."
 
@@ -73,10 +73,10 @@ def joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _amount(section: Section, share: float) -> str:
+def _amount(section: Section, fraction: float) -> str:
     if section.metric == METRIC:
-        return f"{100 * share:.1f} % of the test items right"
-    return f"a {section.metric} of {100 * share:.1f} %"
+        return f"{100 * fraction:.1f} % of the test items right"
+    return f"a {section.metric} of {100 * fraction:.1f} %"
 
 
 def _compared(section: Section) -> str:

@@ -24,7 +24,7 @@ __all__ = [
     "MATHEMATICS",
     "SERIES",
     "SETTINGS",
-    "Picture",
+    "Image",
     "Style",
     "css_variables",
     "draw",
@@ -156,7 +156,7 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Image:
     """A drawn figure.
 
     Attributes:
@@ -210,7 +210,7 @@ def draw(
     description: str,
     height: float = 3.5,
     math: bool = False,
-) -> Picture:
+) -> Image:
     """Draw a figure of one panel, 4.6 inches wide, so that its text is legible on a phone.
 
     The same arguments give the same bytes: no time stamp, no random id.
@@ -243,7 +243,7 @@ def draw(
         vector, pixels = io.StringIO(), io.BytesIO()
         figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(pixels, format="png", dpi=200, metadata={"Software": None})
-    return Picture(name, title, caption, description, vector.getvalue(), pixels.getvalue())
+    return Image(name, title, caption, description, vector.getvalue(), pixels.getvalue())
 
 
 def styles(strategies: list[str], baseline: str) -> dict[str, Style]:

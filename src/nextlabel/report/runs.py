@@ -46,8 +46,8 @@ class Cell:
         objective: Name of the training objective.
         seed: The cell's seed.
         class_names: The data set's classes in order; empty where the cell has not written them.
-        queries: One a cycle that asked, in order.
-        sheets: Contact sheets (PNG) of the queried pictures by cycle.
+        queries: One per cycle that asked, in order.
+        sheets: Contact sheets (PNG) of the queried images by cycle.
         error: Why the cell failed, or None where it did not.
     """
 
@@ -107,7 +107,7 @@ def _readable_cell(folder: Path) -> Cell:
         return _cell(folder)
     except NextlabelError as error:
         raise DataError(
-            f"{error}; delete {folder / 'finished'} and run the same command again to write it anew"
+            f"{error}; delete {folder / 'finished'} and run the same command again to write it again"
         ) from error
 
 
@@ -150,7 +150,7 @@ def _query(record: Any, n_classes: int, path: Path) -> Query:  # Any: what JSON 
     for name, counts in (("classes", query.classes), ("pool_classes", query.pool_classes)):
         if len(counts) != n_classes:
             raise DataError(
-                f"expected one count a class in '{name}' of cycle {query.cycle} in {path}, "
+                f"expected one count per class in '{name}' of cycle {query.cycle} in {path}, "
                 f"but got {len(counts)} counts for {n_classes} classes"
             )
         if min(counts, default=0) < 0:

@@ -1,4 +1,4 @@
-"""Sum up the rows of a run: one section a data set and objective, one learning curve a strategy.
+"""Sum up the rows of a run: one section per data set and objective, one learning curve a strategy.
 
 Knows the statistics to apply and which seeds are complete enough for them; knows no file and draws nothing.
 """
@@ -111,12 +111,12 @@ class Section:
         dataset: Name of the data set.
         objective: Name of the training objective.
         title: The heading: the data set, with the objective where the run has several.
-        curves: One a strategy, in the order of the rows.
+        curves: One per strategy, in the order of the rows.
         saved: Labels saved against random, by strategy; empty without random.
         against_random: Comparisons with random, by strategy; corrected over all those of the run.
         between: Comparisons of the others with each other; corrected within the section.
         left_out: The cells that ended early and are in no mean, each as a phrase.
-        references: Trainings on all labels at once, to set the curves against; in no comparison.
+        references: Fits on all labels at once, to set the curves against; in no comparison.
     """
 
     dataset: str
@@ -160,7 +160,7 @@ def slug(text: str) -> str:
 
 
 def summarise(rows: Iterable[Row]) -> tuple[Section, ...]:
-    """Sum up rows, one section a data set and objective, in the order of the rows.
+    """Sum up rows, one section per data set and objective, in the order of the rows.
 
     A seed whose last cycle has fewer labels than the section's most is left out of every mean and named in
     ``left_out``: curves of unlike length have no comparable area.

@@ -90,8 +90,8 @@ class LabelsSaved:
 
 
 FEWEST_PAIRS = 3
-"""Shares of a few hundred test items lie on a lattice, so two differences that are alike are no rare event;
-a t-test would take them for certainty."""
+"""Fractions of a few hundred test items lie on a lattice, so two differences that are alike are no rare
+event; a t-test would take them for certainty."""
 
 
 def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -101,7 +101,7 @@ def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     values, as accuracies over seeds are.
 
     Args:
-        values: (S,) one value a seed.
+        values: (S,) one value per seed.
         level: Coverage of the interval, in (0, 1).
 
     Raises:
@@ -195,7 +195,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, *, level: float = 0.9
     Differences that are all alike have s_d = 0: p is then its limit, 0, or 1 where all are zero.
 
     Args:
-        first: (S,) one value a seed.
+        first: (S,) one value per seed.
         second: (S,) values of the same seeds in the same order.
         level: Coverage of the interval, in (0, 1).
 
@@ -219,7 +219,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
     1979. With p_(1) <= ... <= p_(m), adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)): rejecting
-    those below α keeps the chance of any false rejection among the m below α.
+    those below α keeps the randomness of any false rejection among the m below α.
 
     Raises:
         DataError: A p-value is not in [0, 1].
@@ -249,8 +249,8 @@ def _first_reached(counts: Floats, rising: Floats, target: float) -> float | Non
     i = int(reached[0])
     if i == 0:
         return float(counts[0])
-    share = min(1.0, (target - rising[i - 1]) / (rising[i] - rising[i - 1]))
-    return float(counts[i - 1] + share * (counts[i] - counts[i - 1]))
+    fraction = min(1.0, (target - rising[i - 1]) / (rising[i] - rising[i - 1]))
+    return float(counts[i - 1] + fraction * (counts[i] - counts[i - 1]))
 
 
 def _curve(n_labelled: ArrayLike, accuracy: ArrayLike, name: str) -> tuple[Floats, Floats]:

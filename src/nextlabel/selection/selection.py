@@ -19,17 +19,17 @@ from torch import Tensor
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.ledger.events import ItemId
 from nextlabel.seeds import derive
-from nextlabel.selection.view import Array, checked_view, view_of_arrays
+from nextlabel.selection.view import Array, make_view, validate_view
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import PoolView, Scorer, Strategy
 
-__all__ = ["Choice", "choose", "score", "select"]
+__all__ = ["Selection", "choose", "score", "select"]
 
 _LOGGER = logging.getLogger("nextlabel")
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class Selection:
     """What a strategy chose.
 
     Attributes:
@@ -40,7 +40,7 @@ class Choice:
 
     rows: Int[Tensor, " batch"]
     scores: Float[Tensor, " items"] | None
-    shortfall: int = 0
+    missing: int = 0
 
 
 def choose(
@@ -50,7 +50,7 @@ def choose(
     *,
     rng: torch.Generator,
     ids: Sequence[ItemId] | None = None,
-) -> Choice:
+) -> Selection:
     """Choose a batch; from a pool smaller than the batch all that is left, and the choice says so.
 
     The strategy is shown what it declares in ``needs`` and nothing else. A scorer's batch is its top scores;
@@ -71,15 +71,15 @@ def choose(
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ConfigurationError(f"batch_size must be a positive integer, but is {batch_size!r}")
     count = min(int(batch_size), view.size)
-    shortfall = int(batch_size) - count
+    missing = int(batch_size) - count
     if _is_scorer(strategy):
         scores = _scores(strategy, view, rng=rng, ids=ids)
         drawn = torch.randperm(view.size, generator=rng)
         best = torch.sort(scores[drawn], descending=True, stable=True).indices[:count]
-        return Choice(drawn[best], scores, shortfall)
+        return Selection(drawn[best], scores, missing)
     seen = _seen(strategy, view, ids)
     rows = strategy.select(seen, count, rng=rng)  # type: ignore[union-attr]  # not a scorer, so a strategy
-    return Choice(_checked_rows(rows, strategy.name, count, view.size), None, shortfall)
+    return Selection(_checked_rows(rows, strategy.name, count, view.size), None, missing)
 
 
 def select(
@@ -94,7 +94,7 @@ def select(
     labelled_embeddings: Array | None = None,
     labels: Array | None = None,
     extra: Mapping[str, Array] | None = None,
-    moments: Sequence[str] | None = None,
+    snapshot_names: Sequence[str] | None = None,
     seed: int = 0,
     **options: object,
 ) -> np.ndarray:
@@ -112,8 +112,8 @@ def select(
         labelled_embeddings: (L, D) embeddings of the labelled items; (0, D) where there are none yet.
         labels: (L,) labels of the labelled items.
         extra: Further arrays (N, ...) by name, for strategies that need ``extra:NAME``.
-        moments: What each snapshot is, for strategies that make a difference: ``"previous"`` for the end of
-            the previous cycle, or a moment such as ``"untrained"``, ``"ema"`` or ``"10 steps"``.
+        snapshot_names: What each snapshot is, for strategies that make a difference: ``"previous"`` for the
+            end of the previous cycle, or a snapshot such as ``"untrained"``, ``"ema"`` or ``"10 steps"``.
         seed: Seed of whatever the strategy draws; the same seed gives the same rows.
         options: Options of the strategy, e.g. ``first_cycle="least_confident"`` of ``cod``.
 
@@ -131,7 +131,7 @@ def select(
     array([1, 2])
     """
     chooser = _created(strategy, options)  # first, so that a misspelt argument is named as such
-    view = view_of_arrays(
+    view = make_view(
         log_probs=log_probs,
         values=values,
         embeddings=embeddings,
@@ -140,10 +140,10 @@ def select(
         labelled_embeddings=labelled_embeddings,
         labels=labels,
         extra=extra,
-        moments=moments,
+        snapshot_names=snapshot_names,
     )
     choice = choose(chooser, view, batch_size, rng=_rng(seed))
-    if choice.shortfall:
+    if choice.missing:
         _LOGGER.warning("a batch of %d was wanted, but only %d are left: taking all", batch_size, view.size)
     rows: np.ndarray = choice.rows.numpy()
     return rows
@@ -160,7 +160,7 @@ def score(
     labelled_embeddings: Array | None = None,
     labels: Array | None = None,
     extra: Mapping[str, Array] | None = None,
-    moments: Sequence[str] | None = None,
+    snapshot_names: Sequence[str] | None = None,
     seed: int = 0,
     **options: object,
 ) -> np.ndarray:
@@ -179,7 +179,7 @@ def score(
     array([0.25, 0.5 ])
     """
     scorer = _created(strategy, options)
-    view = view_of_arrays(
+    view = make_view(
         log_probs=log_probs,
         values=values,
         embeddings=embeddings,
@@ -188,7 +188,7 @@ def score(
         labelled_embeddings=labelled_embeddings,
         labels=labels,
         extra=extra,
-        moments=moments,
+        snapshot_names=snapshot_names,
     )
     if not _is_scorer(scorer):
         raise ConfigurationError(
@@ -230,7 +230,7 @@ def _is_scorer(strategy: Scorer | Strategy) -> TypeGuard[Scorer]:
 def _seen(strategy: Scorer | Strategy, view: PoolView, ids: Sequence[ItemId] | None) -> PoolView:
     if view.size < 1:
         raise DataError("the pool is empty: there is nothing left to choose from")
-    return checked_view(view, strategy.needs, part=f"strategy '{strategy.name}'", ids=ids)
+    return validate_view(view, strategy.needs, part=f"strategy '{strategy.name}'", ids=ids)
 
 
 def _scores(
@@ -244,8 +244,8 @@ def _scores(
         )
     if scores.shape != (view.size,):
         raise ContractError(
-            f"strategy '{scorer.name}' must return one score a candidate, shape ({view.size},), but returned "
-            f"shape {tuple(scores.shape)}"
+            f"strategy '{scorer.name}' must return one score per candidate, shape ({view.size},), but "
+            f"returned shape {tuple(scores.shape)}"
         )
     finite = torch.isfinite(scores)
     if not finite.all():

@@ -20,10 +20,10 @@ from nextlabel.errors import ContractError, DataError, listed, nearest
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.blocks import row_blocks
 from nextlabel.pool import tensor_of
-from nextlabel.snapshots import SNAPSHOT, Moment, snapshots_in_view
+from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
 from nextlabel.types import NEEDS, Outputs, PoolView, need_meaning
 
-__all__ = ["Array", "checked_view", "view_of_arrays"]
+__all__ = ["Array", "make_view", "validate_view"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
 
@@ -36,13 +36,13 @@ _TOLERANCE = 1e-3
 """Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below what logits give."""
 
 
-def checked_view(
+def validate_view(
     view: PoolView, needs: frozenset[str], *, part: str, ids: Sequence[ItemId] | None = None
 ) -> PoolView:
     """Return the view that holds what ``needs`` says and nothing else, every tensor float32 or wider.
 
     Whether a strategy can do without a snapshot in the first cycle is seen from its needs: one that declares
-    a moment besides ``snapshot:previous`` cannot. Snapshots are newest first, in the order that
+    a snapshot besides ``snapshot:previous`` cannot. Snapshots are newest first, in the order that
     :func:`nextlabel.snapshots.snapshots_in_view` gives; of a view that says what its snapshots are, the
     strategy is shown those that it needs.
 
@@ -59,7 +59,7 @@ def checked_view(
     """
     _check_words(needs, part)
     if ids is not None and len(ids) != view.size:
-        raise DataError(f"expected one id a candidate, but got {len(ids)} ids for {view.size} candidates")
+        raise DataError(f"expected one id per candidate, but got {len(ids)} ids for {view.size} candidates")
 
     items = _Items(part, view.size, lambda row: f"row {row}" if ids is None else f"item '{ids[row]}'")
     wanted = [need for need in needs if need in _AXES or need.startswith("extra:")]
@@ -71,12 +71,12 @@ def checked_view(
     for name in inner:
         _check_same_width(f"labelled_{name}", view.pool.fields().get(name), labelled.fields()[name])
     view = _with_needed_snapshots(view, needs, part)
-    snapshots, moments = _checked_snapshots(view, wanted, items), tuple(view.moments)
+    snapshots, snapshot_names = _checked_snapshots(view, wanted, items), tuple(view.snapshot_names)
     labels = _checked_labels(view, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
-    return PoolView(view.size, pool, snapshots, labelled, labels, moments)
+    return PoolView(view.size, pool, snapshots, labelled, labels, snapshot_names)
 
 
-def view_of_arrays(
+def make_view(
     *,
     log_probs: Array | None = None,
     values: Array | None = None,
@@ -86,7 +86,7 @@ def view_of_arrays(
     labelled_embeddings: Array | None = None,
     labels: Array | None = None,
     extra: Mapping[str, Array] | None = None,
-    moments: Sequence[str] | None = None,
+    snapshot_names: Sequence[str] | None = None,
 ) -> PoolView:
     """Build a view from NumPy arrays or tensors; nothing is copied where memory can be shared.
 
@@ -99,10 +99,11 @@ def view_of_arrays(
         labelled_embeddings: (L, D); (0, D) where nothing is labelled yet.
         labels: (L,).
         extra: Further arrays (N, ...) by name.
-        moments: What each snapshot is, ``"previous"`` or a word of :class:`~nextlabel.snapshots.Moment`.
+        snapshot_names: What each snapshot is, ``"previous"`` or a word of
+            :class:`~nextlabel.snapshots.Moment`.
 
     Raises:
-        ConfigurationError: A word in ``moments`` means nothing.
+        ConfigurationError: A word in ``snapshots`` means nothing.
         DataError: Something is not an array or has the wrong number of axes, or the candidates' N differ.
     """
     if isinstance(snapshots, (np.ndarray, Tensor)):
@@ -138,7 +139,9 @@ def view_of_arrays(
         snapshots=earlier,
         labelled=labelled,
         labels=torch.empty(0, dtype=torch.int64) if label_tensor is None else label_tensor,
-        moments=[word if word == "previous" else Moment.parse(word).name for word in moments or ()],
+        snapshot_names=[
+            word if word == "previous" else Snapshot.parse(word).name for word in snapshot_names or ()
+        ],
     )
 
 
@@ -186,15 +189,15 @@ def _remedy(label: str) -> str:
 def _with_needed_snapshots(view: PoolView, needs: frozenset[str], part: str) -> PoolView:
     """Return the view with those snapshots alone that are needed, as far as it says what they are."""
     if not any(need.startswith(SNAPSHOT) for need in needs):
-        return replace(view, snapshots=(), moments=())
-    if not view.moments:
+        return replace(view, snapshots=(), snapshot_names=())
+    if not view.snapshot_names:
         _check_snapshots_there(view, needs, part)
         return view
-    there = dict(zip(view.moments, view.snapshots, strict=False))
-    if not len(there) == len(view.moments) == len(view.snapshots):
+    there = dict(zip(view.snapshot_names, view.snapshots, strict=False))
+    if not len(there) == len(view.snapshot_names) == len(view.snapshots):
         raise DataError(
-            f"moments must say of each snapshot what it is, and none twice, but there are "
-            f"{len(view.snapshots)} snapshots and the moments {listed(view.moments, limit=20)}"
+            f"snapshots must say of each snapshot what it is, and none twice, but there are "
+            f"{len(view.snapshots)} snapshots and the snapshots {listed(view.snapshot_names, limit=20)}"
         )
     wanted = snapshots_in_view(needs, first_cycle="previous" not in there)
     for word in wanted:
@@ -202,9 +205,9 @@ def _with_needed_snapshots(view: PoolView, needs: frozenset[str], part: str) -> 
             need = SNAPSHOT + word
             raise DataError(
                 f"{part} needs '{need}' ({need_meaning(need)}), but the view has snapshots of "
-                f"{listed(view.moments, limit=20)} only; add that one, or choose another option of it"
+                f"{listed(view.snapshot_names, limit=20)} only; add that one, or choose another option of it"
             )
-    return replace(view, snapshots=[there[word] for word in wanted], moments=wanted)
+    return replace(view, snapshots=[there[word] for word in wanted], snapshot_names=wanted)
 
 
 def _checked_snapshots(view: PoolView, wanted: Iterable[str], items: _Items) -> tuple[Outputs, ...]:
@@ -221,11 +224,13 @@ def _checked_snapshots(view: PoolView, wanted: Iterable[str], items: _Items) -> 
 
 
 def _check_snapshots_there(view: PoolView, needs: frozenset[str], part: str) -> None:
-    moments = snapshots_in_view(needs, first_cycle=True)
-    least = 1 if f"{SNAPSHOT}previous" in needs else len(moments)  # from the second cycle on it has one
-    if moments and len(view.snapshots) < least:
-        told = listed((f"{SNAPSHOT}{moment}" for moment in moments), limit=20)
-        meaning = f" ({need_meaning(SNAPSHOT + moments[0])})" if len(moments) == 1 else ""
+    snapshot_names = snapshots_in_view(needs, first_cycle=True)
+    least = (
+        1 if f"{SNAPSHOT}previous" in needs else len(snapshot_names)
+    )  # from the second cycle on it has one
+    if snapshot_names and len(view.snapshots) < least:
+        told = listed((f"{SNAPSHOT}{snapshot}" for snapshot in snapshot_names), limit=20)
+        meaning = f" ({need_meaning(SNAPSHOT + snapshot_names[0])})" if len(snapshot_names) == 1 else ""
         count = f"{least} snapshots" if least > 1 else "a snapshot"
         raise DataError(
             f"{part} needs {count}, {told}{meaning}, but the view has {len(view.snapshots) or 'none'}; "
@@ -252,7 +257,7 @@ def _checked_labels(view: PoolView, labelled: Outputs) -> Tensor:
     if labels.ndim != 1 or len(counts) > 1:
         shapes = {f"labelled_{name}": tuple(tensor.shape) for name, tensor in labelled.fields().items()}
         raise DataError(
-            f"expected labels (L,), one a labelled item, but got {tuple(labels.shape)} beside {shapes}"
+            f"expected labels (L,), one a labelled item, but got {tuple(labels.shape)} next to {shapes}"
         )
     if labels.is_floating_point():
         _check_finite("labels", labels, lambda row: f"labelled row {row}")

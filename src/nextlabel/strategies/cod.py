@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy
 from nextlabel.errors import ConfigurationError, DataError, listed, nearest
-from nextlabel.snapshots import Moment
+from nextlabel.snapshots import Snapshot
 from nextlabel.types import PoolView
 
 __all__ = ["DEFAULT_FIRST_CYCLE", "Cod", "FirstCycle"]
@@ -60,8 +60,8 @@ class Cod:
       that loads pretrained weights it has them too, but for the head. The code's has none.
     - ``least_confident``: what that amounts to. The untrained network, whose output is nearly uniform, is
       replaced by its limit, the uniform distribution u, so the score is -1/2 ||p - u||^2 = 1/2 (1/C - SUM_c
-      p_c^2) (for ``l2`` -||p - u||), the Gini uncertainty. A deviation: the chance of that network's weights
-      is left out.
+      p_c^2) (for ``l2`` -||p - u||), the Gini uncertainty. A deviation: the randomness of that network's
+      weights is left out.
     - ``epoch``: the snapshot is of the weights one epoch before the end of the first training.
     - ``random``: uniform draws.
 
@@ -101,16 +101,16 @@ class Cod:
     def needs(self) -> frozenset[str]:
         """``log_probs``, and the snapshots of the gap, or of the previous cycle and the first one's."""
         if self.gap != CYCLE:
-            return frozenset({"log_probs", f"snapshot:{Moment.parse(self.gap).name}"})
+            return frozenset({"log_probs", f"snapshot:{Snapshot.parse(self.gap).name}"})
         first = {f"snapshot:{self.first_cycle}"} if self.first_cycle in _WITH_SNAPSHOT else set()
         return frozenset({"log_probs", "snapshot:previous"} | first)
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) discrepancies, higher = query first.
 
-        A snapshot counts as that of an untrained network where ``view.moments`` says so; of arrays whose
-        moments nobody told it counts as the previous cycle's. Draws from ``rng`` only without a snapshot and
-        with ``first_cycle="random"``.
+        A snapshot counts as that of an untrained network where ``view.snapshots`` says so; of arrays whose
+        snapshots nobody told it counts as the previous cycle's. Draws from ``rng`` only without a snapshot
+        and with ``first_cycle="random"``.
 
         Raises:
             DataError: There is no snapshot and ``first_cycle`` asks for one.
@@ -121,7 +121,7 @@ class Cod:
             before = view.snapshots[0].log_probs
             assert before is not None
             moved = cyclic_discrepancy(now, before, form=self.form)
-            return -moved if tuple(view.moments[:1]) == ("untrained",) else moved
+            return -moved if tuple(view.snapshot_names[:1]) == ("untrained",) else moved
         if self.first_cycle == "random":
             return torch.rand(view.size, generator=rng, dtype=torch.float64)
         if self.first_cycle == "least_confident":
@@ -137,7 +137,7 @@ class Cod:
 
 def _check_gap(gap: str) -> None:
     try:
-        usable = Moment.parse(gap).kind in ("step", "epoch")
+        usable = Snapshot.parse(gap).kind in ("step", "epoch")
     except ConfigurationError:
         usable = False
     if not usable:

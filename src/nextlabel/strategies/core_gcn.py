@@ -31,7 +31,7 @@ class CoreGcn:
         steps: Steps of Adam.
         lr: Learning rate.
         weight_decay: Of Adam.
-        dropout: Share of hidden features dropped in training.
+        dropout: Fraction of hidden features dropped in training.
         unlabelled_weight: Of the unlabelled items in the loss.
 
     Raises:

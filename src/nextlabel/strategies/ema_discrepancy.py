@@ -30,7 +30,7 @@ class EmaDiscrepancy:
 
     Deviations: the average is that of the present cycle's training and begins at its first weights, where the
     authors' code has one for the whole run that begins at an unrelated network, and never scores with it; how
-    the paper's sampler had its average is not published. With a = 0.999 the average of a training of few
+    the paper's sampler had its average is not published. With a = 0.999 the average of a training run of few
     steps is close to the initial weights.
 
     Attributes:

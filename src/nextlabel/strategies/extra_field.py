@@ -1,4 +1,4 @@
-"""Reads an extra field of a view that holds one number an item. Knows no strategy."""
+"""Reads an extra field of a view that holds one number per item. Knows no strategy."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def one_number_an_item(view: PoolView, name: str, *, part: str) -> Float[Tensor,
         part: Who reads it, for the message.
 
     Raises:
-        DataError: It holds more than one number an item.
+        DataError: It holds more than one number per item.
     """
     field = view.pool.extra[name]
     if field.shape != (view.size,):
         raise DataError(
-            f"{part} needs one number an item in 'extra:{name}', shape ({view.size},), but it has "
+            f"{part} needs one number per item in 'extra:{name}', shape ({view.size},), but it has "
             f"{tuple(field.shape)}"
         )
     return field.to(torch.promote_types(field.dtype, torch.float32))

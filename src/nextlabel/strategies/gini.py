@@ -25,7 +25,7 @@ class Gini:
     The impurity of L. Breiman, J. H. Friedman, R. A. Olshen, C. J. Stone, "Classification and Regression
     Trees", Wadsworth, 1984, chapter 4. With several draws the probabilities are averaged first. It ranks as
     minus the distance of the probabilities to the uniform distribution, which is what the released code of
-    the TOD papers scores by in its first cycle, but for the chance of an untrained network.
+    the TOD papers scores by in its first cycle, but for the randomness of an untrained network.
     """
 
     name: ClassVar[str] = "gini"

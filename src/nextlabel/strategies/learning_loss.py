@@ -1,6 +1,6 @@
 """Learning loss: query where the loss is predicted to be largest.
 
-Knows only the losses that a module beside the network predicts, which the objective of the same name trains.
+Knows only the losses that a module next to the network predicts, which the objective of the same name trains.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class LearningLoss:
         """Return (N,) predicted losses, without a unit; draws nothing from ``rng``.
 
         Raises:
-            DataError: They are not one number a candidate.
+            DataError: They are not one number per candidate.
         """
         predicted = view.pool.extra["predicted_loss"]
         if predicted.ndim != 1:

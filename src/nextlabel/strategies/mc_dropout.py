@@ -50,7 +50,7 @@ class McDropout:
             )
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) scores, in nats or a share, higher = query first; draws nothing from ``rng``."""
+        """Return (N,) scores, in nats or a fraction, higher = query first; draws nothing from ``rng``."""
         log_probs = view.pool.log_probs
         assert log_probs is not None
         if self.uncertainty == "mutual_information":

@@ -85,12 +85,12 @@ def check_fit_returns_finite_metrics(
 def check_gives_every_field_asked_for(
     make: MakeLearner, folder: Path, data: LearnerData | None = None
 ) -> None:
-    """``predict`` gives every field in ``needs``, one finite floating-point row an item, on the CPU."""
+    """``predict`` gives every field in ``needs``, one finite floating-point row per item, on the CPU."""
     data = data or example_data()
     outputs = _predicted(_fitted(make, folder, data), data.unlabelled, data)
     for name, tensor in outputs.fields().items():
         assert len(tensor) == len(data.unlabelled), (
-            f"predict must return one row an item, but {name} has {len(tensor)} for {len(data.unlabelled)}"
+            f"predict must return one row per item, but {name} has {len(tensor)} for {len(data.unlabelled)}"
         )
         axes = {"log_probs": 3, "values": 3, "embeddings": 2}.get(name, tensor.ndim)
         assert tensor.ndim == axes, f"{name} must have {axes} axes, but has shape {tuple(tensor.shape)}"

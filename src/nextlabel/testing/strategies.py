@@ -148,7 +148,7 @@ def check_leaves_the_view_unchanged(make: MakeStrategy) -> None:
 
 
 def check_leaves_global_random_state(make: MakeStrategy) -> None:
-    """Chance comes from ``rng`` only."""
+    """Randomness comes from ``rng`` only."""
     part = make()
     view = example_view(part.needs)
     with global_random_state_untouched(f"'{part.name}'"):

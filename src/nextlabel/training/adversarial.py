@@ -1,7 +1,7 @@
-"""The adversarial game of VAAL: an autoencoder and a discriminator of labelled and unlabelled pictures.
+"""The adversarial game of VAAL: an autoencoder and a discriminator of labelled and unlabelled images.
 
 It is played after the task's training and leaves one file in that training's folder. Knows pools and
-pictures; nothing of labels, tasks, strategies or cycles, nor where the numbers beside a picture come from.
+images; nothing of labels, tasks, strategies or cycles, nor where the numbers next to an image come from.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ METRIC_STEPS = 100
 """The losses that are told are means over as many last steps."""
 
 Batch = tuple[Tensor, Tensor | None]
-"""(B, ...) pictures and, where there are conditions, their (B, 1)."""
+"""(B, ...) images and, where there are conditions, their (B, 1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class GameRules:
 
 
 class AdversarialGame:
-    """Train autoencoder and discriminator against each other, keep them, and score pictures with them.
+    """Train autoencoder and discriminator against each other, keep them, and score images with them.
 
     A game is a function of its arguments. One that was killed is played again from its beginning and ends in
     the same weights.
@@ -98,21 +98,27 @@ class AdversarialGame:
         rules: How it is played.
         device: Where.
         workers: Processes that load items of pools that are no tensors.
-        scan_batch_size: Pictures in one pass of :meth:`score`.
-        conditions: Numbers beside each picture, 0 or 1.
+        predict_batch_size: Images in one pass of :meth:`score`.
+        conditions: Numbers next to each image, 0 or 1.
     """
 
     def __init__(
-        self, rules: GameRules, *, device: DeviceName, workers: int, scan_batch_size: int, conditions: int = 0
+        self,
+        rules: GameRules,
+        *,
+        device: DeviceName,
+        workers: int,
+        predict_batch_size: int,
+        conditions: int = 0,
     ) -> None:
         self.rules, self.device_name, self.conditions = rules, device, conditions
-        self.workers, self.scan_batch_size = workers, scan_batch_size
+        self.workers, self.predict_batch_size = workers, predict_batch_size
         self._vae: ConvolutionalVae | None = None
         self._discriminator: Discriminator | None = None
         self._cache = DeviceCache()
 
     def check(self, x: Pool) -> None:
-        """Refuse a pool whose items are no pictures; to be called before any work starts.
+        """Refuse a pool whose items are no images; to be called before any work starts.
 
         Raises:
             DataError: They are not, or are too small.
@@ -136,11 +142,11 @@ class AdversarialGame:
         """Play to the end, or load what an equal game left in the folder, and return its measures.
 
         Args:
-            x: The L labelled pictures.
+            x: The L labelled images.
             unlabelled: The U unlabelled ones; without any, the networks stay as they begin.
-            conditions: Gives the (L,) and (U,) numbers beside the pictures, or None; called if there is a
+            conditions: Gives the (L,) and (U,) numbers next to the images, or None; called if there is a
                 game to be played.
-            seed: All chance is derived from it.
+            seed: All randomness is derived from it.
             workdir: Where the state is kept.
             progress: Called with the steps done, at most ten times a second and at the end.
 
@@ -170,9 +176,9 @@ class AdversarialGame:
         with isolated_rng(derive(seed, "vaal", "weights")):
             vae, discriminator = self._networks(self._shape(x))
         steps = self.steps(x, unlabelled)
-        beside = conditions() if conditions and steps else None
+        given = conditions() if conditions and steps else None
         networks = vae.to(device), discriminator.to(device)
-        match = _Match(self.rules, *networks, x, unlabelled, beside, seed, device)
+        match = _Match(self.rules, *networks, x, unlabelled, given, seed, device)
         losses = match.run(steps, self._cache, self.workers, progress)
         metrics = {
             **{f"vaal_{name}_loss": value for name, value in losses.items()},
@@ -185,14 +191,14 @@ class AdversarialGame:
         return metrics
 
     def score(self, x: Pool, conditions: Tensor | None, *, seed: int) -> Tensor:
-        """Return (N,) probabilities of being labelled, of the pictures' latent means, on the CPU.
+        """Return (N,) probabilities of being labelled, of the images' latent means, on the CPU.
 
-        The networks are in evaluation mode, so that a score does not depend on the pictures beside it; the
+        The networks are in evaluation mode, so that a score does not depend on the images next to it; the
         authors' code leaves them in training mode.
 
         Args:
-            x: The N pictures.
-            conditions: (N,) numbers beside them, or None.
+            x: The N images.
+            conditions: (N,) numbers next to them, or None.
             seed: Only matters to data sets that draw while they load an item.
 
         Raises:
@@ -207,14 +213,14 @@ class AdversarialGame:
         device = Engine(self.device_name, "no").device
         vae.to(device).eval()
         discriminator.to(device).eval()
-        size, found = self.scan_batch_size, []
+        size, found = self.predict_batch_size, []
         with isolated_rng(derive(seed, "predict"), device), torch.no_grad():
             batches = sequential(x, size, seed, device, self._cache, workers=self.workers)
             for number, batch in enumerate(batches):
-                beside = None
+                given = None
                 if conditions is not None:
-                    beside = conditions[number * size : (number + 1) * size].to(device).unsqueeze(1)
-                found.append(discriminator(vae.encode(batch)[0], beside).sigmoid())
+                    given = conditions[number * size : (number + 1) * size].to(device).unsqueeze(1)
+                found.append(discriminator(vae.encode(batch)[0], given).sigmoid())
         return torch.cat(found).cpu()
 
     def load(self, workdir: Path) -> None:
@@ -249,7 +255,7 @@ class AdversarialGame:
             shape = tuple(torch.as_tensor(x[0]).shape)
         if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST_PIXELS:
             raise DataError(
-                f"VAAL needs pictures of shape (channels, height, width) or (height, width) of at least "
+                f"VAAL needs images of shape (channels, height, width) or (height, width) of at least "
                 f"{LEAST_PIXELS} x {LEAST_PIXELS} pixels, but item '{x.ids[0]}' has shape {shape}; choose a "
                 "strategy that needs no autoencoder"
             )
@@ -310,8 +316,8 @@ class _Match:
         with torch.no_grad():
             means = [self.vae.encode(batch)[0] for batch, _ in (labelled, others)]
         odds = [
-            self.discriminator(mean, beside)
-            for mean, (_, beside) in zip(means, (labelled, others), strict=True)
+            self.discriminator(mean, given)
+            for mean, (_, given) in zip(means, (labelled, others), strict=True)
         ]
         parts["discriminator"] = discriminator_loss(*odds)
         _descend(optimizers[1], parts["discriminator"])
@@ -319,13 +325,13 @@ class _Match:
 
     def _vae_losses(self, labelled: Batch, others: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         reconstruction, divergence, odds = [], [], []
-        for batch, beside in (labelled, others):
+        for batch, given in (labelled, others):
             mean, log_variance = self.vae.encode(batch)
             noise = torch.randn(mean.shape, generator=generator, device=self.device)
-            decoded = self.vae.decode(mean + noise * (0.5 * log_variance).exp(), beside)
+            decoded = self.vae.decode(mean + noise * (0.5 * log_variance).exp(), given)
             reconstruction.append(reconstruction_loss(batch, decoded))
             divergence.append(kl_divergence(mean, log_variance, kind=self.rules.kl))
-            odds.append(self.discriminator(mean, beside))
+            odds.append(self.discriminator(mean, given))
         return {
             "reconstruction": reconstruction[0] + reconstruction[1],
             "kl": self.rules.beta * (divergence[0] + divergence[1]),
@@ -338,9 +344,9 @@ class _Match:
             ((self.x, "vaal-labelled"), (self.unlabelled, "vaal-unlabelled"))
         ):
             order = Order(len(pool), self.rules.batch_size, seed=self.seed, purpose=purpose, whole=False)
-            beside = None if self.conditions is None else self.conditions[number].to(self.device)
+            given = None if self.conditions is None else self.conditions[number].to(self.device)
             batches = stream(pool, order, range(count), self.device, cache, workers=workers)
-            streams.append(_beside(batches, beside))
+            streams.append(_beside(batches, given))
         return zip(*streams, strict=True)
 
 

@@ -16,16 +16,16 @@ from torch import Tensor
 
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
-from nextlabel.training.config import Recipe
+from nextlabel.training.config import TrainingConfig
 from nextlabel.types import Objective
 
 __all__ = ["check_same", "described", "objective_arguments", "training_arguments"]
 
 
 def training_arguments(
-    x: Pool, y: Tensor, unlabelled: Pool | None, recipe: Recipe, seed: int
+    x: Pool, y: Tensor, unlabelled: Pool | None, recipe: TrainingConfig, seed: int
 ) -> dict[str, Any]:  # Any: whatever JSON holds
-    """Return a training's data, recipe and seed, items and labels as digests.
+    """Return a training run's data, recipe and seed, items and labels as digests.
 
     Args:
         x: The L labelled items.
@@ -47,7 +47,7 @@ def objective_arguments(
     objective: str | Callable[..., Objective],
     options: Mapping[str, Any],  # Any: an objective's options are its own
 ) -> dict[str, Any]:
-    """Return a training's loss and its options.
+    """Return a training run's loss and its options.
 
     Args:
         objective: A name, or a function.
@@ -76,7 +76,7 @@ def described(value: Any) -> Any:  # Any: a setting, as JSON gives it back
 
 
 def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
-    """Refuse a file that was made by a training with other arguments.
+    """Refuse a file that was made by a training run with other arguments.
 
     Raises:
         DataError: An argument differs; the message names the first.

@@ -27,16 +27,16 @@ __all__ = [
 ]
 
 Augmentation: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
-"""Maps a (B, ...) float batch to one of the same shape; all chance comes from the generator, which is on
+"""Maps a (B, ...) float batch to one of the same shape; all randomness comes from the generator, which is on
 the batch's device."""
 
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """Pad pictures with zeros and cut a window of their own size at a random place.
+    """Pad images with zeros and cut a window of their own size at a random place.
 
     Attributes:
-        padding: Pixels on every side; the picture moves by up to as many in each direction.
+        padding: Pixels on every side; the image moves by up to as many in each direction.
     """
 
     padding: int = 4
@@ -48,7 +48,7 @@ class RandomCrop:
             )
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the (B, ..., height, width) pictures, each moved by its own random offset."""
+        """Return the (B, ..., height, width) images, each moved by its own random offset."""
         height, width = _pixels(batch, "random_crop")
         padded = functional.pad(batch, (self.padding,) * 4)
         windows = padded.unfold(-2, height, 1).unfold(
@@ -65,10 +65,10 @@ class RandomCrop:
 
 @dataclass(frozen=True)
 class HorizontalFlip:
-    """Mirror pictures left to right.
+    """Mirror images left to right.
 
     Attributes:
-        probability: Of every picture to be mirrored, in [0, 1].
+        probability: Of every image to be mirrored, in [0, 1].
     """
 
     probability: float = 0.5
@@ -80,7 +80,7 @@ class HorizontalFlip:
             )
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the (B, ..., height, width) pictures, some of them mirrored."""
+        """Return the (B, ..., height, width) images, some of them mirrored."""
         _pixels(batch, "horizontal_flip")
         drawn = torch.rand(len(batch), generator=generator, device=batch.device)
         mirrored = (drawn < self.probability).view(-1, *[1] * (batch.ndim - 1))
@@ -173,7 +173,7 @@ def _named(name: str, options: Mapping[str, Any]) -> Augmentation:
 def _pixels(batch: Tensor, name: str) -> tuple[int, int]:
     if batch.ndim not in (3, 4):
         raise DataError(
-            f"{name} needs pictures, (B, channels, height, width) or (B, height, width), but got items of "
+            f"{name} needs images, (B, channels, height, width) or (B, height, width), but got items of "
             "shape "
             f"{tuple(batch.shape[1:])}; leave it out for other data"
         )

@@ -1,7 +1,8 @@
 """Batches of a pool: which items belong to which step, and their inputs on the device.
 
-The order is a function of seed and step, so a training can go on from any step. Tensor pools stay resident on
-the device and are sliced there; other pools come through a DataLoader. Knows nothing of labels or models.
+The order is a function of seed and step, so a training run can go on from any step. Tensor pools stay
+resident on the device and are sliced there; other pools come through a DataLoader. Knows nothing of labels or
+models.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nextlabel.errors import DataError
-from nextlabel.files import end_with_parent
+from nextlabel.files import exit_with_parent
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.training.config import UnlabelledDraw
@@ -190,7 +191,7 @@ class _SeededItems(Dataset[Any]):  # Any: whatever the user's data set holds
         seed_everything(derive(self.seed, number, self.pool.ids[row]))
         try:
             return self.pool[row]
-        except DataError as error:  # a picture that cannot be decoded; handed over, see below
+        except DataError as error:  # an image that cannot be decoded; handed over, see below
             return error
 
 
@@ -228,7 +229,7 @@ def _next(batches: Iterator[Any]) -> Any:  # Any: as above
 
 def _begin_loading(_: int) -> None:
     # torch's own watch trusts whoever is the parent when it begins: a death before that it never sees.
-    end_with_parent()
+    exit_with_parent()
 
 
 def _stacked(items: list[Any]) -> Tensor | DataError:
@@ -245,5 +246,5 @@ def _stacked(items: list[Any]) -> Tensor | DataError:
 
 
 def _as_tensor(item: Any) -> Tensor:
-    # NumPy arrays of decoded pictures are often read-only, of which torch warns: copy them.
+    # NumPy arrays of decoded images are often read-only, of which torch warns: copy them.
     return torch.from_numpy(item.copy()) if isinstance(item, np.ndarray) else torch.as_tensor(item)

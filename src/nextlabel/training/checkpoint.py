@@ -1,4 +1,4 @@
-"""States of a training on disk: tensors as safetensors, the rest as JSON, each file whole or not there.
+"""States of a training run on disk: tensors as safetensors, the rest as JSON, each file whole or not there.
 
 Nothing is pickled, and no random state is kept. Knows nothing of what the tensors mean.
 """
@@ -39,7 +39,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str,
     Raises:
         DataError: The disk is full or read-only.
     """
-    # Copies, because safetensors refuses tensors that share memory, and tied weights do.
+    # Copies, because safetensors refuses tensors that fraction memory, and tied weights do.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     _write(path, save(copies, {"notes": json.dumps(dict(notes or {}))}))
 

@@ -1,4 +1,4 @@
-"""The recipe of a training: optimiser, learning rate over time, sizes. All of it is a function of the step.
+"""How a model is trained: optimiser, learning rate over time, sizes. All of it is a function of the step.
 
 Because the learning rate is computed from the step, no scheduler has state to save. Knows nothing of data
 or models.
@@ -22,8 +22,8 @@ __all__ = [
     "MixedPrecision",
     "OptimizerFactory",
     "OptimizerName",
-    "Recipe",
     "Schedule",
+    "TrainingConfig",
     "UnlabelledDraw",
     "lr_factor",
 ]
@@ -37,12 +37,13 @@ OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class TrainingConfig:
     """How a model is trained.
 
     Attributes:
         epochs: Passes over the labelled items, at least 1.
-        cold_epochs: Passes of a fit that begins with new weights, where they are not as many; at least 1.
+        epochs_from_scratch: Passes of a fit that begins with new weights, where they are not as many; at
+            least 1.
         batch_size: B, labelled items in a step, and as many unlabelled ones; at least 1.
         optimizer: A name, or a function of the parameters.
         lr: Learning rate at factor 1; None for the optimiser's usual one: 0.1 for ``sgd``, 0.001 for the
@@ -50,12 +51,13 @@ class Recipe:
         momentum: Of ``sgd``, in [0, 1).
         weight_decay: At least 0.
         schedule: Course of the learning rate, see :func:`lr_factor`.
-        milestones: For ``multistep``: shares of the training, in (0, 1).
+        milestones: For ``multistep``: fractions of the training, in (0, 1).
         gamma: For ``multistep``: factor at every milestone, in (0, 1].
         mixed_precision: Arithmetic of the forward pass.
-        resolutions: Shares of the pictures' height and width in equal parts of the training, each in (0, 1];
-            None for whole pictures throughout.
-        least_steps: Steps that a pass is to have at least, see :meth:`batch_of`; None for no such wish.
+        progressive_resize: Fractions of the images' height and width in equal parts of the training, each in
+            (0, 1]; None for whole images throughout.
+        min_steps_per_epoch: Steps that a pass is to have at least, see :meth:`batch_of`; None for no such
+            wish.
         unlabelled_draw: Which unlabelled items a step takes: the next ones of ``"passes"`` over all of them,
             a draw of its own (``"redrawn"``), or those that every step takes (``"fixed"``);
             ``"fixed_first"`` is ``fixed`` in a fit that begins with new weights, and else ``redrawn``, as in
@@ -75,9 +77,9 @@ class Recipe:
     milestones: tuple[float, ...] = (0.8,)
     gamma: float = 0.1
     mixed_precision: MixedPrecision = "no"
-    resolutions: tuple[float, ...] | None = None
-    least_steps: int | None = None
-    cold_epochs: int | None = None
+    progressive_resize: tuple[float, ...] | None = None
+    min_steps_per_epoch: int | None = None
+    epochs_from_scratch: int | None = None
     unlabelled_draw: UnlabelledDraw = "passes"
 
     def __post_init__(self) -> None:
@@ -99,12 +101,23 @@ class Recipe:
         self._check("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "at least 0")
         self._check("gamma", self.gamma, 0 < self.gamma <= 1, "in (0, 1]")
         inside = all(0 < milestone < 1 for milestone in self.milestones)
-        self._check("milestones", self.milestones, inside, "shares of the training in (0, 1)")
-        for option, count in (("least_steps", self.least_steps), ("cold_epochs", self.cold_epochs)):
+        self._check("milestones", self.milestones, inside, "fractions of the training in (0, 1)")
+        for option, count in (
+            ("min_steps_per_epoch", self.min_steps_per_epoch),
+            ("epochs_from_scratch", self.epochs_from_scratch),
+        ):
             self._check(option, count, count is None or count >= 1, "at least 1")
-        if self.resolutions is not None:
-            inside = all(0 < share <= 1 for share in self.resolutions) and len(self.resolutions) > 0
-            self._check("resolutions", self.resolutions, inside, "one or more shares of a picture in (0, 1]")
+        if self.progressive_resize is not None:
+            inside = (
+                all(0 < fraction <= 1 for fraction in self.progressive_resize)
+                and len(self.progressive_resize) > 0
+            )
+            self._check(
+                "progressive_resize",
+                self.progressive_resize,
+                inside,
+                "one or more fractions of an image in (0, 1]",
+            )
 
     @staticmethod
     def _check(name: str, value: object, holds: bool, wanted: str) -> None:
@@ -116,26 +129,26 @@ class Recipe:
         return lr_factor(self.schedule, step / total, self.milestones, self.gamma)
 
     def batch_of(self, labelled: int) -> int:
-        """Return the items in a step of a training on so many, see :func:`nextlabel.training.steps.batch_of`.
+        """Return the items per step, see :func:`nextlabel.training.steps.batch_of`.
 
         The learning rate falls with it (the linear rule of Goyal et al.: Accurate, Large Minibatch SGD,
         2017).
         """
-        return batch_of(labelled, self.batch_size, self.least_steps)
+        return batch_of(labelled, self.batch_size, self.min_steps_per_epoch)
 
-    def beginning(self, *, with_new_weights: bool) -> Recipe:
+    def beginning(self, *, with_new_weights: bool) -> TrainingConfig:
         """Return the recipe of one fit, with the ``epochs`` and the ``unlabelled_draw`` of that fit."""
-        cold = self.cold_epochs if with_new_weights else None
+        cold = self.epochs_from_scratch if with_new_weights else None
         draw = self.unlabelled_draw
         if draw == "fixed_first":
             draw = "fixed" if with_new_weights else "redrawn"
         return replace(self, epochs=self.epochs if cold is None else cold, unlabelled_draw=draw)
 
     def resolution(self, step: int, total: int) -> float:
-        """Return the share of the pictures' height and width in this step of ``total``."""
-        if self.resolutions is None:
+        """Return the fraction of the images' height and width in this step of ``total``."""
+        if self.progressive_resize is None:
             return 1.0
-        return self.resolutions[len(self.resolutions) * step // total]
+        return self.progressive_resize[len(self.progressive_resize) * step // total]
 
     def build_optimizer(
         self, parameters: Iterable[nn.Parameter], unscheduled: Iterable[nn.Parameter] = ()
@@ -170,7 +183,7 @@ class Recipe:
 def lr_factor(
     schedule: Schedule, progress: float, milestones: tuple[float, ...] = (0.8,), gamma: float = 0.1
 ) -> float:
-    """Return what the learning rate is multiplied by at this share of the training.
+    """Return what the learning rate is multiplied by at this fraction of the training.
 
     ``multistep`` multiplies by ``gamma`` at every milestone; ``cosine`` falls as half a cosine to 0
     (Loshchilov,
@@ -180,7 +193,7 @@ def lr_factor(
 
     Args:
         schedule: The course.
-        progress: Share of the training that is done, in [0, 1).
+        progress: Fraction of the training that is done, in [0, 1).
         milestones: Shares for ``multistep``.
         gamma: Factor for ``multistep``.
     """
@@ -195,5 +208,5 @@ def lr_factor(
     return _half_cosine(1.0, 1 / 25e4, (progress - 0.3) / 0.7)
 
 
-def _half_cosine(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+def _half_cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2

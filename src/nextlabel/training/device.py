@@ -85,7 +85,7 @@ class Engine:
 
 
 def _accelerator(cpu: bool, mixed_precision: MixedPrecision) -> Any:  # Any: accelerate is not typed
-    # accelerate keeps one device and one precision a process and refuses a second Accelerator with others.
+    # accelerate keeps one device and one precision per process and refuses a second Accelerator with others.
     # Two learners in one process may well differ, and no learner keeps an Accelerator between calls, so the
     # old state can go; outside of accelerate's own tests this function is the only way to let it go.
     if AcceleratorState._shared_state:

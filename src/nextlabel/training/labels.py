@@ -26,7 +26,7 @@ def check_task(task: str) -> None:
 
 
 def check_counts(x: Pool, y: Tensor) -> None:
-    """Refuse labels that are none, or not one an item.
+    """Refuse labels that are none, or not one per item.
 
     Raises:
         LabelsError: So it is.
@@ -34,7 +34,7 @@ def check_counts(x: Pool, y: Tensor) -> None:
     if len(x) == 0:
         raise LabelsError("training needs labelled items, but there are none; label some first")
     if y.shape != (len(x),):
-        raise LabelsError(f"expected one label an item, shape ({len(x)},), but got shape {tuple(y.shape)}")
+        raise LabelsError(f"expected one label per item, shape ({len(x)},), but got shape {tuple(y.shape)}")
 
 
 def checked_labels(x: Pool, y: Tensor, *, task: Task, classes: int) -> Tensor:

@@ -1,8 +1,8 @@
-"""The training loop: steps, checkpoints, moments and the watch over the loss.
+"""The training loop: steps, checkpoints, snapshots and the watch over the loss.
 
-Every step's chance is derived from the seed and the step, so a training that was killed at any step and goes
-on from its checkpoint ends in the same weights, bit for bit, as one that was not. Knows nothing of how the
-network was made, of tasks, or of predictions.
+Every step's randomness is derived from the seed and the step, so a training run that was killed at any step
+and goes on from its checkpoint ends in the same weights, bit for bit, as one that was not. Knows nothing of
+how the network was made, of tasks, or of predictions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.snapshots import Moment
+from nextlabel.snapshots import Snapshot
 from nextlabel.training.arguments import check_same
 from nextlabel.training.augment import Augmentation
 from nextlabel.training.batches import DeviceCache, Order, stream
@@ -35,12 +35,12 @@ from nextlabel.training.checkpoint import (
     restore_optimizer,
     write_tensors,
 )
-from nextlabel.training.config import Recipe
+from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Preparation, resized
 from nextlabel.training.randomness import default_generators, deterministic_kernels, isolated_rng
-from nextlabel.training.snapshots import MomentKeeper
+from nextlabel.training.snapshots import SnapshotWriter
 from nextlabel.types import Objective
 
 __all__ = ["CHECKPOINT", "LossMeter", "Training"]
@@ -123,10 +123,10 @@ class Training:
         unlabelled: Items for the objective, or None.
         augment: For labelled and unlabelled batches alike, or None.
         preparation: For the same batches, after that.
-        moments: What to keep in ``workdir`` besides the end.
-        ema_decay: Of the moving average that the moment ``ema`` is.
+        snapshots: What to keep in ``workdir`` besides the end.
+        ema_decay: Of the moving average that the snapshot ``ema`` is.
         compiled: Whether the passes of the training steps go through ``torch.compile``.
-        seed: All chance is derived from it.
+        seed: All randomness is derived from it.
         workdir: Where the checkpoint is kept.
         arguments: What tells this training from another, for the checkpoint; JSON.
         cache: Holds tensor pools on the device.
@@ -137,14 +137,14 @@ class Training:
 
     network: ModuleNetwork
     objective: nn.Module
-    recipe: Recipe
+    recipe: TrainingConfig
     engine: Engine
     x: Pool
     targets: Tensor
     unlabelled: Pool | None
     augment: Augmentation | None
     preparation: Preparation
-    moments: frozenset[Moment]
+    snapshots: frozenset[Snapshot]
     ema_decay: float
     compiled: bool
     seed: int
@@ -170,16 +170,16 @@ class Training:
             )
         unscheduled = getattr(self.objective, "unscheduled", tuple)  # optional in an objective
         self.optimizer: Optimizer = self.recipe.build_optimizer(parameters, unscheduled())
-        share = self.size / self.recipe.batch_size
-        self.base_lrs = [group["lr"] * share for group in self.optimizer.param_groups]
+        fraction = self.size / self.recipe.batch_size
+        self.base_lrs = [group["lr"] * fraction for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)
         self.device_generator = torch.Generator(self.engine.device)
         self.prepare = self.preparation.on(self.engine.device)
         self.model: nn.Module = self.network
         if self.compiled:  # a wrapper: the network itself, its names and its state stay as they are
             self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
-        self.keeper = MomentKeeper(
-            self.moments,
+        self.keeper = SnapshotWriter(
+            self.snapshots,
             self.network.module,
             self.workdir,
             steps=self.total,
@@ -232,9 +232,9 @@ class Training:
             generator = self.device_generator.manual_seed(derive(self.seed, "augment", step))
             x = self.augment(x, generator)
             unlabelled = None if unlabelled is None else self.augment(unlabelled, generator)
-        share = self.recipe.resolution(step, self.total)
-        x = self.prepare(resized(x, share))
-        unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, share))
+        fraction = self.recipe.resolution(step, self.total)
+        x = self.prepare(resized(x, fraction))
+        unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, fraction))
         objective: Objective = self.objective  # type: ignore[assignment]  # the learner checked it
         with self.engine.autocast():
             losses = objective(self.model, x, y, unlabelled, step=step)

@@ -1,6 +1,6 @@
-"""Pictures paired with their masks: one tensor of channels + 1, so that both are cut and mirrored alike.
+"""Images paired with their masks: one tensor of channels + 1, so that both are cut and mirrored alike.
 
-The mask travels as the last channel, in bytes, 255 at pixels without a class; unlabelled pictures have such
+The mask travels as the last channel, in bytes, 255 at pixels without a class; unlabelled images have such
 a channel too, of 255 alone. Knows nothing of training.
 """
 
@@ -40,38 +40,38 @@ class _Pairs:
     def __getitem__(self, row: int) -> Tensor:
         item = self.pool.ids[row]
         given = self.pool[row]
-        picture = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
-        if picture.dtype != torch.uint8 or picture.ndim != 3:
+        image = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
+        if image.dtype != torch.uint8 or image.ndim != 3:
             raise DataError(
-                "segmentation needs pictures of (channels, height, width) bytes (uint8), but item "
-                f"'{item}' has shape {tuple(picture.shape)} and type {picture.dtype}"
+                "segmentation needs images of (channels, height, width) bytes (uint8), but item "
+                f"'{item}' has shape {tuple(image.shape)} and type {image.dtype}"
             )
         if self.masks is None:
-            return torch.cat((picture, torch.full_like(picture[:1], NO_CLASS)))
+            return torch.cat((image, torch.full_like(image[:1], NO_CLASS)))
         mask = torch.from_numpy(_mask_of(item, self.masks, self.classes))
-        if picture.shape[1:] != mask.shape:
+        if image.shape[1:] != mask.shape:
             raise DataError(
-                f"a mask must have its picture's height and width, but item '{item}' has a picture of "
-                f"{picture.shape[1]} x {picture.shape[2]} pixels and a mask of {mask.shape[0]} x "
+                f"a mask must have its image's height and width, but item '{item}' has an image of "
+                f"{image.shape[1]} x {image.shape[2]} pixels and a mask of {mask.shape[0]} x "
                 f"{mask.shape[1]}"
             )
-        return torch.cat((picture, mask[None]))
+        return torch.cat((image, mask[None]))
 
 
 def paired(pool: Pool, masks: Mapping[ItemId, NDArray[Any]] | None, classes: int) -> Pool:
-    """Return the pool of (channels + 1, height, width) bytes: each picture with its mask as last channel.
+    """Return the pool of (channels + 1, height, width) bytes: each image with its mask as last channel.
 
     A pool that is one tensor gives a pool that is one tensor; the pairs of others are read one at a time.
 
     Args:
-        pool: Pictures, (channels, height, width) bytes each.
+        pool: Images, (channels, height, width) bytes each.
         masks: (height, width) class indices in [0, C) by item, 255 where a pixel has no class; None for
-            pictures whose pixels have none.
+            images whose pixels have none.
         classes: C.
 
     Raises:
-        DataError: A picture is not of bytes; a mask holds a value that is no class, or is not as large as its
-            picture.
+        DataError: An image is not of bytes; a mask holds a value that is no class, or is not as large as its
+            image.
         LabelsError: An item has no mask.
     """
     pairs = _Pairs(pool, masks, classes)
@@ -81,13 +81,13 @@ def paired(pool: Pool, masks: Mapping[ItemId, NDArray[Any]] | None, classes: int
 
 
 def split(pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the (B, channels, height, width) pictures and the (B, height, width) class indices of a batch.
+    """Return the (B, channels, height, width) images and the (B, height, width) class indices of a batch.
 
     Args:
         pairs: (B, channels + 1, height, width) as batches come, the mask divided by 255.
 
     Returns:
-        Pictures as they are, and int64 class indices, :data:`IGNORED` where there is none.
+        Images as they are, and int64 class indices, :data:`IGNORED` where there is none.
     """
     mask = (pairs[:, -1] * 255).round().long()
     return pairs[:, :-1], torch.where(mask == NO_CLASS, IGNORED, mask)
@@ -107,7 +107,7 @@ def mask_digests(pool: Pool, masks: Mapping[ItemId, NDArray[Any]], classes: int)
 
 @dataclass(frozen=True)
 class RandomWindow:
-    """Cut a square window at a random place, the same of a picture and its mask.
+    """Cut a square window at a random place, the same of an image and its mask.
 
     A window that would hold no pixel with a class, of a mask that has some, is moved to hold the first of
     them, as the mean loss over no pixel is no number.
@@ -122,7 +122,7 @@ class RandomWindow:
         """Return the (B, channels + 1, size, size) windows of a batch of pairs.
 
         Raises:
-            ConfigurationError: The pictures are smaller than the window.
+            ConfigurationError: The images are smaller than the window.
         """
         height, width = batch.shape[-2:]
         check_crop(self.size, height, width)
@@ -138,15 +138,15 @@ class RandomWindow:
 
 
 def check_crop(crop: int, height: int, width: int) -> None:
-    """Refuse a window that is larger than the pictures.
+    """Refuse a window that is larger than the images.
 
     Raises:
         ConfigurationError: So it is.
     """
     if crop > min(height, width):
         raise ConfigurationError(
-            f"crop must be at most the pictures' smaller side, {min(height, width)} of {height} x {width} "
-            f"pixels, but is {crop}; choose a smaller one, or leave it out to train on whole pictures"
+            f"crop must be at most the images' smaller side, {min(height, width)} of {height} x {width} "
+            f"pixels, but is {crop}; choose a smaller one, or leave it out to train on whole images"
         )
 
 

@@ -1,4 +1,4 @@
-"""One progress of several trainings in a row. Knows nothing of what is trained."""
+"""One progress of several fits in a row. Knows nothing of what is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From class log-probabilities of pixels to one number an item. Knows neither models nor strategies."""
+"""From class log-probabilities of pixels to one number per item. Knows neither models nor strategies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pixel_field(
     now: Float[Tensor, "batch classes height width"],
     before: Float[Tensor, "batch classes height width"] | None = None,
 ) -> Float[Tensor, " batch"]:
-    """Return one number an item, over all its pixels: those without a class are not known before labelling.
+    """Return one number per item, over all its pixels: those without a class are not known before labelling.
 
     Args:
         name: ``mean_`` or ``max_`` and the quantity of a pixel: ``discrepancy``, 1/2 ||p - q||^2 in [0, 1];

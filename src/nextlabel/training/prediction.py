@@ -1,4 +1,4 @@
-"""What a trained network says of the items of a pool, batch by batch. Knows nothing of trainings."""
+"""What a trained network says of the items of a pool, batch by batch. Knows nothing of fits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ REMEDIES = {
     "predicted_loss": "train with an objective that gives it, such as 'learning_loss'",
     "labelled_probability": "wrap it in nextlabel.learners.vaal.Vaal",
     "task_labelled_probability": "wrap it in nextlabel.learners.ta_vaal.TaVaal",
-    **dict.fromkeys((*PIXEL_FIELDS, "has_previous"), "use nextlabel.learners.segmentation.DenseLearner"),
+    **dict.fromkeys(
+        (*PIXEL_FIELDS, "has_previous"), "use nextlabel.learners.segmentation.SegmentationLearner"
+    ),
 }
 """What gives an extra field that an objective does not."""
 
@@ -78,7 +80,7 @@ def predicted(
         objective: Bound; gives the extra fields. None where there are none among the needs.
 
     Raises:
-        ContractError: The objective returned something else than one row an item.
+        ContractError: The objective returned something else than one row per item.
     """
     extra = sorted(need for need in needs if need.startswith(EXTRA))
     own = sorted(needs - set(extra))

@@ -31,7 +31,7 @@ class Preparation:
     Attributes:
         mean: Of every channel; None for no normalisation.
         std: Of every channel.
-        channels_last: Whether pictures are laid out channel by channel for each pixel.
+        channels_last: Whether images are laid out channel by channel for each pixel.
     """
 
     mean: tuple[float, ...] | None
@@ -51,12 +51,12 @@ class Preparation:
             mean, std = (tuple(float(value) for value in part) for part in normalise)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(
-                "normalise must be (mean, std), each with one number a channel, such as ((0.5,), (0.25,)), "
+                "normalise must be (mean, std), each with one number per channel, such as ((0.5,), (0.25,)), "
                 f"but is {normalise!r}"
             ) from error
         if not mean or len(mean) != len(std):
             raise ConfigurationError(
-                f"normalise must have one mean and one std a channel, but has {len(mean)} means and "
+                f"normalise must have one mean and one std per channel, but has {len(mean)} means and "
                 f"{len(std)} stds"
             )
         if not all(map(math.isfinite, mean)) or not all(0 < value < math.inf for value in std):
@@ -84,7 +84,7 @@ class Preparation:
             channels = 1 if batch.ndim == 3 else batch.shape[1]
             if batch.ndim not in (3, 4) or channels != len(mean):
                 raise DataError(
-                    f"normalise has {len(mean)} means, so items must be pictures of as many channels, but "
+                    f"normalise has {len(mean)} means, so items must be images of as many channels, but "
                     f"they have shape {tuple(batch.shape[1:])}; give one mean and std a channel"
                 )
             return self._laid_out((batch - mean) / std)
@@ -97,24 +97,24 @@ class Preparation:
         return batch
 
 
-def resized(batch: Tensor, share: float) -> Tensor:
-    """Return pictures with this share of their height and width, at least one pixel, by linear filters.
+def resized(batch: Tensor, fraction: float) -> Tensor:
+    """Return images with this fraction of their height and width, at least one pixel, by linear filters.
 
     Args:
         batch: (B, C, height, width), or (B, height, width) of one channel, floats.
-        share: In (0, 1]; 1 returns the batch as it is.
+        fraction: In (0, 1]; 1 returns the batch as it is.
 
     Raises:
-        DataError: The items are not pictures.
+        DataError: The items are not images.
     """
-    if share == 1.0:
+    if fraction == 1.0:
         return batch
     if batch.ndim not in (3, 4):
         raise DataError(
-            "resolutions needs pictures, (B, channels, height, width) or (B, height, width), but got items "
-            f"of shape {tuple(batch.shape[1:])}; leave it out for other data"
+            "progressive_resize needs images, (B, channels, height, width) or (B, height, width), but got "
+            f"items of shape {tuple(batch.shape[1:])}; leave it out for other data"
         )
-    pictures = batch if batch.ndim == 4 else batch[:, None]
-    size = [max(1, round(share * side)) for side in batch.shape[-2:]]
-    smaller = functional.interpolate(pictures, size=size, mode="bilinear", antialias=True)
+    images = batch if batch.ndim == 4 else batch[:, None]
+    size = [max(1, round(fraction * side)) for side in batch.shape[-2:]]
+    smaller = functional.interpolate(images, size=size, mode="bilinear", antialias=True)
     return smaller if batch.ndim == 4 else smaller[:, 0]

@@ -1,4 +1,4 @@
-"""What a training is made of: a network from the user's model, an objective, and the two bound to each other.
+"""What a fit is made of: a network from the user's model, and an objective bound to it.
 
 Knows pools only to take an example from, and nothing of the training itself or of predictions.
 """
@@ -19,7 +19,7 @@ from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import check_fits
-from nextlabel.training.config import Recipe
+from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import Engine
 from nextlabel.training.labels import Task
 from nextlabel.training.network import ModuleNetwork
@@ -27,7 +27,7 @@ from nextlabel.training.preprocess import Preparation, Prepare, resized
 from nextlabel.training.randomness import isolated_rng
 from nextlabel.types import Forward, Objective
 
-__all__ = ["Networks", "bind", "check_resolutions", "example_outputs", "new_network", "new_objective"]
+__all__ = ["Networks", "bind", "check_progressive_resize", "example_outputs", "new_network", "new_objective"]
 
 
 def new_network(
@@ -123,7 +123,7 @@ def example_outputs(
         forward: Forward = network(inputs(batch()))
     outputs = forward.outputs.shape[1]
     if (task == "regression") == (outputs > 1):
-        wanted = "1 output" if task == "regression" else "one output a class, at least 2"
+        wanted = "1 output" if task == "regression" else "one output per class, at least 2"
         raise ContractError(f"task='{task}' needs a model with {wanted}, but it has {outputs}")
     return forward
 
@@ -186,31 +186,33 @@ class Networks:
         return new_network(model, seed=seed, embedding_layer=self.embedding_layer, dense=dense)
 
 
-def check_resolutions(network: ModuleNetwork, items: Tensor, recipe: Recipe, prepare: Prepare) -> None:
-    """Refuse a training on pictures of a size that the network cannot take.
+def check_progressive_resize(
+    network: ModuleNetwork, items: Tensor, recipe: TrainingConfig, prepare: Prepare
+) -> None:
+    """Refuse a training run on images of a size that the network cannot take.
 
     Args:
         network: Left in evaluation mode.
         items: (B, ...) a few items, on the device.
-        recipe: Says how small the pictures are.
+        recipe: Says how small the images are.
         prepare: What is done to them after that.
 
     Raises:
-        DataError: The items are not pictures.
+        DataError: The items are not images.
         ConfigurationError: The network fails on small ones.
     """
     network.eval()
-    for share in sorted({*(recipe.resolutions or ())} - {1.0}):
-        smaller = resized(items, share)
+    for fraction in sorted({*(recipe.progressive_resize or ())} - {1.0}):
+        smaller = resized(items, fraction)
         try:
             with isolated_rng(0, items.device), torch.no_grad():
                 network(prepare(smaller))
         except (RuntimeError, ValueError, AssertionError) as error:  # the last is what timm's models raise
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ConfigurationError(
-                f"resolutions must be of pictures that the model can take, but at {share} it cannot take "
-                f"items of shape {tuple(smaller.shape[1:])} ({reason}); use other shares, or leave "
-                "resolutions out"
+                f"progressive_resize must be of images that the model can take, but at {fraction} it cannot "
+                f"take items of shape {tuple(smaller.shape[1:])} ({reason}); use other shares, or leave "
+                "progressive_resize out"
             ) from error
 
 
@@ -230,7 +232,7 @@ def bind(
         objective: Not bound yet.
         network: What it is to train, or trained.
         example: The network's outputs for a few items.
-        seed: All chance is derived from it.
+        seed: All randomness is derived from it.
         engine: Where.
         state: What an earlier training left of the objective; empty for none.
         fresh: Makes an unrelated network, for an objective that begins with one (``uses_fresh_network``);

@@ -1,4 +1,4 @@
-"""The moments of a training, written down while it passes them.
+"""The snapshots of a training run, written down while it passes them.
 
 Knows steps and weights, and nothing of losses or data.
 """
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nextlabel.errors import ConfigurationError, MissingStateError
-from nextlabel.snapshots import Moment
+from nextlabel.snapshots import Snapshot
 from nextlabel.training.checkpoint import check_fits, joined, write_tensors
 
-__all__ = ["MomentKeeper", "check_kept", "checked_moments", "moment_path"]
+__all__ = ["SnapshotWriter", "check_kept", "snapshot_path", "validate_snapshots"]
 
 
-def checked_moments(
+def validate_snapshots(
     words: Iterable[str], model: Callable[[], nn.Module] | nn.Module, ema_decay: float
-) -> frozenset[Moment]:
-    """Return the moments that these words mean, if a training of this model can keep them.
+) -> frozenset[Snapshot]:
+    """Return the snapshots that these words mean, if a training run of this model can keep them.
 
     Raises:
         ConfigurationError: A word means none, an untrained network is wanted of a ready module, which has one
@@ -31,38 +31,38 @@ def checked_moments(
     if not 0.0 <= ema_decay <= 1.0:
         raise ConfigurationError(f"ema_decay must be in [0, 1], but is {ema_decay}")
     if isinstance(words, str):
-        raise ConfigurationError(f"moments must be a list of words, but is '{words}'; use ['{words}']")
-    moments = frozenset(map(Moment.parse, words))
-    if Moment("untrained") in moments and isinstance(model, nn.Module):
+        raise ConfigurationError(f"snapshots must be a list of words, but is '{words}'; use ['{words}']")
+    snapshots = frozenset(map(Snapshot.parse, words))
+    if Snapshot("untrained") in snapshots and isinstance(model, nn.Module):
         raise ConfigurationError(
-            "the moment 'untrained' needs a function that makes models, to make one with other weights, but "
-            f"the model is a ready {type(model).__name__}; pass a function that returns it"
+            "the snapshot 'untrained' needs a function that makes models, to make one with other weights, "
+            f"but the model is a ready {type(model).__name__}; pass a function that returns it"
         )
-    return moments
+    return snapshots
 
 
-def moment_path(workdir: Path, moment: Moment) -> Path:
-    """Return where the weights of a moment lie in a training's folder."""
-    return workdir / f"{moment.stem}.safetensors"
+def snapshot_path(workdir: Path, snapshot: Snapshot) -> Path:
+    """Return where the weights of a snapshot lie in a training run's folder."""
+    return workdir / f"{snapshot.stem}.safetensors"
 
 
-def check_kept(workdir: Path, moment: Moment) -> None:
-    """Refuse a moment that the finished training in a folder did not keep.
+def check_kept(workdir: Path, snapshot: Snapshot) -> None:
+    """Refuse a snapshot that the finished training in a folder did not keep.
 
     Raises:
         MissingStateError: It did not; the message says how it will.
     """
-    path = moment_path(workdir, moment)
-    if moment.kind != "end" and not path.exists():
+    path = snapshot_path(workdir, snapshot)
+    if snapshot.kind != "end" and not path.exists():
         raise MissingStateError(
-            f"there is no state at {path}, for the training did not keep the moment '{moment.name}'; give "
-            f"the learner moments=['{moment.name}'] and train again in a new folder"
+            f"there is no state at {path}, for the training did not keep the snapshot '{snapshot.name}'; "
+            f"give the learner snapshots=['{snapshot.name}'] and train again in a new folder"
         )
 
 
 @final
-class MomentKeeper:
-    """Write the weights of each moment when a training comes to it.
+class SnapshotWriter:
+    """Write the weights of each moment when a training run comes to it.
 
     The moving average is w~ <- a w~ + (1 - a) w after every optimiser step (Siyu Huang, Tianyang Wang, Haoyi
     Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021,
@@ -72,7 +72,7 @@ class MomentKeeper:
     buffers alone.
 
     Args:
-        moments: Those to keep; the others cost nothing.
+        snapshots: Those to keep; the others cost nothing.
         module: The module in training, at its first step.
         workdir: The training's folder.
         steps: Steps of the training.
@@ -82,7 +82,7 @@ class MomentKeeper:
 
     def __init__(
         self,
-        moments: Collection[Moment],
+        snapshots: Collection[Snapshot],
         module: nn.Module,
         workdir: Path,
         *,
@@ -91,13 +91,13 @@ class MomentKeeper:
         ema_decay: float,
     ) -> None:
         self._module, self._workdir, self._steps = module, workdir, steps
-        self._at: dict[int, list[Moment]] = {}
-        for moment in moments:
-            gap = _gap(moment, steps, steps_per_epoch)
+        self._at: dict[int, list[Snapshot]] = {}
+        for snapshot in snapshots:
+            gap = _gap(snapshot, steps, steps_per_epoch)
             if gap is not None:
-                self._at.setdefault(max(steps - gap, 0), []).append(moment)
+                self._at.setdefault(max(steps - gap, 0), []).append(snapshot)
         self._average: AveragedModel | None = None
-        if Moment("ema") in moments:
+        if Snapshot("ema") in snapshots:
             averaging = get_ema_multi_avg_fn(ema_decay)  # type: ignore[no-untyped-call]  # torch's own
             self._average = AveragedModel(module, multi_avg_fn=averaging, use_buffers=False)
             self._average.requires_grad_(False)
@@ -105,13 +105,13 @@ class MomentKeeper:
             self._average.update_parameters(module)  # the first update only copies: now w~_0 = w_0
 
     def before(self, step: int) -> None:
-        """Keep the moments whose weights are those before this step.
+        """Keep the snapshots whose weights are those before this step.
 
         Raises:
             DataError: The disk is full or read-only.
         """
-        for moment in self._at.get(step, ()):
-            self._write(moment, self._module)
+        for snapshot in self._at.get(step, ()):
+            self._write(snapshot, self._module)
 
     def after(self, step: int) -> None:
         """Follow the weights after this step, and keep the average after the last.
@@ -123,7 +123,7 @@ class MomentKeeper:
             return
         self._average.update_parameters(self._module)
         if step + 1 == self._steps:
-            self._write(Moment("ema"), self._average.module)
+            self._write(Snapshot("ema"), self._average.module)
 
     def state(self) -> dict[str, Tensor]:
         """Return the tensors that a checkpoint needs to continue."""
@@ -139,11 +139,11 @@ class MomentKeeper:
             check_fits(self._average.module, state, what="the moving average of the weights")
             self._average.module.load_state_dict(state)
 
-    def _write(self, moment: Moment, module: nn.Module) -> None:
-        write_tensors(moment_path(self._workdir, moment), joined({"model": module.state_dict()}))
+    def _write(self, snapshot: Snapshot, module: nn.Module) -> None:
+        write_tensors(snapshot_path(self._workdir, snapshot), joined({"model": module.state_dict()}))
 
 
-def _gap(moment: Moment, steps: int, steps_per_epoch: int) -> int | None:
-    """Return how many steps before the end a moment is, or None if it is none of the training's path."""
-    gaps = {"initial": steps, "step": moment.count, "epoch": moment.count * steps_per_epoch}
-    return gaps.get(moment.kind)
+def _gap(snapshot: Snapshot, steps: int, steps_per_epoch: int) -> int | None:
+    """Return how many steps before the end a snapshot is, or None if it is none of the training's path."""
+    gaps = {"initial": steps, "step": snapshot.count, "epoch": snapshot.count * steps_per_epoch}
+    return gaps.get(snapshot.kind)

@@ -11,16 +11,16 @@ SMALLEST = 8
 """Batches are not halved below this: batch norm of fewer items is noise."""
 
 
-def batch_of(labelled: int, batch_size: int, least_steps: int | None) -> int:
+def batch_of(labelled: int, batch_size: int, min_steps_per_epoch: int | None) -> int:
     """Return the items in a step: ``batch_size``, halved while a pass has too few steps, but not below 8.
 
     Args:
         labelled: L, the items of a pass.
         batch_size: B, at least 1.
-        least_steps: Steps that a pass is to have at least; None for no such wish.
+        min_steps_per_epoch: Steps that a pass is to have at least; None for no such wish.
     """
     size = batch_size
-    while least_steps is not None and size >= 2 * SMALLEST and labelled < size * least_steps:
+    while min_steps_per_epoch is not None and size >= 2 * SMALLEST and labelled < size * min_steps_per_epoch:
         size //= 2
     return size
 

@@ -17,7 +17,7 @@ Kl: TypeAlias = Literal["sum", "mean"]
 
 
 def reconstruction_loss(x: Tensor, reconstruction: Tensor) -> Float[Tensor, ""]:
-    """Return the squared error of a batch of pictures, mean over items, channels and pixels.
+    """Return the squared error of a batch of images, mean over items, channels and pixels.
 
     Args:
         x: (B, channels, height, width), or without the channel axis if there is one channel.

@@ -10,9 +10,9 @@ import torch
 
 TESTS = Path(__file__).parents[2]
 TINY = {
-    "start": 8,
+    "initial_size": 8,
     "batch_size": 4,
-    "subset": 8,
+    "candidate_size": 8,
     "learner.epochs": 1,
     "learner.batch_size": 8,
     "learner.model_options.width": 2,
@@ -42,7 +42,7 @@ def release(tmp_path, monkeypatch):
     """Make the folder of the released code's README with small files in the published forms, and go there."""
     monkeypatch.syspath_prepend(TESTS / "datasets")
     monkeypatch.syspath_prepend(TESTS / "models")
-    from published import write_cifar10, write_cifar100, write_picture, write_svhn
+    from published import write_cifar10, write_cifar100, write_image, write_svhn
     from torch_of_2016 import save_as_torch_0_1
 
     from nextlabel.models.imagenet_resnet import ImageNetResNet18
@@ -53,7 +53,7 @@ def release(tmp_path, monkeypatch):
     write_svhn(data / "svhn", items=20)
     for folder in ("BACKGROUND_Google", *(f"class_{number:03d}" for number in range(101))):
         for number in range(2):
-            write_picture(data / "101_ObjectCategories" / folder / f"image_{number}.jpg", number, (8, 9))
+            write_image(data / "101_ObjectCategories" / folder / f"image_{number}.jpg", number, (8, 9))
     donor = ImageNetResNet18((3, 32, 32), 1000, width=2)
     parameters = dict(donor.named_parameters())
     save_as_torch_0_1(donor.state_dict(), tmp_path / "resnet18-5c106cde.pth", parameters)
@@ -121,7 +121,14 @@ def test_a_run_records_the_files_of_the_layout_so_that_going_on_elsewhere_reads_
         config = base_settings(name, "code")
         assert config.dataset_options[name]["root"] == str(folder)
         assert config.learner.model_options.get("weights") == (weights if name == "caltech101" else None)
-    small = {"preset": "code", "dataset": ["svhn"], "start": 6, "batch_size": 2, "subset": 4, "seeds": 1}
+    small = {
+        "preset": "code",
+        "dataset": ["svhn"],
+        "initial_size": 6,
+        "batch_size": 2,
+        "candidate_size": 4,
+        "seeds": 1,
+    }
     Experiment.open(load_config(options=small), release / "run")
     assert read_toml(release / "run" / "experiment.toml")["dataset_options"]["svhn"]["root"]
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))

@@ -130,7 +130,7 @@ def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, t
 def test_the_commands_of_the_release_mean_its_settings(dataset, preset, words, parts, labels):
     base = base_settings(dataset, preset)
     assert arm_settings(base, meaning_of(*words)) == parts
-    assert (base.start, base.batch_size, base.subset) == labels
+    assert (base.initial_size, base.batch_size, base.candidate_size) == labels
     assert (base.seeds, base.cycles) == (3, 7)
 
 

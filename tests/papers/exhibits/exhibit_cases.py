@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from nextlabel.bench.diagnostics_record import BANDS, SHARES, AuditRow
+from nextlabel.bench.diagnostics_record import BANDS, FRACTIONS, DiagnosticsRow
 from nextlabel.papers.exhibits.arms import Finished
 from nextlabel.papers.exhibits.catalogue import exhibit
 from nextlabel.papers.exhibits.exhibit import Request
@@ -13,16 +13,23 @@ from nextlabel.results import FULL_TRAINING, METRIC, Row
 
 CLASSES = tuple("abcdefghij")
 SELECTION = {
-    "dataset": "digits", "models": 10, "n_labelled": 1437, "seed": 0, "device": "cpu",
-    "single": {"min": 0.9, "mean": 0.95, "max": 0.97}, "ensemble": 0.98,
+    "dataset": "digits",
+    "models": 10,
+    "n_labelled": 1437,
+    "seed": 0,
+    "device": "cpu",
+    "single": {"min": 0.9, "mean": 0.95, "max": 0.97},
+    "ensemble": 0.98,
     "model_level": {
-        name: {"top": {"1(3)": {"share": 0.5, "chance": 0.34}, "3(10)": {"share": 0.7, "chance": 0.3}}}
+        name: {
+            "top": {"1(3)": {"share": 0.5, "randomness": 0.34}, "3(10)": {"share": 0.7, "randomness": 0.3}}
+        }
         for name in ("train_loss", "tod", "entropy")
     },
     "sample_level": {"tod": 0.97, "entropy": 0.96},
     "notes": ["A note of the study."],
     "gaps": {"epoch": {"sample_level": 0.97}, "5 steps": {"sample_level": 0.96}},
-}  # fmt: skip
+}
 
 
 def made_up_rows(arm, dataset, seed):
@@ -51,11 +58,11 @@ def write_cell(folder, rows, labels, moved):
     evaluations = [{"cycle": row.cycle, **found} for row in rows]
     (folder / "evaluations.json").write_text(json.dumps(evaluations))
     audits = [
-        AuditRow(row.cycle, row.n_labelled, 900, label, "cod", {}, 0.5, 0.5, moved, 0.3,
-                 tuple(1.0 for _ in BANDS), tuple(2 * share for share in SHARES))
+        DiagnosticsRow(row.cycle, row.n_labelled, 900, label, "cod", {}, 0.5, 0.5, moved, 0.3,
+                 tuple(1.0 for _ in BANDS), tuple(2 * fraction for fraction in FRACTIONS))
         for row in rows for label in labels
     ]  # fmt: skip
-    tree = {"bands": BANDS, "shares": SHARES, "rows": [vars(row) for row in audits]}
+    tree = {"bands": BANDS, "fractions": FRACTIONS, "rows": [vars(row) for row in audits]}
     (folder / "audit.json").write_text(json.dumps(tree))
 
 

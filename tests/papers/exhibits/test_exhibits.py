@@ -27,7 +27,7 @@ from nextlabel.papers.published.values import published
 from nextlabel.papers.studies import embedding, model_selection
 from nextlabel.papers.studies.embedding import Embedding
 from nextlabel.papers.studies.loss_estimates import Series
-from nextlabel.report.plot import Picture
+from nextlabel.report.plot import Image
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def studies(monkeypatch):
 @pytest.mark.parametrize("name", REPRODUCED)
 def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tmp_path):
     one, done, made = made_of(name, tmp_path)
-    assert len(made.pictures) == 1
+    assert len(made.images) == 1
     assert made.notes
     own = [pair.measured for pair in made.pairs if pair.measured]
     theirs = [pair.published for pair in made.pairs if pair.published]
@@ -64,7 +64,9 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
     if name not in ("fig1", "fig2", "fig4", "fig11", "tsne"):
         known = {(row.panel, row.series) for row in published(name)}
         assert {(row.panel, row.series) for row in own if not row.control} <= known
-        assert all("not in the papers" in row.series or row.series == "chance" for row in own if row.control)
+        assert all(
+            "not in the papers" in row.series or row.series == "randomness" for row in own if row.control
+        )
     failed, lines = {"cell": "it broke"}, ("learner.lr = 1; others: 2. Because.",)
     under = Circumstances(name, one.dataset, "fast", 7, (), "nextlabel reproduce", failed, lines)
     page = write_page(made, done, under, tmp_path / "page").read_text(encoding="utf-8")
@@ -191,7 +193,7 @@ def test_cod_and_loss_have_an_axis_each_in_a_panel_of_what_was_measured_and_one_
             paint(axes, panel)
             drawn.append((panel.title, axes.figure.axes))
         entries.extend(entry.label for entry in options["legend"])
-        return Picture(name, *[""] * 4, b"")
+        return Image(name, *[""] * 4, b"")
 
     monkeypatch.setattr(twin_axes, "draw_panels", draw_panels)
     made_of("fig3", tmp_path)
@@ -249,7 +251,7 @@ def test_no_two_of_sixty_series_look_alike():
 @pytest.mark.usefixtures("studies")
 def test_a_map_has_its_classes_and_greys_in_its_legend_and_the_last_cycle(tmp_path):
     _, _, made = made_of("tsne", tmp_path, cycles=4)
-    svg = made.pictures[0].svg
+    svg = made.images[0].svg
     for word in ("queried next", "not labelled", *(f">{name}<" for name in CLASSES)):
         assert word in svg
     cycles = [cycle for cycle in range(1, 8) if f"COD, cycle {cycle}" in svg]
@@ -267,8 +269,8 @@ def test_a_map_has_its_classes_and_greys_in_its_legend_and_the_last_cycle(tmp_pa
 )
 def test_tables_of_the_last_cycle_say_how_many_labels_were_measured(name, cycles, title, tmp_path):
     _, _, made = made_of(name, tmp_path, cycles=cycles)
-    assert made.pictures[0].title.endswith(title)
-    assert title in made.pictures[0].caption
+    assert made.images[0].title.endswith(title)
+    assert title in made.images[0].caption
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -283,7 +285,7 @@ def test_each_panel_of_the_sweeps_names_its_own_axis(tmp_path, monkeypatch):
     _, _, made = made_of("suppfig1", tmp_path)
     assert [panel.x_label for panel in drawn] == [r"Weight $\lambda$", r"EMA decay $\alpha$"] * 2
     assert [table.caption.split("columns: ")[1] for table in made.tables] == ["Weight λ", "EMA decay α"] * 2
-    assert made.pictures[0].title == "Weight λ and EMA decay α of the TOD loss"
+    assert made.images[0].title == "Weight λ and EMA decay α of the TOD loss"
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -311,7 +313,7 @@ def test_no_two_of_ten_classes_are_drawn_alike():
 @pytest.mark.usefixtures("undrawn", "studies")
 def test_a_choice_among_models_is_not_called_a_mean_over_seeds(tmp_path):
     _, _, made = made_of("model_selection", tmp_path)
-    caption = made.pictures[0].caption
+    caption = made.images[0].caption
     assert caption.startswith("Measured: 10 models of one seed each, judged together.")
     assert "mean of" not in caption
 
@@ -345,11 +347,11 @@ def test_gaps_as_long_as_a_training_are_left_out(tmp_path):
 def test_model_selection_becomes_the_rows_of_the_articles_tables():
     rows = {(row.panel, row.series): row for row in numbers(SELECTION)}
     assert rows["Top-1(3)", "TOD"].y == 50
-    assert rows["Top-3(10)", "chance"].y == 30
+    assert rows["Top-3(10)", "randomness"].y == 30
     assert rows["sample level", "single model, mean"].y == 95
     assert rows["gap", "1 epoch"].y == 97
     assert [key for key, row in rows.items() if row.control] == [
-        ("Top-1(3)", "chance"), ("Top-3(10)", "chance"),
+        ("Top-1(3)", "randomness"), ("Top-3(10)", "randomness"),
         ("sample level", "mean of all models (not in the papers)"),
     ]  # fmt: skip
 

@@ -65,7 +65,7 @@ def test_neither_type_is_the_other():
         ("random", "supervised", "svhn", 94.51, "ICCV 2021, Fig. 7"),
         ("random", "tod", "cifar10_jpeg", 92.22, "ICCV 2021, Fig. 10"),
         ("learning_loss", "learning_loss", "caltech101", 88.98, "ICCV 2021, Fig. 7"),
-        ("dense_cod", "tod", "cityscapes", 58.81, "ICCV 2021, Fig. 8"),
+        ("cod_segmentation", "tod", "cityscapes", 58.81, "ICCV 2021, Fig. 8"),
     ],
 )
 def test_a_run_is_compared_with_the_curve_that_the_papers_print_of_it(

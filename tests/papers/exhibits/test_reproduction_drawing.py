@@ -45,11 +45,13 @@ def test_the_same_panels_give_the_same_bytes(draw):
 
 
 def test_levels_guides_equal_ticks_and_logarithms_are_drawn():
-    lines = (Line("Full training", (100.0,), (93.0,), (None,), published=True, level=True),
-             Line("chance", (1.0, 10.0), (1.0, 10.0), (None, None), published=False, guide=True))  # fmt: skip
+    lines = (
+        Line("Full training", (100.0,), (93.0,), (None,), published=True, level=True),
+        Line("randomness", (1.0, 10.0), (1.0, 10.0), (None, None), published=False, guide=True),
+    )
     ticked = Panel("ticks", "decay", "y", (line(),), ticks=(10.0, 20.0))
     drawn = draw_lines("odd", [Panel("log", "x", "y", (*lines, line()), log_x=True), ticked], **WORDS)
-    for word in ("Full training", "chance", "decay"):
+    for word in ("Full training", "randomness", "decay"):
         assert word in drawn.svg
     assert "mathdefault" not in drawn.svg  # numbers of a logarithmic axis are plain text
 
@@ -92,7 +94,7 @@ def test_another_data_set_has_a_panel_of_its_own_and_the_page_says_why():
     assert all(pair.published is None or pair.measured is None for pair in made.pairs)
 
 
-def test_jpeg_pictures_stand_beside_the_published_ones_and_the_page_says_so():
+def test_jpeg_images_stand_beside_the_published_ones_and_the_page_says_so():
     made = lines_made("fig9", [own("CyclicOD", 10.0, 78.0, dataset="cifar10_jpeg")])
     assert [table.caption for table in made.tables] == [
         "CIFAR-10 (JPEG), measured; CIFAR-10, published, %; columns: Labelled, %"
@@ -160,7 +162,7 @@ def test_no_legend_is_wider_than_its_figure(labels, inches):
 
 def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():
     made = points_made("table1", [own("Base", 40.0, 90.0), own("Base+Semi", 40.0, 91.0)])
-    assert len(made.pictures) == 1
+    assert len(made.images) == 1
     rows = {row[:2]: row[2] for row in made.tables[0].rows}
     assert (rows["Base", "measured"], rows["SRAAL", "published"]) == ("90.0 ± 0.5", "92.5")
     assert made.tables[0].caption.endswith("columns: Labelled, %")
@@ -170,12 +172,12 @@ def test_a_table_is_drawn_as_rows_of_points_with_its_numbers_below():
 def test_a_caption_speaks_of_bands_only_where_they_are_drawn(count, drawn, monkeypatch):
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
     numbers = [own(f"line {i}", x, 80.0 + i, dataset="digits") for i in range(count) for x in (10.0, 20.0)]
-    caption = lines_made("fig9", numbers).pictures[0].caption
+    caption = lines_made("fig9", numbers).images[0].caption
     assert caption.startswith("Measured: mean of 2 seeds")
     assert ("standard deviation" in caption) == drawn
 
 
 def test_without_measured_numbers_the_published_ones_stand_alone():
     made = lines_made("fig5", [])
-    assert made.pictures[0].title == EXHIBITS["fig5"].title
+    assert made.images[0].title == EXHIBITS["fig5"].title
     assert all(pair.measured is None for pair in made.pairs)

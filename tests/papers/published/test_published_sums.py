@@ -1,6 +1,6 @@
 """The whole of the published numbers by their sums, so that no value of theirs changes unseen.
 
-The sums were taken once every number had been compared with the curves and tables of the papers. Beside the
+The sums were taken once every number had been compared with the curves and tables of the papers. Next to the
 plain sum stands one that weights the n-th number by n: two numbers that change places show in it.
 """
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from nextlabel.bench.diagnostics_record import read_audit
+from nextlabel.bench.diagnostics_record import read_diagnostics
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin, rows_of
 from nextlabel.bench.run_cell import run_cell
@@ -40,13 +40,13 @@ def cell(tmp_path_factory):
 def test_a_cell_is_read_as_it_was_written(cell):
     settings, folder = cell
     there, wanted = read_cell(folder).recorded(), settings.recorded()
-    for key in ("dataset", "strategy", "seed", "cycles", "start_size", "batch_size"):
+    for key in ("dataset", "strategy", "seed", "cycles", "initial_size", "batch_size"):
         assert there[key] == wanted[key]
     assert [dict(table) for table in there["audit"]] == [{"strategy": "gini"}]
 
 
 def test_an_audited_cell_leaves_its_audit_beside_its_rows(cell):
-    row, last = read_audit(cell[1])
+    row, last = read_diagnostics(cell[1])
     assert (row.cycle, row.label, row.n_labelled, row.n_candidates) == (1, "gini", 144, 1293)
     assert row.spearman is not None
     assert len(row.top_found) == 20

@@ -1,8 +1,8 @@
-"""Promises of the series that are read off audits: means over seeds, chance, and what is missing."""
+"""Promises of the series that are read off audits: means over seeds, randomness, and what is missing."""
 
 import pytest
 
-from nextlabel.bench.diagnostics_record import SHARES, AuditRow
+from nextlabel.bench.diagnostics_record import FRACTIONS, DiagnosticsRow
 from nextlabel.errors import DataError, UnknownNameError
 from nextlabel.papers.studies.loss_estimates import (
     AuditedCell,
@@ -15,9 +15,9 @@ from nextlabel.papers.studies.loss_estimates import (
 
 
 def row(cycle, label, value, second_band=None):
-    return AuditRow(
+    return DiagnosticsRow(
         cycle, 10 * cycle, 100, label, label, {}, None, None, value, 2 * value,
-        (value, second_band, None, 0.2, 0.1), tuple(share * value for share in SHARES),
+        (value, second_band, None, 0.2, 0.1), tuple(fraction * value for fraction in FRACTIONS),
     )  # fmt: skip
 
 
@@ -55,8 +55,8 @@ def test_bands_come_with_the_largest_scores_first(cells):
 
 def test_the_share_of_top_losses_is_read_by_cycle(cells):
     found = top_series(cells, "margin", 1)
-    assert found.x == SHARES
-    assert found.mean == pytest.approx([2 * share for share in SHARES])
+    assert found.x == FRACTIONS
+    assert found.mean == pytest.approx([2 * fraction for fraction in FRACTIONS])
     with pytest.raises(DataError, match="1 to 2, but got 7"):
         top_series(cells, "cod", 7)
     with pytest.raises(UnknownNameError, match="did you mean 'margin'"):

@@ -23,7 +23,7 @@ GAPS = ("epoch", "2 steps")
 
 def new_learner(fits=None):
     learner = TorchLearner(
-        partial(Mlp, (1, 8, 8), 10, width=8), epochs=2, batch_size=64, lr=0.2, device="cpu", moments=GAPS
+        partial(Mlp, (1, 8, 8), 10, width=8), epochs=2, batch_size=64, lr=0.2, device="cpu", snapshots=GAPS
     )
     if fits is not None:
         inner = learner.fit
@@ -66,7 +66,7 @@ def test_the_choices_are_those_worked_out_by_hand():
     assert found["single"] == {"accuracies": [0.5, 1.0, 0.0], "min": 0.0, "mean": 0.5, "max": 1.0}
     assert found["ensemble"] == 1.0  # probabilities of the true classes: 0.7 and 0.533
     assert found["any_right"] == 1.0
-    top = {name: level["top"]["1(3)"]["share"] for name, level in found["model_level"].items()}
+    top = {name: level["top"]["1(3)"]["fraction"] for name, level in found["model_level"].items()}
     assert (top["tod"], top["train_loss"]) == (1.0, 0.0)
     assert set(found["model_level"]["tod"]["top"]) == {"1(3)"}
     assert found["model_level"]["train_loss"]["rank_correlation"] == pytest.approx(0.5)
@@ -88,7 +88,7 @@ def test_a_study_measures_every_model_and_states_chance(study):
     names = {"least_confidence", "margin", "ratio", "entropy", "tod"}
     assert set(result["sample_level"]) == names
     assert set(result["model_level"]) == {"train_loss", *names}
-    assert result["model_level"]["tod"]["top"]["1(3)"]["chance"] == pytest.approx(1 / 3)
+    assert result["model_level"]["tod"]["top"]["1(3)"]["randomness"] == pytest.approx(1 / 3)
     assert set(result["gaps"]) == set(GAPS)
     assert result["gaps"]["epoch"]["sample_level"] == result["sample_level"]["tod"]
     assert max(result["sample_level"].values()) <= result["any_right"]
@@ -120,7 +120,7 @@ def test_a_configuration_is_studied_by_its_recipe_with_predicted_losses_beside(t
     told = []
     result = run_model_selection(
         config, tmp_path, models=2, gaps=["step"], labelled=60, predicted_loss=True,
-        advance=lambda *work: told.append(work),
+        progress=lambda *work: told.append(work),
     )  # fmt: skip
     assert result["settings"]["learner"]["lr"] == 0.2
     assert (result["n_labelled"], list(result["gaps"])) == (60, ["step"])

@@ -8,7 +8,7 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.papers.studies.sampling_time import STRATEGIES_TIMED, TimingSetup, sampling_time
 
 SMALL = TimingSetup(
-    items=40, labelled=8, batch_size=5, model="small_cnn", width=2, picture=(3, 16, 16), vaal_width=2,
+    items=40, labelled=8, batch_size=5, model="small_cnn", width=2, image=(3, 16, 16), vaal_width=2,
     repeats=1, device="cpu",
 )  # fmt: skip
 

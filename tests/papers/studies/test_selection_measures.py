@@ -62,23 +62,23 @@ def test_a_score_that_ranks_as_the_truth_always_finds_the_best():
 @pytest.mark.parametrize(("k", "n"), [(1, 3), (1, 5), (3, 6), (2, 2)])
 @pytest.mark.parametrize("levels", [3, 1000])
 def test_top_k_of_n_equals_the_naive_count_also_where_models_are_equally_good(k, n, levels):
-    chance = random.Random(levels)
-    scores = [chance.random() for _ in range(7)]
-    quality = [chance.randrange(levels) for _ in range(7)]
+    randomness = random.Random(levels)
+    scores = [randomness.random() for _ in range(7)]
+    quality = [randomness.randrange(levels) for _ in range(7)]
     found = top_k_of_n(scores, quality, k=k, n=n, limit=10_000, rng=rng())
-    assert (found.share, found.chance) == pytest.approx(naive_top(scores, quality, k, n))
+    assert (found.fraction, found.randomness) == pytest.approx(naive_top(scores, quality, k, n))
     assert found.cases == math.comb(7, n)
 
 
 def test_of_too_many_subsets_random_ones_come_near_the_count_of_all():
-    chance = random.Random(0)
-    quality = [chance.random() for _ in range(12)]
-    scores = [chance.random() - q for q in quality]
+    randomness = random.Random(0)
+    quality = [randomness.random() for _ in range(12)]
+    scores = [randomness.random() - q for q in quality]
     some = top_k_of_n(scores, quality, k=1, n=4, limit=400, rng=rng())
     assert some == top_k_of_n(scores, quality, k=1, n=4, limit=400, rng=rng())
     assert some.cases == 400
-    share = naive_top(scores, quality, 1, 4)[0]
-    assert some.share == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 400))
+    fraction = naive_top(scores, quality, 1, 4)[0]
+    assert some.fraction == pytest.approx(fraction, abs=4 * math.sqrt(fraction * (1 - fraction) / 400))
 
 
 def test_numbers_that_do_not_fit_are_refused():

@@ -12,7 +12,7 @@ from nextlabel import discrepancy
 from nextlabel.errors import ConfigurationError
 from nextlabel.papers.theory import batches, cross_entropy, one_step, premises
 from nextlabel.papers.theory.networks import descend
-from nextlabel.papers.theory.report import pictures, write_theory
+from nextlabel.papers.theory.report import images, write_theory
 from nextlabel.papers.theory.verification import CHECKS, verify
 
 SEEDS = 10
@@ -172,9 +172,9 @@ def test_a_verdict_follows_what_was_measured(monkeypatch):
 
 
 def test_the_figures_show_what_was_found(found):
-    drawn = {picture.name: picture for picture in pictures(list(found.values()))}
+    drawn = {image.name: image for image in images(list(found.values()))}
     assert list(drawn) == ["theorem1", "corollaries", "batch-ranks", "other-losses", "cross-entropy"]
-    assert not any("<text" in picture.svg for picture in drawn.values())  # formulas are shapes
+    assert not any("<text" in image.svg for image in drawn.values())  # formulas are shapes
     assert found[7].finding in drawn["batch-ranks"].description
     assert "For r^2 the ratios lie between 1.41 and 1.41. For |r|" in drawn["other-losses"].description
     described = re.search(

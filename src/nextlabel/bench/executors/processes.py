@@ -19,7 +19,7 @@ from pathlib import Path
 
 from nextlabel.bench.cell import Cell
 from nextlabel.errors import DamagedLedgerError, NextlabelError
-from nextlabel.files import end_with_parent
+from nextlabel.files import exit_with_parent
 
 __all__ = ["Advanced", "Ended", "Started", "run_cells"]
 
@@ -118,7 +118,7 @@ def _hire() -> _Worker:
 def _receive(worker: _Worker) -> Event:
     assert worker.cell is not None
     try:
-        if not worker.connection.poll():  # the process has ended, but one that loads pictures holds the pipe
+        if not worker.connection.poll():  # the process has ended, but one that loads images holds the pipe
             raise EOFError
         event: Event = worker.connection.recv()
     except (EOFError, ConnectionError):
@@ -133,12 +133,12 @@ def _serve(connection: Connection, start_method: str | None) -> None:
     """Run cells as they come, until the connection closes. This is a worker's whole life.
 
     ``start_method`` is that of the parent, None for the system's own. It is for the processes that load
-    pictures: begun as this one was, each would import torch first, at every pass anew.
+    images: begun as this one was, each would import torch first, at every pass again.
     """
     multiprocessing.set_start_method(start_method, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    end_with_parent()
-    multiprocessing.current_process().daemon = False  # or it could have no processes that load pictures
+    exit_with_parent()
+    multiprocessing.current_process().daemon = False  # or it could have no processes that load images
     logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
     from nextlabel.bench.run_cell import run_cell
 
@@ -151,16 +151,16 @@ def _serve(connection: Connection, start_method: str | None) -> None:
 def _attempt(run_cell: Callable[..., None], cell: Cell, folder: Path, connection: Connection) -> Ended:
     told = 0.0
 
-    def advance(cycle: int, phase: str, done: int, total: int) -> None:
+    def progress(cycle: int, phase: str, done: int, total: int) -> None:
         nonlocal told
         if time.monotonic() - told >= REPORT_SECONDS:
             told = time.monotonic()
             connection.send(Advanced(cell, cycle, phase, done, total))
 
     try:
-        run_cell(cell, folder, advance)
+        run_cell(cell, folder, progress)
     except DamagedLedgerError as error:
-        return Ended(cell, f"{error}; or delete {folder}, and it begins anew", traceback.format_exc())
+        return Ended(cell, f"{error}; or delete {folder}, and it begins again", traceback.format_exc())
     except NextlabelError as error:
         return Ended(cell, str(error), traceback.format_exc())
     except Exception as error:  # the edge: whatever a cell raises must not stop the others

@@ -68,13 +68,13 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
-    cycles: Annotated[int | None, typer.Option(min=1, help="Trainings of a campaign.")] = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Fits of a campaign.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where runs and exhibits go.")] = None,
     series: Annotated[
         str | None, typer.Option(help="Only these measured lines of an exhibit, separated by commas.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one a core.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one per core.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
@@ -215,13 +215,13 @@ def _exhibit(
     base = base_settings(one.dataset if dataset is None else dataset, preset, **typed)
     place = out or Path("runs") / "reproduction"
     refuse_run(place)
-    advance = None if as_json else _told
+    progress = None if as_json else _told
     arms = _chosen(one.arms(Request(base, place)), series)
     check_kind(name, arms, base.dataset[0])
     check_free(name, arms, typed["settings"])
     lines = () if series is None else tuple(arm.label for arm in arms)
     folder = place / exhibit_folder(name, base, preset, lines)
-    request = Request(base, folder, advance)
+    request = Request(base, folder, progress)
     changed = changed_settings(base, preset)
     done, failures = [], {}
     if arms:
@@ -243,8 +243,8 @@ def _exhibit(
             if any(row[1] == MEASURED for row in table.rows):  # the page has the others
                 _show(table)
         typer.echo(str(page))
-    pictures = [str(folder / f"{picture.name}.svg") for picture in made.pictures]
-    content = {"exhibit": name, "page": str(page), "figures": pictures, "dataset": base.dataset[0],
+    images = [str(folder / f"{image.name}.svg") for image in made.images]
+    content = {"exhibit": name, "page": str(page), "figures": images, "dataset": base.dataset[0],
                "preset": preset, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
     _conclude(content, place, failures, as_json=as_json)
 

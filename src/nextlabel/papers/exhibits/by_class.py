@@ -90,7 +90,7 @@ def _read(path: Path) -> list[Any]:  # Any: JSON
 FIG11 = Exhibit("fig11", lambda _: (OURS_SEMI,), _fig11)
 TABLE2 = Exhibit(
     "table2",
-    lambda _: (Arm("Task", "dense_cod"), Arm("Task+Unsupervised", "dense_cod", "tod")),
+    lambda _: (Arm("Task", "cod_segmentation"), Arm("Task+Unsupervised", "cod_segmentation", "tod")),
     _table2,
     dataset="nuclei",
 )

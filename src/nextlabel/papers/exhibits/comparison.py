@@ -1,10 +1,10 @@
-"""One strategy with one objective beside its published counterpart, labels by labels."""
+"""One strategy with one objective next to its published counterpart, labels by labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nextlabel.papers.exhibits.exhibit import SAME_PICTURES, title_of
+from nextlabel.papers.exhibits.exhibit import SAME_IMAGES, title_of
 from nextlabel.papers.exhibits.numbers import NEAR, Measured, Pair, pair
 from nextlabel.papers.published.values import Published, published
 from nextlabel.report.tables import UNKNOWN, Table
@@ -38,8 +38,8 @@ COUNTERPARTS: dict[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
     ("qbc", "supervised"): (("fig8", "", "QBC"),),
     ("core_gcn", "supervised"): (("fig7", "", "CoreGCN"),),
     ("uncertain_gcn", "supervised"): (("fig7", "", "UncertainGCN"),),
-    ("dense_cod", "tod"): (("fig8", "", "Ours-Semi"),),
-    ("dense_cod", "supervised"): (("fig8", "", "Ours-Task"),),
+    ("cod_segmentation", "tod"): (("fig8", "", "Ours-Semi"),),
+    ("cod_segmentation", "supervised"): (("fig8", "", "Ours-Task"),),
 }
 """Where the papers show a strategy with an objective: exhibit, panel and series. The first that has the data
 set counts; the authors' own ablations come before Fig. 7, most of whose lines are not their runs."""
@@ -47,7 +47,7 @@ set counts; the authors' own ablations come before Fig. 7, most of whose lines a
 
 def published_curve(strategy: str, objective: str, dataset: str) -> tuple[Published, ...]:
     """Return the published counterpart of a learning curve; empty where there is none."""
-    same = SAME_PICTURES.get(dataset, dataset)
+    same = SAME_IMAGES.get(dataset, dataset)
     for exhibit, panel, series in COUNTERPARTS.get((strategy, objective), ()):
         found = published(exhibit, same, panel=panel, series=series)
         if found:

@@ -11,12 +11,12 @@ from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.papers.exhibits.arms import Arm, Finished
 from nextlabel.papers.exhibits.numbers import Pair
 from nextlabel.papers.published.values import TITLES, published
-from nextlabel.report.plot import Picture
+from nextlabel.report.plot import Image
 from nextlabel.report.tables import Table
 
 __all__ = ["Exhibit", "Made", "Request", "counterpart", "no_arms", "title_of"]
 
-SAME_PICTURES = {"cifar10_jpeg": "cifar10"}
+SAME_IMAGES = {"cifar10_jpeg": "cifar10"}
 """Data sets that are a published one in another form."""
 
 
@@ -27,12 +27,12 @@ class Request:
     Attributes:
         base: The preset's settings for the data set, seeds and cycles, with what the user laid over them.
         folder: Where the exhibit's files go.
-        advance: Called with what is worked at, the work done and the whole, by such studies.
+        progress: Called with what is worked at, the work done and the whole, by such studies.
     """
 
     base: ExperimentConfig
     folder: Path
-    advance: Callable[[str, int, int], None] | None = None
+    progress: Callable[[str, int, int], None] | None = None
 
     @property
     def dataset(self) -> str:
@@ -54,13 +54,13 @@ class Made:
     """What came of an exhibit.
 
     Attributes:
-        pictures: The figures.
+        images: The figures.
         pairs: Measured and published numbers side by side.
         tables: What the page shows as text.
         notes: What the reader must know, a sentence each.
     """
 
-    pictures: tuple[Picture, ...]
+    images: tuple[Image, ...]
     pairs: tuple[Pair, ...]
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def no_arms(_: Request) -> Sequence[Arm]:
 
 def counterpart(exhibit: str, dataset: str) -> str | None:
     """Return the published data set that a measured one is compared with; None where none is the same."""
-    same = SAME_PICTURES.get(dataset, dataset)
+    same = SAME_IMAGES.get(dataset, dataset)
     return same if published(exhibit, same) else None
 
 

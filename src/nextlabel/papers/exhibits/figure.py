@@ -19,14 +19,14 @@ from nextlabel.papers.exhibits.legend import (
     looks_of,
 )
 from nextlabel.papers.exhibits.panels import Entry, Line, Panel, dash_of
-from nextlabel.report.plot import LIGHT, MATHEMATICS, SETTINGS, Picture
+from nextlabel.report.plot import LIGHT, MATHEMATICS, SETTINGS, Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["draw_lines", "draw_panels", "draw_points", "paint_line", "whole_numbers"]
 
-BESIDE = 1.0
+NEXT_TO = 1.0
 """Inches of a panel's width that its axis labels take."""
 
 
@@ -41,7 +41,7 @@ def draw_lines(
     math: bool = False,
     width: float = 5.0,
     height: float = 3.4,
-) -> Picture:
+) -> Image:
     """Draw panels of lines, two a row, with one legend below.
 
     Args:
@@ -87,7 +87,7 @@ def draw_lines(
     )
 
 
-def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str, description: str) -> Picture:
+def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str, description: str) -> Image:
     """Draw panels of rows: one row a series, its value to the right, measured filled and published hollow."""
 
     def paint(axes: Axes, panel: Panel) -> None:
@@ -144,7 +144,7 @@ def draw_panels(
     width: float = 5.0,
     columns: int = 2,
     math: bool = False,
-) -> Picture:
+) -> Image:
     """Draw panels, row by row, each by ``paint``; the same arguments give the same bytes.
 
     Args:
@@ -166,7 +166,7 @@ def draw_panels(
 
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
-    fitting = [columns_that_fit(entries, width - BESIDE, handle=0.78) for entries in panel_legends]
+    fitting = [columns_that_fit(entries, width - NEXT_TO, handle=0.78) for entries in panel_legends]
     below = [ceil(len(entries) / fit) for entries, fit in zip(panel_legends, fitting, strict=True)]
     height += 0.24 * max(below, default=0)
     with rc_context({**SETTINGS, **(MATHEMATICS if math else {}), "svg.hashsalt": name}):
@@ -189,7 +189,7 @@ def draw_panels(
         vector, pixels = io.StringIO(), io.BytesIO()
         figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
         figure.savefig(pixels, format="png", dpi=150, metadata={"Software": None})
-    return Picture(name, title, caption, description, vector.getvalue(), pixels.getvalue())
+    return Image(name, title, caption, description, vector.getvalue(), pixels.getvalue())
 
 
 def paint_line(axes: Axes, panel: Panel, line: Line, color: str, marker: str) -> None:

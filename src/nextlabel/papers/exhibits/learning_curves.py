@@ -119,9 +119,9 @@ NOISE = _curves_of(
         )
     ),
     "Measured: each label is given wrong with probability 0.2, as one of the other classes with equal "
-    "chance; accuracy is on true labels. Ours is taken to be COD with the TOD loss; the article leaves it "
-    "open. Its lead over random is of sampler and loss together: COD with the task loss, random with the TOD "
-    "loss and margin are controls that the papers lack.",
+    "randomness; accuracy is on true labels. Ours is taken to be COD with the TOD loss; the article leaves "
+    "it open. Its lead over random is of sampler and loss together: COD with the task loss, random with the "
+    "TOD loss and margin are controls that the papers lack.",
 )
 
 SUPPFIG2 = _curves_of(
@@ -142,11 +142,11 @@ SUPPFIG2 = _curves_of(
 FIG8 = _curves_of(
     "fig8",
     (
-        Arm("Ours-Semi", "dense_cod", "tod"),
-        Arm("Ours-Task", "dense_cod"),
+        Arm("Ours-Semi", "cod_segmentation", "tod"),
+        Arm("Ours-Task", "cod_segmentation"),
         Arm("Core-set", "core_set"),
         RANDOM,
-        Arm("Entropy", "dense_entropy", control=True),
+        Arm("Entropy", "entropy_segmentation", control=True),
     ),
     "Entropy, the mean over the pixels, is a control that the papers lack. They do not say how COD is taken "
     "together over pixels: here it is the mean. VAAL, QBC and MC-Dropout do not take masks here, and SRAAL "

@@ -66,7 +66,7 @@ CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 
 def audited_arm(request: Request) -> Arm:
-    """Return the arm that audits every scorer; gaps as long as a training or longer are left out."""
+    """Return the arm that audits every scorer; gaps as long as a training run or longer are left out."""
     gaps = [
         {"strategy": "cod", "gap": gap}
         for gap, epochs in GAPS.items()
@@ -96,10 +96,12 @@ def _label(request: Request) -> str:
 
 
 def _cells(done: Sequence[Finished]) -> list[AuditedCell]:
-    from nextlabel.bench.diagnostics_record import read_audit
+    from nextlabel.bench.diagnostics_record import read_diagnostics
 
     return [
-        AuditedCell(arm.dataset, arm.arm.strategy, arm.arm.objective, rows[0].seed, tuple(read_audit(folder)))
+        AuditedCell(
+            arm.dataset, arm.arm.strategy, arm.arm.objective, rows[0].seed, tuple(read_diagnostics(folder))
+        )
         for arm in done
         for folder, rows in zip(arm.folders, arm.rows_sp, strict=True)
     ]
@@ -167,7 +169,8 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
     shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes
     left_out = [gap for gap, epochs in GAPS.items() if epochs and request.epochs and epochs >= request.epochs]
     short = (
-        f"A training has {request.epochs} epochs here, so that a gap of {' or '.join(left_out)} is left out."
+        f"A training run has {request.epochs} epochs here, so that a gap of {' or '.join(left_out)} is left "
+        "out."
         if left_out
         else ""
     )

@@ -40,7 +40,7 @@ def _model_selection(_: Sequence[Finished], request: Request) -> Made:
 
     one = config_of([Arm("models", "random")], request.base)
     result = run_model_selection(
-        one, request.folder / "models", gaps=tuple(GAPS), predicted_loss=True, advance=request.advance
+        one, request.folder / "models", gaps=tuple(GAPS), predicted_loss=True, progress=request.progress
     )
     notes = (
         f"Measured: {result['models']} models, each trained on all {result['n_labelled']:,} items of the "
@@ -58,16 +58,16 @@ def numbers(result: Mapping[str, Any]) -> list[Measured]:
     """Return the study's result as the rows of the article's Tables III to V, in %."""
     dataset, models = str(result["dataset"]), int(result["models"])
 
-    def one(panel: str, series: str, share: float, *, control: bool = False) -> Measured:
-        return Measured(dataset, panel, series, None, 100 * share, None, models, "%", control)
+    def one(panel: str, series: str, fraction: float, *, control: bool = False) -> Measured:
+        return Measured(dataset, panel, series, None, 100 * fraction, None, models, "%", control)
 
     own = []
-    chance: dict[str, float] = {}
+    randomness: dict[str, float] = {}
     for name, label in NAMES.items():
         for top, hits in result["model_level"].get(name, {}).get("top", {}).items():
             own.append(one(f"Top-{top}", label, hits["share"]))
-            chance[top] = hits["chance"]
-    own += [one(f"Top-{top}", "chance", share, control=True) for top, share in chance.items()]
+            randomness[top] = hits["randomness"]
+    own += [one(f"Top-{top}", "randomness", fraction, control=True) for top, fraction in randomness.items()]
     for word, label in (("min", "minimum"), ("mean", "mean"), ("max", "maximum")):
         own.append(one("sample level", f"single model, {label}", result["single"][word]))
     for name, label in NAMES.items():

@@ -80,7 +80,7 @@ def measured(
     panel: str = "",
     control: bool = False,
 ) -> Measured:
-    """Return the mean of one value a seed, with their standard deviation."""
+    """Return the mean of one value per seed, with their standard deviation."""
     numbers = np.asarray(values, dtype=np.float64)
     spread = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
     if spread is not None and (numbers == numbers[0]).all():

@@ -32,7 +32,7 @@ class Circumstances:
         exhibit: Its name.
         dataset: The data set of the measured side.
         preset: The preset.
-        cycles: Trainings of a campaign.
+        cycles: Fits of a campaign.
         changed: What differs from the preset, a setting each.
         command: What makes it again.
         failures: Why cells failed, by the cell's name.
@@ -59,7 +59,7 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
         folder: Where to write; made where it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for figure in made.pictures:
+    for figure in made.images:
         (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
         (folder / f"{figure.name}-dark.svg").write_text(figure.dark, encoding="utf-8")
         (folder / f"{figure.name}.png").write_bytes(figure.png)
@@ -75,7 +75,7 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
             "and enter no mean. All numbers, side by side: [numbers.csv](numbers.csv).",
             "",
         ]
-    for figure in made.pictures:
+    for figure in made.images:
         lines += [f"![{figure.description}]({figure.name}.svg)", "", figure.caption, ""]
     for table in made.tables:
         lines += [f"**{table.caption}**", "", markdown(table), ""]
@@ -92,7 +92,7 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
 
 
 def _rows(done: Sequence[Finished]) -> str:
-    """Return what every seed of every arm measured, a row a cycle, as CSV."""
+    """Return what every seed of every arm measured, a row per cycle, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("panel", "series", *COLUMNS))
@@ -119,7 +119,7 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
             facts.append(f"{panel}{arm.arm.label}: {what}, seeds {seeds}")
         devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows if row.device})
         facts.append(f"Device: {', '.join(devices) or 'unknown'}")
-        facts.append("What every seed measured, a row a cycle: [rows.csv](rows.csv)")
+        facts.append("What every seed measured, a row per cycle: [rows.csv](rows.csv)")
     facts.append("; ".join(f"{name} {value}" for name, value in describe_environment().items()))
     facts += [f"Failed and in no mean: `{name}`: {why}" for name, why in under.failures.items()]
     return facts

@@ -32,7 +32,7 @@ __all__ = [
 Number = Measured | Published
 
 REFERENCE = "cifar10"
-"""Whose published numbers stand beside those of a data set that the papers do not have."""
+"""Whose published numbers stand next to those of a data set that the papers do not have."""
 
 MEASURED = "measured"
 """What rows of one's own numbers say of their origin."""
@@ -75,10 +75,10 @@ def lines_made(
     Args:
         exhibit: Its name.
         own: What was measured, all of one data set.
-        reference: Whose published numbers stand beside it where the papers lack the data set.
+        reference: Whose published numbers stand next to it where the papers lack the data set.
         tolerance: How far a measured and a published place may lie apart and still be compared; None for
             half a step of the published grid where that is of labels, else for the same place.
-        caption: What to know beside the usual.
+        caption: What to know next to the usual.
         notes: What the reader must know.
         log_x: Whether the horizontal axis is logarithmic.
         equal_ticks: Whether places stand at equal distances.
@@ -87,7 +87,7 @@ def lines_made(
         math: Whether the figure's Greek letters are typeset; then no name may hold a dollar.
         told_only: Panels that are in the tables alone.
         title: What it shows, where the runs decide it.
-        guide: A line to judge the others by, such as chance.
+        guide: A line to judge the others by, such as randomness.
     """
     about = EXHIBITS[exhibit]
     pairs, stated = _paired(exhibit, own, reference, tolerance)
@@ -99,7 +99,7 @@ def lines_made(
         if guide is not None:
             ends = (0.0, max(x for line in lines for x in line.x))
             heights = tuple(guide(x) for x in ends)
-            lines = (*lines, Line("chance", ends, heights, (None, None), published=False, guide=True))
+            lines = (*lines, Line("randomness", ends, heights, (None, None), published=False, guide=True))
         ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
         words = (heading_of(numbers), about.x_of(numbers[0].panel), about.y)
         heading, x_label, y_label = map(typeset, words) if math else words
@@ -187,7 +187,7 @@ def _paired(
     elif datasets and same != datasets[0]:
         stated.append(
             f"{title_of(datasets[0])} is {title_of(str(same))} after JPEG compression, which loses a little: "
-            "expect accuracies somewhat under those of the original pictures."
+            "expect accuracies somewhat under those of the original images."
         )
     of_labels = EXHIBITS[exhibit].x == LABELLED
     if tolerance is None:

@@ -33,7 +33,7 @@ def _table3(done: Sequence[Finished], request: Request) -> Made:
     stated = (
         f"Measured on {' and '.join(devices)}: scan and choice of one query, mean over the queries from the "
         "second cycle on; "
-        "what a strategy trains beside the model is training, and not in it. The papers' seconds are of "
+        "what a strategy trains next to the model is training, and not in it. The papers' seconds are of "
         "another machine and another pool: compare ratios.",
         f"Rows sent through a model in one query: {'; '.join(forwarded)}.",
         "Cells that ran at the same time slow each other; for times to quote, use --jobs 1 alone.",

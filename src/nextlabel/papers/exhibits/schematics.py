@@ -9,7 +9,7 @@ from nextlabel.papers.exhibits.arms import Finished
 from nextlabel.papers.exhibits.exhibit import Exhibit, Made, Request, no_arms
 from nextlabel.papers.exhibits.figure import draw_panels
 from nextlabel.papers.exhibits.panels import Panel
-from nextlabel.report.plot import LIGHT, Picture
+from nextlabel.report.plot import LIGHT, Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def _schematic(
     boxes: Boxes,
     arrows: Sequence[tuple[str, str, str, float]],
     description: str,
-) -> Picture:
+) -> Image:
     def paint(axes: Axes, _: Panel) -> None:
         _draw_boxes(axes, boxes, arrows)
 

@@ -25,7 +25,11 @@ __all__ = [
     "exhibit_folder",
 ]
 
-DENSE: Mapping[str, str] = {"cod": "dense_cod", "entropy": "dense_entropy", "margin": "dense_margin"}
+DENSE: Mapping[str, str] = {
+    "cod": "cod_segmentation",
+    "entropy": "entropy_segmentation",
+    "margin": "margin_segmentation",
+}
 """What a strategy is called where every pixel has a class."""
 
 RELEASED_START = 868
@@ -59,7 +63,7 @@ def base_settings(
         dataset: Name of the data set; case does not count.
         preset: ``code``, ``repaired``, ``paper`` or ``fast``.
         trials: Seeds; None for the preset's.
-        cycles: Trainings; None for the preset's.
+        cycles: Fits; None for the preset's.
         device: Where models run; None for the preset's.
         root: Where the data set lies; None for its usual place.
         settings: Texts ``key=value``.
@@ -114,7 +118,7 @@ def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
     """
     if not arms:
         return
-    masks, classes = "a class for every pixel", "one class an item"
+    masks, classes = "a class for every pixel", "one class per item"
     of_masks = any(arm.strategy in DENSE.values() for arm in arms)
     if of_masks != (dataset in SEGMENTATION):
         needs, has = (masks, classes) if of_masks else (classes, masks)
@@ -158,7 +162,7 @@ def counting_note(base: ExperimentConfig) -> str:
 
     Its 868 labels to start with are 10 % of all 8,677 images of Caltech-101, the test part among them.
     """
-    if base.dataset[0] != "caltech101" or base.start != RELEASED_START:
+    if base.dataset[0] != "caltech101" or base.initial_size != RELEASED_START:
         return ""
     return (
         "Percentages are of the pool. The released code counts 10 % of all 8,677 images of Caltech-101, the "

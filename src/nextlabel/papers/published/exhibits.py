@@ -82,7 +82,7 @@ EXHIBITS: Mapping[str, About] = {
         "Found, %",
         "ICCV 2021, Fig. 6",
         (
-            "LL4AL lies below chance up to about 4 % on CIFAR-10 and 1.5 % on SVHN.",
+            "LL4AL lies below randomness up to about 4 % on CIFAR-10 and 1.5 % on SVHN.",
             "The cycle is not given; the spacing of the points fits the whole pool after cycle 3.",
         ),
     ),
@@ -214,14 +214,14 @@ EXHIBITS: Mapping[str, About] = {
         "What is queried, in the plane",
         "",
         "",
-        "TNNLS 2022, t-SNE on Fashion-MNIST; pictures without numbers",
+        "TNNLS 2022, t-SNE on Fashion-MNIST; images without numbers",
     ),
     "model_selection": About(
         "Choosing a trained model without labels",
         "",
         "%",
         "TNNLS 2022, Tables III to V",
-        ("Over what the share of cases of Top-k(N) is taken is not given.",),
+        ("Over what the fraction of cases of Top-k(N) is taken is not given.",),
     ),
 }
 """Every exhibit of the papers that can be asked for, drawings without numbers among them."""

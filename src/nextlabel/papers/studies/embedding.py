@@ -22,7 +22,7 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.setup import main_learner, make_learner
 from nextlabel.config import read_toml
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.ledger.events import ItemId, State
 from nextlabel.ledger.ledger import Ledger
@@ -77,7 +77,7 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
     """Map the pool of a finished cell by the class probabilities of the model of one cycle.
 
     Labelled and unlabelled items are mapped together, as in the article. Where there are more than ``items``,
-    a random part of them is mapped, each item with the same chance.
+    a random part of them is mapped, each item with the same randomness.
 
     Args:
         folder: The cell's folder, with its models.
@@ -92,8 +92,10 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
     """
     cell = read_cell(folder)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
-    if isinstance(data, DenseData):
-        raise DataError(f"a map shows one class an item, but '{cell.dataset}' has masks; choose another cell")
+    if isinstance(data, SegmentationData):
+        raise DataError(
+            f"a map shows one class per item, but '{cell.dataset}' has masks; choose another cell"
+        )
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
         training, parts = _parts(ledger.state, data.ids, cycle, folder)
     learner = make_learner(cell, data)
@@ -150,7 +152,7 @@ def read_cell(folder: Path) -> Cell:
         return Cell(**read_toml(path))
     except TypeError as error:
         raise DataError(
-            f"the settings in {path} are not those of this version ({error}); run the cell anew"
+            f"the settings in {path} are not those of this version ({error}); run the cell again"
         ) from error
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextlabel.bench.diagnostics_record import BANDS, SHARES, AuditRow
+from nextlabel.bench.diagnostics_record import BANDS, FRACTIONS, DiagnosticsRow
 from nextlabel.errors import DataError, UnknownNameError
 
 __all__ = [
@@ -40,7 +40,7 @@ class AuditedCell:
     strategy: str
     objective: str
     seed: int
-    rows: tuple[AuditRow, ...]
+    rows: tuple[DiagnosticsRow, ...]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Series:
 
     Attributes:
         label: What the series is of.
-        x: (P,) the abscissae: cycles, or shares of the candidates.
+        x: (P,) the abscissae: cycles, or fractions of the candidates.
         mean: (P,) means over the seeds that have a value there; None where none has.
         spread: (P,) standard deviations over seeds (n - 1); None of fewer than two.
         seeds: (P,) how many seeds have a value there.
@@ -84,7 +84,7 @@ def band_series(cells: Sequence[AuditedCell], label: str) -> list[Series]:
         A series a band, largest scores first, labelled ``"0-5 %"`` ... ``"50-100 %"``.
     """
 
-    def of_band(band: int) -> Callable[[AuditRow], float | None]:
+    def of_band(band: int) -> Callable[[DiagnosticsRow], float | None]:
         return lambda row: row.band_losses[band]
 
     names = [f"{100 * first:g}-{100 * last:g} %" for first, last in BANDS]
@@ -92,7 +92,7 @@ def band_series(cells: Sequence[AuditedCell], label: str) -> list[Series]:
 
 
 def top_series(cells: Sequence[AuditedCell], label: str, cycle: int) -> Series:
-    """Return the share of the largest true losses that was found, by share sampled.
+    """Return the fraction of the largest true losses that was found, by share sampled.
 
     Fig. 6 of the ICCV paper; by the gaps of COD, Fig. 3 of its supplement.
 
@@ -102,7 +102,7 @@ def top_series(cells: Sequence[AuditedCell], label: str, cycle: int) -> Series:
         cycle: Which query. The paper's figure seems to be of cycle 3.
 
     Returns:
-        ``x`` and ``mean`` are shares in [0, 1]; chance is the line where they are equal.
+        ``x`` and ``mean`` are fractions in [0, 1]; randomness is the line where they are equal.
 
     Raises:
         DataError: Nothing was asked in that cycle.
@@ -112,10 +112,10 @@ def top_series(cells: Sequence[AuditedCell], label: str, cycle: int) -> Series:
     if not found:
         there = sorted({row.cycle for row in _rows(cells, label)})
         raise DataError(f"expected a cycle with a query, {there[0]} to {there[-1]}, but got {cycle}")
-    return _series(label, SHARES, [row.top_found for row in found])
+    return _series(label, FRACTIONS, [row.top_found for row in found])
 
 
-def _rows(cells: Iterable[AuditedCell], label: str) -> list[AuditRow]:
+def _rows(cells: Iterable[AuditedCell], label: str) -> list[DiagnosticsRow]:
     known = [row for cell in cells for row in cell.rows]
     rows = [row for row in known if row.label == label]
     if not rows:
@@ -124,7 +124,7 @@ def _rows(cells: Iterable[AuditedCell], label: str) -> list[AuditRow]:
 
 
 def _by_cycle(
-    cells: Sequence[AuditedCell], label: str, name: str, value: Callable[[AuditRow], float | None]
+    cells: Sequence[AuditedCell], label: str, name: str, value: Callable[[DiagnosticsRow], float | None]
 ) -> Series:
     rows = _rows(cells, label)
     cycles = sorted({row.cycle for row in rows})

@@ -24,14 +24,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.bench.grid import amount, make_grid
+from nextlabel.bench.grid import make_grid, resolve_count
 from nextlabel.bench.setup import make_learner
 from nextlabel.config import ExperimentConfig, differences
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.dense_data import DenseData
 from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.files import alone
+from nextlabel.files import exclusive_lock
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.papers.studies.selection import (
@@ -44,7 +44,7 @@ from nextlabel.papers.studies.selection import (
 )
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.snapshots import Moment
+from nextlabel.snapshots import Snapshot
 from nextlabel.training.checkpoint import read_json, read_tensors, write_json, write_tensors
 from nextlabel.training.device import Engine, device_title
 
@@ -113,7 +113,7 @@ def run_model_selection(
     predicted_loss: bool = False,
     seed: int = 0,
     subsets: int = SUBSETS,
-    advance: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Tree:
     """Run the study on the data set of a configuration, by its recipe; see :func:`model_selection`.
 
@@ -123,11 +123,11 @@ def run_model_selection(
         models: M, how many models are trained.
         gaps: How long before the end of training the earlier outputs are taken.
         labelled: How many of the pool's items are trained on.
-        predicted_loss: Whether a module that predicts losses is trained beside each model, to be compared
+        predicted_loss: Whether a module that predicts losses is trained next to each model, to be compared
             with; Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
-        seed: All chance derives from it.
+        seed: All randomness derives from it.
         subsets: The largest number of subsets that Top-k(N) looks at.
-        advance: Called with the model that is trained, the steps done and the steps in all.
+        progress: Called with the model that is trained, the steps done and the steps in all.
 
     Raises:
         ConfigurationError: There is more than one data set or objective, or a setting cannot be used.
@@ -141,11 +141,12 @@ def run_model_selection(
     [cell] = make_grid(ExperimentConfig.model_validate({**config.model_dump(), **plain})).cells
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset, **cell.dataset_options)
-    if isinstance(data, DenseData):
+    if isinstance(data, SegmentationData):
         raise ConfigurationError(
-            f"model selection is studied on one class an item, but '{cell.dataset}' has masks; choose another"
+            f"model selection is studied on one class per item, but '{cell.dataset}' has masks; choose "
+            "another"
         )
-    needs = frozenset({"log_probs", *(f"snapshot:{Moment.parse(gap).name}" for gap in gaps)})
+    needs = frozenset({"log_probs", *(f"snapshot:{Snapshot.parse(gap).name}" for gap in gaps)})
     needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
     settings = {
         "objective": cell.objective, "objective_options": dict(cell.objective_options),
@@ -155,12 +156,12 @@ def run_model_selection(
 
     def new_learner() -> TorchLearner:
         learner = make_learner(cell, data, more_needs=needs)
-        assert isinstance(learner, TorchLearner), "no company but a loss module was asked for"
+        assert isinstance(learner, TorchLearner), "no wrappers but a loss module was asked for"
         return learner
 
     return model_selection(
         data, new_learner, folder, settings=settings, models=models, gaps=gaps, labelled=labelled, seed=seed,
-        subsets=subsets, advance=advance,
+        subsets=subsets, progress=progress,
     )  # fmt: skip
 
 
@@ -175,23 +176,24 @@ def model_selection(
     labelled: int | float = 1.0,
     seed: int = 0,
     subsets: int = SUBSETS,
-    advance: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Tree:
     """Train the models that are missing, judge all of them, and write ``model_selection.json``.
 
     Args:
         data: The data set; its test items are what the models are judged on.
-        new_learner: Returns an untrained learner that keeps the moments ``gaps``.
+        new_learner: Returns an untrained learner that keeps the snapshots ``gaps``.
         folder: Where the study is kept. What takes space, the weights, goes as soon as a model is judged.
         settings: What tells this study's training from others; a folder of other settings is refused.
         models: M, how many are trained, each from its own initial weights and in its own order. More may be
             asked for later.
         gaps: How long before the end of training the earlier outputs are taken; the first is the one that is
             compared with other scores.
-        labelled: How many of the pool's items are trained on: a count, or a share; the same for all models.
-        seed: All chance derives from it.
+        labelled: How many of the pool's items are trained on: a count, or a fraction; the same for all
+            models.
+        seed: All randomness derives from it.
         subsets: The largest number of subsets that Top-k(N) looks at.
-        advance: Called with the model that is trained, the steps done and the steps in all.
+        progress: Called with the model that is trained, the steps done and the steps in all.
 
     Returns:
         The result, as :func:`summary` describes it, with what it was measured on.
@@ -204,11 +206,11 @@ def model_selection(
         raise ConfigurationError(
             f"model selection needs at least 2 models and 1 gap, but got {models} models and {len(gaps)} gaps"
         )
-    words = tuple(dict.fromkeys(Moment.parse(gap).name for gap in gaps))
-    count = len(data.ids) if labelled == 1.0 else amount(labelled, len(data.ids))
-    study = _Study(data, new_learner, folder, words, count, seed, advance)
+    words = tuple(dict.fromkeys(Snapshot.parse(gap).name for gap in gaps))
+    count = len(data.ids) if labelled == 1.0 else resolve_count(labelled, len(data.ids))
+    study = _Study(data, new_learner, folder, words, count, seed, progress)
     folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder / "run.lock", f"running the study in {folder}"):
+    with exclusive_lock(folder / "run.lock", f"running the study in {folder}"):
         study.open({**settings, "dataset": data.name, "gaps": list(words), "labelled": count, "seed": seed})
         judged = [study.judged(index, models) for index in range(models)]
     truth = torch.from_numpy(data.test_y)
@@ -234,15 +236,16 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
 
     Returns:
         ``single``: ``accuracies`` of the models, ``min``, ``mean`` and ``max``. ``ensemble``: accuracy of the
-        mean of all models' probabilities, a control that the article lacks. ``any_right``: share of the
+        mean of all models' probabilities, a control that the article lacks. ``any_right``: fraction of the
         items that at least one model has right, which bounds every choice by sample. ``model_level``: for
         every score ``top``, the Top-k(N) by ``"k(N)"``, as far as there are N models, each a dictionary of
         :class:`~nextlabel.papers.studies.selection.Hits`; and ``rank_correlation``, Spearman's, of minus the
         score with accuracy over models, or None where either is constant. ``sample_level``: accuracy by
-        score. ``gaps``: both for the discrepancy at every gap; beside them ``mean_discrepancy``, over models
-        and items, and ``round_off``, the share of models and items that moved less than arithmetic can tell.
-        A schedule that ends near a learning rate of 0, such as ``cosine`` and ``one_cycle``, makes short gaps
-        all round-off; the article's drops to a tenth only. ``notes``: a sentence where that happened.
+        score. ``gaps``: both for the discrepancy at every gap; next to them ``mean_discrepancy``, over models
+        and items, and ``round_off``, the fraction of models and items that moved less than arithmetic can
+        tell. A schedule that ends near a learning rate of 0, such as ``cosine`` and ``one_cycle``, makes
+        short gaps all round-off; the article's drops to a tenth only. ``notes``: a sentence where that
+        happened.
     """
     log_probs_mnc = torch.stack([one.log_probs for one in judged])
     predicted_mn = log_probs_mnc.argmax(2)
@@ -301,9 +304,9 @@ def _notes(at_gaps: Mapping[str, Tree]) -> list[str]:
     still = [gap for gap, level in at_gaps.items() if level["round_off"] > 0.1]
     if not still:
         return []
-    shares = ", ".join(f"{at_gaps[gap]['round_off']:.0%} over '{gap}'" for gap in still)
+    fractions = ", ".join(f"{at_gaps[gap]['round_off']:.0%} over '{gap}'" for gap in still)
     return [
-        f"Movements as small as the rounding of float32: {shares}. There the discrepancy ranks noise: the "
+        f"Movements as small as the rounding of float32: {fractions}. There the discrepancy ranks noise: the "
         "learning rate was nearly 0. The article's schedule is learner.schedule=multistep."
     ]
 
@@ -316,7 +319,7 @@ class _Study:
     gaps: tuple[str, ...]
     labelled: int
     seed: int
-    advance: Callable[[str, int, int], None] | None
+    progress: Callable[[str, int, int], None] | None
     parts: tuple[Pool, Tensor, Pool] = field(init=False)
     device: str = field(init=False)
 
@@ -353,8 +356,8 @@ class _Study:
         workdir = place / "fit"
         workdir.mkdir(parents=True, exist_ok=True)
         learner = self.new_learner()
-        if self.advance is not None:
-            tell, name = self.advance, f"model {index + 1} of {models}"
+        if self.progress is not None:
+            tell, name = self.progress, f"model {index + 1} of {models}"
             learner.progress = lambda done, total: tell(name, done, total)
         x, y, others = self.parts
         began = time.perf_counter()
@@ -363,7 +366,7 @@ class _Study:
         now, extra = self._outputs(learner, learner.extra_fields & {PREDICTED_LOSS})
         tensors = {"log_probs": now, **extra}
         for gap in self.gaps:
-            learner.load(workdir, moment=gap)
+            learner.load(workdir, snapshot=gap)
             tensors[f"gap {gap}"] = discrepancy_scores(now, self._outputs(learner, frozenset())[0])
         notes = {"train_loss": metrics["train_loss"], "seconds": seconds, "gaps": self.gaps}
         write_tensors(place / "judged.safetensors", tensors, notes)

@@ -1,11 +1,11 @@
 """What one query costs by strategy: the passes over the pool and the choice, on the same pool and network.
 
-The pictures are noise and the weights nearly so, for neither changes what is computed. Trains for a step
+The images are noise and the weights nearly so, for neither changes what is computed. Trains for a step
 only, as training is not sampling. Knows no command line.
 
 Source: Table 3 of S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with
 Temporal Output Discrepancy", ICCV 2021, which gives seconds of one query on a GTX 1080 Ti; here plain passes
-of the same network are the unit beside seconds, for they are what carries over to another machine.
+of the same network are the unit next to seconds, for they are what carries over to another machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.campaign.view_builder import Viewer
+from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.learners.vaal import Vaal
@@ -56,7 +56,7 @@ class TimingSetup:
         model: Name of the network.
         width: Its option of that name.
         classes: C.
-        picture: Shape of a picture.
+        image: Shape of an image.
         vaal_width: Channels of VAAL's first convolution; 128 in its released code.
         repeats: How often everything is timed, in turns; medians are told.
         device: Where.
@@ -68,7 +68,7 @@ class TimingSetup:
     model: str = "cifar_resnet18"
     width: int = 16
     classes: int = 10
-    picture: tuple[int, int, int] = (3, 32, 32)
+    image: tuple[int, int, int] = (3, 32, 32)
     vaal_width: int = 128
     repeats: int = 3
     device: DeviceName = "auto"
@@ -122,7 +122,7 @@ def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: 
             "seconds": whole, "passes": whole / unit, "rows_forwarded": forwarded[name],
         }  # fmt: skip
     return {
-        "setup": {**vars(setup), "picture": list(setup.picture)}, "plain_pass": unit,
+        "setup": {**vars(setup), "image": list(setup.image)}, "plain_pass": unit,
         "strategies": strategies, "promise": PROMISE, "device": timing.device,
         "threads": torch.get_num_threads(), "environment": describe_environment(),
     }  # fmt: skip
@@ -133,10 +133,10 @@ class _Timing:
 
     def __init__(self, setup: TimingSetup, scratch: Path) -> None:
         self.setup, self.scratch = setup, scratch
-        rng = torch.Generator().manual_seed(derive(0, "pictures"))
+        rng = torch.Generator().manual_seed(derive(0, "images"))
         size = setup.items + setup.labelled
-        self.pictures = torch.randint(0, 256, (size, *setup.picture), dtype=torch.uint8, generator=rng)
-        pool = Pool(self.pictures, [f"p{row:07d}" for row in range(size)])
+        self.images = torch.randint(0, 256, (size, *setup.image), dtype=torch.uint8, generator=rng)
+        pool = Pool(self.images, [f"p{row:07d}" for row in range(size)])
         self.candidates, self.labelled = pool.slice(0, setup.items), pool.slice(setup.items, size)
         self.labels = torch.arange(setup.labelled) % setup.classes
         engine = Engine(setup.device, "no")
@@ -153,13 +153,13 @@ class _Timing:
 
     def _model(self) -> Callable[[], torch.nn.Module]:
         setup = self.setup
-        options = {"input_shape": setup.picture, "classes": setup.classes, "width": setup.width}
+        options = {"input_shape": setup.image, "classes": setup.classes, "width": setup.width}
         return partial(MODELS.create, setup.model, **options)
 
     def _learner(self, objective: str) -> TorchLearner:
         return TorchLearner(
             self._model(), objective=objective, epochs=1, batch_size=len(self._few()), lr=1e-3,
-            device=self.setup.device, moments=(),
+            device=self.setup.device, snapshots=(),
         )  # fmt: skip
 
     def _few(self) -> Pool:
@@ -172,7 +172,7 @@ class _Timing:
             folder.mkdir(parents=True)
             learner.fit(few, self.labels[: len(few)], self.candidates.slice(0, 32), seed=0, workdir=folder)
             if cycle == "first":
-                viewer = Viewer(learner, folder, None, seed=0)
+                viewer = ViewBuilder(learner, folder, None, seed=0)
                 viewer.view(frozenset({"log_probs"}), self.candidates, few, self.labels[:0])
 
     def plain_pass(self) -> Tensor:
@@ -181,7 +181,7 @@ class _Timing:
         with torch.no_grad():
             parts = [
                 self.network(batch.to(device).float() / 255).log_softmax(1).cpu()
-                for batch in torch.split(self.pictures[: self.setup.items], 1024)
+                for batch in torch.split(self.images[: self.setup.items], 1024)
             ]
         return torch.cat(parts)
 
@@ -196,7 +196,7 @@ class _Timing:
         if name == "cod_two_passes":
             kept.rename(hidden)
         try:
-            viewer = Viewer(self.learners[of], folder, first, seed=0, scans=scans)
+            viewer = ViewBuilder(self.learners[of], folder, first, seed=0, scans=scans)
             began = time.perf_counter()
             view = viewer.view(strategy.needs, self.candidates, self.labelled, self.labels)
             scanned = time.perf_counter()

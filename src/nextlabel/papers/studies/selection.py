@@ -61,7 +61,7 @@ def discrepancy_scores(
     sampling.
 
     Args:
-        now_nc: (N, C) log-probabilities at the end of a training.
+        now_nc: (N, C) log-probabilities at the end of a training run.
         before_nc: (N, C) those of the same run some steps or epochs earlier.
     """
     return 2 * output_discrepancy(now_nc.exp(), before_nc.exp(), form="half_squared")
@@ -74,15 +74,16 @@ class Hits:
     Attributes:
         k: Models returned.
         n: Models to choose from.
-        share: Of the cases, in which one of the truly best was among the k.
-        chance: What k random ones would give on the same cases; k / n where no two models are equally good.
+        fraction: Of the cases, in which one of the truly best was among the k.
+        randomness: What k random ones would give on the same cases; k / n where no two models are equally
+            good.
         cases: Subsets of N models that were looked at.
     """
 
     k: int
     n: int
-    share: float
-    chance: float
+    fraction: float
+    randomness: float
     cases: int
 
 
@@ -92,8 +93,8 @@ def top_k_of_n(
     """Return the article's Top-k(N): how often the best of N models is among the k with the smallest scores.
 
     The article does not say over which cases it counts. Here they are all subsets of N of the M models, or
-    ``limit`` random ones where there are more. Equally good models are all the best, which raises the chance
-    level too; equal scores are taken by position.
+    ``limit`` random ones where there are more. Equally good models are all the best, which raises the
+    randomness level too; equal scores are taken by position.
 
     Args:
         scores: (M,) smaller = believed better.
@@ -116,15 +117,15 @@ def top_k_of_n(
             f"expected 1 <= k <= N <= {len(scores)} models and at least one case, "
             f"but got k = {k}, N = {n}, limit = {limit}"
         )
-    hits, chance, cases = 0, 0.0, 0
+    hits, randomness, cases = 0, 0.0, 0
     for members in _subsets(len(scores), n, limit, rng):
         best = max(quality[i] for i in members)
         winners = {i for i in members if quality[i] == best}
         returned = sorted(members, key=lambda i: (scores[i], i))[:k]
         hits += any(i in winners for i in returned)
-        chance += 1 - math.comb(n - len(winners), k) / math.comb(n, k)
+        randomness += 1 - math.comb(n - len(winners), k) / math.comb(n, k)
         cases += 1
-    return Hits(k, n, hits / cases, chance / cases, cases)
+    return Hits(k, n, hits / cases, randomness / cases, cases)
 
 
 def _subsets(size: int, n: int, limit: int, rng: torch.Generator) -> Iterator[tuple[int, ...]]:

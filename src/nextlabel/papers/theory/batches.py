@@ -60,8 +60,8 @@ def full_batch(seeds: int) -> Check:
         title="Full-batch descent",
         claim="the bound tells which samples move most",
         finding=f"rank correlation of D and bound {now:.2f} trained and {held:.2f} held out at T 1, "
-        f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} where each sample takes its own step; "
-        f"D > B on at most {violated:.1%}",
+        f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} where each sample takes its "
+        f"own step; D > B on at most {violated:.1%}",
         expected=f"correlations within {room:.2f} of 0, but 0.99 on steps of their own; D > B on "
         f"{_listed(VIOLATED)}; median D/B in {_listed(MEDIANS)}",
         source="the change of f(x) is -(eta/N) SUM r_i <grad f(x), grad f(x_i)>: other samples' residuals",

@@ -1,7 +1,7 @@
 """Small networks in float64, many at once, and plain gradient descent of each on its own sample.
 
-All tensors carry a leading axis M of independent networks, one a seed, so that a check over hundreds of seeds
-is a handful of matrix products. Knows nothing of bounds or of what is claimed about them.
+All tensors carry a leading axis M of independent networks, one per seed, so that a check over hundreds of
+seeds is a handful of matrix products. Knows nothing of bounds or of what is claimed about them.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def draw_samples(network: Network, seeds: int, *purpose: str | int) -> Sample:
     Args:
         network: What the weights are for.
         seeds: M.
-        purpose: What the chance is for.
+        purpose: What the randomness is for.
     """
     rows = []
     for seed in range(seeds):

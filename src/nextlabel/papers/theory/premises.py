@@ -67,8 +67,8 @@ def batch_statistics(seeds: int) -> Check:
         sizes = ((16, 8), (1, 16), (1, 8), (2, 15, 8))
         first, head, item, others = (torch.randn(s, generator=rng, dtype=torch.float64) for s in sizes)
         outputs = []
-        for companions in others:
-            hidden = torch.cat([item, companions]) @ first.T
+        for wrappers in others:
+            hidden = torch.cat([item, wrappers]) @ first.T
             normalised = functional.batch_norm(hidden, None, None, training=True)
             outputs.append(torch.relu(normalised[:1]) @ head.T / 4)
         moved.append(discrepancy.output_discrepancy(outputs[0], outputs[1]))

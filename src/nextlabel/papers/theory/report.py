@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nextlabel.report.plot import LIGHT, Picture, draw
+from nextlabel.report.plot import LIGHT, Image, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from nextlabel.papers.theory.record import Check, Measurement
 
-__all__ = ["pictures", "write_theory"]
+__all__ = ["images", "write_theory"]
 
 ONE_STEP = {2: ("tanh", "series-0", (0, ())), 4: ("ReLU", "series-1", (0, (6, 1.6)))}
 """The checks of the first figure: label, colour and dash."""
@@ -31,10 +31,10 @@ def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
         seeds: How many networks of each kind were drawn.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = pictures(checks)
-    for picture in drawn:
-        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-        (folder / f"{picture.name}.png").write_bytes(picture.png)
+    drawn = images(checks)
+    for image in drawn:
+        (folder / f"{image.name}.svg").write_text(image.svg, encoding="utf-8")
+        (folder / f"{image.name}.png").write_bytes(image.png)
     kept = sum(check.as_expected for check in checks)
     lines = [
         "# The theorem, checked by number",
@@ -51,15 +51,15 @@ def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
         lines.append(f"| {check.number} | {told} | {'yes' if check.as_expected else '**no**'} |")
     lines += ["", "## What was expected, and why", ""]
     lines += [f"{check.number}. {check.expected}. Why: {check.source}." for check in checks]
-    for picture in drawn:
-        lines += ["", f"## {picture.title}", "", f"![{picture.description}]({picture.name}.svg)"]
-        lines += ["", picture.caption]
+    for image in drawn:
+        lines += ["", f"## {image.title}", "", f"![{image.description}]({image.name}.svg)"]
+        lines += ["", image.caption]
     path = folder / "theory.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def pictures(checks: Sequence[Check]) -> tuple[Picture, ...]:
+def images(checks: Sequence[Check]) -> tuple[Image, ...]:
     """Draw the five figures: one step, the corollaries, ranks in a batch, other losses, cross-entropy."""
     by_number = {check.number: check for check in checks}
     return (
@@ -71,7 +71,7 @@ def pictures(checks: Sequence[Check]) -> tuple[Picture, ...]:
     )
 
 
-def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Picture:
+def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Image:
     def paint(axes: Axes) -> None:
         axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="$D=B$")
         for number, (label, color, dash) in ONE_STEP.items():
@@ -97,7 +97,7 @@ def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Picture:
     )
 
 
-def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) -> Picture:
+def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) -> Image:
     lines = (
         ("1, η = 0.05", first, 0.05, "series-0", "o", (0, ())),
         ("2, η = 0.01", second, 0.01, "series-2", "s", (0, (6, 1.6))),
@@ -137,7 +137,7 @@ def _log_axis(axes: Axes, values: Sequence[float | str]) -> None:
     axes.minorticks_off()
 
 
-def _batch_ranks(check: Check) -> Picture:
+def _batch_ranks(check: Check) -> Image:
     def paint(axes: Axes) -> None:
         for part, color, marker in (("trained", "series-0", "o"), ("held out", "series-1", "s")):
             x, y = check.samples[f"{part}: rank of bound"], check.samples[f"{part}: rank of D"]
@@ -159,7 +159,7 @@ def _batch_ranks(check: Check) -> Picture:
     )
 
 
-def _other_losses(absolute: Check, squared: Check) -> Picture:
+def _other_losses(absolute: Check, squared: Check) -> Image:
     def paint(axes: Axes) -> None:
         axes.axhline(
             1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label=r"$r^2/2$: $D=B$"
@@ -187,7 +187,7 @@ def _other_losses(absolute: Check, squared: Check) -> Picture:
     )
 
 
-def _cross_entropy(five: Check, limit: Check) -> Picture:
+def _cross_entropy(five: Check, limit: Check) -> Image:
     p, ratio = five.samples["p of the true class"], five.samples["D/B"]
     mirrored_p, mirrored = limit.samples["p of the true class"], limit.samples["D/B"]
 

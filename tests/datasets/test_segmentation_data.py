@@ -8,12 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import DataError
 from nextlabel.maths.masks import NO_CLASS, checked_mask, labelled_share
 
 
-def data(**changes: object) -> DenseData:
+def data(**changes: object) -> SegmentationData:
     rng = np.random.default_rng(0)
     parts = {
         "name": "tiny",
@@ -29,7 +29,7 @@ def data(**changes: object) -> DenseData:
         "source": "a generator",
         "recipe": {},
     }
-    return DenseData(**{**parts, **changes})
+    return SegmentationData(**{**parts, **changes})
 
 
 def test_masks_come_by_id_and_know_their_test_part() -> None:
@@ -78,7 +78,7 @@ def test_a_mask_without_any_class_is_refused() -> None:
     ("changes", "sentence"),
     [
         ({"masks": np.zeros((3, 4, 5), dtype=np.uint8)}, r"same height and width, but they are \(3, 4, 6\)"),
-        ({"masks": np.zeros((2, 4, 6), dtype=np.uint8)}, "3 pictures, 2 masks and 3 ids"),
+        ({"masks": np.zeros((2, 4, 6), dtype=np.uint8)}, "3 images, 2 masks and 3 ids"),
         ({"masks": np.zeros((3, 4, 6), dtype=np.float32)}, "item 'a' has shape .* and type float32"),
         ({"x": np.zeros((3, 3, 4, 6), dtype=np.float32)}, "must be bytes"),
         ({"test_x": np.zeros((2, 1, 4, 6), dtype=np.uint8)}, "they have 3 and 1"),

@@ -22,7 +22,7 @@ def naive_sub_pool(ids, labelled, size, *, seed, cycle):
 @pytest.mark.parametrize("strategy", ["cod", "random"])
 def test_the_strategy_sees_a_new_draw_of_the_unlabelled_items_in_each_cycle(tmp_path, pool, truth, strategy):
     seen = []
-    campaign = make(tmp_path, pool, strategy=strategy, subset_size=12, seed=3, audit=seen_by(seen))
+    campaign = make(tmp_path, pool, strategy=strategy, candidate_size=12, seed=3, audit=seen_by(seen))
     state = campaign.run(SimulatedOracle(truth), until=Budget(cycles=4))
     labelled = set(state.asked[0])
     for query in seen:
@@ -38,7 +38,7 @@ def test_a_sub_pool_larger_than_what_is_left_is_all_of_it(tmp_path, pool, truth)
         campaign = make(tmp_path / name, pool, **options)
         return campaign.run(SimulatedOracle(truth), until=Budget(cycles=3)).asked
 
-    assert asked("whole") == asked("large", subset_size=len(pool))
+    assert asked("whole") == asked("large", candidate_size=len(pool))
 
 
 def test_cod_runs_the_previous_model_over_just_those_rows_that_the_last_sub_pool_lacked(
@@ -46,7 +46,7 @@ def test_cod_runs_the_previous_model_over_just_those_rows_that_the_last_sub_pool
 ):
     seen = []
     learner = RidgeLearner()
-    campaign = make(tmp_path, pool, learner, "cod", subset_size=20, audit=seen_by(seen))
+    campaign = make(tmp_path, pool, learner, "cod", candidate_size=20, audit=seen_by(seen))
     state = campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     first, second = seen
     missing = set(second.ids) - set(first.ids)
@@ -60,10 +60,10 @@ def test_cod_runs_the_previous_model_over_just_those_rows_that_the_last_sub_pool
 
 
 def test_a_campaign_is_reopened_with_its_sub_pool_only(tmp_path, pool, truth):
-    tell(make(tmp_path, pool, subset_size=12), truth)
-    asked = make(tmp_path, pool, subset_size=12).ask()
-    assert make(tmp_path, pool, subset_size=12).ask() == asked
-    with pytest.raises(ConfigurationError, match=r"subset_size: 12 \(here\) against absent \(now\)"):
+    tell(make(tmp_path, pool, candidate_size=12), truth)
+    asked = make(tmp_path, pool, candidate_size=12).ask()
+    assert make(tmp_path, pool, candidate_size=12).ask() == asked
+    with pytest.raises(ConfigurationError, match=r"candidate_size: 12 \(here\) against absent \(now\)"):
         make(tmp_path, pool)
 
 
@@ -72,27 +72,27 @@ def test_a_campaign_on_the_whole_pool_records_nothing_that_older_ones_lack(tmp_p
     with sqlite3.connect(tmp_path / "campaign.db") as database:
         tables = [name for (name,) in database.execute("select name from sqlite_master where type='table'")]
         told = [row for table in tables for row in database.execute(f"select * from {table}")]
-    assert "start_size" in json.dumps(told, default=str)
-    assert "subset_size" not in json.dumps(told, default=str)
+    assert "initial_size" in json.dumps(told, default=str)
+    assert "candidate_size" not in json.dumps(told, default=str)
 
 
 def test_a_fork_may_see_another_sub_pool(tmp_path, pool, truth):
-    campaign = make(tmp_path / "a", pool, subset_size=12)
+    campaign = make(tmp_path / "a", pool, candidate_size=12)
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
-    assert campaign.fork(tmp_path / "b", before_cycle=1).setup.subset_size == 12
-    assert campaign.fork(tmp_path / "c", before_cycle=1, subset_size=None).setup.subset_size is None
+    assert campaign.fork(tmp_path / "b", before_cycle=1).setup.candidate_size == 12
+    assert campaign.fork(tmp_path / "c", before_cycle=1, candidate_size=None).setup.candidate_size is None
 
 
 @pytest.mark.parametrize("size", [4, 0, 7.5, True])
 def test_a_sub_pool_smaller_than_the_batch_is_refused_before_anything_is_written(tmp_path, pool, size):
     with pytest.raises(ConfigurationError, match="at least batch_size, 5, or None for the whole pool"):
-        make(tmp_path / "new", pool, subset_size=size)
+        make(tmp_path / "new", pool, candidate_size=size)
     assert not (tmp_path / "new").exists()
 
 
 def test_another_default_type_of_numbers_changes_no_query(tmp_path, pool, truth):
     def asked(name):
-        campaign = make(tmp_path / name, pool, RidgeLearner(), "cod", subset_size=20)
+        campaign = make(tmp_path / name, pool, RidgeLearner(), "cod", candidate_size=20)
         return campaign.run(SimulatedOracle(truth), until=Budget(cycles=3)).asked
 
     expected = asked("float32")

@@ -1,4 +1,4 @@
-"""What a campaign shows a strategy of earlier moments, and what that costs."""
+"""What a campaign shows a strategy of earlier snapshots, and what that costs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import nn
 from campaigns import make, seen_by, tell
 from nextlabel.campaign.campaign import Budget
 from nextlabel.campaign.oracles import SimulatedOracle
-from nextlabel.campaign.view_builder import Viewer
+from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.discrepancy import cyclic_discrepancy
 from nextlabel.errors import MissingStateError
 from nextlabel.learners.torch import TorchLearner
-from nextlabel.snapshots import kept_moments
+from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.strategies.cod import Cod
 from ridge import RidgeLearner
@@ -25,7 +25,7 @@ LOG_PROBS = frozenset({"log_probs"})
 
 def torch_learner(needs=frozenset(), **options):
     defaults = {"epochs": 3, "batch_size": 4, "lr": 0.05, "device": "cpu"}
-    return TorchLearner(partial(nn.Linear, 3, 3), moments=kept_moments(needs), **{**defaults, **options})
+    return TorchLearner(partial(nn.Linear, 3, 3), snapshots=kept_snapshots(needs), **{**defaults, **options})
 
 
 class SinceTheStart(Cod):
@@ -38,7 +38,7 @@ def test_a_strategy_without_the_previous_cycle_sees_its_moments_in_every_cycle(t
     learner, seen = RidgeLearner(), []
     campaign = make(tmp_path, pool, learner, SinceTheStart(), audit=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
-    assert [tuple(query.view.moments) for query in seen] == [("initial",), ("initial",)]
+    assert [tuple(query.view.snapshot_names) for query in seen] == [("initial",), ("initial",)]
     rows = [campaign.state.measurements[cycle, "query"]["rows_forwarded"] for cycle in (1, 2)]
     assert rows == [2 * 51, 2 * 46]
     assert learner.rows_predicted == sum(rows)
@@ -48,11 +48,11 @@ def test_a_campaign_tells_what_its_snapshots_are(tmp_path, pool, truth):
     seen = []
     options = {"strategy_options": {"first_cycle": "initial"}, "audit": seen_by(seen)}
     make(tmp_path, pool, None, "cod", **options).run(SimulatedOracle(truth), until=Budget(cycles=3))
-    assert [tuple(query.view.moments) for query in seen] == [("initial",), ("previous",)]
+    assert [tuple(query.view.snapshot_names) for query in seen] == [("initial",), ("previous",)]
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "moment"),
+    ("name", "options", "snapshot"),
     [
         ("cod", {"gap": "5 steps"}, "5 steps"),
         ("cod", {"gap": "2 epochs"}, "2 epochs"),
@@ -60,7 +60,7 @@ def test_a_campaign_tells_what_its_snapshots_are(tmp_path, pool, truth):
     ],
 )
 def test_a_discrepancy_is_that_of_the_kept_weights_in_every_cycle(
-    tmp_path, pool, truth, name, options, moment
+    tmp_path, pool, truth, name, options, snapshot
 ):
     strategy, seen = STRATEGIES.create(name, **options), []
     learner = torch_learner(strategy.needs, ema_decay=0.9)
@@ -69,10 +69,10 @@ def test_a_discrepancy_is_that_of_the_kept_weights_in_every_cycle(
     for query in seen:
         folder = next(tmp_path.glob(f"cycles/{query.cycle:04d}/train-*"))
         outputs = {}
-        for at in ("end", moment):
-            learner.load(folder, moment=at)
+        for at in ("end", snapshot):
+            learner.load(folder, snapshot=at)
             outputs[at] = learner.predict(pool.subset(query.ids), needs=LOG_PROBS, seed=0).log_probs
-        expected = cyclic_discrepancy(outputs["end"].double(), outputs[moment].double())
+        expected = cyclic_discrepancy(outputs["end"].double(), outputs[snapshot].double())
         torch.testing.assert_close(query.choice.scores.double(), expected, rtol=0, atol=1e-6)
         assert expected.max() > 1e-4
 
@@ -83,7 +83,7 @@ def test_the_first_cycle_against_an_untrained_network_takes_the_smallest_distanc
     campaign = make(tmp_path, pool, learner, strategy, audit=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     first, second = seen
-    assert (first.view.moments, second.view.moments) == (("untrained",), ("previous",))
+    assert (first.view.snapshot_names, second.view.snapshot_names) == (("untrained",), ("previous",))
     distance = cyclic_discrepancy(first.view.pool.log_probs, first.view.snapshots[0].log_probs)
     assert first.choice.rows.tolist() == torch.sort(distance, stable=True).indices[:5].tolist()
     distance = cyclic_discrepancy(second.view.pool.log_probs, second.view.snapshots[0].log_probs)
@@ -94,7 +94,9 @@ def test_the_first_cycle_against_an_untrained_network_takes_the_smallest_distanc
 def test_a_moment_that_was_not_kept_is_named_with_the_way_out(tmp_path, pool, truth):
     campaign = make(tmp_path, pool, torch_learner(), "ema_discrepancy")
     tell(campaign, truth)
-    with pytest.raises(MissingStateError, match=r"did not keep the moment 'ema'; give the learner moments="):
+    with pytest.raises(
+        MissingStateError, match=r"did not keep the snapshot 'ema'; give the learner snapshots="
+    ):
         campaign.ask()
 
 
@@ -104,7 +106,7 @@ def test_a_second_view_of_the_same_cycle_forwards_nothing_that_the_first_did(tmp
     tell(campaign, truth)
     campaign.train()
     folder, loads = next(tmp_path.glob("cycles/0001/train-*")), len(learner.loads)
-    viewer = Viewer(learner, folder, None, 0)
+    viewer = ViewBuilder(learner, folder, None, 0)
     for _ in range(2):
         for needs in ({"log_probs", "snapshot:initial", "embeddings"}, {"log_probs", "snapshot:initial"}):
             viewer.view(frozenset(needs), pool, pool.slice(0, 0), torch.empty(0))

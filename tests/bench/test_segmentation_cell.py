@@ -27,39 +27,44 @@ TINY = {"model": "small_fcn", "model_options": {"width": 4}, "epochs": 2, "lr": 
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """14 pictures of 16 x 16 pixels, a bright square each; every second mask lacks a quarter of them."""
-    root = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    """14 images of 16 x 16 pixels, a bright square each; every second mask lacks a quarter of them."""
+    root = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
     for folder in ("images", "masks"):
         (root / folder).mkdir()
     for number in range(14):
-        picture = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
+        image = rng.integers(0, 60, (16, 16, 3), dtype=np.uint8)
         mask = np.zeros((16, 16), dtype=np.uint8)
         top, left = rng.integers(0, 8, 2)
-        picture[top : top + 8, left : left + 8] += 150
+        image[top : top + 8, left : left + 8] += 150
         mask[top : top + 8, left : left + 8] = 1
         if number % 2:
             mask[:4] = 255
-        Image.fromarray(picture).save(root / "images" / f"p{number:02d}.png")
+        Image.fromarray(image).save(root / "images" / f"p{number:02d}.png")
         Image.fromarray(mask).save(root / "masks" / f"p{number:02d}.png")
     return root
 
 
 def config(root, **options):
     tables = {
-        "dataset": ["mask_folder"], "seeds": 1, "cycles": 3, "start": 3, "batch_size": 2, "device": "cpu",
+        "dataset": ["mask_folder"],
+        "seeds": 1,
+        "cycles": 3,
+        "initial_size": 3,
+        "batch_size": 2,
+        "device": "cpu",
         "dataset_options": {"mask_folder": {"root": str(root), "classes": ["ground", "square"]}},
         "learner": TINY,
-    }  # fmt: skip
+    }
     return load_config(options={**tables, **options})
 
 
 @pytest.fixture(scope="module")
-def run(pictures, tmp_path_factory):
+def run(images, tmp_path_factory):
     """Two finished cells, and their folder."""
     folder = tmp_path_factory.mktemp("run") / "out"
-    experiment = Experiment.open(config(pictures, strategy=["dense_cod", "random"]), folder)
+    experiment = Experiment.open(config(images, strategy=["cod_segmentation", "random"]), folder)
     for cell in experiment.grid.cells:
         begin(folder / "cells" / cell.name, cell)
         run_cell(cell, folder / "cells" / cell.name, lambda *work: None)
@@ -67,9 +72,9 @@ def run(pictures, tmp_path_factory):
     return experiment
 
 
-def test_a_bad_mask_is_refused_before_any_training_wherever_it_is(pictures, tmp_path):
-    root, folder = tmp_path / "pictures", tmp_path / "cell"
-    shutil.copytree(pictures, root)
+def test_a_bad_mask_is_refused_before_any_training_wherever_it_is(images, tmp_path):
+    root, folder = tmp_path / "images", tmp_path / "cell"
+    shutil.copytree(images, root)
     (cell,) = make_grid(config(root, strategy=["random"])).cells
     for part in ("ids", "test_ids"):
         bad = (
@@ -112,8 +117,8 @@ def test_the_ledger_holds_the_share_of_pixels_that_were_labelled(run):
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
         labels = ledger.state.labels
     assert len(labels) == 7
-    assert all(share == (0.75 if int(item[1:]) % 2 else 1.0) for item, share in labels.items())
-    assert all(isinstance(share, float) for share in labels.values())
+    assert all(fraction == (0.75 if int(item[1:]) % 2 else 1.0) for item, fraction in labels.items())
+    assert all(isinstance(fraction, float) for fraction in labels.values())
 
 
 def test_a_cell_runs_to_the_same_rows_again_and_draws_what_was_queried(run, tmp_path):
@@ -156,7 +161,7 @@ def test_the_report_says_what_the_accuracy_is(run):
     assert there.rows == tuple(run.rows)
     _, _, sheets = _sheets(there, there.cells[:1])
     assert [sheet.description for sheet in sheets] == [
-        f"Pictures queried by dense_cod in cycle {cycle}" for cycle in (1, 2)
+        f"Images queried by cod_segmentation in cycle {cycle}" for cycle in (1, 2)
     ]
 
 
@@ -164,7 +169,10 @@ def test_the_report_says_what_the_accuracy_is(run):
     ("options", "sentence"),
     [
         ({"strategy": ["cod"], "learner": TINY}, "'cod' needs 'log_probs', 'snapshot:previous'"),
-        ({"strategy": ["dense_cod"], "learner": {**TINY, "start": "cold"}}, "which a cold start forgets"),
+        (
+            {"strategy": ["cod_segmentation"], "learner": {**TINY, "start": "cold"}},
+            "which a cold start forgets",
+        ),
         ({"strategy": ["random"], "label_noise": 0.2}, "'label_noise' is not for segmentation"),
         ({"strategy": ["random"], "objective": ["squared_error"]}, "is for regression"),
         ({"strategy": ["random", "entropy"], "learner": {}}, "'entropy' needs 'log_probs'"),
@@ -178,18 +186,21 @@ def test_the_report_says_what_the_accuracy_is(run):
         ),
     ],
 )
-def test_what_segmentation_cannot_do_is_refused_before_any_work(pictures, options, sentence):
+def test_what_segmentation_cannot_do_is_refused_before_any_work(images, options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
-        make_grid(config(pictures, **options))
+        make_grid(config(images, **options))
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"strategy": ["dense_cod"]}, "'dense_cod' needs .* which only segmentation gives, but 'digits'"),
         (
-            {"strategy": ["random"], "audit": [{"strategy": "dense_entropy"}]},
-            "'dense_entropy' needs .* which only segmentation gives",
+            {"strategy": ["cod_segmentation"]},
+            "'cod_segmentation' needs .* which only segmentation gives, but 'digits'",
+        ),
+        (
+            {"strategy": ["random"], "audit": [{"strategy": "entropy_segmentation"}]},
+            "'entropy_segmentation' needs .* which only segmentation gives",
         ),
         ({"strategy": ["random"], "learner": {"crop": 4}}, "'learner.crop' is for segmentation"),
     ],
@@ -199,8 +210,8 @@ def test_what_only_segmentation_can_do_is_refused_elsewhere(options, sentence):
         make_grid(load_config(options={"dataset": ["digits"], "seeds": 1, **options}))
 
 
-def test_a_picture_that_ends_early_is_refused_before_any_training(pictures, tmp_path):
-    shutil.copytree(pictures, tmp_path / "all")
+def test_a_image_that_ends_early_is_refused_before_any_training(images, tmp_path):
+    shutil.copytree(images, tmp_path / "all")
     path = tmp_path / "all" / "images" / "p03.png"
     path.write_bytes(path.read_bytes()[:-200])  # its head, which loading reads, is whole
     (cell,) = make_grid(config(tmp_path / "all", strategy=["random"])).cells

@@ -1,4 +1,5 @@
-"""The moments of a training are the weights it really had; each costs a file only where it is asked for."""
+"""The snapshots of a training run are the weights it really had; each costs a file only where it is asked
+for."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ def weights(tensors):
 
 
 @pytest.mark.parametrize(
-    ("moment", "steps"), [("step", 1), ("2 steps", 2), ("epoch", 3), ("2 epochs", 6), ("8 steps", 8)]
+    ("snapshot", "steps"), [("step", 1), ("2 steps", 2), ("epoch", 3), ("2 epochs", 6), ("8 steps", 8)]
 )
-def test_a_gap_is_the_weights_of_a_training_that_was_stopped_there(tmp_path, monkeypatch, moment, steps):
+def test_a_gap_is_the_weights_of_a_training_that_was_stopped_there(tmp_path, monkeypatch, snapshot, steps):
     monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
 
     class StoppedError(Exception):
@@ -31,19 +32,19 @@ def test_a_gap_is_the_weights_of_a_training_that_was_stopped_there(tmp_path, mon
         if done == total - steps:
             raise StoppedError
 
-    fit(learner(moments=[moment]), tmp_path / "whole")
-    stopped = learner(moments=(), checkpoint_seconds=0)
+    fit(learner(snapshots=[snapshot]), tmp_path / "whole")
+    stopped = learner(snapshots=(), checkpoint_seconds=0)
     stopped.progress = stop
     with pytest.raises(StoppedError):
         fit(stopped, tmp_path / "stopped")
     expected = weights(load_file(tmp_path / "stopped" / "checkpoint.safetensors"))
-    assert same_bits(state(tmp_path / "whole", moment.replace(" ", "-")), expected)
+    assert same_bits(state(tmp_path / "whole", snapshot.replace(" ", "-")), expected)
 
 
-@pytest.mark.parametrize("moment", ["9 steps", "10 steps", "3 epochs", "50 epochs"])
-def test_a_gap_as_long_as_the_training_gives_the_initial_weights(tmp_path, moment):
-    fit(learner(moments=["initial", moment]), tmp_path)
-    assert same_bits(state(tmp_path, moment.replace(" ", "-")), state(tmp_path, "initial"))
+@pytest.mark.parametrize("snapshot", ["9 steps", "10 steps", "3 epochs", "50 epochs"])
+def test_a_gap_as_long_as_the_training_gives_the_initial_weights(tmp_path, snapshot):
+    fit(learner(snapshots=["initial", snapshot]), tmp_path)
+    assert same_bits(state(tmp_path, snapshot.replace(" ", "-")), state(tmp_path, "initial"))
 
 
 class Recording(Supervised):
@@ -63,7 +64,7 @@ class Recording(Supervised):
 @pytest.mark.parametrize("decay", [0.5, 0.999])
 def test_the_ema_follows_its_recursion_and_copies_buffers(tmp_path, decay):
     Recording.history.clear()
-    fit(learner(objective=Recording, moments=["ema"], ema_decay=decay), tmp_path)
+    fit(learner(objective=Recording, snapshots=["ema"], ema_decay=decay), tmp_path)
     first, *steps = Recording.history
     assert len(steps) == 9
     average = dict(first)
@@ -79,7 +80,7 @@ def test_the_ema_follows_its_recursion_and_copies_buffers(tmp_path, decay):
 
 
 def test_a_warm_fit_begins_its_ema_at_the_weights_it_goes_on_from(tmp_path):
-    made = learner(moments=["ema"], ema_decay=1.0)
+    made = learner(snapshots=["ema"], ema_decay=1.0)
     fit(made, tmp_path / "first")
     fit(made, tmp_path / "second", seed=2)
     parameters = dict(NormedNet().named_parameters())
@@ -89,7 +90,7 @@ def test_a_warm_fit_begins_its_ema_at_the_weights_it_goes_on_from(tmp_path):
 
 def test_the_untrained_network_is_another_for_every_seed_and_unrelated_to_the_one_in_training(tmp_path):
     for name, seed in (("one", 1), ("again", 1), ("two", 2)):
-        fit(learner(moments=["untrained", "initial"]), tmp_path / name, seed=seed)
+        fit(learner(snapshots=["untrained", "initial"]), tmp_path / name, seed=seed)
     untrained = {name: state(tmp_path / name, "untrained") for name in ("one", "again", "two")}
     assert same_bits(untrained["one"], untrained["again"])
     for other in (untrained["two"], state(tmp_path / "one", "initial")):
@@ -97,8 +98,8 @@ def test_the_untrained_network_is_another_for_every_seed_and_unrelated_to_the_on
 
 
 def test_keeping_moments_changes_nothing_else(tmp_path):
-    fit(learner(moments=()), tmp_path / "none")
-    fit(learner(moments=["untrained", "ema", "step", "epoch"]), tmp_path / "all")
+    fit(learner(snapshots=()), tmp_path / "none")
+    fit(learner(snapshots=["untrained", "ema", "step", "epoch"]), tmp_path / "all")
     assert same_bits(state(tmp_path / "none"), state(tmp_path / "all"))
     kept = sorted(file.name for file in (tmp_path / "all").iterdir())
     assert kept == [
@@ -110,9 +111,12 @@ def test_keeping_moments_changes_nothing_else(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"moments": ["10 step"]}, "a moment of a training must be .*, but is '10 step'"),
-        ({"moments": "epoch"}, r"moments must be a list of words, but is 'epoch'; use \['epoch'\]"),
-        ({"moments": ["untrained"], "model": small_mlp()}, "'untrained' needs a function that makes models"),
+        ({"snapshots": ["10 step"]}, "a snapshot of a training run must be .*, but is '10 step'"),
+        ({"snapshots": "epoch"}, r"snapshots must be a list of words, but is 'epoch'; use \['epoch'\]"),
+        (
+            {"snapshots": ["untrained"], "model": small_mlp()},
+            "'untrained' needs a function that makes models",
+        ),
         ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\], but is 1.5"),
     ],
 )

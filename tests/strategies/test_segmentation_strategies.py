@@ -7,7 +7,7 @@ import torch
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.selection.selection import score, select
-from nextlabel.strategies.dense import DenseCod, DenseEntropy, DenseMargin
+from nextlabel.strategies.segmentation import CodSegmentation, EntropySegmentation, MarginSegmentation
 from nextlabel.testing.strategies import check_strategy
 
 FIELDS = {
@@ -29,7 +29,7 @@ def scored(strategy, previous, **options):
 @pytest.mark.parametrize("aggregate", ["mean", "max"])
 @pytest.mark.parametrize("first_cycle", ["least_confident", "initial", "random"])
 def test_dense_cod_conforms_with_every_option(form, aggregate, first_cycle):
-    check_strategy(lambda: DenseCod(form=form, aggregate=aggregate, first_cycle=first_cycle))
+    check_strategy(lambda: CodSegmentation(form=form, aggregate=aggregate, first_cycle=first_cycle))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_dense_cod_conforms_with_every_option(form, aggregate, first_cycle):
     ],
 )
 def test_with_a_previous_cycle_the_score_is_how_far_pixels_moved(options, field):
-    assert scored("dense_cod", True, **options).tolist() == pytest.approx(FIELDS[field])
+    assert scored("cod_segmentation", True, **options).tolist() == pytest.approx(FIELDS[field])
 
 
 @pytest.mark.parametrize(
@@ -53,31 +53,34 @@ def test_with_a_previous_cycle_the_score_is_how_far_pixels_moved(options, field)
     ],
 )
 def test_the_first_cycle_is_scored_by_its_own_rule(options, field):
-    assert scored("dense_cod", False, **options).tolist() == pytest.approx(FIELDS[field])
+    assert scored("cod_segmentation", False, **options).tolist() == pytest.approx(FIELDS[field])
 
 
 def test_a_random_first_cycle_draws_and_later_ones_do_not():
-    one, two = (scored("dense_cod", False, first_cycle="random", seed=seed) for seed in (0, 1))
+    one, two = (scored("cod_segmentation", False, first_cycle="random", seed=seed) for seed in (0, 1))
     assert one.tolist() != two.tolist()
-    assert scored("dense_cod", True, first_cycle="random").tolist() == pytest.approx(
+    assert scored("cod_segmentation", True, first_cycle="random").tolist() == pytest.approx(
         FIELDS["mean_discrepancy"]
     )
 
 
-def test_entropy_and_margin_take_the_least_certain_pictures_first():
+def test_entropy_and_margin_take_the_least_certain_images_first():
     values = torch.tensor([0.2, 0.6, 0.4])
-    assert select("dense_entropy", 2, extra={"mean_entropy": values}).tolist() == [1, 2]
-    assert select("dense_entropy", 1, extra={"max_entropy": values}, aggregate="max").tolist() == [1]
-    assert select("dense_margin", 2, extra={"mean_margin": values}).tolist() == [0, 2]
+    assert select("entropy_segmentation", 2, extra={"mean_entropy": values}).tolist() == [1, 2]
+    assert select("entropy_segmentation", 1, extra={"max_entropy": values}, aggregate="max").tolist() == [1]
+    assert select("margin_segmentation", 2, extra={"mean_margin": values}).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: DenseCod(form="l3"), "option 'form' of strategy 'dense_cod' must be"),
-        (lambda: DenseCod(aggregate="sum"), "option 'aggregate' of strategy 'dense_cod'"),
-        (lambda: DenseCod(first_cycle="least_confidence"), "did you mean 'least_confident'"),
-        (lambda: DenseEntropy(aggregate="median"), "option 'aggregate' of strategy 'dense_entropy'"),
+        (lambda: CodSegmentation(form="l3"), "option 'form' of strategy 'cod_segmentation' must be"),
+        (lambda: CodSegmentation(aggregate="sum"), "option 'aggregate' of strategy 'cod_segmentation'"),
+        (lambda: CodSegmentation(first_cycle="least_confidence"), "did you mean 'least_confident'"),
+        (
+            lambda: EntropySegmentation(aggregate="median"),
+            "option 'aggregate' of strategy 'entropy_segmentation'",
+        ),
     ],
 )
 def test_unknown_options_are_refused(make, sentence):
@@ -86,5 +89,5 @@ def test_unknown_options_are_refused(make, sentence):
 
 
 def test_they_need_what_only_segmentation_gives():
-    for strategy in (DenseCod(), DenseEntropy(), DenseMargin()):
+    for strategy in (CodSegmentation(), EntropySegmentation(), MarginSegmentation()):
         assert all(need.startswith("extra:") for need in strategy.needs)

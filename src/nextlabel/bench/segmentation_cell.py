@@ -16,25 +16,25 @@ import torch
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.contact_sheet import SHOWN, write_contact_sheet
-from nextlabel.bench.dense_learner import make_dense_learner
 from nextlabel.bench.diagnostics import loss_estimate
 from nextlabel.bench.outcome import finish
+from nextlabel.bench.segmentation_learner import make_segmentation_learner
 from nextlabel.bench.setup import make_campaign, needs_of
 from nextlabel.bench.validation import check_items_of
 from nextlabel.campaign.campaign import Budget, Campaign, Query
-from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ContractError
-from nextlabel.learners.segmentation import DenseLearner
+from nextlabel.learners.segmentation import SegmentationLearner
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.masks import labelled_share
 from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
 from nextlabel.pool import Pool
-from nextlabel.progress import Advance
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.training.device import Engine, device_title
 from nextlabel.types import Learner
 
-__all__ = ["MEAN_IOU", "run_dense_cell"]
+__all__ = ["MEAN_IOU", "run_segmentation_cell"]
 
 MEAN_IOU = "mean IoU"
 """What the column ``metric`` of segmentation results says."""
@@ -42,28 +42,28 @@ MEAN_IOU = "mean IoU"
 Metrics = dict[str, Any]  # Any: JSON
 
 
-def run_dense_cell(
-    cell: Cell, data: DenseData, folder: Path, advance: Callable[[int, str, int, int], None]
+def run_segmentation_cell(
+    cell: Cell, data: SegmentationData, folder: Path, progress: Callable[[int, str, int, int], None]
 ) -> None:
     """Run a cell to its end, or on from where it was killed, and mark it finished.
 
-    An item's label in the ledger is the share of its pixels that have a class: what was paid for. Its mask
+    An item's label in the ledger is the fraction of its pixels that have a class: what was paid for. Its mask
     stays with the data.
 
     Args:
         cell: The campaign to run.
         data: Its data set.
         folder: Where to keep it.
-        advance: Called as work advances, with the cycle, the phase, the work done and the whole.
+        progress: Called as work advances, with the cycle, the phase, the work done and the whole.
 
     Raises:
-        DataError: A picture or mask of pool or test part cannot be used; all are read before the first
+        DataError: An image or mask of pool or test part cannot be used; all are read before the first
             campaign.
     """
     torch.set_num_threads(cell.threads)
-    check_items_of(cell, data, folder, lambda done, total: advance(1, "check", done, total))
+    check_items_of(cell, data, folder, lambda done, total: progress(1, "check", done, total))
     trial = _Trial(cell, data, folder)
-    campaign = trial.campaign(lambda *work: advance(max(campaign.state.cycle, 0) + 1, *work))
+    campaign = trial.campaign(lambda *work: progress(max(campaign.state.cycle, 0) + 1, *work))
     campaign.run(trial.answers, until=Budget(cycles=cell.cycles), score_last=cell.score_last)
     finish(folder, cell, campaign.state, dict.fromkeys(data.ids, 1.0), ())
 
@@ -71,17 +71,17 @@ def run_dense_cell(
 @dataclass(frozen=True)
 class _Trial:
     cell: Cell
-    data: DenseData
+    data: SegmentationData
     folder: Path
 
     def answers(self, ids: Sequence[ItemId]) -> Mapping[ItemId, float]:
-        """Tell the share of each item's pixels that have a class."""
+        """Tell the fraction of each item's pixels that have a class."""
         masks = self.data.masks_by_id
         return {item: labelled_share(masks[item]) for item in ids}
 
-    def campaign(self, advance: Advance) -> Campaign:
+    def campaign(self, progress: Progress) -> Campaign:
         test = Pool(self.data.test_x, self.data.test_ids)
-        learner = make_dense_learner(self.cell, self.data, needs_of(self.cell))
+        learner = make_segmentation_learner(self.cell, self.data, needs_of(self.cell))
         campaign = make_campaign(
             self.cell,
             self.data,
@@ -89,12 +89,12 @@ class _Trial:
             self.folder,
             evaluate=lambda trained: self.evaluate(trained, test),
             audit=lambda query: self.audit(query, campaign),
-            advance=advance,
+            progress=progress,
         )
         return campaign
 
     def evaluate(self, learner: Learner, test: Pool) -> Metrics:
-        """Measure the model on whole test pictures, by one matrix over all their pixels with a class."""
+        """Measure the model on whole test images, by one matrix over all their pixels with a class."""
         found = _dense(learner).measure(test, self.data.test_masks_by_id, seed=self._seed)
         overlap = intersection_over_union(found.confusion).tolist()
         return {
@@ -127,7 +127,7 @@ class _Trial:
         return derive(self.cell.seed, "predict")
 
 
-def _dense(learner: Learner) -> DenseLearner:
-    if not isinstance(learner, DenseLearner):
-        raise ContractError(f"segmentation needs a DenseLearner, but got {type(learner).__name__}")
+def _dense(learner: Learner) -> SegmentationLearner:
+    if not isinstance(learner, SegmentationLearner):
+        raise ContractError(f"segmentation needs a SegmentationLearner, but got {type(learner).__name__}")
     return learner

@@ -1,4 +1,4 @@
-"""What a data set for segmentation is: pictures and masks with ids, a fixed test part, a recipe to train.
+"""What a data set for segmentation is: images and masks with ids, a fixed test part, a recipe to train.
 
 Knows no particular data set, and neither torch nor what is done with the data.
 """
@@ -17,9 +17,9 @@ from nextlabel.datasets.labelled_data import Streamed
 from nextlabel.errors import DataError, listed
 from nextlabel.maths.masks import NO_CLASS, checked_mask
 
-__all__ = ["DenseData", "Maps", "Masks"]
+__all__ = ["Maps", "Masks", "SegmentationData"]
 
-Maps: TypeAlias = "NDArray[Any] | Streamed"  # Any: bytes of pictures, whole numbers of masks
+Maps: TypeAlias = "NDArray[Any] | Streamed"  # Any: bytes of images, whole numbers of masks
 """An array whose first axis is the items, or what reads them one at a time."""
 
 
@@ -54,15 +54,15 @@ class Masks(Mapping[str, "NDArray[np.uint8]"]):
 
 
 @dataclass(frozen=True)
-class DenseData:
+class SegmentationData:
     """A segmentation data set whose masks are all known, with a test part that is never queried.
 
     Args:
         name: Its name in configurations.
-        x: (N, channels, height, width) pictures of the pool, bytes, seen divided by 255.
+        x: (N, channels, height, width) images of the pool, bytes, seen divided by 255.
         masks: (N, height, width) their class indices, in [0, C) or ``ignored``.
         ids: N distinct ids, from the data: none changes when others are added or removed.
-        test_x: (T, channels, height, width) pictures of the test part.
+        test_x: (T, channels, height, width) images of the test part.
         test_masks: (T, height, width) their class indices.
         test_ids: T distinct ids, none of which is in ``ids``.
         classes: The C names of the classes, 2 to 255, in the order of their index.
@@ -70,7 +70,7 @@ class DenseData:
         licence: The licence of the data, in words for a reader.
         source: Where the data come from and how they were changed.
         recipe: How the benchmark trains on them unless told otherwise: ``model`` and ``model_options`` name a
-            network of the models' shelf, all others are options of the dense learner.
+            network of the models' registry, all others are options of the segmentation learner.
 
     Raises:
         DataError: The parts do not fit each other; a mask of an array holds a value that is no class. Those
@@ -110,7 +110,7 @@ class DenseData:
         self._check_part("test", self.test_x, self.test_masks, self.test_ids)
         if self.x.shape[1] != self.test_x.shape[1]:
             raise DataError(
-                f"the data set '{self.name}' must have pool and test pictures with as many channels, but "
+                f"the data set '{self.name}' must have pool and test images with as many channels, but "
                 f"they have {self.x.shape[1]} and {self.test_x.shape[1]}"
             )
         times = Counter((*self.ids, *self.test_ids))
@@ -125,16 +125,16 @@ class DenseData:
         if not len(x) == len(masks) == len(ids) or len(ids) == 0:
             raise DataError(
                 f"the {part} items of the data set '{self.name}' must be at least one, with one mask and one "
-                f"id each, but there are {len(x)} pictures, {len(masks)} masks and {len(ids)} ids"
+                f"id each, but there are {len(x)} images, {len(masks)} masks and {len(ids)} ids"
             )
         if len(x.shape) != 4 or len(masks.shape) != 3 or x.shape[2:] != masks.shape[1:]:
             raise DataError(
-                f"the {part} pictures of the data set '{self.name}' must be (channels, height, width) and "
+                f"the {part} images of the data set '{self.name}' must be (channels, height, width) and "
                 f"their masks of the same height and width, but they are {x.shape[1:]} and {masks.shape[1:]}"
             )
         if x.dtype != np.uint8:
             raise DataError(
-                f"the {part} pictures of the data set '{self.name}' must be bytes (uint8), but are {x.dtype}"
+                f"the {part} images of the data set '{self.name}' must be bytes (uint8), but are {x.dtype}"
             )
         if isinstance(masks, np.ndarray):
             known = Masks(masks, ids, classes=len(self.classes), ignored=self.ignored)
@@ -153,7 +153,7 @@ class DenseData:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """(channels, height, width) of one picture of the pool."""
+        """(channels, height, width) of one image of the pool."""
         return tuple(self.x.shape[1:])
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
-"""Strategies of segmentation: query the pictures whose pixels moved furthest, or are least certain.
+"""Strategies of segmentation: query the images whose pixels moved furthest, or are least certain.
 
-Know one number an item, which the learner made of its pixels; no maps and no models.
+Know one number per item, which the learner made of its pixels; no maps and no models.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from nextlabel.discrepancy import Form
 from nextlabel.errors import ConfigurationError, listed, nearest
 from nextlabel.types import PoolView
 
-__all__ = ["DenseCod", "DenseEntropy", "DenseMargin"]
+__all__ = ["CodSegmentation", "EntropySegmentation", "MarginSegmentation"]
 
 Aggregate: TypeAlias = Literal["mean", "max"]
-DenseFirstCycle: TypeAlias = Literal["least_confident", "initial", "random"]
+FirstCycle: TypeAlias = Literal["least_confident", "initial", "random"]
 
 
 @dataclass(frozen=True)
-class DenseCod:
-    """Score pictures by cyclic output discrepancy, aggregated over their pixels.
+class CodSegmentation:
+    """Score images by cyclic output discrepancy, aggregated over their pixels.
 
     S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with Temporal Output
     Discrepancy", ICCV 2021, on Cityscapes: the distance between a pixel's class probabilities at the end of
@@ -51,14 +51,14 @@ class DenseCod:
 
     form: Form = "half_squared"
     aggregate: Aggregate = "mean"
-    first_cycle: DenseFirstCycle = "least_confident"
+    first_cycle: FirstCycle = "least_confident"
 
-    name: ClassVar[str] = "dense_cod"
+    name: ClassVar[str] = "cod_segmentation"
 
     def __post_init__(self) -> None:
         _check_choice(self.name, "form", self.form, get_args(Form))
         _check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
-        _check_choice(self.name, "first_cycle", self.first_cycle, get_args(DenseFirstCycle))
+        _check_choice(self.name, "first_cycle", self.first_cycle, get_args(FirstCycle))
 
     @property
     def needs(self) -> frozenset[str]:
@@ -84,8 +84,8 @@ class DenseCod:
 
 
 @dataclass(frozen=True)
-class DenseEntropy:
-    """Score pictures by the Shannon entropy of their pixels' predicted class distributions.
+class EntropySegmentation:
+    """Score images by the Shannon entropy of their pixels' predicted class distributions.
 
     C. E. Shannon, "A Mathematical Theory of Communication", Bell System Technical Journal, 1948.
 
@@ -98,7 +98,7 @@ class DenseEntropy:
 
     aggregate: Aggregate = "mean"
 
-    name: ClassVar[str] = "dense_entropy"
+    name: ClassVar[str] = "entropy_segmentation"
 
     def __post_init__(self) -> None:
         _check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
@@ -114,14 +114,14 @@ class DenseEntropy:
 
 
 @dataclass(frozen=True)
-class DenseMargin:
-    """Score pictures by the negative mean gap between the two largest class probabilities of a pixel.
+class MarginSegmentation:
+    """Score images by the negative mean gap between the two largest class probabilities of a pixel.
 
     T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for Information Extraction", IDA 2001,
     for one label; the mean over pixels is ours.
     """
 
-    name: ClassVar[str] = "dense_margin"
+    name: ClassVar[str] = "margin_segmentation"
     needs: ClassVar[frozenset[str]] = frozenset({"extra:mean_margin"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.model import for_device, model_functions
-from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, listed
-from nextlabel.learners.segmentation import DENSE_EXTRA, DenseLearner
+from nextlabel.learners.segmentation import SEGMENTATION_FIELDS, SegmentationLearner
 from nextlabel.training.pixels import PIXEL_MOVES
 
-__all__ = ["make_dense_learner"]
+__all__ = ["make_segmentation_learner"]
 
 
-def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> DenseLearner:
+def make_segmentation_learner(
+    cell: Cell, data: SegmentationData, needs: frozenset[str]
+) -> SegmentationLearner:
     """Return the untrained learner of a cell.
 
     Args:
@@ -30,25 +32,30 @@ def make_dense_learner(cell: Cell, data: DenseData, needs: frozenset[str]) -> De
         name, model_options, data, random=options.pop("untrained_weights", None) == "random"
     )
     compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
-    return DenseLearner(
+    return SegmentationLearner(
         new_model,
         data.masks_by_id,
         classes=len(data.classes),
         objective=cell.objective,
         objective_options=dict(cell.objective_options),
         device=cell.device,
-        moments=("initial",) if compares else (),
+        snapshots=("initial",) if compares else (),
         untrained_model=untrained,
         **options,
     )
 
 
 def _check(cell: Cell, needs: frozenset[str]) -> None:
-    known = {"embeddings", "labelled_embeddings", "labels", *(f"extra:{name}" for name in DENSE_EXTRA)}
+    known = {
+        "embeddings",
+        "labelled_embeddings",
+        "labels",
+        *(f"extra:{name}" for name in SEGMENTATION_FIELDS),
+    }
     if foreign := sorted(needs - known):
         raise ConfigurationError(
             f"the strategy '{cell.strategy}' needs {listed(foreign)}, which segmentation does not give; use "
-            "dense_cod, dense_entropy, dense_margin, core_set or random"
+            "cod_segmentation, entropy_segmentation, margin_segmentation, core_set or random"
         )
     if cell.learner.get("start") == "cold" and any(f"extra:{move}" in needs for move in PIXEL_MOVES):
         raise ConfigurationError(
@@ -58,7 +65,7 @@ def _check(cell: Cell, needs: frozenset[str]) -> None:
     unfit = {
         "audit": bool(cell.audit),
         "label_noise": bool(cell.label_noise),
-        "learner.companion_options": bool(cell.learner.get("companion_options")),
+        "learner.wrapper_options": bool(cell.learner.get("wrapper_options")),
         "learner.score_augmented": bool(cell.learner.get("score_augmented")),
     }
     for setting, given in unfit.items():

@@ -1,4 +1,4 @@
-"""Small pictures with masks, and a network for them, for the tests of segmentation."""
+"""Small images with masks, and a network for them, for the tests of segmentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nextlabel.learners.segmentation import DenseLearner
+from nextlabel.learners.segmentation import SegmentationLearner
 from nextlabel.models.small_fcn import SmallFcn
 from nextlabel.pool import Pool
 
@@ -17,47 +17,49 @@ COUNT, SIDE = 22, 16
 def _scenes() -> tuple[np.ndarray, np.ndarray]:
     """Bright blobs of two classes on a dark ground."""
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 60, (COUNT, 3, SIDE, SIDE), dtype=np.uint8)
+    images = rng.integers(0, 60, (COUNT, 3, SIDE, SIDE), dtype=np.uint8)
     masks = np.zeros((COUNT, SIDE, SIDE), dtype=np.uint8)
     for row in range(COUNT):
         top, left = rng.integers(0, SIDE - 6, 2)
         kind = 1 + row % 2
-        pictures[row, kind, top : top + 6, left : left + 6] += 150
+        images[row, kind, top : top + 6, left : left + 6] += 150
         masks[row, top : top + 6, left : left + 6] = kind
         masks[row, 0, row % SIDE] = 255  # one pixel without a class
-    return pictures, masks
+    return images, masks
 
 
-PICTURES, MASK_ARRAY = _scenes()
+IMAGES, MASK_ARRAY = _scenes()
 IDS = tuple(f"scene-{row:02d}" for row in range(COUNT))
 MASKS = dict(zip(IDS, MASK_ARRAY, strict=True))
-POOL = Pool(PICTURES, IDS)
+POOL = Pool(IMAGES, IDS)
 X, UNLABELLED = POOL.slice(0, 9), POOL.slice(9, COUNT)
-SHARES = torch.tensor([float((MASKS[item] != 255).mean()) for item in X.ids])
+FRACTIONS = torch.tensor([float((MASKS[item] != 255).mean()) for item in X.ids])
 
 
 class Listed:
-    """The same pictures one at a time, as a data set gives them."""
+    """The same images one at a time, as a data set gives them."""
 
     def __len__(self) -> int:
         return COUNT
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return PICTURES[index]
+        return IMAGES[index]
 
 
 def small_net() -> SmallFcn:
     return SmallFcn((3, SIDE, SIDE), 3, width=4)
 
 
-def dense_learner(**options: object) -> DenseLearner:
+def segmentation_learner(**options: object) -> SegmentationLearner:
     """A learner with 2 epochs of 3 steps that trains fast."""
     model, masks = options.pop("model", small_net), options.pop("masks", MASKS)
     defaults = {"classes": 3, "epochs": 2, "batch_size": 4, "lr": 0.01, "device": "cpu"}
-    return DenseLearner(model, masks, **{**defaults, **options})
+    return SegmentationLearner(model, masks, **{**defaults, **options})
 
 
-def dense_fit(made: DenseLearner, folder: Path, *, seed: int = 1, x: Pool = X) -> dict[str, float]:
+def segmentation_fit(
+    made: SegmentationLearner, folder: Path, *, seed: int = 1, x: Pool = X
+) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     others = POOL.subset([item for item in IDS if item not in x.ids])
     return made.fit(x, torch.ones(len(x)), others, seed=seed, workdir=folder)

@@ -1,4 +1,4 @@
-"""Little pictures of three classes, and small learners for them."""
+"""Little images of three classes, and small learners for them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ GAME = {"steps": 4, "batch_size": 8, "latent": 3, "width": 2, "units": 8}
 """Options of a game that is over in milliseconds."""
 
 
-def pictures(count: int = 37, shape: tuple[int, ...] = (1, 8, 8)) -> tuple[Pool, Tensor]:
+def images(count: int = 37, shape: tuple[int, ...] = (1, 8, 8)) -> tuple[Pool, Tensor]:
     rng = torch.Generator().manual_seed(5)
     labels = torch.arange(count) % 3
     noise = torch.randint(0, 60, (count, *shape), generator=rng)
     x = (noise + 60 * labels.view(-1, *[1] * len(shape))).to(torch.uint8)
-    return Pool(x, [f"picture-{row:02d}" for row in range(count)]), labels
+    return Pool(x, [f"image-{row:02d}" for row in range(count)]), labels
 
 
-def picture_data(needs: frozenset[str]) -> LearnerData:
-    pool, labels = pictures()
+def image_data(needs: frozenset[str]) -> LearnerData:
+    pool, labels = images()
     return LearnerData(x=pool.slice(0, 24), y=labels[:24], unlabelled=pool.slice(24, 37), needs=needs)
 
 
-def picture_learner(**options: object) -> TorchLearner:
+def image_learner(**options: object) -> TorchLearner:
     model = partial(SmallCnn, (1, 8, 8), 3, width=2)
     return TorchLearner(model, **{"epochs": 1, "batch_size": 12, "device": "cpu", **options})

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.cityscapes import TRAIN_IDS
-from nextlabel.datasets.dense_data import DenseData
+from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.maths.masks import NO_CLASS
 
@@ -59,7 +59,7 @@ def test_nuclei_are_split_by_the_ranks_of_their_ids(nuclei: Path) -> None:
     data = DATASETS.create("nuclei", root=nuclei, test=3)
     again = DATASETS.create("nuclei", root=str(nuclei), test=3)
     other = DATASETS.create("nuclei", root=nuclei, test=3, split_seed=1)
-    assert isinstance(data, DenseData)
+    assert isinstance(data, SegmentationData)
     assert (len(data), len(data.test_ids)) == (9, 3)
     assert data.test_ids == again.test_ids != other.test_ids
     with np.load(nuclei / "nuclei.npz") as arrays:
@@ -77,7 +77,7 @@ def test_nuclei_lie_where_the_environment_says(nuclei: Path, monkeypatch: pytest
 
 def test_nuclei_too_few_for_their_test_part_name_the_data_set_and_its_option(nuclei: Path) -> None:
     said = (
-        r"the data set 'nuclei' needs a test part of 1 to 11 of the 12 pictures in .*nuclei\.npz, but it is "
+        r"the data set 'nuclei' needs a test part of 1 to 11 of the 12 images in .*nuclei\.npz, but it is "
         r"to have {}; set dataset_options\.nuclei\.test"
     )
     with pytest.raises(DataError, match=said.format(164)):
@@ -112,7 +112,7 @@ def test_cityscapes_has_its_training_part_as_the_pool_and_its_validation_part_as
     cityscapes: Path,
 ) -> None:
     data = DATASETS.create("cityscapes", root=cityscapes)
-    assert isinstance(data, DenseData)
+    assert isinstance(data, SegmentationData)
     assert data.ids[0] == "aachen_000000_000019"
     assert (len(data), len(data.test_ids), data.input_shape) == (5, 2, (3, 8, 16))
     assert all(item.startswith("lindau") for item in data.test_ids)
@@ -170,11 +170,11 @@ def test_a_number_above_the_label_ids_is_refused_with_its_item(cityscapes: Path)
         data.masks_by_id["bochum_000001_000019"]
 
 
-def test_a_folder_pairs_pictures_and_masks_by_their_stem(folder: Path) -> None:
+def test_a_folder_pairs_images_and_masks_by_their_stem(folder: Path) -> None:
     data = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
-    assert isinstance(data, DenseData)
+    assert isinstance(data, SegmentationData)
     assert (len(data), len(data.test_ids)) == (7, 3)
-    (folder / "images" / "._scene1.jpg").touch()  # as one operating system leaves beside a picture
+    (folder / "images" / "._scene1.jpg").touch()  # as one operating system leaves next to an image
     hidden = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
     assert hidden.ids == data.ids
     item = data.ids[2]
@@ -199,7 +199,7 @@ def test_a_folder_pairs_pictures_and_masks_by_their_stem(folder: Path) -> None:
                 ]
                 and (f / "images" / "scene9.jpg").unlink()
             ),
-            "expected pictures of one size",
+            "expected images of one size",
         ),
     ],
 )
@@ -219,13 +219,11 @@ def test_a_mask_in_colours_is_refused_when_it_is_read(folder: Path) -> None:
 
 
 def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(DataError, match=r"needs at least 2 pictures in .*images, but there are 0"):
+    with pytest.raises(DataError, match=r"needs at least 2 images in .*images, but there are 0"):
         DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"])
-    with pytest.raises(ConfigurationError, match=r"share of the pictures in \(0, 1\), but is 2"):
+    with pytest.raises(ConfigurationError, match=r"fraction of the images in \(0, 1\), but is 2"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=2)
-    with pytest.raises(
-        DataError, match=r"'mask_folder' has 10 pictures in .*, of which 10 would be its test"
-    ):
+    with pytest.raises(DataError, match=r"'mask_folder' has 10 images in .*, of which 10 would be its test"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.99)
 
 
