@@ -1,6 +1,6 @@
 import pytest
 
-from nextlabel.config import differences, fingerprint, load_config, read_toml, to_toml
+from nextlabel.config import fingerprint, load_config, read_toml, to_toml
 from nextlabel.errors import ConfigurationError
 
 
@@ -74,11 +74,6 @@ def test_a_resolved_configuration_is_read_back_as_the_same(tmp_path):
         to_toml({**config.model_dump(), "environment": {"python": "3"}, "recipes": {"digits": {}}})
     )
     assert load_config(path).model_dump() == config.model_dump()
-
-
-def test_differences_name_every_key_whose_value_changed():
-    there, here = {"a": 1, "b": {"c": 2, "d": None}}, {"a": 1, "b": {"c": 3}, "e": [1]}
-    assert differences(there, here) == ["b.c: 2 there, 3 here", "e: nothing there, [1] here"]
 
 
 def test_a_fingerprint_depends_on_the_content_alone():

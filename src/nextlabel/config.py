@@ -30,8 +30,6 @@ __all__ = [
     "CountOrFraction",
     "Device",
     "ExperimentConfig",
-    "changes",
-    "differences",
     "fingerprint",
     "load_config",
     "read_toml",
@@ -229,30 +227,6 @@ def fingerprint(tree: Mapping[str, Any]) -> str:
     """Return 8 hexadecimal digits that stand for the tree's content."""
     text = json.dumps(tree, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-
-
-def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """Name every key whose value differs: ``"seeds: 3 there, 5 here"``."""
-    return [f"{key}: {old} there, {new} here" for key, old, new in changes(there, here)]
-
-
-def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return every key whose value differs, with its value there and here; ``"nothing"`` for none."""
-    old, new = _flat(there), _flat(here)
-    values = [
-        (key, old.get(key, "nothing"), new.get(key, "nothing")) for key in sorted(old.keys() | new.keys())
-    ]
-    return [(key, first, second) for key, first, second in values if first != second]
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Tree:
-    flat: Tree = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[prefix + key] = value
-    return flat
 
 
 def _without_none(tree: Mapping[str, Any]) -> Tree:

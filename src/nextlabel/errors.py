@@ -22,7 +22,8 @@ This module knows nothing of the rest of the package.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 
 __all__ = [
     "BusyError",
@@ -142,3 +143,44 @@ def listed(names: Iterable[str], *, limit: int = 5) -> str:
     if len(quoted) <= limit:
         return ", ".join(quoted)
     return f"{', '.join(quoted[:limit])} and {len(quoted) - limit} more"
+
+
+def changes(stored: Mapping[str, object], given: Mapping[str, object]) -> list[tuple[str, object, object]]:
+    """Return every setting that differs as (key, stored, given), sorted by key; None where it is absent.
+
+    Tables are compared setting by setting, values as the JSON that records them: a tuple equals a list, and
+    2 differs from 2.0. None and an empty table count as absent, because TOML can write neither.
+
+    >>> changes({"seed": 1, "model": {"depth": 2}}, {"seed": 1, "model": {"depth": 3}})
+    [('model.depth', 2, 3)]
+    """
+    old, new = _flat(stored), _flat(given)
+    keys = sorted(old.keys() | new.keys())
+    return [(key, old.get(key), new.get(key)) for key in keys if _json(old.get(key)) != _json(new.get(key))]
+
+
+def differences(stored: Mapping[str, object], given: Mapping[str, object]) -> list[str]:
+    """Return a phrase for every setting that differs between a record and what is asked for now.
+
+    >>> differences({"batch_size": 100, "old": 1}, {"batch_size": 50, "form": "l2"})
+    ['batch_size: stored 100, given 50', 'form: not stored, given "l2"', 'old: stored 1, not given']
+    """
+    return [
+        f"{key}: {'not stored' if old is None else f'stored {_json(old)}'}, "
+        f"{'not given' if new is None else f'given {_json(new)}'}"
+        for key, old, new in changes(stored, given)
+    ]
+
+
+def _flat(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

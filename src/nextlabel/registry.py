@@ -59,10 +59,13 @@ class Registry(Generic[T]):
         kind: What the parts are, in the singular, for messages: ``"strategy"``.
         group: The entry-point group whose members join the registry, e.g. ``"nextlabel.strategies"``.
         cards: The parts that are there from the start.
+        contract: Members of the parts that are no options, also where they are parameters of their class.
     """
 
-    def __init__(self, kind: str, group: str, cards: tuple[Card, ...] = ()) -> None:
-        self.kind, self.group = kind, group
+    def __init__(
+        self, kind: str, group: str, cards: tuple[Card, ...] = (), *, contract: frozenset[str] = frozenset()
+    ) -> None:
+        self.kind, self.group, self._contract = kind, group, contract
         self._cards: dict[str, Card] = {}
         self._entry_points_read = False
         for card in cards:
@@ -142,13 +145,13 @@ class Registry(Generic[T]):
             ConfigurationError: An option is unknown; the message offers the nearest. Or its value is not of
                 the numbers, texts and truth values that its annotation names.
         """
-        try:
-            parameters = inspect.signature(self.factory(name)).parameters
-        except ValueError:  # some built-in callables tell nobody their parameters
-            return
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return
+        parameters = {
+            key: p for key, p in _parameters(self.factory(name)).items() if key not in self._contract
+        }
+        loose = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for option, value in options.items():
+            if loose and option not in self._contract:
+                continue
             if option not in parameters:
                 hint = nearest(option, parameters)
                 guess = f"; did you mean '{hint}'?" if hint else ";"
@@ -164,16 +167,18 @@ class Registry(Generic[T]):
 
     def _check_complete(self, name: str, factory: Callable[..., T], options: Mapping[str, object]) -> None:
         """Refuse to make a part without the options that it cannot do without."""
-        try:
-            parameters = inspect.signature(factory).parameters.values()
-        except ValueError:  # some built-in callables tell nobody their parameters
-            return
+        parameters = _parameters(factory)
         optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         missing = [
             p.name
-            for p in parameters
+            for p in parameters.values()
             if p.default is p.empty and p.kind not in optional and p.name not in options
         ]
+        if own := self._contract.intersection(missing):
+            raise ContractError(
+                f"the {self.kind} '{name}' must have a default for {listed(sorted(own))}, got none; "
+                "give it one in its class"
+            )
         if missing:
             key = f"{self.kind.replace(' ', '')}_options.{name}.{missing[0]}"
             raise ConfigurationError(
@@ -193,6 +198,14 @@ class Registry(Generic[T]):
             self._cards = before  # the next look finds the same, and not a part of it
             raise
         self._entry_points_read = True
+
+
+def _parameters(factory: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    """Return what the callable takes; any keywords where it does not say."""
+    try:
+        return inspect.signature(factory).parameters
+    except ValueError:  # some built-in callables do not give their parameters
+        return {"options": inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)}
 
 
 def _other_than(value: object, annotation: object) -> str:

@@ -148,7 +148,11 @@ class PoolView:
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Values every candidate by itself; the batch is its top scores, ties broken by row."""
+    """Scores every candidate; the batch is the highest scores, and ties are drawn by the seed.
+
+    ``name`` and ``needs`` may be class attributes, fields or properties. The other parameters of the class
+    are its options. A campaign records them, so each must be JSON, kept in an attribute of its name.
+    """
 
     @property
     def name(self) -> str:
@@ -164,7 +168,10 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Strategy(Protocol):
-    """Chooses a batch as a whole; pure: it never trains, loads, prints or falls back."""
+    """Chooses a batch as a whole; pure: it never trains, loads, prints or falls back.
+
+    Its name, needs and options are as those of a :class:`Scorer`.
+    """
 
     @property
     def name(self) -> str:

@@ -115,7 +115,7 @@ def test_a_recorded_recipe_that_was_edited_is_refused_and_an_untouched_one_taken
     assert grid(recipes=recipes).cells == grid().cells
     recipes["digits"]["epochs"] = 2
     with pytest.raises(
-        ConfigurationError, match=r"digits.epochs: 2 there, 60 here.*change the table 'learner'"
+        ConfigurationError, match=r"digits.epochs: stored 2, given 60.*change the table 'learner'"
     ):
         grid(recipes=recipes)
 

@@ -203,6 +203,28 @@ def test_commands_that_only_tell_load_nothing_heavy(arguments):
     subprocess.run([sys.executable, "-c", LIGHT.format(arguments=arguments)], check=True, capture_output=True)
 
 
+WITHOUT_TORCH = """
+import importlib, pkgutil, sys
+for name in {names}:
+    module = importlib.import_module(name)
+    for inner in pkgutil.walk_packages(getattr(module, "__path__", []), name + "."):
+        importlib.import_module(inner.name)
+        assert "torch" not in sys.modules, inner.name
+    assert "torch" not in sys.modules, name
+assert "nextlabel.ledger.database" in sys.modules and "nextlabel.report.build" in sys.modules
+"""
+
+
+def test_modules_that_read_and_label_import_no_torch():
+    parts = [
+        "ledger", "report", "config", "learner_config", "presets", "results", "files", "errors", "progress",
+        "cli.main",
+    ]  # fmt: skip
+    code = WITHOUT_TORCH.format(names=[f"nextlabel.{part}" for part in parts])
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_importing_the_package_does_not_import_torch():
     code = "import sys, nextlabel; dir(nextlabel); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

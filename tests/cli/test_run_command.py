@@ -64,7 +64,7 @@ def test_running_again_does_nothing_again(finished_run, nextlabel):
 def test_another_configuration_in_the_same_folder_shows_the_difference(finished_run, nextlabel):
     again = nextlabel("run", *finished_run.options, "--out", finished_run.folder, "--cycles", "4")
     assert again.code == 1
-    assert "made with another configuration (cycles: 3 there, 4 here)" in again.err
+    assert "made with another configuration (cycles: stored 3, given 4)" in again.err
     assert again.err.count("\n") == 1
 
 
@@ -75,7 +75,7 @@ def test_going_on_with_other_packages_is_noted(finished_run, nextlabel, tmp_path
     record.write_text(re.sub(r'torch = ".*"', 'torch = "1.0.0"', record.read_text()))
     again = nextlabel("run", *finished_run.options, "--out", folder)
     assert again.code == 0
-    assert "begun elsewhere (torch: 1.0.0 there" in " ".join(again.err.split())
+    assert 'begun elsewhere (torch: stored "1.0.0", given' in " ".join(again.err.split())
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):

@@ -16,7 +16,6 @@ from nextlabel.ledger.events import (
     Event,
     State,
     canonical,
-    differences,
     fold,
     label_text,
     pool_difference,
@@ -215,21 +214,9 @@ def test_repeated_ids_are_named_once_each():
     assert repeated(["b", "a", "b", "a", "b", "c"]) == ["b", "a"]
 
 
-def test_differences_show_both_settings_by_their_path():
-    here = {"batch_size": 100, "model": {"depth": 2, "lr": 0.1}, "old": 1, "same": [1, 2]}
-    now = {"batch_size": 50, "model": {"depth": 2.0, "lr": 0.1}, "new": "x", "same": [1, 2]}
-    assert differences(here, now) == [
-        "batch_size: 100 (here) against 50 (now)",
-        "model.depth: 2 (here) against 2.0 (now)",
-        'new: absent (here) against "x" (now)',
-        "old: 1 (here) against absent (now)",
-    ]
-    assert differences(here, dict(reversed(here.items()))) == []
-
-
 def test_the_difference_of_pools_names_ids_or_the_first_place_out_of_order():
-    assert pool_difference(["a", "b"], ["a", "c"]) == "'b' (here) missing now; 'c' (now) missing here"
-    assert "from item 1 on, 'b' (here) against 'c' (now)" in pool_difference(["a", "b", "c"], ["a", "c", "b"])
+    assert pool_difference(["a", "b"], ["a", "c"]) == "stored but not given: 'b'; given but not stored: 'c'"
+    assert "from item 1 on: stored 'b', given 'c'" in pool_difference(["a", "b", "c"], ["a", "c", "b"])
 
 
 def test_a_query_records_rank_and_score():

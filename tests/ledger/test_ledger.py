@@ -57,7 +57,7 @@ def test_opening_writes_the_settings_once(ledger, path):
 
 
 def test_opening_with_other_settings_shows_the_difference_and_changes_nothing(ledger):
-    with pytest.raises(ConfigurationError, match=r"batch_size: 2 \(here\) against 50 \(now\)"):
+    with pytest.raises(ConfigurationError, match="batch_size: stored 2, given 50"):
         ledger.open({**SETTINGS, "batch_size": 50}, IDS)
     assert ledger.state.settings == SETTINGS
 
@@ -72,8 +72,8 @@ def test_at_most_ten_differences_are_shown(path):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (IDS[:-1], r"'e\.png' \(here\) missing now"),
-        ([*IDS, "f.png"], r"'f\.png' \(now\) missing here"),
+        (IDS[:-1], r"stored but not given: 'e\.png'"),
+        ([*IDS, "f.png"], r"given but not stored: 'f\.png'"),
         (IDS[::-1], r"order differs from item 0"),
     ],
 )

@@ -142,10 +142,18 @@ def test_unknown_strategies_come_back_with_the_nearest_name():
         select("entrpy", 1, log_probs=log_probs(3, 2))
 
 
-def test_equal_scores_go_to_the_lowest_row():
-    choice = choose(Returns(torch.tensor([1.0, 2.0, 2.0, 1.0])), pool_of(4), 3, rng=rng())
-    assert choice.rows.tolist() == [1, 2, 0]
-    assert choice.scores.tolist() == [1.0, 2.0, 2.0, 1.0]
+def test_every_tied_row_can_come_first_and_the_same_seed_gives_the_same_order():
+    scores = torch.tensor([1.0, 2.0, 2.0, 1.0, 2.0])
+    orders = []
+    for seed in range(40):
+        choice = choose(Returns(scores), pool_of(5), 5, rng=rng(seed))
+        again = choose(Returns(scores), pool_of(5), 5, rng=rng(seed))
+        assert choice.rows.tolist() == again.rows.tolist()
+        assert choice.scores.tolist() == scores.tolist()
+        assert scores[choice.rows].tolist() == [2.0, 2.0, 2.0, 1.0, 1.0]
+        orders.append(choice.rows.tolist())
+    assert {order[0] for order in orders} == {1, 2, 4}
+    assert {order[3] for order in orders} == {0, 3}
 
 
 def test_a_pool_smaller_than_the_batch_gives_all_it_has_and_says_so(caplog):

@@ -51,6 +51,12 @@ class Both(Scores):
         return torch.arange(batch_size)
 
 
+class KeepsItsOptionHidden(Scores):
+    def __init__(self, power=1.0):
+        super().__init__()
+        self._power = power
+
+
 class TooMany(Picks):
     def select(self, view, batch_size, *, rng):
         return torch.arange(min(batch_size + 1, view.size))
@@ -143,6 +149,7 @@ BROKEN = [
     (StrangeNeed, "check_says_what_it_is"),
     (Both, "check_says_what_it_is"),
     (object, "check_says_what_it_is"),
+    (KeepsItsOptionHidden, "check_options_can_be_recorded"),
     (TooMany, "check_batch_is_distinct_rows"),
     (Twice, "check_batch_is_distinct_rows"),
     (TwoAtLeast, "check_takes_one_row"),

@@ -189,7 +189,8 @@ def band_losses(
     """Return the mean true loss of the candidates in every band of scores, largest scores first.
 
     The quantity of Fig. 5 of Huang et al., "Semi-Supervised Active Learning with Temporal Output
-    Discrepancy", ICCV 2021, whose bands are the default. Candidates are sorted by score, equal scores by row.
+    Discrepancy", ICCV 2021, whose bands are the default. Candidates are sorted by score. Equal scores
+    are sorted by row; they are drawn by the seed only in a batch that is queried.
 
     Args:
         losses: (N,) in nats.
@@ -214,8 +215,8 @@ def top_found(
     """Return which fraction of the truly largest losses is among as many largest scores.
 
     The "true positive rate" of Fig. 6 of the same paper, as far as its caption says: of the k % with the
-    largest scores, the fraction that belongs to the k % with the largest losses. Randomness gives k %. Equal
-    values are taken by row.
+    largest scores, the fraction that belongs to the k % with the largest losses. Random scores give k %.
+    Equal values are sorted by row; scores are drawn by the seed only in a batch that is queried.
 
     Args:
         losses: (N,) in nats.
@@ -245,8 +246,9 @@ def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metr
 
     Returns:
         ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
-        either is constant. ``top_share``: fraction of the B candidates with the largest losses that is among
-        the chosen. ``top_chance``: B / N, what random rows would give.
+        either is constant. ``top_share``: fraction of the B candidates with the largest losses, equal losses
+        by row, that is among the chosen; their equal scores were drawn by the seed. ``top_chance``: B / N,
+        what random rows would give.
     """
     count = len(chosen)
     top = torch.sort(losses, descending=True, stable=True).indices[:count]

@@ -19,8 +19,8 @@ from nextlabel.bench.executors.processes import Ended, Event, Started, run_cells
 from nextlabel.bench.grid import Grid, make_grid, with_found_data
 from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
-from nextlabel.config import ExperimentConfig, differences, fingerprint, read_toml, to_toml
-from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.config import ExperimentConfig, fingerprint, read_toml, to_toml
+from nextlabel.errors import ConfigurationError, DataError, differences
 from nextlabel.files import exclusive_lock
 from nextlabel.results import Row, to_csv
 
@@ -140,11 +140,11 @@ class Experiment:
             "environment": describe_environment(),
         }
 
-    def _compare(self, there: dict[str, Any]) -> None:  # Any: TOML
-        here = self._record()
+    def _compare(self, stored: dict[str, Any]) -> None:  # Any: TOML
+        given = self._record()
         changed = differences(
-            {key: value for key, value in there.items() if key != "environment"},
-            {key: value for key, value in here.items() if key != "environment"},
+            {key: value for key, value in stored.items() if key != "environment"},
+            {key: value for key, value in given.items() if key != "environment"},
         )
         if changed:
             raise ConfigurationError(
@@ -154,9 +154,9 @@ class Experiment:
             )
 
 
-def _moved(there: Mapping[str, Any]) -> list[str]:  # Any: TOML
+def _moved(stored: Mapping[str, Any]) -> list[str]:  # Any: TOML
     """Say so where a run was begun with other packages than those it goes on with."""
-    changed = differences(there, describe_environment())
+    changed = differences(stored, describe_environment())
     if not changed:
         return []
     return [f"this run was begun elsewhere ({'; '.join(changed)}): the last digits of its figures may differ"]

@@ -11,12 +11,12 @@ from itertools import product
 from typing import Any
 
 from nextlabel.bench.cell import Cell
-from nextlabel.config import ExperimentConfig, differences
+from nextlabel.config import ExperimentConfig
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.released_layout import found_root
 from nextlabel.datasets.segmentation_data import SegmentationData
-from nextlabel.errors import ConfigurationError, listed
+from nextlabel.errors import ConfigurationError, differences, listed
 from nextlabel.learner_config import LearnerConfig
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES

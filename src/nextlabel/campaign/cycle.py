@@ -6,6 +6,7 @@ Trains nothing and chooses nothing.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -17,13 +18,13 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed, nearest
-from nextlabel.ledger.events import ItemId, Label, State
+from nextlabel.ledger.events import ItemId, Label, State, canonical
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.strategies.catalogue import STRATEGIES, STRATEGY_CONTRACT
 from nextlabel.types import Learner, Scorer, Strategy
 
-__all__ = ["Cycle", "Setup"]
+__all__ = ["Cycle", "Setup", "strategy_options"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Setup:
         )  # older ledgers lack it
         return {
             "strategy": self.strategy.name,
-            "strategy_options": _options(self.strategy),
+            "strategy_options": strategy_options(self.strategy),
             "batch_size": self.batch_size,
             "initial_size": self.initial_size,
             "seed": self.seed,
@@ -222,8 +223,8 @@ class Cycle:
 
         The candidate subset of the released code of Huang et al., "Semi-Supervised Active Learning with
         Temporal Output Discrepancy", ICCV 2021 (there ``SUBSET``; the paper does not mention it), drawn again
-        in every cycle. A deviation: the order in it is the pool's, where theirs is the draw's, which decides
-        ties.
+        in every cycle. A deviation: the candidate subset is in the pool's order, theirs in that of the draw,
+        which decides their ties. Here the order does not matter, because ties are drawn by the seed.
 
         Args:
             size: How many, all where there are fewer; None for all.
@@ -273,10 +274,53 @@ def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strat
     return strategy
 
 
-def _options(strategy: object) -> dict[str, Any]:  # Any: JSON
+def strategy_options(strategy: Scorer | Strategy) -> dict[str, Any]:  # Any: JSON
+    """Return the options of a strategy as a campaign records them.
+
+    They are the parameters of its class, apart from the members of the contract (``name``, ``needs``,
+    ``score``, ``select``), with the values of the attributes of the same names.
+
+    Raises:
+        ConfigurationError: An option is not a named parameter, has no attribute of its name, or is not JSON.
+    """
+    who = f"strategy '{strategy.name}'"
+    names, complete = _parameters(type(strategy))
+    options: dict[str, Any] = {}
+    for name in names:
+        if not hasattr(strategy, name):
+            raise ConfigurationError(
+                f"option '{name}' of {who} must be an attribute, because a campaign records it, "
+                f"got none; set self.{name} in __init__"
+            )
+        options[name] = getattr(strategy, name)
+    state = getattr(strategy, "__dict__", {})
+    unnamed = [] if complete else sorted(state.keys() - options.keys() - STRATEGY_CONTRACT)
+    if unnamed:
+        raise ConfigurationError(
+            f"the options of {who} must be named parameters of its class, because a campaign records them, "
+            f"got {listed(unnamed)} by *args or **kwargs; name them in __init__"
+        )
+    text = canonical(options, f"the options of {who}", ConfigurationError)
+    later = _later(strategy)
+    kept: dict[str, Any] = json.loads(text)
+    return {name: value for name, value in kept.items() if name not in later}
+
+
+def _parameters(made: type) -> tuple[list[str], bool]:
+    """Return the names of the options of a class, and whether these are all that it can be given."""
+    try:
+        parameters = inspect.signature(made).parameters.values()
+    except ValueError:  # some built-in classes do not give their parameters
+        return [], False
+    loose = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    names = [p.name for p in parameters if p.kind not in loose and p.name not in STRATEGY_CONTRACT]
+    return names, not any(p.kind in loose for p in parameters)
+
+
+def _later(strategy: object) -> set[str]:
+    """Return the options of a later version that are at their default: older ledgers do not have them."""
     if not is_dataclass(strategy):
-        return {}
-    options = {f: getattr(strategy, f.name) for f in fields(strategy) if f.init}
-    # An option that came with a later version is left out at its default: older ledgers do not have it.
-    kept = {f for f, value in options.items() if not (f.metadata.get("later") and value == f.default)}
-    return {f.name: value for f, value in options.items() if f in kept}
+        return set()
+    return {
+        f.name for f in fields(strategy) if f.metadata.get("later") and getattr(strategy, f.name) == f.default
+    }

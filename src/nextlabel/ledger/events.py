@@ -25,7 +25,6 @@ __all__ = [
     "RawEvent",
     "State",
     "canonical",
-    "differences",
     "fold",
     "label_text",
     "pool_difference",
@@ -305,32 +304,15 @@ def repeated(ids: Iterable[str]) -> list[str]:
     return list(twice)
 
 
-def differences(here: object, now: object, name: str = "") -> list[str]:
-    """Return how two settings differ, a phrase for each part: ``batch_size: 100 (here) against 50 (now)``."""
-    if isinstance(here, Mapping) and isinstance(now, Mapping):
-        found = []
-        for key in sorted({*here, *now}):
-            part = f"{name}.{key}" if name else str(key)
-            if key not in here:
-                found.append(f"{part}: absent (here) against {json.dumps(now[key])} (now)")
-            elif key not in now:
-                found.append(f"{part}: {json.dumps(here[key])} (here) against absent (now)")
-            else:
-                found += differences(here[key], now[key], part)
-        return found
-    texts = [json.dumps(value, sort_keys=True) for value in (here, now)]
-    return [] if texts[0] == texts[1] else [f"{name}: {texts[0]} (here) against {texts[1]} (now)"]
-
-
-def pool_difference(here: Sequence[str], now: Sequence[str]) -> str:
+def pool_difference(stored: Sequence[str], given: Sequence[str]) -> str:
     """Return how two pools that are not the same differ: by which ids, or from where on by the order."""
-    gone, new = sorted(set(here) - set(now)), sorted(set(now) - set(here))
-    parts = [f"{listed(gone)} (here) missing now"] if gone else []
-    parts += [f"{listed(new)} (now) missing here"] if new else []
+    gone, new = sorted(set(stored) - set(given)), sorted(set(given) - set(stored))
+    parts = [f"stored but not given: {listed(gone)}"] if gone else []
+    parts += [f"given but not stored: {listed(new)}"] if new else []
     if parts:
         return "; ".join(parts)
-    place = next(place for place, pair in enumerate(zip(here, now, strict=True)) if pair[0] != pair[1])
-    return f"the order differs from item {place} on, '{here[place]}' (here) against '{now[place]}' (now)"
+    place = next(place for place, (old, item) in enumerate(zip(stored, given, strict=True)) if old != item)
+    return f"the order differs from item {place} on: stored '{stored[place]}', given '{given[place]}'"
 
 
 def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[tuple[str, str | None, str]]:

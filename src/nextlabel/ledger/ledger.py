@@ -18,7 +18,15 @@ from types import TracebackType
 
 from sqlalchemy import Connection, insert, select
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError, LedgerError, listed, nearest
+from nextlabel.errors import (
+    ConfigurationError,
+    DataError,
+    LabelsError,
+    LedgerError,
+    differences,
+    listed,
+    nearest,
+)
 from nextlabel.ledger.database import (
     ITEMS,
     ROWS_A_TRIP,
@@ -36,7 +44,6 @@ from nextlabel.ledger.events import (
     RawEvent,
     State,
     canonical,
-    differences,
     fold,
     label_text,
     pool_difference,
@@ -381,8 +388,8 @@ class Ledger:
         below = ids.where(ITEMS.c.id < item).order_by(ITEMS.c.id.desc()).limit(_IDS_A_QUERY)
         return [*connection.scalars(above), *connection.scalars(below)]
 
-    def _check_settings(self, here: Mapping[str, object], now: Mapping[str, object]) -> None:
-        found = differences(here, now)
+    def _check_settings(self, stored: Mapping[str, object], given: Mapping[str, object]) -> None:
+        found = differences(stored, given)
         if found:
             more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
             raise ConfigurationError(

@@ -12,7 +12,10 @@ from nextlabel.registry import Card, Registry
 if TYPE_CHECKING:
     from nextlabel.types import Scorer, Strategy
 
-__all__ = ["STRATEGIES"]
+__all__ = ["STRATEGIES", "STRATEGY_CONTRACT"]
+
+STRATEGY_CONTRACT = frozenset({"name", "needs", "score", "select"})
+"""The members that make a class a strategy; they are no options, also where they are fields of it."""
 
 STRATEGIES: Registry[Scorer | Strategy] = Registry(
     "strategy",
@@ -181,5 +184,6 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             "IDA 2001",
         ),
     ),
+    contract=STRATEGY_CONTRACT,
 )
 """Every known strategy; other packages add theirs by an entry point of the group ``nextlabel.strategies``."""

@@ -19,6 +19,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from nextlabel.campaign.cycle import strategy_options
+from nextlabel.errors import ConfigurationError
 from nextlabel.testing.random_state import global_random_state_untouched
 from nextlabel.types import Outputs, PoolView, Scorer, Strategy, need_meaning
 
@@ -96,6 +98,14 @@ def check_says_what_it_is(make: MakeStrategy) -> None:
     assert not unknown, f"needs of '{name}' must be words of NEEDS or extra:NAME, but {unknown} are not"
     both = isinstance(part, Scorer), isinstance(part, Strategy)
     assert sum(both) == 1, f"'{name}' must have exactly one of score and select, but has {sum(both)}"
+
+
+def check_options_can_be_recorded(make: MakeStrategy) -> None:
+    """Each option is JSON and kept in an attribute of its name, so that a campaign can record it."""
+    try:
+        strategy_options(make())
+    except ConfigurationError as error:
+        raise AssertionError(str(error)) from error
 
 
 def check_batch_is_distinct_rows(make: MakeStrategy) -> None:
@@ -176,7 +186,10 @@ def check_bears_saturated_probabilities(make: MakeStrategy) -> None:
 
 
 def check_bears_identical_candidates(make: MakeStrategy) -> None:
-    """Candidates that are all alike give a full batch, and equal scores where the score draws nothing."""
+    """Candidates that are all alike give a full batch, and equal scores where the score draws nothing.
+
+    The order among them is drawn by the seed; a score that tells them apart would decide it by their row.
+    """
     part = make()
     view = _reordered(example_view(part.needs), torch.zeros(12, dtype=torch.int64))
     _assert_batch(part, _rows(part, view, 7), 7, view.size)
@@ -204,6 +217,7 @@ def check_scores_follow_their_candidates(make: MakeStrategy) -> None:
 
 STRATEGY_CHECKS: tuple[Callable[[MakeStrategy], None], ...] = (
     check_says_what_it_is,
+    check_options_can_be_recorded,
     check_batch_is_distinct_rows,
     check_takes_one_row,
     check_takes_the_whole_pool,
@@ -240,7 +254,10 @@ def _scores(part: Scorer, view: PoolView, seed: int = 7) -> Tensor:
 def _rows(part: Scorer | Strategy, view: PoolView, batch_size: int) -> Tensor:
     if isinstance(part, Strategy):
         return part.select(view, batch_size, rng=_rng())
-    return torch.sort(_scores(part, view), descending=True, stable=True).indices[:batch_size]
+    rng = _rng()
+    scores = part.score(view, rng=rng)
+    drawn = torch.randperm(len(scores), generator=rng)  # ties are drawn by the seed, as in a campaign
+    return drawn[torch.sort(scores[drawn], descending=True, stable=True).indices[:batch_size]]
 
 
 def _draws(part: Scorer, view: PoolView) -> bool:

@@ -139,6 +139,6 @@ def test_a_run_records_the_files_of_the_layout_so_that_going_on_elsewhere_reads_
     other = tmp_path_factory.mktemp("other")
     shutil.copytree(release / "data", other / "data")
     monkeypatch.chdir(other)
-    with pytest.raises(ConfigurationError, match=r"svhn\.root: \S+ there, \S*other\S+ here"):
+    with pytest.raises(ConfigurationError, match=r"svhn\.root: stored \S+, given \S*other\S+"):
         Experiment.open(load_config(options=small), release / "run")
     assert with_found_data(load_config()) == load_config()

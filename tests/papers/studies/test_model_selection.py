@@ -107,7 +107,7 @@ def test_a_study_that_lost_a_model_trains_that_one_alone_and_ends_alike(study, d
 
 def test_a_folder_of_another_study_and_too_few_models_are_refused(study, data):
     folder, _ = study
-    with pytest.raises(ConfigurationError, match=r"other settings \(epochs: 2 there, 3 here\)"):
+    with pytest.raises(ConfigurationError, match=r"other settings \(epochs: stored 2, given 3\)"):
         model_selection(data, new_learner, folder, settings={"epochs": 3}, **OPTIONS)
     with pytest.raises(ConfigurationError, match="at least 2 models and 1 gap"):
         model_selection(data, new_learner, folder, settings={}, models=1)

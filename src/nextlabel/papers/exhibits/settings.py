@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.bench.grid import with_found_data
-from nextlabel.config import ExperimentConfig, changes, fingerprint, load_config
+from nextlabel.config import ExperimentConfig, fingerprint, load_config
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, changes
 from nextlabel.papers.exhibits.arms import Arm
 from nextlabel.papers.words import SEGMENTATION, Meaning
 from nextlabel.presets.catalogue import load_preset
@@ -98,8 +98,12 @@ def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
     """
     name = base.dataset[0]
     usual = base_settings(name, preset)
-    there, here = (_measured_by(config, name) for config in (usual, base))
-    return tuple(f"{key} is {new}, not {old}" for key, old, new in changes(there, here))
+    changed = changes(_measured_by(usual, name), _measured_by(base, name))
+    return tuple(f"{key} is {_shown(new)}, not {_shown(old)}" for key, old, new in changed)
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)
 
 
 def _measured_by(config: ExperimentConfig, dataset: str) -> dict[str, Any]:  # Any: TOML

@@ -11,7 +11,6 @@ last epoch is believed the best; or, for every test item, the model that moved l
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,11 +25,11 @@ from torch import Tensor
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.grid import make_grid, resolve_count
 from nextlabel.bench.setup import make_learner
-from nextlabel.config import ExperimentConfig, differences
+from nextlabel.config import ExperimentConfig
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.segmentation_data import SegmentationData
-from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.errors import ConfigurationError, ContractError, differences
 from nextlabel.files import exclusive_lock
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.maths.entropy import mean_log_probs
@@ -334,11 +333,11 @@ class _Study:
 
     def open(self, settings: Tree) -> None:
         """Write the settings down, or refuse a folder that was begun with others."""
-        there = read_json(self.folder / "study.json")
-        if there is None:
+        stored = read_json(self.folder / "study.json")
+        if stored is None:
             write_json(self.folder / "study.json", settings)
             return
-        changed = differences(there, json.loads(json.dumps(settings)))
+        changed = differences(stored, settings)
         if changed:
             raise ConfigurationError(
                 f"the folder {self.folder} holds a study with other settings ({'; '.join(changed)}); "
