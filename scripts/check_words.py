@@ -77,7 +77,8 @@ RULES = (
         rf"(?i:\b|(?=%))(?i:{PER_AFTER}) an? (?:{PER_UNITS})s?\b(?! (?:of|belongs|has|is|that)\b)"
         r"|\b[A-Z_]+_A_[A-Z]+\b",
         "'per' ('labels per cycle')",
-        allowed=r"(?<!one\x20)\blabel an item\b",
+        allowed=r"(?<!one\x20)\blabel an item\b|\bmeans a data set\b"
+        r"|\b(?:how|as) labelled an? \w+|\bflags a file gives\b",
     ),
     Rule(
         "share",
@@ -185,7 +186,11 @@ RULES = (
         "a noun as the file's name ('validation', 'loaders')",
     ),
     # Old messages and help texts.
-    Rule("ended by signal", r"\bended by signal\b", "'the worker was killed by signal N (out of memory?)'"),
+    Rule(
+        "ended by signal",
+        r"\bended by signal\b|\bended \{why\b|\bby signal \{",
+        "'the worker was killed by signal N (out of memory?)'",
+    ),
     Rule(
         "never begun",
         r"\bnever begun\b",
