@@ -1,4 +1,4 @@
-"""Little images of three classes, and small learners for them."""
+"""Small images of three classes, and small learners for them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
 from nextlabel.testing.learners import LearnerData
 
-GAME = {"steps": 4, "batch_size": 8, "latent": 3, "width": 2, "units": 8}
-"""Options of a game that is over in milliseconds."""
+SHORT_VAAL = {"steps": 4, "batch_size": 8, "latent": 3, "width": 2, "units": 8}
+"""Options of an adversarial training that takes milliseconds."""
 
 
 def images(count: int = 37, shape: tuple[int, ...] = (1, 8, 8)) -> tuple[Pool, Tensor]:

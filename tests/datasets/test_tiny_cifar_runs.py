@@ -18,10 +18,10 @@ from nextlabel.strategies.catalogue import STRATEGIES
 
 SAMPLERS = [card.name for card in STRATEGIES if not card.name.endswith("_segmentation")]
 LOSSES = [card.name for card in OBJECTIVES if card.name not in ("supervised", "squared_error")]
-SMALL_GAME = {"steps": 1, "width": 4, "units": 8, "batch_size": 8}
+SHORT_VAAL = {"steps": 1, "width": 4, "units": 8, "batch_size": 8}
 WRAPPERS = {
-    "vaal": SMALL_GAME,
-    "ta_vaal": SMALL_GAME,
+    "vaal": SHORT_VAAL,
+    "ta_vaal": SHORT_VAAL,
     "ensemble": {"members": 2},
     "mc_dropout": {"draws": 2},
 }

@@ -91,7 +91,7 @@ def test_a_model_without_parameters_to_train_is_refused(tmp_path):
     ("need", "remedy"),
     [
         ("labelled_probability", "wrap it in nextlabel.learners.vaal.Vaal"),
-        ("task_labelled_probability", "wrap it in nextlabel.learners.ta_vaal.TaVaal"),
+        ("task_labelled_probability", "wrap it in nextlabel.learners.vaal.ta_vaal"),
         ("predicted_loss", "train with an objective that gives it, such as 'learning_loss'"),
         ("mean_entropy", "use nextlabel.learners.segmentation.SegmentationLearner"),
         ("has_previous", "use nextlabel.learners.segmentation.SegmentationLearner"),

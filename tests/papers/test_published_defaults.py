@@ -4,8 +4,7 @@ import inspect
 
 import pytest
 
-from nextlabel.learners.ta_vaal import TaVaal
-from nextlabel.learners.vaal import Vaal
+from nextlabel.learners.vaal import Vaal, ta_vaal
 from nextlabel.maths.graph import GraphTraining
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
@@ -17,9 +16,9 @@ from nextlabel.objectives.mean_teacher import MeanTeacher
 from nextlabel.objectives.tod import Tod
 from nextlabel.strategies.core_gcn import CoreGcn
 from nextlabel.strategies.uncertain_gcn import UncertainGcn
-from nextlabel.training.adversarial import GameRules
 from nextlabel.training.augment import HorizontalFlip, RandomCrop
 from nextlabel.training.config import TrainingConfig, lr_factor
+from nextlabel.training.vaal import VaalConfig
 
 # github.com/razvancaramalau/Sequential-GCN-for-Active-Learning: layers of 128 and 1, dropout 0.3, 200 steps
 # of Adam with rate 1e-3 and decay 5e-4, lambda 1.2.
@@ -67,10 +66,10 @@ LL4AL = {
         (GraphTraining, GCN),
         (CoreGcn, GCN),
         (UncertainGcn, {**GCN, "margin": 0.1}),
-        (GameRules, VAAL),
-        (Vaal, VAAL),
+        (VaalConfig, VAAL),
+        (Vaal, {**VAAL, "ranking": False}),
         # github.com/cubeyoung/TA-VAAL: one step of either, the KL divergence averaged
-        (TaVaal, {**VAAL, "vae_steps": 1, "kl": "mean"}),
+        (ta_vaal, {**VAAL, "ranking": True, "vae_steps": 1, "kl": "mean"}),
         (ConvolutionalVae, {"latent": 32, "width": 128, "conditions": 0}),
         (Discriminator, {"latent": 32, "units": 512, "conditions": 0}),
         (LearningLoss, LL4AL),
@@ -107,7 +106,7 @@ def test_defaults_are_the_published_constants(part, published):
     assert {name: parameters[name].default for name in published} == published
 
 
-@pytest.mark.parametrize("part", [GraphTraining, CoreGcn, Vaal, TaVaal, GameRules])
-def test_no_default_of_the_graph_network_and_of_the_game_is_left_out_here(part):
+@pytest.mark.parametrize("part", [GraphTraining, CoreGcn, Vaal, ta_vaal, VaalConfig])
+def test_no_default_of_the_graph_network_and_of_vaal_is_left_out_here(part):
     published = GCN if part in (GraphTraining, CoreGcn) else VAAL
-    assert {*inspect.signature(part).parameters} - {"learner"} == {*published}
+    assert {*inspect.signature(part).parameters} - {"learner", "ranking"} == {*published}

@@ -43,7 +43,7 @@ WRAPPERS: Registry[Learner] = Registry(
     "nextlabel.wrappers",
     (
         Card("vaal", "nextlabel.learners.vaal:Vaal", needs=("extra:labelled_probability",)),
-        Card("ta_vaal", "nextlabel.learners.ta_vaal:TaVaal", needs=("extra:task_labelled_probability",)),
+        Card("ta_vaal", "nextlabel.learners.vaal:ta_vaal", needs=("extra:task_labelled_probability",)),
         Card("mc_dropout", "nextlabel.learners.mc_dropout:McDropout", needs=("draws:dropout",)),
         Card("ensemble", "nextlabel.learners.ensemble:Ensemble", needs=("draws:ensemble",)),
     ),

@@ -1,24 +1,26 @@
-"""VAAL's learner: a task learner that also knows how labelled each image looks.
-
-Knows neither how the task is learnt nor what the probability is used for.
-"""
+"""The wrapper of VAAL and TA-VAAL: a task learner that also says how labelled each image looks."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import Start, TorchLearner
 from nextlabel.pool import Pool
-from nextlabel.training.adversarial import AdversarialGame, GameRules
 from nextlabel.training.phases import AfterTask, Progress
+from nextlabel.training.vaal import VaalConfig, VaalTrainer
 from nextlabel.training.vaal_losses import Kl
 from nextlabel.types import Outputs
 
-__all__ = ["Vaal"]
+__all__ = ["Vaal", "ta_vaal"]
 
-OWN = "extra:labelled_probability"
+EXTRA = "extra:"
+
+PREDICTED_LOSS = "predicted_loss"
+"""The extra field of the task learner that ``ranking`` uses."""
 
 
 class Vaal:
@@ -32,22 +34,33 @@ class Vaal:
     over batch and latent dimensions next to a mean squared error, which presses the latent space to its
     prior.
 
-    ``predict`` gives, besides all that the task learner gives, ``extra:labelled_probability``: (N,) in
-    [0, 1], the discriminator's word on the latent mean of each image.
+    With ``ranking`` it is TA-VAAL: Kwanyoung Kim, Dongwon Park, Kwang In Kim, Se Young Chun: Task-Aware
+    Variational Adversarial Active Learning, CVPR 2021. The task learner trains with the objective
+    ``learning_loss`` (``rank="bce"`` for the paper's ranking loss), and the sigmoid of the predicted loss is
+    appended to the latent point for the decoder and for the discriminator. Its released code takes
+    ``vae_steps=1`` and ``kl="mean"``; :data:`ta_vaal` sets all three.
+
+    ``predict`` gives, besides all that the task learner gives, ``extra:labelled_probability``, with
+    ``ranking`` ``extra:task_labelled_probability``: (N,) in [0, 1], what the discriminator makes of the
+    latent mean of each image (and of its predicted loss).
 
     Deviations from the released code:
 
-    * The game is played after the task's training instead of next to it, as in the released code of R.
-      Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
-      2021, for as many steps as VAAL's own: (L + U) * epochs / batch_size. Task and game share no weights, so
-      the order does not matter. Both begin every fit from new weights there; here the task begins as its
-      learner says.
-    * Images are seen as the pool gives them, bytes as [0, 1]; there they are flipped at random and scaled
-      to [-1, 1].
-    * Scores are made in evaluation mode; there batch norm stays in training mode.
+    * The adversarial training follows the task's instead of alternating with it, as in the released code of
+      R. Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
+      2021, for as many steps as VAAL's own: (L + U) * epochs / batch_size. The two share no weights, so the
+      order does not matter. Both start every fit from new weights there; here the task starts as its learner
+      says.
+    * Images are taken as the pool gives them, bytes as [0, 1]; there they are flipped at random and scaled to
+      [-1, 1].
+    * Scores are computed in evaluation mode; there batch norm stays in training mode.
+    * With ``ranking``, the discriminator sees the sigmoid as well, where the code gives it the raw
+      prediction, whose scale is arbitrary; and the first step has no random numbers in place of predictions.
 
     Args:
-        learner: The task learner; its training is that without the wrapper, bit for bit.
+        learner: The task learner; its training is that without the wrapper, bit for bit. With ``ranking``, it
+            has an objective that gives ``predicted_loss``.
+        ranking: Whether decoder and discriminator also see the predicted loss of each image.
         epochs: Passes over all L + U images, in batches of ``batch_size`` of either side.
         steps: Steps instead of epochs.
         batch_size: Labelled images in a step, and as many unlabelled ones; fewer where there are fewer.
@@ -62,16 +75,19 @@ class Vaal:
 
     Attributes:
         main: The task learner.
-        progress: A function of steps done and steps in all, task and game together.
+        field: The field that it adds.
+        progress: A function of steps done and steps in all, of the task and what follows together.
 
     Raises:
-        ConfigurationError: An option is unknown or out of range.
+        ConfigurationError: An option is unknown or out of range, or with ``ranking`` the objective predicts
+            no losses.
     """
 
     def __init__(
         self,
         learner: TorchLearner,
         *,
+        ranking: bool = False,
         epochs: int = 100,
         steps: int | None = None,
         batch_size: int = 128,
@@ -84,7 +100,12 @@ class Vaal:
         width: int = 128,
         units: int = 512,
     ) -> None:
-        rules = GameRules(
+        if ranking and PREDICTED_LOSS not in learner.extra_fields:
+            raise ConfigurationError(
+                "the objective must give 'predicted_loss' for VAAL with ranking, got one that gives "
+                f"{sorted(learner.extra_fields) or 'no extra field'}; use objective='learning_loss'"
+            )
+        config = VaalConfig(
             epochs=epochs,
             steps=steps,
             batch_size=batch_size,
@@ -97,75 +118,105 @@ class Vaal:
             width=width,
             units=units,
         )
-        self.main = learner
+        self.main, self.ranking = learner, ranking
+        self.field = EXTRA + ("task_labelled_probability" if ranking else "labelled_probability")
         self.progress: Progress | None = None
-        self._game = AdversarialGame(
-            rules,
+        self._trainer = VaalTrainer(
+            config,
             device=learner.device,
             workers=learner.num_workers,
             predict_batch_size=learner.predict_batch_size,
+            conditions=int(ranking),
         )
 
     @property
     def start(self) -> Start:
-        """Whether the task learner starts warm or cold; the game always starts again."""
+        """Whether the task learner starts warm or cold; autoencoder and discriminator always start cold."""
         return self.main.start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train the task learner, then play the game; return the measures of both.
+        """Train the task learner, then autoencoder and discriminator; return the measures of both.
 
-        Called again with the same arguments, the task's training goes on from its checkpoint; a game that
-        was killed is played again from its beginning, and a finished one loaded. Besides the task learner's
-        files, the folder then holds ``vaal.safetensors``.
+        Called again with the same arguments, the task's training goes on from its checkpoint; an adversarial
+        training that was killed starts over, and a finished one is loaded. Besides the task learner's files,
+        the folder then holds ``vaal.safetensors``.
 
         Args:
             x: The L labelled images.
             y: (L,) labels.
             unlabelled: The other images.
             seed: All randomness is derived from it; the task learner is given the same.
-            workdir: An existing folder for this training alone.
+            workdir: An existing folder for this fit only.
 
         Raises:
-            DataError: The items are no images, or the folder holds another training or cannot be written.
+            DataError: The items are not images, or the folder holds another fit or cannot be written.
             LabelsError: The labels cannot be learnt.
             ContractError: A part broke its contract, or a loss is not finite.
         """
-        self._game.check(x)
-        told = AfterTask(self.progress, self._game.steps(x, unlabelled))
-        self.main.progress = told.task
+        self._trainer.check(x)
+        phases = AfterTask(self.progress, self._trainer.steps(x, unlabelled))
+        self.main.progress = phases.task
         metrics = self.main.fit(x, y, unlabelled, seed=seed, workdir=workdir)
-        played = self._game.play(x, unlabelled, None, seed=seed, workdir=workdir, progress=told.after)
-        return {**metrics, **played}
+
+        def conditions() -> tuple[Tensor, Tensor]:
+            return self._conditions(x, seed), self._conditions(unlabelled, seed)
+
+        found = self._trainer.train(
+            x,
+            unlabelled,
+            conditions if self.ranking else None,
+            seed=seed,
+            workdir=workdir,
+            progress=phases.after,
+        )
+        return {**metrics, **found}
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what the task learner says of the items and, where needed, how labelled they look.
+        """Return what the task learner gives and, where needed, how labelled each image looks.
 
         Args:
             x: The N images.
-            needs: ``extra:labelled_probability``, (N,) float32 in [0, 1], and what the task learner gives.
+            needs: :attr:`field`, (N,) float32 in [0, 1], and what the task learner gives.
             seed: Handed to the task learner.
 
         Raises:
             ContractError: Nothing was trained, or the task learner cannot give what is needed.
             DataError: There are no items, or they do not stack.
         """
-        rest = needs - {OWN}
-        fields = self.main.predict(x, needs=rest, seed=seed).fields() if rest else {}
-        if OWN in needs:
-            fields[OWN] = self._game.score(x, None, seed=seed)
-        return Outputs.from_fields(fields)
+        if self.field not in needs:
+            return self.main.predict(x, needs=needs, seed=seed)
+        rest = needs - {self.field}
+        asked = rest | {EXTRA + PREDICTED_LOSS} if self.ranking else rest
+        fields = self.main.predict(x, needs=asked, seed=seed).fields() if asked else {}
+        conditions = _sigmoid(fields[EXTRA + PREDICTED_LOSS]) if self.ranking else None
+        found = self._trainer.score(x, conditions, seed=seed)
+        return Outputs.from_fields({name: fields[name] for name in rest} | {self.field: found})
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become what ``fit`` left in ``workdir``; of the game there is its end only, at every moment.
+        """Load what ``fit`` left in ``workdir``; autoencoder and discriminator are kept at the end only.
 
         Raises:
             DataError: The folder holds no such state, or a damaged one.
             ConfigurationError: There is no such snapshot, or the state does not fit.
         """
         self.main.load(workdir, snapshot=snapshot)
-        self._game.load(workdir)
+        self._trainer.load(workdir)
 
     def reset(self) -> None:
-        """Forget every training."""
+        """Forget everything that was trained."""
         self.main.reset()
-        self._game.reset()
+        self._trainer.reset()
+
+    def _conditions(self, x: Pool, seed: int) -> Tensor:
+        """Return (N,) sigmoids of the predicted losses."""
+        fields = self.main.predict(x, needs=frozenset({EXTRA + PREDICTED_LOSS}), seed=seed).fields()
+        return _sigmoid(fields[EXTRA + PREDICTED_LOSS])
+
+
+ta_vaal = partial(Vaal, ranking=True, vae_steps=1, kl="mean")
+"""TA-VAAL as in its released code: :class:`Vaal` with ``ranking``, one step of either network, a mean KL."""
+
+
+def _sigmoid(losses: Tensor) -> Tensor:
+    """Return (N,) sigmoids of the (N, ...) losses that were predicted."""
+    return losses.reshape(len(losses)).sigmoid()

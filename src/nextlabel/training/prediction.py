@@ -21,7 +21,7 @@ EXTRA = "extra:"
 REMEDIES = {
     "predicted_loss": "train with an objective that gives it, such as 'learning_loss'",
     "labelled_probability": "wrap it in nextlabel.learners.vaal.Vaal",
-    "task_labelled_probability": "wrap it in nextlabel.learners.ta_vaal.TaVaal",
+    "task_labelled_probability": "wrap it in nextlabel.learners.vaal.ta_vaal",
     **dict.fromkeys(
         (*PIXEL_FIELDS, "has_previous"), "use nextlabel.learners.segmentation.SegmentationLearner"
     ),

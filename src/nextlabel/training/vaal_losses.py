@@ -1,4 +1,4 @@
-"""The losses of VAAL as functions of tensors; know nothing of networks, pools or steps."""
+"""The losses of VAAL as functions of tensors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The adversarial game of VAAL: an autoencoder and a discriminator of labelled and unlabelled images.
+"""The adversarial training of VAAL: an autoencoder and a discriminator of labelled and unlabelled images.
 
-It is played after the task's training and leaves one file in that training's folder. Knows pools and
-images; nothing of labels, tasks, strategies or cycles, nor where the numbers next to an image come from.
+It runs after the fit of the task and leaves one file in the folder of that fit. Knows nothing of labels,
+strategies or cycles, nor what the number next to an image means.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from nextlabel.training.vaal_losses import (
     reconstruction_loss,
 )
 
-__all__ = ["STATE", "AdversarialGame", "GameRules"]
+__all__ = ["STATE", "VaalConfig", "VaalTrainer"]
 
 STATE = "vaal.safetensors"
-"""Written last: a folder that holds it holds a finished game."""
+"""Written last: a folder that holds it holds a finished training run."""
 
 METRIC_STEPS = 100
-"""The losses that are told are means over as many last steps."""
+"""The reported losses are means over this many last steps."""
 
 Batch = tuple[Tensor, Tensor | None]
 """(B, ...) images and, where there are conditions, their (B, 1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GameRules:
-    """How the game is played; the wrappers :class:`Vaal` and :class:`TaVaal` describe the fields.
+class VaalConfig:
+    """The options of the adversarial training, as :class:`nextlabel.learners.vaal.Vaal` describes them.
 
     Raises:
         ConfigurationError: A value is out of range, or a name unknown.
@@ -79,57 +79,59 @@ class GameRules:
     @staticmethod
     def _check(name: str, value: object, holds: bool, wanted: str) -> None:
         if not holds:
-            raise ConfigurationError(f"{name} of the adversarial training must be {wanted}, but is {value}")
+            raise ConfigurationError(
+                f"{name} of VAAL must be {wanted}, got {value}; correct it or leave it out"
+            )
 
     def total(self, labelled: int, unlabelled: int) -> int:
-        """Return the steps of a game: none where one side has no items."""
+        """Return the number of steps: none where one side has no items."""
         if not labelled or not unlabelled:
             return 0
         return self.steps or max(1, (labelled + unlabelled) * self.epochs // self.batch_size)
 
 
-class AdversarialGame:
+class VaalTrainer:
     """Train autoencoder and discriminator against each other, keep them, and score images with them.
 
-    A game is a function of its arguments. One that was killed is played again from its beginning and ends in
-    the same weights.
+    The weights are a function of the arguments: a training run that was killed starts over and ends in the
+    same ones.
 
     Args:
-        rules: How it is played.
-        device: Where.
-        workers: Processes that load items of pools that are no tensors.
+        config: The options.
+        device: Where to compute.
+        workers: Processes that load items of pools that are not tensors.
         predict_batch_size: Images in one pass of :meth:`score`.
         conditions: Numbers next to each image, 0 or 1.
     """
 
     def __init__(
         self,
-        rules: GameRules,
+        config: VaalConfig,
         *,
         device: DeviceName,
         workers: int,
         predict_batch_size: int,
         conditions: int = 0,
     ) -> None:
-        self.rules, self.device_name, self.conditions = rules, device, conditions
+        self.config, self.device_name, self.conditions = config, device, conditions
         self.workers, self.predict_batch_size = workers, predict_batch_size
         self._vae: ConvolutionalVae | None = None
         self._discriminator: Discriminator | None = None
         self._cache = DeviceCache()
 
     def check(self, x: Pool) -> None:
-        """Refuse a pool whose items are no images; to be called before any work starts.
+        """Refuse a pool whose items are not images; call it before any work starts.
 
         Raises:
-            DataError: They are not, or are too small.
+            DataError: They are not images, or are too small.
         """
         self._shape(x)
 
     def steps(self, x: Pool, unlabelled: Pool) -> int:
-        """Return how many steps :meth:`play` makes with these pools."""
-        return self.rules.total(len(x), len(unlabelled))
+        """Return how many steps :meth:`train` makes with these pools."""
+        return self.config.total(len(x), len(unlabelled))
 
-    def play(
+    def train(
         self,
         x: Pool,
         unlabelled: Pool,
@@ -139,13 +141,13 @@ class AdversarialGame:
         workdir: Path,
         progress: Callable[[int], None] | None = None,
     ) -> dict[str, float]:
-        """Play to the end, or load what an equal game left in the folder, and return its measures.
+        """Train both networks, or load what an equal training run left in the folder, and return measures.
 
         Args:
             x: The L labelled images.
-            unlabelled: The U unlabelled ones; without any, the networks stay as they begin.
-            conditions: Gives the (L,) and (U,) numbers next to the images, or None; called if there is a
-                game to be played.
+            unlabelled: The U unlabelled ones; without any, the networks keep their initial weights.
+            conditions: Gives the (L,) and (U,) numbers next to the images, or None; called only if there are
+                steps to make.
             seed: All randomness is derived from it.
             workdir: Where the state is kept.
             progress: Called with the steps done, at most ten times a second and at the end.
@@ -154,7 +156,7 @@ class AdversarialGame:
             ``vaal_PART_loss``, means over the last steps; ``vaal_steps``; ``vaal_seconds``.
 
         Raises:
-            DataError: The folder holds another game, or cannot be written.
+            DataError: The folder holds a run of other arguments, or cannot be written.
             ContractError: A loss is not finite.
         """
         arguments = {
@@ -163,7 +165,7 @@ class AdversarialGame:
             "unlabelled": unlabelled.digest(),
             "conditions": self.conditions,
             "shape": list(self._shape(x)),
-            **asdict(self.rules),
+            **asdict(self.config),
         }
         path = Path(workdir) / STATE
         if path.exists():
@@ -176,10 +178,10 @@ class AdversarialGame:
         with isolated_rng(derive(seed, "vaal", "weights")):
             vae, discriminator = self._networks(self._shape(x))
         steps = self.steps(x, unlabelled)
-        given = conditions() if conditions and steps else None
+        values = conditions() if conditions and steps else None
         networks = vae.to(device), discriminator.to(device)
-        match = _Match(self.rules, *networks, x, unlabelled, given, seed, device)
-        losses = match.run(steps, self._cache, self.workers, progress)
+        run = _TrainingRun(self.config, *networks, x, unlabelled, values, seed, device)
+        losses = run.make_steps(steps, self._cache, self.workers, progress)
         metrics = {
             **{f"vaal_{name}_loss": value for name, value in losses.items()},
             "vaal_steps": steps,
@@ -191,10 +193,10 @@ class AdversarialGame:
         return metrics
 
     def score(self, x: Pool, conditions: Tensor | None, *, seed: int) -> Tensor:
-        """Return (N,) probabilities of being labelled, of the images' latent means, on the CPU.
+        """Return (N,) probabilities of being labelled, from the images' latent means, on the CPU.
 
-        The networks are in evaluation mode, so that a score does not depend on the images next to it; the
-        authors' code leaves them in training mode.
+        The networks are in evaluation mode, so that a score does not depend on the other images of its
+        batch; the authors' code leaves them in training mode.
 
         Args:
             x: The N images.
@@ -202,7 +204,7 @@ class AdversarialGame:
             seed: Only matters to data sets that draw while they load an item.
 
         Raises:
-            ContractError: No game was played.
+            ContractError: Nothing was trained.
             DataError: There are no items.
         """
         vae, discriminator = self._vae, self._discriminator
@@ -217,18 +219,18 @@ class AdversarialGame:
         with isolated_rng(derive(seed, "predict"), device), torch.no_grad():
             batches = sequential(x, size, seed, device, self._cache, workers=self.workers)
             for number, batch in enumerate(batches):
-                given = None
+                condition = None
                 if conditions is not None:
-                    given = conditions[number * size : (number + 1) * size].to(device).unsqueeze(1)
-                found.append(discriminator(vae.encode(batch)[0], given).sigmoid())
+                    condition = conditions[number * size : (number + 1) * size].to(device).unsqueeze(1)
+                found.append(discriminator(vae.encode(batch)[0], condition).sigmoid())
         return torch.cat(found).cpu()
 
     def load(self, workdir: Path) -> None:
-        """Become what :meth:`play` left in the folder.
+        """Load what :meth:`train` left in the folder.
 
         Raises:
             DataError: There is nothing, or it is damaged.
-            ConfigurationError: It is of other sizes.
+            ConfigurationError: Its networks have other sizes.
         """
         tensors, notes = read_tensors(Path(workdir) / STATE)
         with isolated_rng(0):  # the weights drawn here are replaced at once
@@ -240,14 +242,14 @@ class AdversarialGame:
         self._vae, self._discriminator = vae, discriminator
 
     def reset(self) -> None:
-        """Forget every game."""
+        """Forget both networks."""
         self._vae = self._discriminator = None
 
     def _networks(self, shape: tuple[int, ...]) -> tuple[ConvolutionalVae, Discriminator]:
-        rules, told = self.rules, self.conditions
+        config, conditions = self.config, self.conditions
         return (
-            ConvolutionalVae(shape, latent=rules.latent, width=rules.width, conditions=told),
-            Discriminator(rules.latent, units=rules.units, conditions=told),
+            ConvolutionalVae(shape, latent=config.latent, width=config.width, conditions=conditions),
+            Discriminator(config.latent, units=config.units, conditions=conditions),
         )
 
     def _shape(self, x: Pool) -> tuple[int, ...]:
@@ -255,18 +257,18 @@ class AdversarialGame:
             shape = tuple(torch.as_tensor(x[0]).shape)
         if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST_PIXELS:
             raise DataError(
-                f"VAAL needs images of shape (channels, height, width) or (height, width) of at least "
-                f"{LEAST_PIXELS} x {LEAST_PIXELS} pixels, but item '{x.ids[0]}' has shape {shape}; choose a "
-                "strategy that needs no autoencoder"
+                "items must be images of shape (channels, height, width) or (height, width) with at least "
+                f"{LEAST_PIXELS} x {LEAST_PIXELS} pixels for VAAL, got shape {shape} for item '{x.ids[0]}'; "
+                "choose a strategy that needs no autoencoder"
             )
         return shape
 
 
 @dataclass(frozen=True)
-class _Match:
-    """One game from its first step to its last."""
+class _TrainingRun:
+    """One training run from its first step to its last."""
 
-    rules: GameRules
+    config: VaalConfig
     vae: ConvolutionalVae
     discriminator: Discriminator
     x: Pool
@@ -275,13 +277,13 @@ class _Match:
     seed: int
     device: torch.device
 
-    def run(
+    def make_steps(
         self, total: int, cache: DeviceCache, workers: int, progress: Callable[[int], None] | None
     ) -> dict[str, float]:
-        """Make the steps and return the mean of every loss over the last of them."""
+        """Make the steps and return the mean of each loss over the last of them."""
         if not total:
             return {}
-        lr, meter, told = self.rules.lr, LossMeter(), time.monotonic()
+        lr, meter, reported = self.config.lr, LossMeter(), time.monotonic()
         optimizers = [
             torch.optim.Adam(network.parameters(), lr=lr) for network in (self.vae, self.discriminator)
         ]
@@ -289,16 +291,16 @@ class _Match:
         self.vae.train()
         self.discriminator.train()
         with isolated_rng(self.seed, self.device), deterministic_kernels():
-            batches = self._batches(total * self.rules.vae_steps, cache, workers)
+            batches = self._batches(total * self.config.vae_steps, cache, workers)
             for step in range(total):
                 if step == max(0, total - METRIC_STEPS):
                     meter.restart()
                 generator.manual_seed(derive(self.seed, "vaal", "step", step))
                 meter.add(step, self._step(batches, optimizers, generator))
                 now = time.monotonic()
-                if progress and (now - told >= PROGRESS_SECONDS or step + 1 == total):
+                if progress and (now - reported >= PROGRESS_SECONDS or step + 1 == total):
                     progress(step + 1)
-                    told = now
+                    reported = now
         meter.settle()
         return {name: value / meter.steps for name, value in meter.sums.items()}
 
@@ -308,16 +310,16 @@ class _Match:
         optimizers: list[torch.optim.Adam],
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        """Make the autoencoder's steps, each with new batches, and the discriminator's, with the last."""
-        for _ in range(self.rules.vae_steps):
+        """Make the autoencoder's steps, each with new batches, then the discriminator's with the last."""
+        for _ in range(self.config.vae_steps):
             labelled, others = next(batches)
             parts = self._vae_losses(labelled, others, generator)
             _descend(optimizers[0], torch.stack(list(parts.values())).sum())
         with torch.no_grad():
             means = [self.vae.encode(batch)[0] for batch, _ in (labelled, others)]
         odds = [
-            self.discriminator(mean, given)
-            for mean, (_, given) in zip(means, (labelled, others), strict=True)
+            self.discriminator(mean, condition)
+            for mean, (_, condition) in zip(means, (labelled, others), strict=True)
         ]
         parts["discriminator"] = discriminator_loss(*odds)
         _descend(optimizers[1], parts["discriminator"])
@@ -325,17 +327,17 @@ class _Match:
 
     def _vae_losses(self, labelled: Batch, others: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         reconstruction, divergence, odds = [], [], []
-        for batch, given in (labelled, others):
+        for batch, condition in (labelled, others):
             mean, log_variance = self.vae.encode(batch)
             noise = torch.randn(mean.shape, generator=generator, device=self.device)
-            decoded = self.vae.decode(mean + noise * (0.5 * log_variance).exp(), given)
+            decoded = self.vae.decode(mean + noise * (0.5 * log_variance).exp(), condition)
             reconstruction.append(reconstruction_loss(batch, decoded))
-            divergence.append(kl_divergence(mean, log_variance, kind=self.rules.kl))
-            odds.append(self.discriminator(mean, given))
+            divergence.append(kl_divergence(mean, log_variance, kind=self.config.kl))
+            odds.append(self.discriminator(mean, condition))
         return {
             "reconstruction": reconstruction[0] + reconstruction[1],
-            "kl": self.rules.beta * (divergence[0] + divergence[1]),
-            "fooling": self.rules.adversarial * fooling_loss(*odds),
+            "kl": self.config.beta * (divergence[0] + divergence[1]),
+            "fooling": self.config.adversarial * fooling_loss(*odds),
         }
 
     def _batches(self, count: int, cache: DeviceCache, workers: int) -> Iterator[tuple[Batch, Batch]]:
@@ -343,14 +345,14 @@ class _Match:
         for number, (pool, purpose) in enumerate(
             ((self.x, "vaal-labelled"), (self.unlabelled, "vaal-unlabelled"))
         ):
-            order = Order(len(pool), self.rules.batch_size, seed=self.seed, purpose=purpose, whole=False)
-            given = None if self.conditions is None else self.conditions[number].to(self.device)
+            order = Order(len(pool), self.config.batch_size, seed=self.seed, purpose=purpose, whole=False)
+            values = None if self.conditions is None else self.conditions[number].to(self.device)
             batches = stream(pool, order, range(count), self.device, cache, workers=workers)
-            streams.append(_beside(batches, given))
+            streams.append(_with_conditions(batches, values))
         return zip(*streams, strict=True)
 
 
-def _beside(batches: Iterator[tuple[Tensor, Tensor]], conditions: Tensor | None) -> Iterator[Batch]:
+def _with_conditions(batches: Iterator[tuple[Tensor, Tensor]], conditions: Tensor | None) -> Iterator[Batch]:
     for rows, batch in batches:
         yield batch, None if conditions is None else conditions[rows].unsqueeze(1)
 
