@@ -16,7 +16,8 @@ from pathlib import Path
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.experiment import Experiment, default_jobs
 from nextlabel.cli.display import follow
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
+from nextlabel.parts import Part
 from nextlabel.report.statistics import area_under_curve, mean_interval, paired_difference
 from nextlabel.results import Row
 
@@ -35,10 +36,9 @@ def run(rule: str, options: argparse.Namespace) -> dict[int, list[Row]]:
     config = load_config(
         options={
             "dataset": [options.dataset],
-            "strategy": ["cod"],
+            "strategy": [Part("cod", {"first_cycle": rule})],
             "seeds": options.seeds,
             "cycles": options.cycles,
-            "strategy_options": {"cod": {"first_cycle": rule}},
         }
     )
     experiment = Experiment.open(config, Path(options.runs) / f"first_cycle-{options.dataset}-{rule}")

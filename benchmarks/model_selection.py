@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.bench.environment import describe_environment
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.papers.studies.model_selection import MODELS, run_model_selection
 from nextlabel.progress import bars
 

@@ -21,19 +21,20 @@ import torch
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.experiment import Experiment, default_jobs
 from nextlabel.cli.display import follow
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.tod import Tod
+from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
 from nextlabel.report.statistics import area_under_curve, mean_interval, paired_difference
 from nextlabel.training.network import ModuleNetwork
 
 REPAIRS: dict[str, dict[str, str]] = {
     "code": {},
-    "objective_options.tod.passes": {"passes": "joint"},
-    "objective_options.tod.teacher_start": {"teacher_start": "copy"},
-    "objective_options.tod.teacher_buffers": {"teacher_buffers": "copied"},
+    "objective.tod.passes": {"passes": "joint"},
+    "objective.tod.teacher_start": {"teacher_start": "copy"},
+    "objective.tod.teacher_buffers": {"teacher_buffers": "copied"},
     "learner.unlabelled_draw": {},
     "repaired": {},
 }
@@ -48,7 +49,7 @@ def areas(arm: str, options: argparse.Namespace) -> list[float]:
         "seeds": options.seeds, "cycles": options.cycles,
     }  # fmt: skip
     if REPAIRS[arm]:
-        tree["objective_options"] = {"tod": REPAIRS[arm]}
+        tree["objective"] = [Part("tod", REPAIRS[arm])]
     learner: dict[str, Any] = {"unlabelled_draw": "passes"} if arm == "learner.unlabelled_draw" else {}
     if options.epochs:
         learner["epochs"] = options.epochs
@@ -81,7 +82,7 @@ def campaigns(options: argparse.Namespace) -> dict[str, Any]:
 
 def gradient(network: ModuleNetwork, passes: str, x: torch.Tensor, y: torch.Tensor, u: torch.Tensor) -> Any:
     """Return the gradient of one step of the TOD loss in its form ``code`` at the network's weights."""
-    given = {**load_preset("code", "cifar10")["objective_options"]["tod"], "passes": passes}
+    given = {**load_preset("code", "cifar10")["options"]["objective"]["tod"], "passes": passes}
     with torch.random.fork_rng():
         torch.manual_seed(1)
         objective = Tod(**given)

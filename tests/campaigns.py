@@ -17,7 +17,7 @@ def tell(campaign, truth, ids=None):
 
 
 def seen_by(seen):
-    def audit(query):
+    def keep(query):
         view = query.view
         copies = {name: tensor.clone() for name, tensor in view.pool.fields().items()}
         snapshots = [
@@ -29,7 +29,7 @@ def seen_by(seen):
         seen.append(type(query)(query.cycle, query.ids, kept, query.choice))
         return {}
 
-    return audit
+    return keep
 
 
 class Plain:

@@ -40,7 +40,7 @@ def test_an_unknown_option_offers_the_nearest():
 
 def test_an_option_without_a_default_is_asked_for_by_its_setting():
     folders = Registry("data set", "nextlabel.test_parts", (Card("bare", "textwrap:fill"),))
-    with pytest.raises(ConfigurationError, match=r"needs the option 'text'.* dataset_options\.bare\.text"):
+    with pytest.raises(ConfigurationError, match=r"'bare' must be given 'text'.* write bare\(text=...\)"):
         folders.create("bare")
 
 

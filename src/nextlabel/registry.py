@@ -16,6 +16,7 @@ from numbers import Integral, Real
 from typing import Any, Generic, TypeVar
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
+from nextlabel.parts import Part
 
 __all__ = ["Card", "Registry"]
 
@@ -126,17 +127,32 @@ class Registry(Generic[T]):
             raise ContractError(f"the {self.kind} '{name}' at '{target}' must be callable, but is {made!r}")
         return made  # type: ignore[no-any-return]  # what it returns is checked by whoever uses it
 
-    def create(self, name: str, /, **options: object) -> T:
-        """Create the part of this name with these options.
+    def create(self, part: Part | str, /, **options: object) -> T:
+        """Create a part, and before it the parts that it is made of.
+
+        Args:
+            part: A part, a name, or a call such as ``"cod(gap='10 steps')"``.
+            options: Laid over the part's own.
 
         Raises:
             UnknownNameError: There is no such name.
             ConfigurationError: An option is unknown or missing, or its value cannot be used.
         """
-        factory = self.factory(name)
-        self.check_options(name, options)
-        self._check_complete(name, factory, options)
-        return factory(**options)
+        wanted = Part.parse(part).with_options(options)
+        factory = self.factory(wanted.name)
+        self._check_inner(wanted, factory)
+        self.check_options(wanted.name, dict(wanted.options))
+        self._check_complete(wanted.name, factory, wanted.options)
+        return factory(*(self.create(inner) for inner in wanted.of), **wanted.options)
+
+    def _check_inner(self, part: Part, factory: Callable[..., T]) -> None:
+        """Refuse more parts than this one is made of: those are its positional-only parameters."""
+        places = [p for p in _parameters(factory).values() if p.kind is p.POSITIONAL_ONLY]
+        if len(part.of) > len(places):
+            raise ConfigurationError(
+                f"the {self.kind} '{part.name}' must be given at most {len(places)} parts, got "
+                f"{listed(map(str, part.of))}; write options as name=value"
+            )
 
     def check_options(self, name: str, options: dict[str, object]) -> None:
         """Refuse options that the part of this name does not have, and values of another kind than theirs.
@@ -146,7 +162,9 @@ class Registry(Generic[T]):
                 the numbers, texts and truth values that its annotation names.
         """
         parameters = {
-            key: p for key, p in _parameters(self.factory(name)).items() if key not in self._contract
+            key: p
+            for key, p in _parameters(self.factory(name)).items()
+            if key not in self._contract and p.kind is not p.POSITIONAL_ONLY
         }
         loose = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for option, value in options.items():
@@ -180,10 +198,9 @@ class Registry(Generic[T]):
                 "give it one in its class"
             )
         if missing:
-            key = f"{self.kind.replace(' ', '')}_options.{name}.{missing[0]}"
             raise ConfigurationError(
-                f"the {self.kind} '{name}' needs the option {listed(missing)}, which has no default; "
-                f"give it, in settings as {key}"
+                f"the {self.kind} '{name}' must be given {listed(missing)}, which has no default; "
+                f"write {name}({missing[0]}=...)"
             )
 
     def _read_entry_points(self) -> None:

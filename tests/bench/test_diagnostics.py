@@ -1,4 +1,4 @@
-"""Promises of the audit: what it says of scores and losses, and that it leaves the campaign alone."""
+"""Promises of the diagnostics: what they say of scores and losses, and that they leave the campaign alone."""
 
 import json
 import math
@@ -10,10 +10,10 @@ from torch.nn.functional import nll_loss
 
 from campaigns import make, tell
 from nextlabel.bench.diagnostics import (
-    AuditedScorer,
-    audited,
+    DiagnosedScorer,
     band_losses,
     diagnose_query,
+    diagnosed,
     diagnostics_needs,
     loss_estimate,
     make_scorers,
@@ -22,6 +22,7 @@ from nextlabel.bench.diagnostics import (
 from nextlabel.bench.diagnostics_record import FRACTIONS, read_diagnostics, write_diagnostics
 from nextlabel.campaign.cycle import Cycle
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
+from nextlabel.parts import Part
 from nextlabel.types import Outputs, PoolView
 from ridge import RidgeLearner
 
@@ -87,8 +88,8 @@ def test_bands_shares_and_correlations_equal_the_naive_ones(size, ties):
     bands = [(0, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.5), (0.5, 1)]
     assert band_losses(*tensors) == pytest.approx([naive_band(losses, scores, *band) for band in bands])
     assert top_found(*tensors) == [naive_top_found(losses, scores, fraction) for fraction in FRACTIONS]
-    given = AuditedScorer("given", "given", {}, Given(tensors[1]))
-    [record] = audited([given], lambda needs: PoolView(size, Outputs()), tensors[0], rng=torch.Generator())
+    given = DiagnosedScorer("given", Part("given"), Given(tensors[1]))
+    [record] = diagnosed([given], lambda needs: PoolView(size, Outputs()), tensors[0], rng=torch.Generator())
     assert record["pearson"] == pytest.approx(naive_pearson(scores, losses))
     assert record["spearman"] == pytest.approx(naive_pearson(naive_ranks(scores), naive_ranks(losses)))
     assert record["mean_score"] == pytest.approx(math.fsum(scores) / size)
@@ -106,8 +107,8 @@ def test_a_share_below_half_a_candidate_has_no_answer():
 
 
 def test_of_constant_scores_there_is_no_correlation():
-    given = AuditedScorer("given", "given", {}, Given(torch.ones(5)))
-    [record] = audited([given], lambda needs: PoolView(5, Outputs()), LOSSES, rng=torch.Generator())
+    given = DiagnosedScorer("given", Part("given"), Given(torch.ones(5)))
+    [record] = diagnosed([given], lambda needs: PoolView(5, Outputs()), LOSSES, rng=torch.Generator())
     assert (record["spearman"], record["pearson"]) == (None, None)
 
 
@@ -117,36 +118,34 @@ def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
 
 
 def test_each_scorer_is_labelled_by_its_options_and_brings_its_needs():
-    scorers = make_scorers([{"strategy": "cod", "form": "l2"}, {"strategy": "margin"}])
-    assert [one.label for one in scorers] == ["cod (form=l2)", "margin"]
+    scorers = make_scorers([Part("cod", {"form": "l2"}), Part("margin")])
+    assert [one.label for one in scorers] == ["cod(form='l2')", "margin"]
     assert {"log_probs", "snapshot:previous"} <= diagnostics_needs(scorers)
     assert diagnostics_needs(()) == frozenset()
 
 
 def test_what_cannot_be_audited_is_refused_in_one_sentence():
-    with pytest.raises(ConfigurationError, match="must name a strategy"):
-        make_scorers([{"gap": "epoch"}])
-    with pytest.raises(ConfigurationError, match="'core_set' chooses a batch as a whole"):
-        make_scorers([{"strategy": "core_set"}])
-    with pytest.raises(ConfigurationError, match="lists 'margin' twice"):
-        make_scorers([{"strategy": "margin"}, {"strategy": "margin"}])
+    with pytest.raises(ConfigurationError, match="'core_set', which selects a batch as a whole"):
+        make_scorers([Part("core_set")])
+    with pytest.raises(ConfigurationError, match="got 'margin' twice"):
+        make_scorers([Part("margin"), Part("margin")])
     with pytest.raises(UnknownNameError, match="did you mean 'margin'"):
-        make_scorers([{"strategy": "margn"}])
+        make_scorers([Part("margn")])
 
 
 @pytest.fixture
 def audits(tmp_path, pool, truth):
     """Three cycles of a campaign whose every query is audited for two scorers."""
-    learner, scorers = RidgeLearner(), make_scorers([{"strategy": "cod"}, {"strategy": "margin"}])
+    learner, scorers = RidgeLearner(), make_scorers([Part("cod"), Part("margin")])
 
-    def audit(query):
+    def diagnose(query):
         plan = Cycle.next(campaign.state, pool, campaign.path)
         classes = torch.tensor([truth[item] for item in query.ids])
         losses = nll_loss(query.view.pool.log_probs[:, 0], classes, reduction="none")
         records = diagnose_query(scorers, plan, query.ids, losses, learner=learner, pool=pool, seed=0)
         return {**loss_estimate(losses, query.choice.rows, query.choice.scores), "scorers": records}
 
-    campaign = make(tmp_path / "with", pool, learner, "cod", audit=audit)
+    campaign = make(tmp_path / "with", pool, learner, "cod", on_query=diagnose)
     for _ in range(4):
         tell(campaign, truth)
     yield campaign
@@ -167,12 +166,12 @@ def test_an_audited_campaign_asks_what_an_unaudited_one_does(audits, tmp_path, p
             for state in (plain.state, audits.state)
         ]
         assert rows[0] == rows[1]
-    assert not list((tmp_path / "with").glob("cycles/*/*/audit"))
+    assert not list((tmp_path / "with").glob("cycles/*/*/diagnostics"))
 
 
 def test_the_strategy_itself_audited_correlates_as_the_query_does(audits):
     for cycle in (1, 2, 3):
-        audit = audits.state.measurements[cycle, "query"]["audit"]
+        audit = audits.state.measurements[cycle, "query"]["diagnostics"]
         assert audit["scorers"][0]["spearman"] == pytest.approx(audit["loss_correlation"], abs=1e-12)
 
 
@@ -184,15 +183,17 @@ def test_the_audit_file_says_what_the_ledger_says(audits, tmp_path):
     ]
     assert [row.n_labelled for row in rows[::2]] == [9, 14, 19]
     assert [row.n_candidates for row in rows[::2]] == [51, 46, 41]
-    recorded = audits.state.measurements[2, "query"]["audit"]["scorers"][1]
+    recorded = audits.state.measurements[2, "query"]["diagnostics"]["scorers"][1]
     assert list(rows[3].band_losses) == recorded["band_losses"]
     assert rows[2].mean_loss == rows[3].mean_loss
 
 
 def test_a_missing_or_damaged_audit_is_named_with_a_way_out(tmp_path):
-    with pytest.raises(DataError, match=r"there is none; run the experiment with a list audit"):
+    with pytest.raises(
+        DataError, match=r"diagnostics not found.* run the experiment with the setting diagnostics"
+    ):
         read_diagnostics(tmp_path)
     for content in ("{", "{}", json.dumps({"rows": [{"cycle": 1}]})):
-        (tmp_path / "audit.json").write_text(content)
-        with pytest.raises(DataError, match=r"audit\.json cannot be read .*write it again"):
+        (tmp_path / "diagnostics.json").write_text(content)
+        with pytest.raises(DataError, match=r"diagnostics\.json cannot be read .*write it again"):
             read_diagnostics(tmp_path)

@@ -4,7 +4,7 @@ import sys
 
 from nextlabel.bench import experiment
 from nextlabel.bench.experiment import Experiment, default_jobs
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
 
 
 def test_as_many_cells_run_at_once_as_this_process_has_cores(monkeypatch):

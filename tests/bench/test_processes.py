@@ -15,8 +15,9 @@ from nextlabel.bench.executors import processes as workers
 from nextlabel.bench.executors.processes import Ended, _serve, run_cells
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.errors import DamagedLedgerError
+from nextlabel.parts import Part
 
 
 def test_a_cell_can_have_processes_that_load_its_images(tmp_path):
@@ -27,10 +28,14 @@ def test_a_cell_can_have_processes_that_load_its_images(tmp_path):
             image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
             Image.fromarray(image).save(tmp_path / "pets" / name / f"{number}.png")
     tree = {
-        "dataset": ["image_folder"], "strategy": ["random"], "seeds": 1, "cycles": 1, "initial_size": 4,
-        "device": "cpu", "dataset_options": {"image_folder": {"root": str(tmp_path / "pets"), "size": 8}},
-        "learner": {"model": "small_cnn", "model_options": {"width": 2}, "epochs": 1, "num_workers": 1},
-    }  # fmt: skip
+        "dataset": Part("image_folder", {"root": str(tmp_path / "pets"), "size": 8}),
+        "strategy": ["random"],
+        "seeds": 1,
+        "cycles": 1,
+        "initial_size": 4,
+        "device": "cpu",
+        "learner": {"model": "small_cnn(width=2)", "epochs": 1, "num_workers": 1},
+    }
     (only,) = make_grid(load_config(options=tree)).cells
     begin(tmp_path / "cells" / only.name, only)
     ended = [event for event in run_cells([only], tmp_path / "cells", jobs=1) if isinstance(event, Ended)]

@@ -8,7 +8,7 @@ from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import rows_of
 from nextlabel.bench.run_cell import run_cell
 from nextlabel.campaign.oracles import SimulatedOracle
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.ledger.ledger import Ledger
 
@@ -18,16 +18,22 @@ TINY = {"seeds": 1, "cycles": 2, "initial_size": 30, "batch_size": 10, "learner"
 def run(folder, **options):
     cells = make_grid(load_config(options={**TINY, **options})).cells
     for cell in cells:
-        (folder / cell.strategy).mkdir(parents=True)
-        run_cell(cell, folder / cell.strategy, lambda *work: None)
+        (folder / cell.strategy.name).mkdir(parents=True)
+        run_cell(cell, folder / cell.strategy.name, lambda *work: None)
     return cells
 
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("noisy")
-    audit = [{"strategy": "gini"}]
-    run(folder, strategy=["margin"], label_noise=0.5, candidate_size=40, full_training="once", audit=audit)
+    run(
+        folder,
+        strategy=["margin"],
+        label_noise=0.5,
+        candidate_size=40,
+        full_training="once",
+        diagnostics="gini",
+    )
     return folder
 
 

@@ -13,17 +13,18 @@ from nextlabel.bench.experiment import Experiment
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin, is_finished, rows_of
 from nextlabel.bench.run_cell import run_cell
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.ledger.ledger import Ledger
+from nextlabel.parts import Part
 from nextlabel.report.build import _sheets
 from nextlabel.report.findings import details, lead
 from nextlabel.report.runs import read_run
 from nextlabel.report.sections import summarise
 from nextlabel.report.tables import summary_table
 
-TINY = {"model": "small_fcn", "model_options": {"width": 4}, "epochs": 2, "lr": 0.01}
+TINY = {"model": "small_fcn(width=4)", "epochs": 2, "lr": 0.01}
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +49,12 @@ def images(tmp_path_factory):
 
 def config(root, **options):
     tables = {
-        "dataset": ["mask_folder"],
+        "dataset": Part("mask_folder", {"root": str(root), "classes": ["ground", "square"]}),
         "seeds": 1,
         "cycles": 3,
         "initial_size": 3,
         "batch_size": 2,
         "device": "cpu",
-        "dataset_options": {"mask_folder": {"root": str(root), "classes": ["ground", "square"]}},
         "learner": TINY,
     }
     return load_config(options={**tables, **options})
@@ -77,11 +77,7 @@ def test_a_bad_mask_is_refused_before_any_training_wherever_it_is(images, tmp_pa
     shutil.copytree(images, root)
     (cell,) = make_grid(config(root, strategy=["random"])).cells
     for part in ("ids", "test_ids"):
-        bad = (
-            root
-            / "masks"
-            / f"{getattr(DATASETS.create('mask_folder', **cell.dataset_options), part)[-1]}.png"
-        )
+        bad = root / "masks" / f"{getattr(DATASETS.create(cell.dataset), part)[-1]}.png"
         kept = bad.read_bytes()
         Image.fromarray(np.full((16, 16), 7, dtype=np.uint8)).save(bad)
         with pytest.raises(DataError, match=f"that of item '{bad.stem}' has 7"):
@@ -199,7 +195,7 @@ def test_what_segmentation_cannot_do_is_refused_before_any_work(images, options,
             "'cod_segmentation' needs .* which only segmentation gives, but 'digits'",
         ),
         (
-            {"strategy": ["random"], "audit": [{"strategy": "entropy_segmentation"}]},
+            {"strategy": ["random"], "diagnostics": "entropy_segmentation"},
             "'entropy_segmentation' needs .* which only segmentation gives",
         ),
         ({"strategy": ["random"], "learner": {"crop": 4}}, "'learner.crop' is for segmentation"),

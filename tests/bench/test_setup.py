@@ -8,12 +8,13 @@ from nextlabel.bench.grid import make_grid
 from nextlabel.bench.model import model_functions
 from nextlabel.bench.run_cell import _by_class
 from nextlabel.bench.setup import main_learner, make_learner, needs_of
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.learners.vaal import Vaal
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 
 
@@ -23,7 +24,7 @@ def digits():
 
 
 def objective_of(learner):
-    return learner._objective, learner._objective_options
+    return learner._objective.name, learner._objective.options
 
 
 def cell_of(**options):
@@ -32,9 +33,8 @@ def cell_of(**options):
 
 def test_the_learner_keeps_the_moments_that_the_strategy_and_the_audited_ones_need(digits):
     cell = cell_of(
-        strategy=["cod"],
-        strategy_options={"cod": {"first_cycle": "initial"}},
-        audit=[{"strategy": "cod", "first_cycle": "epoch"}, {"strategy": "margin"}],
+        strategy=["cod(first_cycle=initial)"],
+        diagnostics=["cod(first_cycle=epoch)", "margin"],
     )
     assert needs_of(cell) == {"log_probs", "snapshot:previous", "snapshot:initial", "snapshot:epoch"}
     learner = make_learner(cell, digits)
@@ -62,10 +62,10 @@ def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, pre
     torch.save(donor.state_dict(), tmp_path / "weights.pth")
     learner = load_config(options={"preset": preset, "dataset": ["caltech101"]}).learner
     options = {"width": 2, "weights": str(tmp_path / "weights.pth")}
-    options |= {key: value for key, value in learner.model_options.items() if key == "weight_stages"}
+    options |= {key: value for key, value in learner.model.options.items() if key == "weight_stages"}
     size = SimpleNamespace(input_shape=(3, 32, 32), classes=("a", "b", "c"))
     random = learner.untrained_weights == "random"
-    model, untrained = model_functions("imagenet_resnet18", options, size, random=random)
+    model, untrained = model_functions(Part("imagenet_resnet18", options), size, random=random)
     assert (model().layer1[0].conv1.weight == 0.5).all()
     assert bool((model().layer4[0].conv1.weight == 0.5).all()) == (stages == 4)
     twin = (untrained or model)()
@@ -75,10 +75,8 @@ def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, pre
 def test_the_cell_hands_the_function_of_untrained_networks_to_its_learner(digits, tmp_path):
     donor = ImageNetResNet18((3, 32, 32), 10, width=2)
     torch.save(donor.state_dict(), tmp_path / "weights.pth")
-    model = {
-        "model": "imagenet_resnet18",
-        "model_options": {"width": 2, "weights": str(tmp_path / "weights.pth")},
-    }
+    weights = str(tmp_path / "weights.pth")
+    model = {"model": Part("imagenet_resnet18", {"width": 2, "weights": weights})}
     large = SimpleNamespace(input_shape=(3, 32, 32), classes=digits.classes)
     for weights, given in (("random", None), ("as_model", 1)):
         made = make_learner(replace(cell_of(), learner={**model, "untrained_weights": weights}), large)
@@ -99,13 +97,10 @@ def test_the_accuracy_of_a_class_without_test_items_is_none():
 
 
 def test_a_loss_module_trains_beside_the_objective_that_the_cell_names(digits):
-    cell = cell_of(strategy=["learning_loss"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
+    cell = cell_of(strategy=["learning_loss"], objective=["tod(weight=0.1)"])
     learner = make_learner(cell, digits)
     assert learner.extra_fields == {"predicted_loss"}
-    assert objective_of(learner) == (
-        "learning_loss",
-        {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0},
-    )
+    assert str(learner._objective) == "learning_loss(tod(weight=0.1), detach_after=0.0)"
 
 
 def test_an_objective_that_predicts_losses_itself_is_taken_as_it_is(digits):
@@ -114,7 +109,7 @@ def test_an_objective_that_predicts_losses_itself_is_taken_as_it_is(digits):
 
 
 def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
-    cell = cell_of(strategy=["vaal"], learner={"wrapper_options": {"vaal": {"steps": 3, "width": 8}}})
+    cell = cell_of(strategy=["vaal"], learner={"wrappers": ["vaal(steps=3, width=8)"]})
     learner = make_learner(cell, digits)
     assert isinstance(learner, Vaal)
     assert isinstance(main_learner(learner), TorchLearner)
@@ -122,20 +117,20 @@ def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
 
 
 def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_beside_a_model_that_it_does_not_move(digits):
-    cell = cell_of(strategy=["ta_vaal"], objective=["tod"], objective_options={"tod": {"weight": 0.1}})
+    cell = cell_of(strategy=["ta_vaal"], objective=["tod(weight=0.1)"])
     learner = make_learner(cell, digits)
     assert isinstance(learner, Vaal)
     assert learner.ranking
-    given = {"base": "tod", "base_options": {"weight": 0.1}, "detach_after": 0.0, "rank": "bce"}
-    assert objective_of(main_learner(learner)) == ("learning_loss", given)
+    expected = "learning_loss(tod(weight=0.1), detach_after=0.0, rank='bce')"
+    assert str(main_learner(learner)._objective) == expected
 
 
 def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_path):
     labelled, rest = Pool(digits.x[:48], digits.ids[:48]), Pool(digits.x[48:80], digits.ids[48:80])
     states = []
     for strategy in ("random", "learning_loss", "vaal"):
-        options = {"vaal": {"steps": 1, "width": 4, "units": 8, "batch_size": 8}}
-        cell = cell_of(strategy=[strategy], learner={"epochs": 2, "wrapper_options": options})
+        options = ["vaal(steps=1, width=4, units=8, batch_size=8)"]
+        cell = cell_of(strategy=[strategy], learner={"epochs": 2, "wrappers": options})
         learner = make_learner(cell, digits)
         folder = tmp_path / strategy
         folder.mkdir()
@@ -149,5 +144,5 @@ def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_p
 def test_strategies_that_need_different_company_need_cells_of_their_own(digits, monkeypatch):
     needs = frozenset({"extra:labelled_probability", "draws:dropout"})
     monkeypatch.setattr("nextlabel.bench.setup.needs_of", lambda cell: needs)
-    with pytest.raises(ConfigurationError, match=r"one wrapper of the model, .* need 'vaal', 'mc_dropout'"):
+    with pytest.raises(ConfigurationError, match=r"one learner wrapper, .* need 2 \('vaal', 'mc_dropout'\)"):
         make_learner(cell_of(strategy=["vaal"]), digits)

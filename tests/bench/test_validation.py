@@ -12,9 +12,10 @@ from PIL import Image
 from nextlabel.bench import validation as checking
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.validation import check_items, check_items_of
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 
 
 @pytest.fixture
@@ -56,14 +57,13 @@ def read_for(strategy, pets, folder):
     """Check for a cell of a grid, and return how many items were read."""
     options = {"root": str(pets), "size": 4, "test_share": 0.5}
     tree = {
-        "dataset": ["image_folder"],
+        "dataset": Part("image_folder", options),
         "strategy": ["random", "cod"],
         "seeds": 1,
         "cycles": 2,
         "initial_size": 2,
-        "dataset_options": {"image_folder": options},
     }
-    cell = next(one for one in make_grid(load_config(options=tree)).cells if one.strategy == strategy)
+    cell = next(one for one in make_grid(load_config(options=tree)).cells if one.strategy.name == strategy)
     (folder / cell.name).mkdir(parents=True, exist_ok=True)
     told = []
     data = DATASETS.create("image_folder", **options)

@@ -172,7 +172,7 @@ def test_a_batch_larger_than_the_pool_takes_what_is_left_and_says_so(tmp_path, p
 
 def test_the_last_scan_serves_as_the_snapshot_so_cod_costs_one_pass(tmp_path, pool, truth):
     learner = RidgeLearner()
-    campaign = make(tmp_path, pool, learner, "cod", strategy_options={"first_cycle": "initial"})
+    campaign = make(tmp_path, pool, learner, "cod(first_cycle=initial)")
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=4))
     forwarded = [campaign.state.measurements[cycle, "query"]["rows_forwarded"] for cycle in (1, 2, 3)]
     assert forwarded == [2 * 51, 46, 41]  # the first cycle also runs the initial weights
@@ -181,9 +181,7 @@ def test_the_last_scan_serves_as_the_snapshot_so_cod_costs_one_pass(tmp_path, po
 
 def test_the_snapshot_is_the_previous_model_on_the_same_items(tmp_path, pool, truth):
     seen = []
-    campaign = make(
-        tmp_path, pool, strategy="cod", strategy_options={"first_cycle": "random"}, audit=seen_by(seen)
-    )
+    campaign = make(tmp_path, pool, strategy="cod(first_cycle=random)", on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     first, second = seen
     rows = [first.ids.index(item) for item in second.ids]
@@ -192,14 +190,14 @@ def test_the_snapshot_is_the_previous_model_on_the_same_items(tmp_path, pool, tr
 
 def test_rows_that_the_last_scan_did_not_see_get_a_second_pass(tmp_path, pool, truth):
     learner, seen = RidgeLearner(), []
-    options = {"strategy_options": {"first_cycle": "random"}}
-    campaign = make(tmp_path / "a", pool, learner, "cod", **options)
+    options = {"strategy": "cod(first_cycle=random)"}
+    campaign = make(tmp_path / "a", pool, learner, **options)
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
     campaign.ask()
     fork = campaign.fork(tmp_path / "b", before_cycle=2, learner=learner)
     for kept in (tmp_path / "b").glob("cycles/*/train-*/scan"):
         (kept / "scan.json").unlink()
-    fork._audit = seen_by(seen)
+    fork._on_query = seen_by(seen)
     fork.ask()
     assert fork.state.measurements[2, "query"]["rows_forwarded"] == 46 + 46
     previous = RidgeLearner()
@@ -277,13 +275,13 @@ def test_an_interrupted_scan_of_an_earlier_moment_does_not_leave_its_weights(tmp
                 raise KeyboardInterrupt
             return super().predict(x, needs=needs, seed=seed)
 
-    learner, options = Interrupted(), {"strategy_options": {"first_cycle": "initial"}}
-    campaign = make(tmp_path / "a", pool, learner, "cod", **options)
+    learner, options = Interrupted(), {"strategy": "cod(first_cycle=initial)"}
+    campaign = make(tmp_path / "a", pool, learner, **options)
     tell(campaign, truth)
     with pytest.raises(KeyboardInterrupt):
         campaign.ask()
     learner.broken = False
-    calm = make(tmp_path / "b", pool, None, "cod", **options)
+    calm = make(tmp_path / "b", pool, None, **options)
     tell(calm, truth)
     assert campaign.ask() == calm.ask()
     assert torch.equal(campaign.learner.weights, calm.learner.weights)

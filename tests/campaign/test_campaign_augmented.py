@@ -42,7 +42,7 @@ def learner(**options):
 
 
 def campaign(path, pool, made=None, seen=None):
-    return make(path, pool, made or learner(), COD, audit=seen_by([] if seen is None else seen))
+    return make(path, pool, made or learner(), COD, on_query=seen_by([] if seen is None else seen))
 
 
 def naive(weights, pool, ids, cycle):

@@ -38,8 +38,8 @@ def test_a_fork_inside_the_campaign_is_refused(tmp_path, pool):
 
 def test_a_fork_can_change_the_options_of_its_strategy_alone(tmp_path, pool):
     campaign = make(tmp_path / "one", pool, strategy="cod")
-    fork = campaign.fork(tmp_path / "two", strategy_options={"first_cycle": "random"})
-    assert fork.setup.settings()["strategy_options"]["first_cycle"] == "random"
+    fork = campaign.fork(tmp_path / "two", strategy="cod(first_cycle=random)")
+    assert fork.setup.settings()["strategy"]["first_cycle"] == "random"
 
 
 def test_another_network_than_before_is_refused_and_no_state_is_lost(tmp_path, pool, truth):

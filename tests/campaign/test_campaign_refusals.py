@@ -107,7 +107,7 @@ def test_labels_that_cannot_be_taken_leave_the_campaign_as_it_was(tmp_path, pool
 
 
 def test_a_moment_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
-    campaign = make(tmp_path, pool, Plain(), "cod", strategy_options={"first_cycle": "initial"})
+    campaign = make(tmp_path, pool, Plain(), "cod(first_cycle=initial)")
     tell(campaign, truth)
     with pytest.raises(ContractError, match="Plain has not; for cod choose first_cycle='least_confident'"):
         campaign.ask()

@@ -9,11 +9,11 @@ from ridge import RidgeLearner
 
 
 def judged(seen):
-    def audit(query):
+    def judge(query):
         seen.append(query)
         return {"cycle_judged": query.cycle}
 
-    return audit
+    return judge
 
 
 def finish(path, pool, truth, *, score_last=True, cycles=3, **options):
@@ -24,12 +24,12 @@ def finish(path, pool, truth, *, score_last=True, cycles=3, **options):
 @pytest.mark.parametrize("strategy", ["cod", "margin", "core_set"])
 def test_the_last_pool_is_scored_and_judged_but_nothing_of_it_is_asked(tmp_path, pool, truth, strategy):
     seen = []
-    state = finish(tmp_path, pool, truth, strategy=strategy, audit=judged(seen))
+    state = finish(tmp_path, pool, truth, strategy=strategy, on_query=judged(seen))
     assert [(query.cycle, query.asked) for query in seen] == [(1, True), (2, True), (3, False)]
     assert state.pending == ()
     assert max(state.asked) == 2
     last = state.scoring(3)
-    assert last["audit"] == {"cycle_judged": 3}
+    assert last["diagnostics"] == {"cycle_judged": 3}
     assert last["n_candidates"] == len(pool) - 9 - 2 * 5
     rows = seen[-1].choice.rows.tolist()
     assert last["chosen"] == [seen[-1].ids[row] for row in rows]
@@ -55,9 +55,9 @@ def test_what_would_be_asked_is_what_one_more_cycle_asks(tmp_path, pool, truth):
 
 def test_running_again_scores_nothing_twice_and_leaves_the_files_alone(tmp_path, pool, truth):
     seen = []
-    before = finish(tmp_path, pool, truth, audit=judged(seen)).n_events
+    before = finish(tmp_path, pool, truth, on_query=judged(seen)).n_events
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("scan*/*")}
-    assert finish(tmp_path, pool, truth, audit=judged(seen)).n_events == before
+    assert finish(tmp_path, pool, truth, on_query=judged(seen)).n_events == before
     assert len(seen) == 3
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("scan*/*")} == files
 
@@ -69,10 +69,10 @@ def test_a_campaign_killed_while_its_last_pool_is_judged_scores_it_when_run_agai
         return {}
 
     with pytest.raises(KeyboardInterrupt):
-        finish(tmp_path / "a", pool, truth, strategy="cod", audit=killed)
+        finish(tmp_path / "a", pool, truth, strategy="cod", on_query=killed)
     learner = RidgeLearner()
-    again = finish(tmp_path / "a", pool, truth, strategy="cod", learner=learner, audit=lambda _: {})
-    whole = finish(tmp_path / "b", pool, truth, strategy="cod", audit=lambda _: {})
+    again = finish(tmp_path / "a", pool, truth, strategy="cod", learner=learner, on_query=lambda _: {})
+    whole = finish(tmp_path / "b", pool, truth, strategy="cod", on_query=lambda _: {})
     assert again.scoring(3)["chosen"] == whole.scoring(3)["chosen"]
     assert again.asked == whole.asked
 

@@ -36,7 +36,7 @@ class SinceTheStart(Cod):
 
 def test_a_strategy_without_the_previous_cycle_sees_its_moments_in_every_cycle(tmp_path, pool, truth):
     learner, seen = RidgeLearner(), []
-    campaign = make(tmp_path, pool, learner, SinceTheStart(), audit=seen_by(seen))
+    campaign = make(tmp_path, pool, learner, SinceTheStart(), on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     assert [tuple(query.view.snapshot_names) for query in seen] == [("initial",), ("initial",)]
     rows = [campaign.state.measurements[cycle, "query"]["rows_forwarded"] for cycle in (1, 2)]
@@ -46,8 +46,8 @@ def test_a_strategy_without_the_previous_cycle_sees_its_moments_in_every_cycle(t
 
 def test_a_campaign_tells_what_its_snapshots_are(tmp_path, pool, truth):
     seen = []
-    options = {"strategy_options": {"first_cycle": "initial"}, "audit": seen_by(seen)}
-    make(tmp_path, pool, None, "cod", **options).run(SimulatedOracle(truth), until=Budget(cycles=3))
+    options = {"strategy": "cod(first_cycle=initial)", "on_query": seen_by(seen)}
+    make(tmp_path, pool, None, **options).run(SimulatedOracle(truth), until=Budget(cycles=3))
     assert [tuple(query.view.snapshot_names) for query in seen] == [("initial",), ("previous",)]
 
 
@@ -64,7 +64,7 @@ def test_a_discrepancy_is_that_of_the_kept_weights_in_every_cycle(
 ):
     strategy, seen = STRATEGIES.create(name, **options), []
     learner = torch_learner(strategy.needs, ema_decay=0.9)
-    campaign = make(tmp_path, pool, learner, strategy, audit=seen_by(seen))
+    campaign = make(tmp_path, pool, learner, strategy, on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     for query in seen:
         folder = next(tmp_path.glob(f"cycles/{query.cycle:04d}/train-*"))
@@ -80,7 +80,7 @@ def test_a_discrepancy_is_that_of_the_kept_weights_in_every_cycle(
 def test_the_first_cycle_against_an_untrained_network_takes_the_smallest_distance(tmp_path, pool, truth):
     strategy, seen = Cod(first_cycle="untrained"), []
     learner = torch_learner(strategy.needs)
-    campaign = make(tmp_path, pool, learner, strategy, audit=seen_by(seen))
+    campaign = make(tmp_path, pool, learner, strategy, on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     first, second = seen
     assert (first.view.snapshot_names, second.view.snapshot_names) == (("untrained",), ("previous",))
@@ -116,6 +116,6 @@ def test_a_second_view_of_the_same_cycle_forwards_nothing_that_the_first_did(tmp
 
 def test_an_option_that_came_later_is_left_out_of_a_ledger_at_its_default(tmp_path, pool):
     campaign = make(tmp_path / "a", pool, None, "cod")
-    assert "gap" not in campaign.setup.settings()["strategy_options"]
-    other = make(tmp_path / "b", pool, None, "cod", strategy_options={"gap": "10 steps"})
-    assert other.setup.settings()["strategy_options"]["gap"] == "10 steps"
+    assert "gap" not in campaign.setup.settings()["strategy"]
+    other = make(tmp_path / "b", pool, None, "cod(gap='10 steps')")
+    assert other.setup.settings()["strategy"]["gap"] == "10 steps"

@@ -67,8 +67,11 @@ def test_every_way_to_write_the_contract_works_and_records_the_options(kind, tmp
     check_strategy(kind)
     assert strategy_options(kind(power=2.0)) == {"power": 2.0}
     make(tmp_path, pool, strategy=kind(power=2.0)).ask()
-    assert make(tmp_path, pool, strategy=kind(power=2.0)).setup.settings()["strategy"] == "ratio"
-    with pytest.raises(ConfigurationError, match=r"strategy_options\.power: stored 2\.0, given 3\.0"):
+    assert make(tmp_path, pool, strategy=kind(power=2.0)).setup.settings()["strategy"] == {
+        "name": "ratio",
+        "power": 2.0,
+    }
+    with pytest.raises(ConfigurationError, match=r"strategy\.power: stored 2\.0, given 3\.0"):
         make(tmp_path, pool, strategy=kind(power=3.0))
 
 
@@ -149,7 +152,7 @@ def test_the_classes_of_the_page_work_as_registered_strategies_of_a_run(tmp_path
     (info / "entry_points.txt").write_text("[nextlabel.strategies]\nratio = own:Ratio\nspread = own:Spread\n")
     arguments = [
         "run", "--strategy", "ratio,spread", "--seeds", "1", "--cycles", "2", "--jobs", "1",
-        "--set", "learner.epochs=1", "--set", "strategy_options.ratio.power=2.0", "--out", tmp_path / "run",
+        "--set", "learner.epochs=1", "--set", "strategy.ratio.power=2.0", "--out", tmp_path / "run",
     ]  # fmt: skip
     paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "nextlabel", *map(str, arguments)]

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from nextlabel.campaign.campaign import Campaign
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.ledger.ledger import Ledger
 from ridge import RidgeLearner
 
@@ -37,7 +37,7 @@ def test_config_show_resolves_the_recipe_and_schema_names_every_setting(nextlabe
 
 
 def test_config_show_shows_the_constants_of_a_preset_without_the_data(nextlabel, tmp_path):
-    root = f"dataset_options.cifar10.root={tmp_path}"
+    root = f"dataset.cifar10.root={tmp_path}"
     shown = nextlabel("config", "show", "--set", "preset=code", "--set", "dataset=cifar10", "--set", root)
     assert shown.code == 0
     assert "candidate_size = 25000" in shown.out
@@ -217,7 +217,7 @@ assert "nextlabel.ledger.database" in sys.modules and "nextlabel.report.build" i
 
 def test_modules_that_read_and_label_import_no_torch():
     parts = [
-        "ledger", "report", "config", "learner_config", "presets", "results", "files", "errors", "progress",
+        "ledger", "report", "config", "parts", "presets", "results", "files", "errors", "progress",
         "cli.main",
     ]  # fmt: skip
     code = WITHOUT_TORCH.format(names=[f"nextlabel.{part}" for part in parts])

@@ -93,7 +93,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
         (["--initial-size", "lots"], "the setting 'initial_size' is wrong"),
         (["--set", "learner.epoch=3"], "did you mean 'epochs'"),
         (
-            ["--set", "strategy_options.cod.first_cycle=lastt"],
+            ["--set", "strategy.cod.first_cycle=lastt"],
             "option 'first_cycle' of strategy 'cod' must be",
         ),
         (["nowhere.toml"], "cannot read the configuration nowhere.toml"),
@@ -137,7 +137,7 @@ def test_a_failed_cell_is_reported_and_does_not_stop_the_others(tmp_path, nextla
         "--set",
         "learner.epochs=2",
     ]
-    broken = ["--objective", "supervised,tod", "--set", "objective_options.tod.weight=1e38",
+    broken = ["--objective", "supervised,tod", "--set", "objective.tod.weight=1e38",
               "--out", tmp_path / "run"]  # fmt: skip
     result = nextlabel("run", *options, *broken)
     assert result.code == 1

@@ -54,8 +54,8 @@ def test_the_recipe_builds_a_network_that_maps_items_to_classes(data: LabelledDa
 
     from nextlabel.models.catalogue import MODELS
 
-    model, options = data.recipe["model"], data.recipe["model_options"]
-    network = MODELS.create(model, input_shape=data.input_shape, classes=len(data.classes), **options)
+    model = data.recipe["model"]
+    network = MODELS.create(model, input_shape=data.input_shape, classes=len(data.classes))
     assert network(torch.from_numpy(data.x[:2]) / 255).shape == (2, len(data.classes))
 
 

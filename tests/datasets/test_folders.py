@@ -10,11 +10,12 @@ from PIL import Image
 from published import noise, write_image
 
 from nextlabel.bench.grid import make_grid
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.caltech101 import BACKGROUND, rows_to_test
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.images import StreamedImages
 from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.parts import Part
 from nextlabel.seeds import derive
 
 OBJECTS = [f"object_{number:03d}" for number in range(100)] + ["Zebra"]
@@ -55,10 +56,10 @@ def test_nine_tenths_of_each_class_rounded_down_are_in_the_pool(caltech: Path) -
 def test_the_trials_of_a_preset_share_one_split_of_caltech(caltech: Path, preset: str) -> None:
     small = {"initial_size": 20, "batch_size": 5, "candidate_size": 50, "learner": {"model": "mlp"}}
     options = {"preset": preset, "dataset": ["caltech101"], "seeds": 3, **small}
-    options["dataset_options"] = {"caltech101": {"root": str(caltech)}}
+    options["dataset"] = Part("caltech101", {"root": str(caltech)})
     cells = make_grid(load_config(options=options)).cells
     assert {cell.seed for cell in cells} == {0, 1, 2}
-    tested = {DATASETS.create("caltech101", **cell.dataset_options).test_ids for cell in cells}
+    tested = {DATASETS.create(cell.dataset).test_ids for cell in cells}
     assert len(tested) == 1
 
 

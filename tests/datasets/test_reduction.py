@@ -9,7 +9,7 @@ import pytest
 from published import encoded, noise
 
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.seeds import derive
@@ -42,7 +42,7 @@ def test_the_validation_items_are_those_of_the_smallest_derived_seeds_and_leave_
     assert data.validation is not None
     assert set(data.validation.ids) == held
     assert data.ids == tuple(item for item in full.ids if item not in held)
-    for part in (data.validation, Part(data.x, data.y, data.ids)):
+    for part in (data.validation, Split(data.x, data.y, data.ids)):
         rows = [full.ids.index(item) for item in part.ids]
         assert np.array_equal(part.x, full.x[rows])
         assert part.y.tolist() == [row % 3 for row in rows]
@@ -106,6 +106,6 @@ def test_streamed_images_are_reduced_without_being_read_and_read_whole_on_demand
 def test_a_validation_part_of_another_shape_or_with_an_id_of_the_pool_is_refused() -> None:
     y = np.zeros(1, np.int64)
     with pytest.raises(DataError, match="pool and validation items of one shape and type"):
-        whole(validation=Part(np.zeros((1, 2), np.uint8), y, ("v",)))
+        whole(validation=Split(np.zeros((1, 2), np.uint8), y, ("v",)))
     with pytest.raises(DataError, match="more than once: 'p3'"):
-        whole(validation=Part(np.zeros((1, 1), np.uint8), y, ("p3",)))
+        whole(validation=Split(np.zeros((1, 1), np.uint8), y, ("p3",)))

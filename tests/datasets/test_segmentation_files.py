@@ -78,7 +78,7 @@ def test_nuclei_lie_where_the_environment_says(nuclei: Path, monkeypatch: pytest
 def test_nuclei_too_few_for_their_test_part_name_the_data_set_and_its_option(nuclei: Path) -> None:
     said = (
         r"the data set 'nuclei' needs a test part of 1 to 11 of the 12 images in .*nuclei\.npz, but it is "
-        r"to have {}; set dataset_options\.nuclei\.test"
+        r"to have {}; set dataset\.nuclei\.test"
     )
     with pytest.raises(DataError, match=said.format(164)):
         DATASETS.create("nuclei", root=nuclei)

@@ -10,21 +10,22 @@ from safetensors.torch import load_file
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import is_finished, rows_of
 from nextlabel.bench.run_cell import run_cell
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.parts import Part
 from nextlabel.strategies.catalogue import STRATEGIES
 
 SAMPLERS = [card.name for card in STRATEGIES if not card.name.endswith("_segmentation")]
 LOSSES = [card.name for card in OBJECTIVES if card.name not in ("supervised", "squared_error")]
 SHORT_VAAL = {"steps": 1, "width": 4, "units": 8, "batch_size": 8}
-WRAPPERS = {
-    "vaal": SHORT_VAAL,
-    "ta_vaal": SHORT_VAAL,
-    "ensemble": {"members": 2},
-    "mc_dropout": {"draws": 2},
-}
+WRAPPERS = [
+    Part("vaal", SHORT_VAAL),
+    Part("ta_vaal", SHORT_VAAL),
+    "ensemble(members=2)",
+    "mc_dropout(draws=2)",
+]
 STATISTICS = [(0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)]
 """Means and deviations that the released code normalises by."""
 
@@ -39,8 +40,7 @@ def root(tmp_path_factory):
 def run(root, folder, strategy, objective, cycles=2):
     options = {
         "preset": "code",
-        "dataset": ["cifar10"],
-        "dataset_options": {"cifar10": {"root": str(root)}},
+        "dataset": Part("cifar10", {"root": str(root)}),
         "strategy": [strategy],
         "objective": [objective],
         **{
@@ -52,10 +52,10 @@ def run(root, folder, strategy, objective, cycles=2):
             "device": "cpu",
         },
         "learner": {
-            "model_options": {"width": 4},
+            "model": "cifar_resnet18(width=4)",
             "epochs": 1,
             "batch_size": 8,
-            "wrapper_options": WRAPPERS,
+            "wrappers": WRAPPERS,
         },
     }
     (cell,) = make_grid(load_config(options=options)).cells

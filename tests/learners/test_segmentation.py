@@ -230,7 +230,7 @@ class Pooled(nn.Module):
             "is for regression, but",
         ),
         (
-            {"objective": "tod", "objective_options": {"form": "code"}},
+            {"objective": "tod(form=code)"},
             ConfigurationError,
             "wants features of whole items",
         ),

@@ -18,7 +18,7 @@ DATA = image_data(frozenset({"log_probs", OWN}))
 
 
 def task(**options):
-    return image_learner(objective="learning_loss", objective_options={"rank": "bce"}, **options)
+    return image_learner(objective="learning_loss(rank=bce)", **options)
 
 
 def short(**options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from nextlabel.training import loop as training
 SETTINGS = {
     "supervised": {"optimizer": "adamw", "lr": 0.01, "schedule": "one_cycle"},
     "tod paper": {"objective": "tod"},
-    "tod code": {"objective": "tod", "objective_options": {"form": "code"}},
+    "tod code": {"objective": "tod(form=code)"},
     "augmented": {
         "augment": lambda batch, generator: batch + batch.new_empty(batch.shape).normal_(generator=generator)
     },
@@ -88,7 +89,7 @@ def test_a_function_among_the_objectives_options_is_the_same_in_every_process(tm
         return Supervised()
 
     def made():
-        return learner(objective=objective, objective_options={"weigh": lambda loss: loss})
+        return learner(objective=partial(objective, weigh=lambda loss: loss))
 
     assert fit(made(), tmp_path) == fit(made(), tmp_path)  # two functions, at two addresses
 

@@ -305,27 +305,20 @@ def test_compiled_steps_go_through_torch_and_leave_the_states_names_alone(tmp_pa
 def test_options_of_an_augmentation_reach_it(tmp_path):
     pool = IMAGES.clone()
     pool[:] = 255
-    options = {"augment": ["random_crop", lambda batch, generator: seen.append(batch) or batch]}
+    options = {"augment": ["random_crop(padding=1)", lambda batch, generator: seen.append(batch) or batch]}
     seen = []
-    trained(tmp_path / "a", pool, **options, augment_options={"random_crop": {"padding": 1}})
+    trained(tmp_path / "a", pool, **options)
     assert all(batch[:, :, 1:-1, 1:-1].min() == 1.0 for batch in seen)
     assert any(batch.min() == 0.0 for batch in seen)
 
 
 @pytest.mark.parametrize(
-    ("augment", "options", "error", "sentence"),
+    ("augment", "error", "sentence"),
     [
-        ("random_crop", {"random_crop": {"pading": 2}}, UnknownNameError, "did you mean 'padding'"),
-        ("random_crop", {"random_crop": {"padding": 0}}, ConfigurationError, "at least 1 pixel, but got 0"),
-        (
-            "horizontal_flip",
-            {"random_crop": {}},
-            ConfigurationError,
-            "names 'horizontal_flip', but",
-        ),
-        (None, {"random_crop": {}}, ConfigurationError, "which names nothing, but has 'random_crop'"),
+        ("random_crop(pading=2)", UnknownNameError, "did you mean 'padding'"),
+        ("random_crop(padding=0)", ConfigurationError, "at least 1 pixel, but got 0"),
     ],
 )
-def test_options_that_no_augmentation_takes_are_refused(augment, options, error, sentence):
+def test_options_that_no_augmentation_takes_are_refused(augment, error, sentence):
     with pytest.raises(error, match=sentence):
-        learner(augment=augment, augment_options=options)
+        learner(augment=augment)

@@ -75,7 +75,7 @@ def test_a_warm_start_goes_on_from_the_end_and_a_cold_one_from_new_weights(tmp_p
 
 @pytest.mark.parametrize("form", ["paper", "code"])
 def test_a_warm_start_in_a_new_process_equals_one_in_the_same(tmp_path, form):
-    options = {"objective": "tod", "objective_options": {"form": form}}
+    options = {"objective": f"tod(form={form})"}
     one = learner(**options)
     fit(one, tmp_path / "first", seed=1)
     fit(one, tmp_path / "unbroken", seed=2)

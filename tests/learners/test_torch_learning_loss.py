@@ -10,6 +10,7 @@ from nextlabel.errors import ContractError
 from nextlabel.models.loss_prediction import LossPrediction
 from nextlabel.models.mlp import Mlp
 from nextlabel.objectives.cyclic import Cyclic
+from nextlabel.parts import Part
 from nextlabel.training import loop as training
 
 BASES = {
@@ -34,8 +35,8 @@ def two_layers():
 
 
 def ranking(base="supervised", **options):
-    given = {"base": base.removesuffix(" code"), "base_options": BASES[base], **options}
-    return learner(model=StagedNet, objective="learning_loss", objective_options=given)
+    inner = Part(base.removesuffix(" code"), BASES[base])
+    return learner(model=StagedNet, objective=Part("learning_loss", options, (inner,)))
 
 
 class KilledError(Exception):
@@ -54,7 +55,7 @@ def killer(monkeypatch, step):
 
 @pytest.mark.parametrize("base", BASES)
 def test_trained_on_the_side_it_leaves_the_networks_weights_as_its_base_makes_them(tmp_path, base):
-    alone = learner(model=StagedNet, objective=base.removesuffix(" code"), objective_options=BASES[base])
+    alone = learner(model=StagedNet, objective=Part(base.removesuffix(" code"), BASES[base]))
     given, moving = ranking(base, detach_after=0.0), ranking(base, detach_after=1.0)
     for cycle in ("first", "second"):
         for made, name in ((alone, "alone"), (given, "given"), (moving, "moving")):
@@ -70,7 +71,7 @@ def test_trained_on_the_side_it_leaves_the_networks_weights_as_its_base_makes_th
 
 
 def test_it_predicts_what_its_module_says_and_the_same_after_load(tmp_path):
-    made = learner(model=two_layers, objective="learning_loss", objective_options={"base": "tod"})
+    made = learner(model=two_layers, objective="learning_loss(tod)")
     fit(made, tmp_path)
     predicted = made.predict(UNLABELLED, needs=NEEDS, seed=0)
     tensors = state(tmp_path)
@@ -81,7 +82,7 @@ def test_it_predicts_what_its_module_says_and_the_same_after_load(tmp_path):
     with torch.no_grad():
         expected = module(network.forward_stages(UNLABELLED.tensor()))
     torch.testing.assert_close(predicted.extra["predicted_loss"], expected)
-    again = learner(model=two_layers, objective="learning_loss", objective_options={"base": "tod"})
+    again = learner(model=two_layers, objective="learning_loss(tod)")
     again.load(tmp_path)
     repeated = again.predict(UNLABELLED, needs=NEEDS, seed=0)
     assert torch.equal(repeated.extra["predicted_loss"], predicted.extra["predicted_loss"])

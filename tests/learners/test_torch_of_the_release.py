@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -10,6 +12,7 @@ from learner_cases import UNLABELLED, X, Y, fit, learner, same_bits, small_mlp, 
 from nextlabel.errors import UnknownNameError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.tod import Tod
+from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
 from nextlabel.training import loop as training
 from nextlabel.training.batches import Order
@@ -17,7 +20,7 @@ from nextlabel.training.config import TrainingConfig
 from release import NaiveRelease, TwinNet
 
 PRESET = load_preset("code", "cifar10")
-TOD = PRESET["objective_options"]["tod"]
+TOD = PRESET["options"]["objective"]["tod"]
 
 
 class KilledError(Exception):
@@ -50,7 +53,7 @@ def of_the_release(**options):
 
 def test_two_cycles_of_fits_equal_those_of_the_released_code(tmp_path):
     Recording.steps, Recording.bound = [], []
-    made = of_the_release(objective=Recording, objective_options=TOD)
+    made = of_the_release(objective=partial(Recording, **TOD))
     labelled = [(X.slice(0, 20), Y[:20]), (X, Y)]  # 16 + 4, then 16 + 5 items an epoch
     ends = []
     for cycle, (x, y) in enumerate(labelled):
@@ -80,7 +83,7 @@ def test_two_cycles_of_fits_equal_those_of_the_released_code(tmp_path):
 
 def test_in_the_first_fit_every_step_sees_the_same_unlabelled_items_and_later_a_new_draw(tmp_path):
     Recording.steps, Recording.bound = [], []
-    made = of_the_release(objective=Recording, objective_options=TOD)
+    made = of_the_release(objective=partial(Recording, **TOD))
     for cycle in range(2):
         (tmp_path / str(cycle)).mkdir()
         made.fit(X, Y, UNLABELLED, seed=3, workdir=tmp_path / str(cycle))
@@ -96,7 +99,7 @@ def test_labelled_and_unlabelled_batches_are_augmented_by_draws_of_their_own_at_
         return batch + 100 + torch.rand(1, generator=generator)
 
     Recording.steps, Recording.bound = [], []
-    made = of_the_release(objective=Recording, objective_options=TOD, augment=shifted)
+    made = of_the_release(objective=partial(Recording, **TOD), augment=shifted)
     made.fit(X, Y, UNLABELLED, seed=3, workdir=tmp_path)
     shifts = set()
     for _, _, u in Recording.steps:  # the same items at every step of a first fit
@@ -108,7 +111,7 @@ def test_labelled_and_unlabelled_batches_are_augmented_by_draws_of_their_own_at_
 
 def test_the_unlabelled_batch_is_whole_where_the_labelled_items_are_fewer(tmp_path):
     Recording.steps, Recording.bound = [], []
-    made = of_the_release(objective=Recording, objective_options=TOD, epochs=2)
+    made = of_the_release(objective=partial(Recording, **TOD), epochs=2)
     made.fit(X.slice(0, 6), Y[:6], UNLABELLED, seed=3, workdir=tmp_path)
     assert [(len(x), len(u)) for x, _, u in Recording.steps] == [(6, 16)] * 2
 
@@ -122,7 +125,7 @@ def test_a_killed_fit_of_the_release_ends_in_the_same_bits(tmp_path, monkeypatch
 
     ends = {}
     for name in ("whole", "killed"):
-        made = of_the_release(objective="tod", objective_options=TOD, checkpoint_seconds=0)
+        made = of_the_release(objective=Part("tod", TOD), checkpoint_seconds=0)
         folder = tmp_path / name
         folder.mkdir()
         if name == "killed":
@@ -170,7 +173,7 @@ def test_untrained_networks_come_from_a_function_of_their_own(tmp_path):
 
     made = TorchLearner(
         pretrained, snapshots=["untrained", "initial"], untrained_model=TwinNet, epochs=1, batch_size=16,
-        objective=Recording, objective_options=TOD, device="cpu",
+        objective=partial(Recording, **TOD), device="cpu",
     )  # fmt: skip
     Recording.steps, Recording.bound = [], []
     made.fit(X, Y, UNLABELLED, seed=1, workdir=tmp_path)
@@ -186,7 +189,7 @@ def test_the_rate_of_the_loss_module_stays_while_that_of_the_network_falls(tmp_p
     seen = []
     monkeypatch.setattr(training.Training, "_step", spy(training.Training._step, seen))
     options = {"module_rate": "constant", "units": 4}
-    made = learner(model=small_mlp, objective="learning_loss", objective_options=options, lr=0.1, epochs=5)
+    made = learner(model=small_mlp, objective=Part("learning_loss", options), lr=0.1, epochs=5)
     fit(made, tmp_path)
     assert len(seen) == 15
     assert set(seen[:12]) == {(0.1, 0.1)}
@@ -208,7 +211,7 @@ def test_a_killed_fit_with_a_constant_rate_ends_in_the_same_bits(tmp_path, monke
     monkeypatch.setattr("nextlabel.training.loop.PROGRESS_SECONDS", 0.0)
     options = {"module_rate": "constant", "module_gradients": gradients, "units": 4, "detach_after": 0.0}
     made = [
-        learner(model=small_mlp, objective="learning_loss", objective_options=options, checkpoint_seconds=0)
+        learner(model=small_mlp, objective=Part("learning_loss", options), checkpoint_seconds=0)
         for _ in range(2)
     ]
     fit(made[0], tmp_path / "whole")

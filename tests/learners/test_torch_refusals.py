@@ -126,7 +126,7 @@ def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path)
     ("options", "told"),
     [
         ({"objective": "superviced"}, "did you mean 'supervised'"),
-        ({"objective_options": {"label_smothing": 0.1}}, "did you mean 'label_smoothing'"),
+        ({"objective": "supervised(label_smothing=0.1)"}, "did you mean 'label_smoothing'"),
         ({"task": "regresion"}, "did you mean 'regression'"),
         ({"task": "regression"}, "use objective='squared_error'"),
         ({"objective": "squared_error"}, "use objective='supervised'"),

@@ -83,7 +83,7 @@ def test_impossible_options_are_refused_in_one_sentence(options):
         MODELS.create("cifar_resnet18", **{"input_shape": (3, 32, 32), "classes": 3, **options})
 
 
-@pytest.mark.parametrize("objective", [{}, {"objective": "tod", "objective_options": {"form": "code"}}])
+@pytest.mark.parametrize("objective", [{}, {"objective": "tod(form=code)"}])
 def test_a_learner_trains_it(tmp_path, objective):
     learns_in_one_step(lambda: CifarResNet18((3, 16, 16), 2, width=4), (3, 16, 16), 32, tmp_path, **objective)
 

@@ -13,6 +13,7 @@ from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.objectives.learning_loss import ranking_loss
+from nextlabel.parts import Part
 from nextlabel.types import Forward, ObjectiveWithExtra
 
 
@@ -116,7 +117,7 @@ def test_with_the_supervised_loss_it_equals_the_naive_total_and_its_gradients(de
 )
 def test_the_parts_of_its_base_are_those_of_the_base_alone_and_only_labelled_items_are_ranked(base, options):
     model, made = TwoLayers(), []
-    for name, given in (("learning_loss", {"base": base, "base_options": options}), (base, options)):
+    for name, given in ((Part("learning_loss", {}, (Part(base, options),)), {}), (base, options)):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             made.append(bound(name, model, **given))
@@ -135,7 +136,7 @@ def test_the_parts_of_its_base_are_those_of_the_base_alone_and_only_labelled_ite
 
 def test_in_regression_the_losses_are_squared_errors():
     model = TwoLayers(outputs=1)
-    objective = bound("learning_loss", model, base="squared_error", detach_after=0.0)
+    objective = bound("learning_loss(squared_error)", model, detach_after=0.0)
     assert objective.task == "regression"
     targets = draw(4, seed=8)
     parts = objective(model, X, targets, None, step=0).parts
@@ -155,16 +156,16 @@ def test_the_predicted_loss_is_an_extra_field_of_its_module():
 
 
 @pytest.mark.parametrize(
-    ("options", "count"),
-    [({}, 11_173_962 + 123_905), ({"base": "tod", "base_options": {"form": "code"}}, 11_179_092 + 123_905)],
+    ("text", "count"),
+    [("learning_loss", 11_173_962 + 123_905), ("learning_loss(tod(form=code))", 11_179_092 + 123_905)],
 )
-def test_with_a_resnet_18_the_trained_parameters_are_as_many_as_published(options, count):
+def test_with_a_resnet_18_the_trained_parameters_are_as_many_as_published(text, count):
     network = nn.Module()
     with torch.device("meta"):
         network.module = model = CifarResNet18((3, 32, 32), 10)
         maps = tuple(torch.empty(2, channels, 4, 4) for channels in model.stage_channels)
         example = Forward(torch.empty(2, 10), torch.empty(2, 512), maps)
-    objective = OBJECTIVES.create("learning_loss", **options)
+    objective = OBJECTIVES.create(text)
     objective.bind(network, example)
     trained = [*model.parameters(), *(p for p in objective.parameters() if p.requires_grad)]
     assert sum(weight.numel() for weight in trained) == count
@@ -190,20 +191,20 @@ def test_a_base_that_does_not_pass_the_labelled_batch_first_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("text", "message"),
     [
-        ({"base": "learning_loss"}, "must be another one, but is 'learning_loss' itself"),
-        ({"base": "tood"}, "did you mean 'tod'"),
-        ({"base": "tod", "base_options": {"frm": "code"}}, "no option 'frm'; did you mean 'form'"),
-        ({"weight": -1.0}, "weight >= 0"),
-        ({"margin": -1.0}, "margin >= 0"),
-        ({"detach_after": 1.2}, r"detach_after in \[0, 1\], but got .*detach_after=1.2"),
-        ({"units": 0}, "units >= 1, but got units=0"),
+        ("learning_loss(learning_loss)", "must be another one, but is 'learning_loss' itself"),
+        ("learning_loss(tood)", "did you mean 'tod'"),
+        ("learning_loss(tod(frm=code))", "no option 'frm'; did you mean 'form'"),
+        ("learning_loss(weight=-1.0)", "weight >= 0"),
+        ("learning_loss(margin=-1.0)", "margin >= 0"),
+        ("learning_loss(detach_after=1.2)", r"detach_after in \[0, 1\], but got .*detach_after=1.2"),
+        ("learning_loss(units=0)", "units >= 1, but got units=0"),
     ],
 )
-def test_impossible_options_are_refused(options, message):
+def test_impossible_options_are_refused(text, message):
     with pytest.raises(ConfigurationError, match=message):
-        OBJECTIVES.create("learning_loss", **options)
+        OBJECTIVES.create(text)
 
 
 @pytest.mark.parametrize(("options", "near"), [({"rank": "hing"}, "hinge"), ({"ties": "ignored"}, "ignore")])

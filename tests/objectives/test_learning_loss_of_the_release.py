@@ -77,7 +77,7 @@ def test_a_module_of_constant_rate_names_its_parameters_and_those_of_its_base():
 
 def test_a_base_with_a_teacher_of_its_own_is_given_the_unrelated_network():
     model, other = TwoLayers(), TwoLayers(seed=5)
-    objective = OBJECTIVES.create("learning_loss", base="tod", base_options={"teacher_start": "random"})
+    objective = OBJECTIVES.create("learning_loss(tod(teacher_start=random))")
     assert objective.uses_fresh_network
     objective.take_fresh(other)
     objective.bind(model, model(draw(2, 3)))

@@ -11,7 +11,7 @@ from nextlabel.presets.catalogue import load_preset
 from nextlabel.training.network import ModuleNetwork
 from release import DECAY, MOMENTUM, WEIGHT, NaiveRelease, TwinNet
 
-OPTIONS = load_preset("code", "cifar10")["objective_options"]["tod"]
+OPTIONS = load_preset("code", "cifar10")["options"]["objective"]["tod"]
 
 
 def close(one, two):

@@ -70,13 +70,13 @@ FIRST = {
 
 LOSS = {
     # main_TOD.py: two heads, raw logits, decay up to 0.999
-    "code": {"objective_options.tod.form": "code"},
-    "repaired": {"objective_options.tod.form": "code"},
+    "code": {"objective.tod.form": "code"},
+    "repaired": {"objective.tod.form": "code"},
     # ICCV, unsupervised loss: one head, lambda = 0.05 and alpha = 0.999 on all data sets; f is left open
     "paper": {
-        "objective_options.tod.form": "paper",
-        "objective_options.tod.outputs": "probs",
-        "objective_options.tod.weight": 0.05,
+        "objective.tod.form": "paper",
+        "objective.tod.outputs": "probs",
+        "objective.tod.weight": 0.05,
     },
 }
 
@@ -84,9 +84,9 @@ LOSS = {
 # What is odd in the code, and what stands in its place. main_TOD.py: an unrelated ema_model whose parameters
 # alone are averaged; two passes; the extra loader begun at every step, sequential in the first cycle.
 ODD_LOSS = {
-    "objective_options.tod.teacher_start": ("random", "copy"),
-    "objective_options.tod.teacher_buffers": ("own", "copied"),
-    "objective_options.tod.passes": ("separate", "joint"),
+    "objective.tod.teacher_start": ("random", "copy"),
+    "objective.tod.teacher_buffers": ("own", "copied"),
+    "objective.tod.passes": ("separate", "joint"),
     "learner.unlabelled_draw": ("fixed_first", "passes"),
     "score_last": (True, False),
 }
@@ -94,7 +94,7 @@ ODD_LOSS = {
 # models/lossnet.py; main_LL4AL.py: the schedule of the module is never stepped.
 ODD_MODULE = {
     f"{place}.learning_loss.{option}": values
-    for place in ("objective_options", "learner.wrapper_options")
+    for place in ("objective", "wrapper")
     for option, values in (("pooling", ("corner", "mean")), ("module_rate", ("constant", "scheduled")))
 }
 
@@ -104,7 +104,7 @@ AUGMENTED = ("svhn", "caltech101")
 # main_TOD.py: cod_model and ema_model without weights; models/imagenet_resnet.py: layer4_caltech.
 ODD_CALTECH = {
     "learner.untrained_weights": ("random", "as_model"),
-    "learner.model_options.weight_stages": (3, 4),
+    "model.imagenet_resnet18.weight_stages": (3, 4),
 }
 
 
@@ -123,7 +123,7 @@ def flat(tree, prefix=""):
     leaves = {}
     for name, value in tree.items():
         leaves |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return leaves
+    return {name.removeprefix("options."): value for name, value in leaves.items()}
 
 
 def protocol(name, dataset, strategy="cod"):
@@ -138,9 +138,9 @@ def protocol(name, dataset, strategy="cod"):
         "initial_size": 0.10,
         "batch_size": 0.05,
         "learner.start": "warm",
-        f"strategy_options.{strategy}.form": form,
-        f"strategy_options.{strategy}.first_cycle": first_cycle,
-        "objective_options.tod.decay": 0.999,
+        f"strategy.{strategy}.form": form,
+        f"strategy.{strategy}.first_cycle": first_cycle,
+        "objective.tod.decay": 0.999,
         **LOSS[name],
     }
 
@@ -151,11 +151,11 @@ def learning_loss(name, epochs, epoch):
     There ``epoch > EPOCHL`` detaches, so that the epoch of that index, from 0, is still attached.
     """
     return {
-        "objective_options.learning_loss.margin": 1.0,
-        "objective_options.learning_loss.weight": 1.0,
-        "objective_options.learning_loss.detach_after": (epoch + (name == "code")) / epochs,
-        "objective_options.learning_loss.ties": "negative",
-        "learner.wrapper_options.learning_loss.ties": "negative",
+        "objective.learning_loss.margin": 1.0,
+        "objective.learning_loss.weight": 1.0,
+        "objective.learning_loss.detach_after": (epoch + (name == "code")) / epochs,
+        "objective.learning_loss.ties": "negative",
+        "wrapper.learning_loss.ties": "negative",
     }
 
 
@@ -164,10 +164,11 @@ def training(dataset, padding):
     epochs, drop, batch, rate = TRAINING[dataset]
     large = dataset == "caltech101"  # 224 x 224, from torchvision's weights as in the code
     cropped = dataset in CROPPED
+    model = "imagenet_resnet18" if large else "cifar_resnet18"
     return {
-        "learner.model": "imagenet_resnet18" if large else "cifar_resnet18",
-        "learner.model_options.width": 64,
-        **({"learner.model_options.weights": "imagenet"} if large else {}),
+        "learner.model": model,
+        f"model.{model}.width": 64,
+        **({f"model.{model}.weights": "imagenet"} if large else {}),
         "learner.epochs": epochs,
         "learner.batch_size": batch,
         "learner.optimizer": "sgd",
@@ -179,9 +180,9 @@ def training(dataset, padding):
         "learner.gamma": 0.1,
         "learner.mixed_precision": "no",
         "learner.augment": ["horizontal_flip", "random_crop"] if cropped else ["horizontal_flip"],
-        **({"learner.augment_options.random_crop.padding": padding} if cropped else {}),
+        **({"augment.random_crop.padding": padding} if cropped else {}),
         **({"learner.normalise": NORMALISE[dataset]} if dataset in NORMALISE else {}),
-        **({"dataset_options.stl10.resize": 128} if dataset == "stl10" else {}),  # TNNLS: then 96 x 96
+        **({"dataset.stl10.resize": 128} if dataset == "stl10" else {}),  # TNNLS: then 96 x 96
     }
 
 
@@ -210,7 +211,7 @@ def of_the_code(dataset, name="code"):
         "initial_size": start,
         "batch_size": addendum,
         "candidate_size": subset,
-        "objective_options.tod.weight": weight,
+        "objective.tod.weight": weight,
         **learning_loss(name, TRAINING[dataset][0], detached),
         **training(dataset, PADDING[name]),
         **oddities(name, dataset),
@@ -220,8 +221,8 @@ def of_the_code(dataset, name="code"):
 def of_the_paper(dataset):
     return {
         **protocol("paper", dataset),
-        f"dataset_options.{dataset}.validation": VALIDATION[dataset],
-        "objective_options.cyclic.weight": 0.05,  # lambda, as for the other loss
+        f"dataset.{dataset}.validation": VALIDATION[dataset],
+        "objective.cyclic.weight": 0.05,  # lambda, as for the other loss
         **training(dataset, PADDING["paper"]),
     }
 
@@ -243,17 +244,17 @@ def test_segmentation_trains_in_all_presets_as_the_supplement_says(name):
         **protocol(name, "cityscapes", "cod_segmentation"),
         **LOSS["paper"],  # no code of it is released
         **SEGMENTATION,
-        "strategy_options.cod_segmentation.aggregate": "mean",
+        "strategy.cod_segmentation.aggregate": "mean",
     }
     if name != "paper":
         # the smallest distance to a network without training is the least confident prediction
         expected |= {
-            "strategy_options.cod_segmentation.first_cycle": "least_confident",
+            "strategy.cod_segmentation.first_cycle": "least_confident",
             "candidate_size": 0.5,
         }
         expected |= oddities(name, "cityscapes", segmentation=True)
     else:
-        expected |= {"dataset_options.cityscapes.validation": VALIDATION["cityscapes"]}
+        expected |= {"dataset.cityscapes.validation": VALIDATION["cityscapes"]}
     assert flat(load_preset(name, "cityscapes")) == expected
 
 
@@ -280,7 +281,7 @@ def test_the_loss_module_is_detached_after_the_epoch_of_index_epochl_in_code_and
     dataset, epochs, last, steps
 ):
     for name, attached in (("code", last + 1), ("repaired", last)):
-        fraction = load_preset(name, dataset)["objective_options"]["learning_loss"]["detach_after"]
+        fraction = load_preset(name, dataset)["options"]["objective"]["learning_loss"]["detach_after"]
         total = epochs * steps
         assert [step for step in range(total) if step / total < fraction] == list(range(attached * steps))
 
@@ -289,13 +290,13 @@ def test_the_loss_module_is_detached_after_the_epoch_of_index_epochl_in_code_and
 def test_images_that_the_papers_do_not_use_have_their_protocol_and_losses(dataset, epochs):
     assert DATASETS.create(dataset).recipe["epochs"] == epochs
     for name in ("code", "repaired"):
-        of_cifar10 = {"objective_options.tod.weight": 0.02, "candidate_size": 0.5}
+        of_cifar10 = {"objective.tod.weight": 0.02, "candidate_size": 0.5}
         of_cifar10 |= learning_loss(name, epochs, epochs * 120 // 200)
         expected = {**protocol(name, dataset), **of_cifar10, **oddities(name, dataset)}
-        found, fraction = flat(load_preset(name, dataset)), "objective_options.learning_loss.detach_after"
+        found, fraction = flat(load_preset(name, dataset)), "objective.learning_loss.detach_after"
         assert found.pop(fraction) == pytest.approx(expected.pop(fraction), abs=1e-5)
         assert found == expected
-    of_all = {"objective_options.cyclic.weight": 0.05}
+    of_all = {"objective.cyclic.weight": 0.05}
     assert flat(load_preset("paper", dataset)) == {**protocol("paper", dataset), **of_all}
 
 
@@ -305,7 +306,7 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
             (
                 name,
                 {
-                    "strategy_options.cod_segmentation.first_cycle": "least_confident",
+                    "strategy.cod_segmentation.first_cycle": "least_confident",
                     "candidate_size": 0.5,
                     **oddities(name, "nuclei", segmentation=True),
                 },
@@ -315,7 +316,7 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
         ("paper", {}),
     ):
         expected = {**protocol(name, "nuclei", "cod_segmentation"), **LOSS["paper"], **more}
-        expected["strategy_options.cod_segmentation.aggregate"] = "mean"
+        expected["strategy.cod_segmentation.aggregate"] = "mean"
         assert flat(load_preset(name, "nuclei")) == expected
 
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from nextlabel.config import ExperimentConfig, load_config
+from nextlabel.config.experiment import ExperimentConfig, load_config
+from nextlabel.config.learner import LearnerConfig
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.learner_config import LearnerConfig
 from nextlabel.models.catalogue import MODELS
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
 from nextlabel.objectives.catalogue import OBJECTIVES
@@ -16,7 +16,7 @@ from nextlabel.papers.differences import (
     PRESETS,
     difference_lines,
     differences,
-    flattened,
+    flat_preset,
     reasons,
     shown,
 )
@@ -25,7 +25,7 @@ from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.training.config import TrainingConfig
 
 TREES = {
-    (name, dataset): flattened(load_preset(name, dataset))
+    (name, dataset): flat_preset(load_preset(name, dataset))
     for name in PRESETS
     for dataset in preset_datasets("code")
 }
@@ -61,19 +61,19 @@ def test_every_reason_is_of_a_setting_that_a_preset_has():
 def default_of(setting):
     """Return the default of the part that a setting belongs to."""
     head, *rest = setting.split(".")
-    if head == "strategy_options":
+    if head == "strategy":
         return getattr(STRATEGIES.create(rest[0]), rest[1])
-    if head == "objective_options" or rest[:1] == ["wrapper_options"]:
+    if head in ("objective", "wrapper"):
         name, option = rest[-2:]
-        made = OBJECTIVES.factory(name) if head == "objective_options" or name == "learning_loss" else None
+        made = OBJECTIVES.factory(name) if head == "objective" or name == "learning_loss" else None
         return "as released" if made is None else inspect.signature(made).parameters[option].default
-    if head == "dataset_options":
+    if head == "dataset":
         return inspect.signature(DATASETS.factory(rest[0])).parameters[rest[1]].default
+    if head == "augment":
+        return 4
+    if head == "model":
+        return inspect.signature(ImageNetResNet18).parameters[rest[1]].default
     if head == "learner":
-        if rest[0] == "augment_options":
-            return 4
-        if rest[0] == "model_options":
-            return inspect.signature(ImageNetResNet18).parameters[rest[1]].default
         return getattr(TrainingConfig(), rest[0], LearnerConfig.model_fields[rest[0]].default)
     return ExperimentConfig.model_fields[head].default
 
@@ -85,7 +85,7 @@ TRUE_WORDS = {
     "score_last": None,  # a cell says False
     "learner.untrained_weights": None,
     "learner.channels_last": None,
-    "objective_options.tod.outputs": None,  # of the form code, which alone leaves it out
+    "objective.tod.outputs": None,  # of the form code, which alone leaves it out
 }
 """Settings whose usual value is said in another word than the default, which means the same."""
 
@@ -110,14 +110,14 @@ def test_a_preset_that_leaves_a_setting_out_has_the_default_of_the_part(setting)
 
 def test_the_lines_of_a_configuration_name_its_values_and_leave_out_parts_that_it_does_not_use():
     options = {"preset": "code", "dataset": ["svhn"], "objective": ["tod"], "strategy": ["random"]}
-    config = load_config(options=options, settings=["objective_options.tod.passes=joint"])
-    lines = list(difference_lines(config.recorded()))
-    (passes,) = [line for line in lines if line.startswith("objective_options.tod.passes")]
+    config = load_config(options=options, settings=["objective.tod.passes=joint"])
+    lines = list(difference_lines(config.resolved()))
+    (passes,) = [line for line in lines if line.startswith("objective.tod.passes")]
     assert "= joint (changed from separate); repaired, paper, fast joint." in passes
     assert any(
         line.startswith("learner.score_augmented = true; repaired, paper, fast false.") for line in lines
     )
-    unused = ("strategy_options.cod", "objective_options.learning_loss", "learner.wrapper_options")
+    unused = ("strategy.cod", "objective.learning_loss", "wrapper.")
     assert not any(line.startswith(unused) for line in lines)
     for what, instead in NOT_COPIED:
         assert f"Not copied: {what}. Instead, {instead}." in lines
@@ -126,17 +126,17 @@ def test_the_lines_of_a_configuration_name_its_values_and_leave_out_parts_that_i
 @pytest.mark.parametrize("strategy", ["learning_loss", "ta_vaal"])
 def test_the_loss_module_next_to_the_model_is_named_where_a_strategy_has_it(strategy):
     options = {"preset": "code", "dataset": ["svhn"], "strategy": [strategy], "objective": ["supervised"]}
-    lines = list(difference_lines(load_config(options=options).recorded()))
-    module = "learner.wrapper_options.learning_loss.pooling = corner"
+    lines = list(difference_lines(load_config(options=options).resolved()))
+    module = "wrapper.learning_loss.pooling = corner"
     assert any(line.startswith(module) for line in lines)
-    assert any("wrapper_options.ta_vaal" in line for line in lines) == (strategy == "ta_vaal")
+    assert any("wrapper.ta_vaal" in line for line in lines) == (strategy == "ta_vaal")
 
 
 def test_only_the_preset_code_speaks_of_what_is_not_copied_and_a_run_without_preset_says_nothing():
-    repaired = list(difference_lines(load_config(options={"preset": "repaired"}).recorded()))
+    repaired = list(difference_lines(load_config(options={"preset": "repaired"}).resolved()))
     assert repaired
     assert not any(line.startswith("Not copied") for line in repaired)
-    assert list(difference_lines(load_config().recorded())) == []
+    assert list(difference_lines(load_config().resolved())) == []
     assert list(difference_lines({"preset": "code", "dataset": ["mnist"]})) == []
 
 

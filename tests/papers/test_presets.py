@@ -1,11 +1,12 @@
 import pytest
 
-from nextlabel.config import ExperimentConfig, load_config, to_toml
+from nextlabel.config.experiment import load_config, to_toml
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.papers.differences import PRESETS
+from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset, preset_datasets
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.training.augment import augmentation
@@ -15,20 +16,20 @@ FILES = [(name, dataset) for name in PRESETS for dataset in preset_datasets(name
 
 @pytest.mark.parametrize(("name", "dataset"), FILES)
 def test_every_preset_is_a_configuration_of_parts_and_options_that_exist(name, dataset):
-    tree = load_preset(name, dataset)
-    config = ExperimentConfig.model_validate(tree)
-    assert config.dataset == [dataset]
+    config = load_config(options={"preset": name, "dataset": dataset})
+    assert [part.name for part in config.dataset] == [dataset]
     assert (config.seeds, config.cycles, config.learner.start) == (3, 7, "warm")
-    DATASETS.check_options(dataset, config.dataset_options.get(dataset, {}))
-    for strategy, options in config.strategy_options.items():
-        STRATEGIES.create(strategy, **options)
-    for objective, options in config.objective_options.items():
-        OBJECTIVES.create(objective, **options)
+    DATASETS.check_options(dataset, dict(config.dataset[0].options))
+    of_preset = load_preset(name, dataset)["options"]
+    for registry, kind in ((STRATEGIES, "strategy"), (OBJECTIVES, "objective")):
+        for part, options in of_preset.get(kind, {}).items():
+            registry.create(part, **options)
     if config.learner.model is not None:
-        MODELS.check_options(config.learner.model, config.learner.model_options)
-    augmentation(config.learner.augment, config.learner.augment_options)
-    assert config.strategy == ["cod_segmentation" if dataset in ("cityscapes", "nuclei") else "cod", "random"]
-    assert config.objective == ["tod", "supervised"]
+        MODELS.check_options(config.learner.model.name, dict(config.learner.model.options))
+    augmentation(config.learner.augment)
+    cod = "cod_segmentation" if dataset in ("cityscapes", "nuclei") else "cod"
+    assert [part.name for part in config.strategy] == [cod, "random"]
+    assert [part.name for part in config.objective] == ["tod", "supervised"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -43,11 +44,11 @@ def test_code_and_paper_disagree_where_the_sources_do():
     )
     assert (code.initial_size, code.batch_size, code.candidate_size) == (5000, 2500, 25000)
     assert (paper.initial_size, paper.batch_size, paper.candidate_size) == (0.10, 0.05, None)
-    assert code.strategy_options["cod"] == {"form": "half_squared", "first_cycle": "untrained"}
-    assert paper.strategy_options["cod"] == {"form": "l2", "first_cycle": "initial"}
-    assert (code.objective_options["tod"]["weight"], paper.objective_options["tod"]["weight"]) == (0.02, 0.05)
-    assert code.learner.augment_options == {"random_crop": {"padding": 4}}
-    assert paper.learner.augment_options == {"random_crop": {"padding": 2}}
+    assert code.strategy[0].options == {"form": "half_squared", "first_cycle": "untrained"}
+    assert paper.strategy[0].options == {"form": "l2", "first_cycle": "initial"}
+    assert (code.objective[0].options["weight"], paper.objective[0].options["weight"]) == (0.02, 0.05)
+    assert code.learner.augment == [Part("horizontal_flip"), Part("random_crop", {"padding": 4})]
+    assert paper.learner.augment == [Part("horizontal_flip"), Part("random_crop", {"padding": 2})]
 
 
 @pytest.mark.parametrize(
@@ -61,38 +62,38 @@ def test_code_and_paper_disagree_where_the_sources_do():
 def test_the_code_preset_has_the_constants_of_the_released_configurations(dataset, labels, weight):
     config = load_config(options={"preset": "code", "dataset": [dataset]})
     assert (config.initial_size, config.batch_size, config.candidate_size) == labels
-    assert config.objective_options["tod"]["weight"] == weight
+    assert config.objective[0].options["weight"] == weight
     epochs, lr, batch = (50, 0.01, 64) if dataset == "caltech101" else (200, 0.1, 128)
     assert (config.learner.epochs, config.learner.lr, config.learner.batch_size) == (epochs, lr, batch)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_images_of_stl10_are_scaled_before_their_centre_is_cut_as_the_article_says(name):
-    assert load_preset(name, "stl10")["dataset_options"]["stl10"]["resize"] == 128
+    assert load_preset(name, "stl10")["options"]["dataset"]["stl10"]["resize"] == 128
 
 
 def test_settings_are_laid_over_the_preset_key_by_key(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('preset = "code"\ndataset = "cifar10"\n[learner]\nepochs = 9\n')
-    config = load_config(path, settings=["candidate_size=all", "objective_options.tod.weight=0.5"])
+    config = load_config(path, settings=["candidate_size=all", "objective.tod.weight=0.5"])
     assert (config.learner.epochs, config.learner.lr, config.candidate_size) == (9, 0.1, "all")
     tod = {"form": "code", "weight": 0.5, "decay": 0.999}
     tod |= {"teacher_start": "random", "teacher_buffers": "own", "passes": "separate"}
-    assert config.objective_options["tod"] == tod
+    assert config.objective[0].options == tod
 
 
 def test_what_a_preset_says_of_parts_that_are_not_used_is_left_out():
     options = {"preset": "code", "dataset": ["cifar10"], "strategy": ["margin"], "objective": "supervised"}
     config = load_config(options=options, settings=["learner.augment=[]", "learner.model=small_cnn"])
-    assert (config.strategy_options, config.objective_options) == ({}, {})
-    assert (config.learner.augment_options, config.learner.model_options) == ({}, {})
+    assert (config.strategy, config.objective) == ([Part("margin")], [Part("supervised")])
+    assert (config.learner.augment, config.learner.model) == ([], Part("small_cnn"))
 
 
 def test_a_resolved_configuration_with_a_preset_is_read_back_as_the_same(tmp_path):
     config = load_config(options={"preset": "code", "dataset": ["svhn"], "strategy": ["random"]})
     path = tmp_path / "experiment.toml"
-    path.write_text(to_toml(config.recorded()))
-    assert load_config(path).model_dump() == config.model_dump()
+    path.write_text(to_toml(config.resolved()))
+    assert load_config(path) == config
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_resolved_configuration_with_a_preset_is_read_back_as_the_same(tmp_pat
             "a preset is for one data set, but there are 'digits', 'svhn'",
         ),
         ({"preset": 3}, ConfigurationError, "the setting 'preset' is wrong"),
-        ({"preset": "code", "dataset": 3}, ConfigurationError, "a preset is for one data set"),
+        ({"preset": "code", "dataset": 3}, ConfigurationError, "a part must be a name or a table .*, got 3"),
         ({"preset": "code", "learner": 3}, ConfigurationError, "the setting 'learner' is wrong"),
     ],
 )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.config import load_config
+from nextlabel.config.experiment import load_config
 from nextlabel.report.findings import details, lead, ratio_text
 from nextlabel.report.sections import summarise
 from nextlabel.results import read_csv
@@ -122,7 +122,8 @@ def test_ratios_are_said_with_one_digit(ratio, text):
 
 def test_the_seeds_of_the_main_job_settle_cod_against_random_and_three_do_not():
     job = load_config()
-    rows = [r for r in read_csv(MEASURED) if r.objective == "supervised" and r.strategy in job.strategy]
+    compared = {part.name for part in job.strategy}
+    rows = [r for r in read_csv(MEASURED) if r.objective == "supervised" and r.strategy in compared]
 
     def of_first(seeds):
         section = summarise([row for row in rows if row.seed < seeds])[0]

@@ -1,4 +1,4 @@
-"""The audit: how well scores estimate the true losses of the candidates, which a benchmark alone can know.
+"""Diagnostics: how well scores estimate the true losses of the candidates, which a benchmark alone can know.
 
 Several scorers are judged on one and the same trained model. Knows nothing of how a campaign chooses, of
 files or of figures.
@@ -7,9 +7,8 @@ files or of figures.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -21,6 +20,7 @@ from nextlabel.campaign.cycle import Cycle
 from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError
 from nextlabel.ledger.events import JSON, ItemId
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import choose
@@ -28,10 +28,10 @@ from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import Learner, PoolView, Scorer
 
 __all__ = [
-    "AuditedScorer",
-    "audited",
+    "DiagnosedScorer",
     "band_losses",
     "diagnose_query",
+    "diagnosed",
     "diagnostics_needs",
     "loss_estimate",
     "make_scorers",
@@ -42,62 +42,51 @@ Metrics = dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class AuditedScorer:
-    """A scorer that is audited, and the words by which records call it.
+class DiagnosedScorer:
+    """A scorer that is compared with the truth.
 
     Attributes:
-        label: ``"cod"``, or with options ``"cod (gap=10 steps)"``.
-        strategy: Name of the strategy.
-        options: Its options.
+        label: The text of its part: ``"cod(gap='10 steps')"``.
+        part: The part.
         scorer: The scorer.
     """
 
     label: str
-    strategy: str
-    options: Mapping[str, Any]  # Any: each strategy has its own options
+    part: Part
     scorer: Scorer
 
 
-def make_scorers(tables: Sequence[Mapping[str, Any]]) -> tuple[AuditedScorer, ...]:
-    """Return the scorers of a configuration's list ``audit``.
+def make_scorers(parts: Sequence[Part]) -> tuple[DiagnosedScorer, ...]:
+    """Return the scorers of a configuration's list ``diagnostics``.
 
     Args:
-        tables: Each with ``strategy``, its name, and next to it the options of that strategy.
+        parts: Strategies.
 
     Raises:
-        ConfigurationError: A table names no strategy, or one without scores, or two tables are the same.
+        ConfigurationError: A strategy has no scores, or is listed twice.
         UnknownNameError: There is no such strategy.
     """
-    scorers: dict[str, AuditedScorer] = {}
-    for table in tables:
-        options = dict(table)
-        name = options.pop("strategy", None)
-        if not isinstance(name, str):
-            raise ConfigurationError(
-                "every table of audit must name a strategy, such as {strategy = 'cod', gap = '10 steps'}, "
-                f"but one is {dict(table)}"
-            )
-        made = STRATEGIES.create(name, **options)
+    scorers: dict[str, DiagnosedScorer] = {}
+    for part in parts:
+        made = STRATEGIES.create(part)
         if not isinstance(made, Scorer):
             raise ConfigurationError(
-                f"audit compares scores with true losses, but the strategy '{name}' chooses a batch as a "
-                "whole and has no scores; leave it out"
+                f"diagnostics must be strategies with scores, got '{part}', which selects a batch as a "
+                "whole; leave it out"
             )
-        words = ", ".join(f"{key}={value}" for key, value in sorted(options.items()))
-        label = f"{name} ({words})" if words else name
-        if label in scorers:
-            raise ConfigurationError(f"audit must list every scorer once, but lists '{label}' twice")
-        scorers[label] = AuditedScorer(label, name, options, made)
+        if str(part) in scorers:
+            raise ConfigurationError(f"diagnostics must be distinct strategies, got '{part}' twice")
+        scorers[str(part)] = DiagnosedScorer(str(part), part, made)
     return tuple(scorers.values())
 
 
-def diagnostics_needs(scorers: Sequence[AuditedScorer]) -> frozenset[str]:
+def diagnostics_needs(scorers: Sequence[DiagnosedScorer]) -> frozenset[str]:
     """Return all that the scorers need of a view; the learner's snapshots follow from it."""
-    return frozenset().union(*(audited.scorer.needs for audited in scorers))
+    return frozenset().union(*(one.scorer.needs for one in scorers))
 
 
 def diagnose_query(
-    scorers: Sequence[AuditedScorer],
+    scorers: Sequence[DiagnosedScorer],
     plan: Cycle,
     ids: Sequence[ItemId],
     losses: Float[Tensor, " items"],
@@ -108,7 +97,7 @@ def diagnose_query(
 ) -> list[dict[str, JSON]]:
     """Judge every scorer on the model at the end of this cycle's training.
 
-    Makes its own passes, so that a campaign is the same with and without an audit.
+    Makes its own passes, so that a campaign is the same with and without them.
 
     Args:
         scorers: Whom to judge.
@@ -120,9 +109,9 @@ def diagnose_query(
         seed: The campaign's.
 
     Returns:
-        A record for every scorer, as :func:`audited` makes them.
+        A record for every scorer, as :func:`diagnosed` makes them.
     """
-    scans = plan.folder / "audit"
+    scans = plan.folder / "diagnostics"
     viewer = ViewBuilder(
         learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
         augment_seed=derive(seed, "augmented scan", plan.cycle),
@@ -135,13 +124,13 @@ def diagnose_query(
         return viewer.view(needs | own, candidates, labelled, labels)
 
     rng = torch.Generator().manual_seed(derive(seed, "audit", plan.cycle))
-    records = audited(scorers, view_of, losses, rng=rng)
+    records = diagnosed(scorers, view_of, losses, rng=rng)
     shutil.rmtree(scans, ignore_errors=True)
     return records
 
 
-def audited(
-    scorers: Sequence[AuditedScorer],
+def diagnosed(
+    scorers: Sequence[DiagnosedScorer],
     view_of: Callable[[frozenset[str]], PoolView],
     losses: Float[Tensor, " items"],
     *,
@@ -168,8 +157,8 @@ def audited(
         records.append(
             {
                 "label": one.label,
-                "strategy": one.strategy,
-                "options": dict(one.options),
+                "strategy": one.part.name,
+                "options": dict(one.part.options),
                 "spearman": _correlation(_ranks(scores), _ranks(losses)),
                 "pearson": _correlation(scores, losses),
                 "mean_score": float(scores.double().mean()),

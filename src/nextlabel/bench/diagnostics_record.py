@@ -1,4 +1,4 @@
-"""The audit of a cell as a file: what of its ledger says how well scores estimated losses. No torch.
+"""The diagnostics of a cell as a file: what of its ledger says how well scores estimated losses. No torch.
 
 Knows neither how a score is made nor what a figure shows.
 """
@@ -29,7 +29,7 @@ BANDS: tuple[tuple[float, float], ...] = ((0, 0.05), (0.05, 0.10), (0.10, 0.20),
 FRACTIONS: tuple[float, ...] = tuple(k / 200 for k in range(1, 21))
 """0.5 %, 1 %, ..., 10 %: of how many largest losses it is asked whether the scores found them."""
 
-FILE = "audit.json"
+FILE = "diagnostics.json"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class DiagnosticsRow:
 
 
 def diagnostics_rows(state: State) -> list[DiagnosticsRow]:
-    """Return what a ledger's queries, and its score after the last training, recorded of audited scorers.
+    """Return what a ledger's queries, and its score after the last training, recorded of scorers.
 
     By cycle, and in the order in which the scorers are listed.
     """
@@ -79,7 +79,7 @@ def diagnostics_rows(state: State) -> list[DiagnosticsRow]:
     rows = []
     for cycle in sorted({cycle for cycle, _ in trained}):
         measured = state.scoring(cycle) or {}
-        for record in measured.get("audit", {}).get("scorers", ()):
+        for record in measured.get("diagnostics", {}).get("scorers", ()):
             found = {**record, **{key: tuple(record[key]) for key in ("band_losses", "top_found")}}
             rows.append(
                 DiagnosticsRow(cycle, trained[cycle, measured["training"]], measured["n_candidates"], **found)
@@ -88,7 +88,7 @@ def diagnostics_rows(state: State) -> list[DiagnosticsRow]:
 
 
 def write_diagnostics(folder: Path, state: State) -> None:
-    """Write ``audit.json`` into a cell's folder; nothing where nothing was audited."""
+    """Write ``diagnostics.json`` into a cell's folder; nothing where there are none."""
     rows = diagnostics_rows(state)
     if not rows:
         return
@@ -99,10 +99,10 @@ def write_diagnostics(folder: Path, state: State) -> None:
 
 
 def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
-    """Read the audit of a finished cell.
+    """Read the diagnostics of a finished cell.
 
     Raises:
-        DataError: Nothing was audited there, or the file is damaged.
+        DataError: There are none, or the file is damaged.
     """
     path = folder / FILE
     try:
@@ -110,13 +110,13 @@ def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
         rows = [DiagnosticsRow(**_tuples(values)) for values in tree["rows"]]
     except FileNotFoundError as error:
         raise DataError(
-            f"expected an audit at {path}, but there is none; run the experiment with a list audit, "
-            "such as audit = [{strategy = 'cod'}, {strategy = 'entropy'}]"
+            f"diagnostics not found: {path}; run the experiment with the setting diagnostics, such as "
+            "diagnostics = ['cod', 'entropy']"
         ) from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"the audit in {path} cannot be read ({error}); delete {folder / 'finished'} and run the same "
-            "command again to write it again"
+            f"the diagnostics in {path} cannot be read ({error}); delete {folder / 'finished'} and run the "
+            "same command again to write it again"
         ) from error
     return rows
 

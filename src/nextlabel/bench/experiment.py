@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nextlabel import __version__
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.executors.processes import Ended, Event, Started, run_cells
 from nextlabel.bench.grid import Grid, make_grid, with_found_data
 from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
-from nextlabel.config import ExperimentConfig, fingerprint, read_toml, to_toml
+from nextlabel.config.experiment import ExperimentConfig, fingerprint, load_config, read_toml, to_toml
+from nextlabel.config.setting import flat_settings
 from nextlabel.errors import ConfigurationError, DataError, differences
 from nextlabel.files import exclusive_lock
+from nextlabel.parts import part_labels
 from nextlabel.results import Row, to_csv
 
 __all__ = ["Experiment", "default_folder", "default_jobs"]
@@ -29,7 +32,8 @@ __all__ = ["Experiment", "default_folder", "default_jobs"]
 
 def default_folder(config: ExperimentConfig) -> Path:
     """Return the run directory of a configuration; the same one gives the same directory."""
-    return Path("runs") / f"{'-'.join(config.dataset)}-{fingerprint(config.recorded())}"
+    names = "-".join(dict.fromkeys(part.name.replace(":", "_") for part in config.dataset))
+    return Path("runs") / f"{names}-{fingerprint(config.differences())}"
 
 
 def default_jobs(config: ExperimentConfig) -> int:
@@ -77,9 +81,9 @@ class Experiment:
         record = folder / "experiment.toml"
         try:
             if record.exists():
-                there = read_toml(record)
-                experiment._compare(there)
-                return replace(experiment, notes=(*grid.notes, *_moved(there.get("environment", {}))))
+                experiment._compare(record)
+                stored = read_toml(record).get("environment", {})
+                return replace(experiment, notes=(*grid.notes, *_moved(stored)))
             if folder.exists() and any(path.name != "experiment.toml.new" for path in folder.iterdir()):
                 raise ConfigurationError(
                     f"expected an empty run directory, but {folder} holds other files; choose another --out"
@@ -103,8 +107,12 @@ class Experiment:
     @property
     def rows(self) -> list[Row]:
         """The rows of all finished cells, in the grid's order."""
-        cells = [self.folder / "cells" / cell.name for cell in self.grid.cells]
-        return [row for cell in cells if is_finished(cell) for row in rows_of(cell)]
+        found = []
+        for cell in self.grid.cells:
+            folder = self.folder / "cells" / cell.name
+            if is_finished(folder):
+                found += [labelled(row, cell, self.config) for row in rows_of(folder)]
+        return found
 
     def run(self, *, jobs: int) -> Generator[Event, None, None]:
         """Run the unfinished cells, yield what happens, and write the results at the end.
@@ -135,16 +143,15 @@ class Experiment:
 
     def _record(self) -> dict[str, Any]:  # Any: TOML
         return {
-            **self.config.recorded(),
+            "version": __version__,
+            **self.config.resolved(),
             "recipes": dict(self.grid.recipes),
             "environment": describe_environment(),
         }
 
-    def _compare(self, stored: dict[str, Any]) -> None:  # Any: TOML
-        given = self._record()
+    def _compare(self, record: Path) -> None:
         changed = differences(
-            {key: value for key, value in stored.items() if key != "environment"},
-            {key: value for key, value in given.items() if key != "environment"},
+            flat_settings(load_config(record).differences()), flat_settings(self.config.differences())
         )
         if changed:
             raise ConfigurationError(
@@ -152,6 +159,16 @@ class Experiment:
                 f"({'; '.join(changed)}); "
                 "choose another --out, or the settings it was made with"
             )
+
+
+def labelled(row: Row, cell: Cell, config: ExperimentConfig) -> Row:
+    """Return the row with its parts called as in this experiment: by text where names are ambiguous."""
+    return replace(
+        row,
+        dataset=part_labels(config.dataset).get(cell.dataset, row.dataset),
+        strategy=part_labels(config.strategy).get(cell.strategy, row.strategy),
+        objective=part_labels(config.objective).get(cell.objective, row.objective),
+    )
 
 
 def _moved(stored: Mapping[str, Any]) -> list[str]:  # Any: TOML

@@ -11,15 +11,17 @@ from itertools import product
 from typing import Any
 
 from nextlabel.bench.cell import Cell
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
+from nextlabel.config.learner import LearnerConfig, plain
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.released_layout import found_root
 from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, differences, listed
-from nextlabel.learner_config import LearnerConfig
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.parts import Part, part_labels
+from nextlabel.registry import Registry
 from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.training.steps import batch_of, steps_of_pass
@@ -50,11 +52,12 @@ def with_found_data(config: ExperimentConfig) -> ExperimentConfig:
 
     Only a record of them keeps a run that goes on from another directory from reading other files there.
     """
-    tables = {name: dict(options) for name, options in config.dataset_options.items()}
-    for name in config.dataset:
-        if not tables.get(name, {}).get("root") and (root := found_root(name)):
-            tables[name] = {**tables.get(name, {}), "root": root}
-    return config.model_copy(update={"dataset_options": tables})
+    return config.model_copy(update={"dataset": [_with_root(part) for part in config.dataset]})
+
+
+def _with_root(part: Part) -> Part:
+    root = None if part.options.get("root") else found_root(part.name)
+    return part.with_options({"root": root}) if root else part
 
 
 def make_grid(config: ExperimentConfig) -> Grid:
@@ -64,51 +67,58 @@ def make_grid(config: ExperimentConfig) -> Grid:
         UnknownNameError: A data set, strategy, objective or model does not exist.
         ConfigurationError: An option does not exist, or belongs to a part that the grid does not have.
     """
-    _check_names(config)
-    data = {name: DATASETS.create(name, **config.dataset_options.get(name, {})) for name in config.dataset}
-    for name, one in data.items():
-        _check_amounts(config, name, one)
-    recipes = {name: _recipe(config, data[name]) for name in config.dataset}
-    cells = tuple(_cells(config, {name: len(one) for name, one in data.items()}, recipes))
-    _check_recipes(config, recipes)
+    _check_parts(config)
+    labels = part_labels(config.dataset)
+    data = {part: DATASETS.create(part) for part in config.dataset}
+    for part, one in data.items():
+        _check_amounts(config, labels[part], one)
+    recipes = {part: _recipe(config, data[part]) for part in config.dataset}
+    cells = tuple(_cells(config, {part: len(one) for part, one in data.items()}, recipes))
+    named = {labels[part]: plain(recipe) for part, recipe in recipes.items()}
+    _check_recipes(config, named)
     _check_learners(config, cells, data)
-    shortfalls = (_shortfall(config, name, len(data[name])) for name in config.dataset)
+    shortfalls = (_shortfall(config, labels[part], len(data[part])) for part in config.dataset)
     notes = tuple(note for note in (*shortfalls, _unaugmented(config, recipes)) if note)
-    return Grid(cells, recipes, notes)
+    return Grid(cells, named, notes)
 
 
 def _cells(
     config: ExperimentConfig,
-    sizes: Mapping[str, int],
-    recipes: Mapping[str, Mapping[str, Any]],  # Any: TOML
+    sizes: Mapping[Part, int],
+    recipes: Mapping[Part, Mapping[str, Any]],  # Any: TOML
 ) -> Iterator[Cell]:
     for seed, dataset, objective in product(range(config.seeds), config.dataset, config.objective):
         size = sizes[dataset]
-        plain = Cell(
-            dataset, "", objective, seed, config.cycles,
-            resolve_count(config.initial_size, size), resolve_count(config.batch_size, size),
-            config.device, config.threads, recipes[dataset],
-            {}, config.objective_options.get(objective, {}),
-            dataset_options=config.dataset_options.get(dataset, {}), label_noise=config.label_noise,
-        )  # fmt: skip
+        common = Cell(
+            dataset,
+            Part(""),
+            objective,
+            seed,
+            config.cycles,
+            resolve_count(config.initial_size, size),
+            resolve_count(config.batch_size, size),
+            config.device,
+            config.threads,
+            recipes[dataset],
+            label_noise=config.label_noise,
+        )
         for strategy in config.strategy:
             yield replace(
-                plain,
+                common,
                 strategy=strategy,
                 learner=_learner_for(strategy, recipes[dataset]),
-                strategy_options=config.strategy_options.get(strategy, {}),
-                candidate_size=_subset(config, size),
-                audit=tuple(config.audit),
+                candidate_size=_candidate_size(config, size),
+                diagnostics=tuple(config.diagnostics),
                 score_last=bool(config.score_last),
             )
         for kind in config.full_training:
             learner = recipes[dataset]
             if kind == "equal_updates":
                 learner = {name: value for name, value in learner.items() if name != "epochs_from_scratch"}
-                learner["epochs"] = _epochs_of_equal_updates(plain, size)
+                learner["epochs"] = _epochs_of_equal_updates(common, size)
             yield replace(
-                plain,
-                strategy=FULL_TRAINING[kind],
+                common,
+                strategy=Part(FULL_TRAINING[kind]),
                 cycles=1,
                 initial_size=size,
                 batch_size=1,
@@ -116,24 +126,24 @@ def _cells(
             )
 
 
-def _learner_for(strategy: str, learner: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: TOML
+def _learner_for(strategy: Part, learner: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: TOML
     """Return the options of the learner for a strategy: what a wrapper scores are items as they are."""
-    plain = learner.get("score_augmented") and _has_wrapper(strategy)
-    return {**learner, "score_augmented": False} if plain else learner
+    unaugmented = learner.get("score_augmented") and _has_wrapper(strategy)
+    return {**learner, "score_augmented": False} if unaugmented else learner
 
 
-def _has_wrapper(strategy: str) -> bool:
+def _has_wrapper(strategy: Part) -> bool:
     """Return whether another learner wraps the model's for this strategy."""
-    needs = STRATEGIES.card(strategy).needs
+    needs = STRATEGIES.card(strategy.name).needs
     return any(need.startswith("draws:") or need.endswith("labelled_probability") for need in needs)
 
 
 def _unaugmented(
     config: ExperimentConfig,
-    recipes: Mapping[str, Mapping[str, Any]],  # Any: TOML
+    recipes: Mapping[Part, Mapping[str, Any]],  # Any: TOML
 ) -> str | None:
     """Return a sentence on strategies that the setting ``score_augmented`` does not reach, or None."""
-    wrapped = [name for name in config.strategy if _has_wrapper(name)]
+    wrapped = [str(part) for part in config.strategy if _has_wrapper(part)]
     if not wrapped or not any(recipe.get("score_augmented") for recipe in recipes.values()):
         return None
     return (
@@ -171,7 +181,7 @@ def _updates(learner: Mapping[str, Any], count: int) -> int:  # Any: TOML
     )
 
 
-def _subset(config: ExperimentConfig, size: int) -> int | None:
+def _candidate_size(config: ExperimentConfig, size: int) -> int | None:
     return (
         None
         if config.candidate_size is None or config.candidate_size == "all"
@@ -182,7 +192,7 @@ def _subset(config: ExperimentConfig, size: int) -> int | None:
 def resolve_count(wanted: int | float, size: int) -> int:
     """Return a count: the count itself, or that fraction of ``size``, rounded, at least 1.
 
-    >>> amount(20, 1437), amount(0.1, 1437)
+    >>> resolve_count(20, 1437), resolve_count(0.1, 1437)
     (20, 144)
     """
     return wanted if isinstance(wanted, int) else max(1, round(wanted * size))
@@ -194,16 +204,16 @@ def _check_amounts(config: ExperimentConfig, name: str, data: LabelledData | Seg
     start, batch, subset = (
         resolve_count(config.initial_size, size),
         resolve_count(config.batch_size, size),
-        _subset(config, size),
+        _candidate_size(config, size),
     )
     if config.cycles > 1 and start >= size:
         raise ConfigurationError(
-            f"the start takes {start:,} labels, which is all {size:,} items of the pool of {name}, so no "
-            "cycle could add one; lower 'initial_size', or set cycles=1"
+            f"the initial set takes {start:,} labels, which is all {size:,} items of the pool of {name}, so "
+            "no cycle could add one; lower 'initial_size', or set cycles=1"
         )
     if start < 2 and isinstance(data, LabelledData):
         raise ConfigurationError(
-            f"training needs labels of at least two classes, but the start takes {start} label of the "
+            f"training needs labels of at least two classes, but the initial set takes {start} label of the "
             f"{size:,} items of {name}; raise 'initial_size' to 2 or more"
         )
     if subset is not None and subset < batch:
@@ -236,7 +246,7 @@ def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, 
 
 
 def _check_learners(
-    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[str, LabelledData | SegmentationData]
+    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[Part, LabelledData | SegmentationData]
 ) -> None:
     """Make the learners that settings, strategies or objectives change: what cannot be made is refused now.
 
@@ -244,12 +254,12 @@ def _check_learners(
     for every other objective than the plain one. Segmentation takes few of either, so each is tried there.
     """
     changed = config.learner != LearnerConfig() or config.device != "auto"
-    kinds = {cell.dataset: cell for cell in reversed(cells)} if changed else {}
+    kinds = {str(cell.dataset): cell for cell in reversed(cells)} if changed else {}
     for cell in cells:
         dense = isinstance(data[cell.dataset], SegmentationData)
         if dense or _has_wrapper_learner(cell):
             kinds[f"{cell.dataset} {cell.strategy}"] = cell
-        if dense or cell.objective != PLAIN:
+        if dense or cell.objective != Part(PLAIN):
             kinds[f"{cell.dataset} with {cell.objective}"] = cell
     if kinds:
         from nextlabel.bench.setup import make_learner  # imports torch, which a plain run leaves to workers
@@ -259,46 +269,41 @@ def _check_learners(
 
 
 def _has_wrapper_learner(cell: Cell) -> bool:
-    names = [] if cell.is_reference else [cell.strategy]
-    names += [str(table["strategy"]) for table in cell.audit]
+    names = [] if cell.is_reference else [cell.strategy.name]
+    names += [part.name for part in cell.diagnostics]
     return any(
         need.startswith(("extra:", "draws:")) for name in names for need in STRATEGIES.card(name).needs
     )
 
 
-def _check_names(config: ExperimentConfig) -> None:
-    for names, registry in (
+def _check_parts(config: ExperimentConfig) -> None:
+    """Refuse parts that do not exist, and options that they do not have."""
+    registries: tuple[tuple[list[Part], Registry[Any]], ...] = (  # Any: each has its own parts
         (config.dataset, DATASETS),
         (config.strategy, STRATEGIES),
         (config.objective, OBJECTIVES),
-    ):
-        for name in names:
-            registry.card(name)
+    )
+    for parts, registry in registries:
+        for part in parts:
+            registry.card(part.name)
+            if registry is not DATASETS and (part.options or part.of):  # made here, it would import torch
+                registry.create(part)
     if config.learner.model is not None:
-        MODELS.card(config.learner.model)
-    for key, names, options in (
-        ("strategy_options", config.strategy, config.strategy_options),
-        ("objective_options", config.objective, config.objective_options),
-        ("dataset_options", config.dataset, config.dataset_options),
-    ):
-        for name in options:
-            if name not in names:
-                raise ConfigurationError(f"{key} names '{name}', but this experiment has {', '.join(names)}")
-    for name, given in config.strategy_options.items():
-        STRATEGIES.create(name, **given)
-    for name, given in config.objective_options.items():
-        OBJECTIVES.create(name, **given)
-    if config.audit:
+        MODELS.card(config.learner.model.name)
+    if config.diagnostics:
         from nextlabel.bench.diagnostics import make_scorers  # imports torch
 
-        make_scorers(config.audit)
+        make_scorers(config.diagnostics)
 
 
 def _recipe(config: ExperimentConfig, data: LabelledData | SegmentationData) -> dict[str, Any]:
     """Return the data set's own recipe with the configuration's settings laid over it."""
     own = dict(data.recipe)
-    given = {key: value for key, value in config.learner.recorded().items() if value is not None}
-    options = given.pop("model_options")
-    if given.get("model", own.get("model")) == own.get("model"):
-        options = {**dict(own.get("model_options", {})), **options}  # type: ignore[call-overload]  # a table
-    return {**own, **given, "model_options": options}
+    usual = LearnerConfig()
+    given = {
+        name: value for name, value in config.learner if value is not None and value != getattr(usual, name)
+    }
+    model, of_data = given.get("model"), own.get("model")
+    if isinstance(model, Part) and isinstance(of_data, Part) and model.name == of_data.name:
+        given["model"] = of_data.with_options(model.options)
+    return {**own, **given}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nextlabel.config import fingerprint
+from nextlabel.config.experiment import fingerprint
 
 __all__ = ["forget_items_read", "word_of_items_read"]
 

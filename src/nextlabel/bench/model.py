@@ -11,6 +11,7 @@ from torch import nn
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.models.catalogue import MODELS
+from nextlabel.parts import Part
 from nextlabel.training.device import Engine
 
 __all__ = ["Options", "for_device", "model_functions"]
@@ -19,13 +20,12 @@ Options = dict[str, Any]  # Any: what TOML may hold
 
 
 def model_functions(
-    name: str, model_options: Options, data: LabelledData | SegmentationData, *, random: bool
+    model: Part, data: LabelledData | SegmentationData, *, random: bool
 ) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
     """Return what makes the model, and what makes the networks it is compared with before any training.
 
     Args:
-        name: The model's.
-        model_options: Its options.
+        model: The model.
         data: What it is for.
         random: Whether the latter are without the model's pretrained weights; they are None where they need
             no function of their own.
@@ -35,12 +35,12 @@ def model_functions(
         ConfigurationError: An option is out of range.
     """
     given = {"input_shape": data.input_shape, "classes": len(data.classes)}
-    new_model = partial(MODELS.create, name, **given, **model_options)
+    new_model = partial(MODELS.create, model, **given)
     new_model()  # what is wrong is refused here, not in a training run
-    if not random or "weights" not in model_options:
+    if not random or "weights" not in model.options:
         return new_model, None
-    without = {option: value for option, value in model_options.items() if option != "weights"}
-    return new_model, partial(MODELS.create, name, **given, **without)
+    without = {option: value for option, value in model.options.items() if option != "weights"}
+    return new_model, partial(MODELS.create, Part(model.name, without), **given)
 
 
 def for_device(options: Options, device: str) -> Options:

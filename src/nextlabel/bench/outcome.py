@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.diagnostics_record import write_diagnostics
-from nextlabel.config import to_toml
+from nextlabel.config.experiment import to_toml
 from nextlabel.errors import DataError
 from nextlabel.ledger.events import State
 from nextlabel.results import METRIC, Row
@@ -24,7 +24,7 @@ def begin(folder: Path, cell: Cell) -> None:
     """Write down what the cell in this folder is; an error of an earlier attempt is forgotten."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "failed.json").unlink(missing_ok=True)
-    _write(folder / "cell.toml", to_toml(cell.recorded()))
+    _write(folder / "cell.toml", to_toml(cell.resolved()))
 
 
 def finish(
@@ -86,10 +86,10 @@ def _rows(cell: Cell, state: State) -> list[Row]:
             continue
         query: Mapping[str, Any] = state.scoring(cycle) or {}  # Any: JSON
         chosen = len(state.asked.get(cycle, ())) if query else 0  # a score after the last training asks none
-        estimate = {key: value for key, value in query.get("audit", {}).items() if key != "scorers"}
+        estimate = {key: value for key, value in query.get("diagnostics", {}).items() if key != "scorers"}
         rows.append(
             Row(
-                cell.dataset, cell.strategy, cell.objective, cell.seed, cycle,
+                cell.dataset.name, cell.strategy.name, cell.objective.name, cell.seed, cycle,
                 training["n_labelled"], training["evaluation"]["accuracy"], training["evaluation"]["loss"],
                 training["seconds"], query.get("scan_seconds", 0.0), query.get("select_seconds", 0.0),
                 query.get("rows_forwarded", 0), chosen, **estimate,

@@ -54,7 +54,7 @@ def run_cell(cell: Cell, folder: Path, progress: Callable[[int, str, int, int], 
         DataError: An image of pool or test part is damaged; all are read before the first campaign.
     """
     torch.set_num_threads(cell.threads)
-    data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    data = DATASETS.create(cell.dataset)
     if isinstance(data, SegmentationData):
         run_segmentation_cell(cell, data, folder, progress)
         return
@@ -89,13 +89,13 @@ class _Trial:
                 seed=self.cell.seed,
                 device=device_title(Engine(self.cell.device, "no").device),
             ),
-            audit=lambda query: self.audit(query, campaign),
+            on_query=lambda query: self.diagnose(query, campaign),
             progress=progress,
         )
         return campaign
 
-    def audit(self, query: Query, campaign: Campaign) -> Metrics:
-        """Compare a query, and the scorers to be audited, with the truth, and draw what was queried."""
+    def diagnose(self, query: Query, campaign: Campaign) -> Metrics:
+        """Compare a query, and the scorers to be diagnosed, with the truth, and draw what was queried."""
         pool, learner = campaign.pool, campaign.learner
         rows = pool.rows_of(query.ids)
         if query.asked:
@@ -109,9 +109,9 @@ class _Trial:
         truth = torch.from_numpy(self.data.y)[rows]
         losses = nll_loss(mean_log_probs(log_probs), truth, reduction="none")
         found: Metrics = dict(loss_estimate(losses, query.choice.rows, query.choice.scores))
-        if self.cell.audit:
+        if self.cell.diagnostics:
             found["scorers"] = diagnose_query(
-                make_scorers(self.cell.audit),
+                make_scorers(self.cell.diagnostics),
                 Cycle.next(campaign.state, pool, self.folder),
                 query.ids,
                 losses,

@@ -88,7 +88,7 @@ class _Trial:
             learner,
             self.folder,
             evaluate=lambda trained: self.evaluate(trained, test),
-            audit=lambda query: self.audit(query, campaign),
+            on_query=lambda query: self.diagnose(query, campaign),
             progress=progress,
         )
         return campaign
@@ -109,7 +109,7 @@ class _Trial:
             "device": device_title(Engine(self.cell.device, "no").device),
         }
 
-    def audit(self, query: Query, campaign: Campaign) -> Metrics:
+    def diagnose(self, query: Query, campaign: Campaign) -> Metrics:
         """Compare a query with the candidates' true losses, and draw what was queried."""
         rows = campaign.pool.rows_of(query.ids)
         chosen = rows[query.choice.rows[:SHOWN]].tolist()

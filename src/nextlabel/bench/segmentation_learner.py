@@ -27,9 +27,9 @@ def make_segmentation_learner(
     """
     _check(cell, needs)
     options = for_device(dict(cell.learner), cell.device)
-    name, model_options = options.pop("model"), dict(options.pop("model_options"))
+    options.pop("wrappers", None)
     new_model, untrained = model_functions(
-        name, model_options, data, random=options.pop("untrained_weights", None) == "random"
+        options.pop("model"), data, random=options.pop("untrained_weights", None) == "random"
     )
     compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
     return SegmentationLearner(
@@ -37,7 +37,6 @@ def make_segmentation_learner(
         data.masks_by_id,
         classes=len(data.classes),
         objective=cell.objective,
-        objective_options=dict(cell.objective_options),
         device=cell.device,
         snapshots=("initial",) if compares else (),
         untrained_model=untrained,
@@ -63,14 +62,14 @@ def _check(cell: Cell, needs: frozenset[str]) -> None:
             "start forgets; use learner.start='warm'"
         )
     unfit = {
-        "audit": bool(cell.audit),
+        "diagnostics": bool(cell.diagnostics),
         "label_noise": bool(cell.label_noise),
-        "learner.wrapper_options": bool(cell.learner.get("wrapper_options")),
+        "learner.wrappers": bool(cell.learner.get("wrappers")),
         "learner.score_augmented": bool(cell.learner.get("score_augmented")),
     }
     for setting, given in unfit.items():
         if given:
             raise ConfigurationError(
-                f"the setting '{setting}' is not for segmentation, but '{cell.dataset}' has masks; leave it "
-                "out"
+                f"the setting '{setting}' is not for segmentation, but '{cell.dataset.name}' has masks; "
+                "leave it out"
             )

@@ -22,6 +22,7 @@ from nextlabel.errors import ConfigurationError, listed
 from nextlabel.learners.segmentation import SEGMENTATION_FIELDS
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.registry import Card, Registry
@@ -78,38 +79,31 @@ def make_learner(
         return make_segmentation_learner(cell, data, needs)
     options = dict(cell.learner)
     _check_not_segmentation(cell, needs)
-    wrapper_options: dict[str, Options] = {
-        name: dict(of) for name, of in options.pop("wrapper_options", {}).items()
-    }
-    _check_wrappers(wrapper_options)
-    model, model_options = options.pop("model"), dict(options.pop("model_options"))
-    if "draws:dropout" in needs:
-        model_options.setdefault("dropout", DROPOUT)
+    wrappers = {part.name: part for part in options.pop("wrappers", ())}
+    _check_wrappers(wrappers)
+    model: Part = options.pop("model")
+    if "draws:dropout" in needs and "dropout" not in model.options:
+        model = model.with_options({"dropout": DROPOUT})
     new_model, untrained = model_functions(
-        model, model_options, data, random=options.pop("untrained_weights", None) == "random"
+        model, data, random=options.pop("untrained_weights", None) == "random"
     )
-    wrappers = [card.name for card in WRAPPERS if needs.intersection(card.needs)]
-    if len(wrappers) > 1:
+    needed = [card.name for card in WRAPPERS if needs.intersection(card.needs)]
+    if len(needed) > 1:
         raise ConfigurationError(
-            f"a cell can have one wrapper of the model, but its strategies need {listed(wrappers)}; "
-            "give each a cell of its own"
+            f"a run can use one learner wrapper, but its strategies need {len(needed)} ({listed(needed)}); "
+            "run them separately"
         )
-    objective, objective_options = _objective(cell, needs, wrapper_options)
-    options = for_device(options, cell.device)
     learner = TorchLearner(
         new_model,
-        objective=objective,
-        objective_options=objective_options,
+        objective=_objective(cell, needs, wrappers.get(LOSS_MODULE)),
         device=cell.device,
         snapshots=kept_snapshots(needs),
         untrained_model=untrained,
-        **options,
+        **for_device(options, cell.device),
     )
-    return (
-        WRAPPERS.factory(wrappers[0])(learner, **wrapper_options.get(wrappers[0], {}))
-        if wrappers
-        else learner
-    )
+    if not needed:
+        return learner
+    return WRAPPERS.factory(needed[0])(learner, **wrappers.get(needed[0], Part(needed[0])).options)
 
 
 def make_campaign(
@@ -119,7 +113,7 @@ def make_campaign(
     folder: Path,
     *,
     evaluate: Callable[[Learner], Mapping[str, Any]],  # Any: JSON
-    audit: Callable[[Query], Mapping[str, Any]],  # Any: JSON
+    on_query: Callable[[Query], Mapping[str, Any]],  # Any: JSON
     progress: Progress,
 ) -> Campaign:
     """Return the campaign of a cell, begun or opened again; the rest is as of :class:`Campaign`.
@@ -130,7 +124,7 @@ def make_campaign(
         learner: Its learner.
         folder: Where to keep it.
         evaluate: See there, and so are the next two.
-        audit: See there.
+        on_query: See there.
         progress: See there.
     """
     return Campaign(
@@ -138,23 +132,21 @@ def make_campaign(
         Pool(data.x, data.ids),
         learner,
         "random" if cell.is_reference else cell.strategy,  # a reference asks nothing
-        strategy_options=cell.strategy_options,
         batch_size=cell.batch_size,
         initial_size=cell.initial_size,
         candidate_size=cell.candidate_size,
         seed=cell.seed,
         evaluate=evaluate,
-        audit=audit,
+        on_query=on_query,
         progress=progress,
     )
 
 
 def needs_of(cell: Cell) -> frozenset[str]:
-    """Return what the cell's strategy and its audited ones need together."""
+    """Return what the cell's strategy and those of its diagnostics need together."""
     if cell.is_reference:
         return frozenset()
-    needs = STRATEGIES.create(cell.strategy, **cell.strategy_options).needs
-    return needs | diagnostics_needs(make_scorers(cell.audit))
+    return STRATEGIES.create(cell.strategy).needs | diagnostics_needs(make_scorers(cell.diagnostics))
 
 
 def main_learner(learner: Learner) -> Learner:
@@ -163,42 +155,38 @@ def main_learner(learner: Learner) -> Learner:
     return main
 
 
-def _objective(
-    cell: Cell, needs: frozenset[str], wrapper_options: Mapping[str, Options]
-) -> tuple[str, Options]:
-    """Return the objective and its options, with a loss module next to it where a strategy asks one.
+def _objective(cell: Cell, needs: frozenset[str], module: Part | None) -> Part:
+    """Return the objective, with a loss module next to it where a strategy needs one.
 
     The module sees detached features throughout, so the model trains as it would without. TA-VAAL's ranks by
     cross-entropy.
     """
-    options = dict(cell.objective_options)
-    asked = {"extra:predicted_loss", "extra:task_labelled_probability"} & needs
-    if not asked or "predicted_loss" in getattr(
-        OBJECTIVES.create(cell.objective, **options), "extra_fields", ()
-    ):
-        return cell.objective, options
-    given: Options = {"base": cell.objective, "base_options": options, "detach_after": 0.0}
+    needed = {"extra:predicted_loss", "extra:task_labelled_probability"} & needs
+    if not needed or "predicted_loss" in getattr(OBJECTIVES.create(cell.objective), "extra_fields", ()):
+        return cell.objective
+    options: Options = {"detach_after": 0.0}
     if "extra:task_labelled_probability" in needs:
-        given["rank"] = "bce"
-    return LOSS_MODULE, {**given, **wrapper_options.get(LOSS_MODULE, {})}
+        options["rank"] = "bce"
+    return Part(LOSS_MODULE, {**options, **(module.options if module else {})}, (cell.objective,))
 
 
 def _check_not_segmentation(cell: Cell, needs: frozenset[str]) -> None:
     if dense := sorted(needs & {f"extra:{name}" for name in SEGMENTATION_FIELDS}):
-        names = [cell.strategy, *(str(table["strategy"]) for table in cell.audit)]
+        names = [part.name for part in (cell.strategy, *cell.diagnostics)]
         asking = next((name for name in names if set(dense) & set(STRATEGIES.card(name).needs)), names[0])
         raise ConfigurationError(
             f"the strategy '{asking}' needs {listed(dense)}, which only segmentation gives, but "
-            f"'{cell.dataset}' has one class per item; use a strategy such as 'cod', 'entropy' or 'margin'"
+            f"'{cell.dataset.name}' has one class per item; use a strategy such as 'cod', 'entropy' or "
+            "'margin'"
         )
     if "crop" in cell.learner:
         raise ConfigurationError(
-            f"the setting 'learner.crop' is for segmentation, but '{cell.dataset}' has one class per item; "
-            "use the augmentation 'random_crop'"
+            f"the setting 'learner.crop' is for segmentation, but '{cell.dataset.name}' has one class per "
+            "item; use the augmentation 'random_crop'"
         )
 
 
-def _check_wrappers(wrapper_options: Mapping[str, Options]) -> None:
-    for name, options in wrapper_options.items():
+def _check_wrappers(wrappers: Mapping[str, Part]) -> None:
+    for name, part in wrappers.items():
         registry: Registry[Any] = OBJECTIVES if name == LOSS_MODULE else WRAPPERS  # Any: either's parts
-        registry.check_options(name, options)
+        registry.check_options(name, dict(part.options))

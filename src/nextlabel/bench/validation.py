@@ -42,7 +42,7 @@ def check_items_of(
     Raises:
         DataError: As by `check_items`.
     """
-    items = {"dataset": cell.dataset, "options": cell.dataset_options, "ids": data.ids, "test": data.test_ids}
+    items = {"dataset": str(cell.dataset), "ids": data.ids, "test": data.test_ids}
     all_read = word_of_items_read(folder.parent, items)
     if (folder / "campaign.db").exists() or not _readers(data):
         return

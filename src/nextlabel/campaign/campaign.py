@@ -23,6 +23,7 @@ from nextlabel.errors import ConfigurationError, ContractError, DataError, Label
 from nextlabel.files import exclusive_lock
 from nextlabel.ledger.events import JSON, ItemId, Label, State
 from nextlabel.ledger.ledger import Ledger
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, bars
 from nextlabel.seeds import derive
@@ -54,7 +55,7 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What was seen and chosen in one cycle; handed to ``audit``.
+    """What was seen and chosen in one cycle; handed to ``on_query``.
 
     Attributes:
         cycle: The cycle, from 1.
@@ -75,23 +76,22 @@ class Campaign:
     """A labelling campaign, kept in one folder.
 
     Opening the folder again continues the campaign; its settings must then be the same. The pool's ids and
-    the arguments from ``strategy`` to ``strategy_options`` are compared with those of before; how the learner
+    the arguments from ``strategy`` to ``classes`` are compared with those of before; how the learner
     is made is not known here, and is the caller's to keep.
 
     Args:
         path: The campaign's folder; made where it is missing.
         pool: The items, labelled or not, with their stable ids.
         learner: The model: anything with ``fit`` and ``predict``.
-        strategy: The name of a strategy, or an object that is one.
+        strategy: A name, a call such as ``"cod(gap='10 steps')"``, or an object that is a strategy.
         batch_size: Labels asked in a cycle.
         initial_size: Items asked at random before the first training, unless labels were told before.
         candidate_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
             pool's order; None lets it see all. The draw depends on the seed and the cycle alone.
         seed: All randomness derives from it; the same seed gives every strategy the same start.
         classes: Class names; labels are then indices into them, and names are accepted in their place.
-        strategy_options: Options of a strategy that is given by name.
         evaluate: Called with the trained learner after every training; its metrics are recorded.
-        audit: Called with every :class:`Query`; its metrics are recorded.
+        on_query: Called with every :class:`Query`; its metrics are recorded.
         progress: Called as work advances; None shows progress bars where there is a terminal.
 
     Raises:
@@ -109,16 +109,15 @@ class Campaign:
         path: Path | str,
         pool: Pool,
         learner: Learner,
-        strategy: str | Scorer | Strategy = "cod",
+        strategy: str | Part | Scorer | Strategy = "cod",
         *,
         batch_size: int,
         initial_size: int,
         candidate_size: int | None = None,
         seed: int = 0,
         classes: Sequence[str] | None = None,
-        strategy_options: Mapping[str, Any] | None = None,  # Any: each strategy has its own options
         evaluate: Callable[[Learner], Mapping[str, Any]] | None = None,  # Any: JSON
-        audit: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
+        on_query: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
         progress: Progress | None = None,
     ) -> None:
         self.path, self.pool, self.learner = Path(path), pool, learner
@@ -126,14 +125,13 @@ class Campaign:
             pool,
             learner,
             strategy,
-            strategy_options or {},
             batch_size=batch_size,
             initial_size=initial_size,
             candidate_size=candidate_size,
             seed=seed,
             classes=classes,
         )
-        self._evaluate, self._audit, self._advance = evaluate, audit, progress
+        self._evaluate, self._on_query, self._progress = evaluate, on_query, progress
         self.ledger = Ledger(self.path / "campaign.db")
         self.ledger.open(self.setup.settings(), pool.ids)
 
@@ -193,8 +191,8 @@ class Campaign:
         Args:
             oracle: Answers ids with labels; may answer a part.
             until: When to stop.
-            score_last: Whether the pool is scored after the last training too, and what ``audit`` says of it
-                recorded, once. Nothing is asked then, and no earlier choice changes.
+            score_last: Whether the pool is scored after the last training too, and what ``on_query`` returns
+                for it recorded, once. Nothing is asked then, and no earlier choice changes.
         """
         while True:
             state = self.state
@@ -216,7 +214,7 @@ class Campaign:
         Args:
             path: The new campaign's folder.
             before_cycle: Leave out what was asked in this cycle and later; None copies all.
-            changes: ``learner``, ``strategy``, ``strategy_options``, ``batch_size``, ``candidate_size`` or
+            changes: ``learner``, ``strategy``, ``batch_size``, ``candidate_size`` or
                 ``seed`` that differ.
 
         Raises:
@@ -243,8 +241,8 @@ class Campaign:
         return Campaign(
             target, self.pool, learner, setup.strategy,
             batch_size=setup.batch_size, initial_size=setup.initial_size, candidate_size=setup.candidate_size,
-            seed=setup.seed, classes=setup.classes, evaluate=self._evaluate, audit=self._audit,
-            progress=self._advance,
+            seed=setup.seed, classes=setup.classes, evaluate=self._evaluate, on_query=self._on_query,
+            progress=self._progress,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -334,7 +332,7 @@ class Campaign:
             "training": plan.name, "n_candidates": len(plan.candidates),
             "rows_forwarded": viewer.rows_forwarded,
             "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
-            "audit": dict(self._audit(query)) if self._audit else {},
+            "diagnostics": dict(self._on_query(query)) if self._on_query else {},
         }  # fmt: skip
 
     def _train(self, plan: Cycle) -> Mapping[str, Any]:  # Any: JSON
@@ -387,7 +385,7 @@ class Campaign:
         return min(wanted, left)
 
     def _reporter(self, phase: str) -> Callable[[int, int], None]:
-        progress = self._advance or bars()
+        progress = self._progress or bars()
         return lambda done, total: progress(phase, done, total)
 
     def _exclusive_lock(self) -> AbstractContextManager[None]:

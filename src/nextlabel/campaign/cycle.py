@@ -19,6 +19,7 @@ from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed, nearest
 from nextlabel.ledger.events import ItemId, Label, State, canonical
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.strategies.catalogue import STRATEGIES, STRATEGY_CONTRACT
@@ -42,8 +43,7 @@ class Setup:
     def checked(
         pool: Pool,
         learner: Learner,
-        strategy: str | Scorer | Strategy,
-        strategy_options: Mapping[str, Any],  # Any: each strategy has its own options
+        strategy: str | Part | Scorer | Strategy,
         *,
         batch_size: int,
         initial_size: int,
@@ -83,7 +83,7 @@ class Setup:
             raise ConfigurationError(f"class names must be distinct, but are {listed(names, limit=20)}")
         numbers = int(batch_size), int(initial_size), int(seed)
         subset = None if candidate_size is None else int(candidate_size)
-        return Setup(_as_strategy(strategy, strategy_options), *numbers, names, subset)
+        return Setup(_as_strategy(strategy), *numbers, names, subset)
 
     def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
         """Return the settings with some of them changed, checked again.
@@ -91,16 +91,14 @@ class Setup:
         Raises:
             ConfigurationError: A setting cannot be changed, or not to this.
         """
-        changeable = ("strategy", "strategy_options", "batch_size", "candidate_size", "seed")
+        changeable = ("strategy", "batch_size", "candidate_size", "seed")
         unknown = [name for name in changes if name not in changeable]
         if unknown:
             raise ConfigurationError(
                 f"a fork can change {listed(['learner', *changeable])}, but not {listed(unknown)}"
             )
-        options = changes.get("strategy_options") or {}
-        same = self.strategy.name if options else self.strategy  # options are for what is made by name
         return Setup.checked(
-            pool, learner, changes.get("strategy", same), options,
+            pool, learner, changes.get("strategy", self.strategy),
             batch_size=changes.get("batch_size", self.batch_size), initial_size=self.initial_size,
             seed=changes.get("seed", self.seed), classes=self.classes,
             candidate_size=changes.get("candidate_size", self.candidate_size),
@@ -108,17 +106,13 @@ class Setup:
 
     def settings(self) -> dict[str, Any]:  # Any: JSON
         """Return what the ledger keeps and compares when the campaign is opened again."""
-        later = (
-            {} if self.candidate_size is None else {"candidate_size": self.candidate_size}
-        )  # older ledgers lack it
         return {
-            "strategy": self.strategy.name,
-            "strategy_options": strategy_options(self.strategy),
+            "strategy": {"name": self.strategy.name, **strategy_options(self.strategy)},
             "batch_size": self.batch_size,
             "initial_size": self.initial_size,
             "seed": self.seed,
             "classes": list(self.classes) if self.classes is not None else None,
-            **later,
+            "candidate_size": self.candidate_size,
         }
 
     def label(self, item: ItemId, label: Label | str) -> Label:
@@ -258,13 +252,9 @@ def _digest(labels: Mapping[ItemId, Label]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
-def _as_strategy(strategy: object, options: Mapping[str, Any]) -> Scorer | Strategy:
-    if isinstance(strategy, str):
-        return _as_strategy(STRATEGIES.create(strategy, **options), {})
-    if options:
-        raise ConfigurationError(
-            "strategy_options go with a strategy's name; give an object its options itself"
-        )
+def _as_strategy(strategy: object) -> Scorer | Strategy:
+    if isinstance(strategy, (str, Part)):
+        return _as_strategy(STRATEGIES.create(strategy))
     if not isinstance(strategy, (Scorer, Strategy)):
         has = listed(name for name in dir(strategy) if not name.startswith("_")) or "none of them"
         raise ContractError(

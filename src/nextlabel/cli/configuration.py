@@ -25,12 +25,12 @@ def show(
 ) -> None:
     """Print the resolved configuration, each data set's recipe with it where its files are there."""
     from nextlabel.bench.grid import make_grid, with_found_data
-    from nextlabel.config import load_config, to_toml
+    from nextlabel.config.experiment import load_config, to_toml
     from nextlabel.errors import DataError
     from nextlabel.presets.catalogue import preset_remarks
 
     resolved = with_found_data(load_config(config, settings=setting or ()))
-    tree = resolved.recorded()
+    tree = resolved.resolved()
     try:
         tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}
     except DataError as error:
@@ -49,7 +49,7 @@ def show(
 @app.command()
 def schema(as_json: JsonOption = False) -> None:
     """Print the JSON schema of a configuration."""
-    from nextlabel.config import ExperimentConfig
+    from nextlabel.config.experiment import ExperimentConfig
 
     content = ExperimentConfig.model_json_schema()
     if as_json:

@@ -59,7 +59,7 @@ def _extra(packages: tuple[str, ...]) -> str:
 def _checks() -> dict[str, bool]:
     """Run a small campaign twice, in worker processes as ``nextlabel run`` does."""
     from nextlabel.bench.experiment import Experiment
-    from nextlabel.config import load_config
+    from nextlabel.config.experiment import load_config
     from nextlabel.results import COLUMNS
 
     settings = ["learner.epochs=10", "cycles=2"]

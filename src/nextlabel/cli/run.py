@@ -18,23 +18,34 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
         str | None, typer.Option(help="Shipped settings below the others: code, repaired, paper or fast.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Data sets, separated by commas.")] = None,
-    strategy: Annotated[str | None, typer.Option(help="Strategies, separated by commas.")] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Strategies, separated by commas, with options as in cod(gap='10 steps')."),
+    ] = None,
     objective: Annotated[str | None, typer.Option(help="Objectives, separated by commas.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of seeds.")] = None,
-    cycles: Annotated[int | None, typer.Option(help="Fits.")] = None,
+    cycles: Annotated[int | None, typer.Option(help="Number of active-learning cycles.")] = None,
     initial_size: Annotated[
-        str | None, typer.Option(help="Labels at the start: a count, or a fraction like 0.1.")
+        str | None,
+        typer.Option(help="Labels before the first cycle: a count (100) or a fraction of the pool (0.10)."),
     ] = None,
     batch_size: Annotated[
-        str | None, typer.Option(help="Labels per cycle: a count, or a fraction like 0.05.")
+        str | None,
+        typer.Option(help="Labels to query per cycle: a count (50) or a fraction of the pool (0.05)."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Labels at the end; the initial set (2 batches) and the batch follow from it."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run directory; by default named after the settings.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs to execute in parallel [default: number of cores].")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Override a setting (key=value, repeatable).")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,18 +57,19 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     from nextlabel.bench.experiment import Experiment, default_folder, default_jobs
     from nextlabel.bench.grid import with_found_data
     from nextlabel.cli.display import follow
-    from nextlabel.config import load_config
+    from nextlabel.config.experiment import load_config
     from nextlabel.report.build import build
 
     options: dict[str, Any] = {  # Any: TOML
         "preset": preset,
-        "dataset": _names(dataset),
-        "strategy": _names(strategy),
-        "objective": _names(objective),
+        "dataset": dataset,
+        "strategy": strategy,
+        "objective": objective,
         "seeds": seeds,
         "cycles": cycles,
         "initial_size": _number(initial_size),
         "batch_size": _number(batch_size),
+        "budget": _number(budget),
         "device": device,
     }
     resolved = with_found_data(load_config(config, options=options, settings=setting or ()))
@@ -102,10 +114,6 @@ def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_j
             as_json=as_json,
         )
         raise typer.Exit(FAILED)
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _number(text: str | None) -> int | float | str | None:

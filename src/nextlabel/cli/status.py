@@ -30,7 +30,7 @@ def status(
 
 def _show_run(run: Path, *, as_json: bool) -> None:
     from nextlabel.bench.outcome import cell_state
-    from nextlabel.config import load_config
+    from nextlabel.config.experiment import load_config
 
     config = load_config(run / "experiment.toml")
     arms = len(config.strategy) + len(config.full_training)

@@ -14,6 +14,7 @@ from nextlabel.datasets.folders import class_folders, part_of_folders
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.reduction import first_rows, read_whole, reduced, taken
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 
 __all__ = ["BACKGROUND", "RECIPE", "load", "rows_to_test"]
 
@@ -27,8 +28,7 @@ BACKGROUND = "BACKGROUND_Google"
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of training
 # settings; they begin from weights learnt on ImageNet, which a setting of the model names.
 RECIPE: dict[str, object] = {
-    "model": "imagenet_resnet18",
-    "model_options": {},
+    "model": Part("imagenet_resnet18"),
     "epochs": 50,
     "batch_size": 64,
     "optimizer": "sgd",

@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.datasets.files import Place, Root, numbered, place_of
-from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.pickled import read_pickled
 from nextlabel.datasets.reduction import reduced
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 
 __all__ = ["RECIPE", "SOURCE", "load_cifar10", "load_cifar100"]
 
 # How the TOD papers train on CIFAR and SVHN: Huang et al., Semi-Supervised Active Learning with Temporal
 # Output Discrepancy, ICCV 2021, section 4.1 and the authors' released code.
 RECIPE: dict[str, object] = {
-    "model": "cifar_resnet18",
-    "model_options": {"width": 64},
+    "model": Part("cifar_resnet18", {"width": 64}),
     "epochs": 200,
     "batch_size": 128,
     "optimizer": "sgd",
@@ -114,10 +114,10 @@ def _assembled(
     )  # fmt: skip
 
 
-def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: int) -> Part:
+def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: int) -> Split:
     batches = [_batch(place, place.file(name), key, classes) for name in files]
     x = np.concatenate([images for images, _ in batches])
-    return Part(x, np.concatenate([labels for _, labels in batches]), numbered(prefix, len(x)))
+    return Split(x, np.concatenate([labels for _, labels in batches]), numbered(prefix, len(x)))
 
 
 def _batch(place: Place, path: Path, key: str, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

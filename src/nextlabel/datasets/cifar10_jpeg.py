@@ -15,7 +15,7 @@ import numpy as np
 from nextlabel.datasets.cifar import RECIPE, SOURCE
 from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import MissingExtraError
 
@@ -69,7 +69,7 @@ def load(
     return read_whole(reduced(data, validation=validation, pool=pool, test=test, seed=split_seed))
 
 
-def _part(place: Place, part: str) -> tuple[Part, tuple[str, ...]]:
+def _part(place: Place, part: str) -> tuple[Split, tuple[str, ...]]:
     path = place.file(f"{part}.parquet")
     table = _table(place, path)
     columns = {name: table[name].to_pylist() for name in ("id", "image", "label")}
@@ -80,7 +80,7 @@ def _part(place: Place, part: str) -> tuple[Part, tuple[str, ...]]:
     # the files are named by class and number, and a name comes in both parts
     ids = tuple(f"{part}/{item}" for item in columns["id"])
     images = StreamedImages(columns["image"], ids, (32, 32))
-    return Part(images, np.asarray(columns["label"], dtype=np.int64), ids), classes
+    return Split(images, np.asarray(columns["label"], dtype=np.int64), ids), classes
 
 
 def _table(place: Place, path: Path) -> Any:  # Any: pyarrow brings no types

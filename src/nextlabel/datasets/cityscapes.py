@@ -16,6 +16,7 @@ from nextlabel.datasets.reduction import first_rows
 from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
+from nextlabel.parts import Part
 
 __all__ = ["TRAIN_IDS", "load"]
 
@@ -36,8 +37,7 @@ LARGEST_ID = 33
 # and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository that
 # their segmentation builds on. A test image of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
 RECIPE: dict[str, object] = {
-    "model": "drn_d_22",
-    "model_options": {},
+    "model": Part("drn_d_22"),
     "epochs": 40,
     "batch_size": 4,
     "optimizer": "adam",

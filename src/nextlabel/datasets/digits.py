@@ -13,6 +13,7 @@ import numpy as np
 
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 
 __all__ = ["digit_id", "load"]
 
@@ -25,8 +26,7 @@ FINGERPRINT = "e2102c00628f9c7e"
 # and 0.972 with 576 (0.007, 0.25 s). With 144 labels, width 128, lr 0.05 to 0.1 or a second layer lost 0.005
 # to 0.025 (8 seeds); moving images by up to 1 pixel cost about 0.02 there and gained about 0.01 with 576.
 RECIPE: dict[str, object] = {
-    "model": "mlp",
-    "model_options": {"width": 256, "layers": 1},
+    "model": Part("mlp", {"width": 256, "layers": 1}),
     "epochs": 60,
     "batch_size": 32,
     "optimizer": "sgd",

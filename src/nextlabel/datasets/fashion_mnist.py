@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
 from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
-from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.reduction import reduced
 
 __all__ = ["CLASSES", "load"]
@@ -69,7 +69,7 @@ def load(
     return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
 
 
-def _part(place: Place, files: str, part: str) -> Part:
+def _part(place: Place, files: str, part: str) -> Split:
     images, labels = (
         place.file(f"{files}-{kind}-ubyte.gz", f"{files}-{kind}-ubyte")
         for kind in ("images-idx3", "labels-idx1")
@@ -78,7 +78,7 @@ def _part(place: Place, files: str, part: str) -> Part:
     if x.shape != (len(y), 28, 28):
         place.damaged(images, f"it holds images of shape {x.shape} for {len(y)} labels in {labels.name}")
     place.check_labels(labels, y, 0, 9)
-    return Part(x[:, None], y.astype(np.int64), numbered(f"{NAME}-{part}", len(x)))
+    return Split(x[:, None], y.astype(np.int64), numbered(f"{NAME}-{part}", len(x)))
 
 
 def _idx(place: Place, path: Path, *, axes: int) -> NDArray[np.uint8]:

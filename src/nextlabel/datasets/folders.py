@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import Part
+from nextlabel.datasets.labelled_data import Split
 from nextlabel.errors import DataError
 
 __all__ = ["SUFFIXES", "class_folders", "part_of_folders"]
@@ -28,7 +28,7 @@ def class_folders(folder: Path) -> dict[str, Path]:
 
 def part_of_folders(
     root: Path, folder: Path, classes: tuple[str, ...], *, size: int, resize: int, who: str
-) -> Part:
+) -> Split:
     """Return the images below ``folder/CLASS`` for every class, class by class, sorted by their paths.
 
     Args:
@@ -60,4 +60,4 @@ def part_of_folders(
     ids = tuple(path.relative_to(root).as_posix() for path in paths)
     images = StreamedImages(paths, ids, (size, size), resize)
     images.check()
-    return Part(images, np.asarray(y, dtype=np.int64), ids)
+    return Split(images, np.asarray(y, dtype=np.int64), ids)

@@ -12,7 +12,7 @@ import numpy as np
 from nextlabel.datasets.caltech101 import RECIPE
 from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.folders import class_folders, part_of_folders
-from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.reduction import read_whole, reduced, taken
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
@@ -113,7 +113,7 @@ def _check(size: int, resize: int, test_share: float | None) -> None:
 
 def _test_part(
     root: Path, classes: tuple[str, ...], size: int, resize: int, test_share: float | None
-) -> Part:
+) -> Split:
     if test_share is not None:
         raise ConfigurationError(
             f"the data set '{NAME}' has no use for test_share where there is a folder {root / 'test'}; leave "
@@ -129,7 +129,7 @@ def _test_part(
     return part_of_folders(root, root / "test", classes, size=size, resize=resize, who=f"data set '{NAME}'")
 
 
-def _drawn(whole: Part, fraction: float, seed: int) -> np.ndarray:
+def _drawn(whole: Split, fraction: float, seed: int) -> np.ndarray:
     size, items = max(1, round(fraction * len(whole.ids))), len(whole.ids)
     if size >= items:
         raise DataError(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import DataError, listed
 
-__all__ = ["Inputs", "LabelledData", "Part", "Streamed"]
+__all__ = ["Inputs", "LabelledData", "Split", "Streamed"]
 
 
 @runtime_checkable
@@ -42,7 +42,7 @@ Inputs: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32] | Streamed"
 
 
 @dataclass(frozen=True)
-class Part:
+class Split:
     """Items with their classes and ids.
 
     Attributes:
@@ -71,8 +71,8 @@ class LabelledData:
         classes: The C names of the classes, in the order of their index.
         licence: The licence of the data, in words for a reader.
         source: Where the data come from and how they were changed.
-        recipe: How the benchmark trains on them unless told otherwise: ``model`` and ``model_options`` name a
-            network of the models' registry, all others are options of the learner.
+        recipe: How the benchmark trains on them unless told otherwise: ``model`` is a part
+            of the models' registry, all others are options of the learner.
         validation: Items that were held out of the pool and are never queried nor tested on; None for none.
 
     Raises:
@@ -90,12 +90,12 @@ class LabelledData:
     licence: str
     source: str
     recipe: Mapping[str, object]
-    validation: Part | None = None
+    validation: Split | None = None
 
     def __post_init__(self) -> None:
         parts = {
-            "pool": Part(self.x, self.y, self.ids),
-            "test": Part(self.test_x, self.test_y, self.test_ids),
+            "pool": Split(self.x, self.y, self.ids),
+            "test": Split(self.test_x, self.test_y, self.test_ids),
         }
         if self.validation is not None:
             parts["validation"] = self.validation

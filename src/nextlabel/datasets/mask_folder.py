@@ -17,14 +17,14 @@ from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
+from nextlabel.parts import Part
 
 __all__ = ["load"]
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
 RECIPE: dict[str, object] = {
-    "model": "small_fcn",
-    "model_options": {},
+    "model": Part("small_fcn"),
     "epochs": 40,
     "batch_size": 4,
     "optimizer": "adam",

@@ -14,6 +14,7 @@ from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 
 __all__ = ["CLASSES", "load"]
 
@@ -31,8 +32,7 @@ REMEDY = (
 # labels and 0.835 with 100. lr 1e-3 reached 0.736 and 0.832, lr 5e-3 0.627 and 0.815, 10 epochs 0.563 and
 # 0.794; width 32 reached 0.733 with 25 labels at half as much time again.
 RECIPE: dict[str, object] = {
-    "model": "small_fcn",
-    "model_options": {"width": 16},
+    "model": Part("small_fcn", {"width": 16}),
     "epochs": 20,
     "batch_size": 4,
     "optimizer": "adam",
@@ -67,7 +67,7 @@ def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> Segment
     if not 0 < test < len(images):
         raise DataError(
             f"the data set 'nuclei' needs a test part of 1 to {len(images) - 1} of the {len(images)} "
-            f"images in {path}, but it is to have {test}; set dataset_options.nuclei.test"
+            f"images in {path}, but it is to have {test}; set dataset.nuclei.test"
         )
     ids = np.array([f"nuclei-{row:03d}" for row in range(len(images))], dtype=object)
     held_out = np.zeros(len(ids), dtype=bool)

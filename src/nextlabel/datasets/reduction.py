@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import Inputs, LabelledData, Part
+from nextlabel.datasets.labelled_data import Inputs, LabelledData, Split
 from nextlabel.errors import ConfigurationError
 from nextlabel.seeds import derive
 
@@ -42,7 +42,7 @@ def reduced(
     Raises:
         ConfigurationError: A count or fraction leaves no item, or asks for more than there are.
     """
-    own = Part(data.x, data.y, data.ids)
+    own = Split(data.x, data.y, data.ids)
     held = _count(data.name, "validation", validation, len(data), least=0)
     out = first_rows(data.ids, held, "validation", seed)
     kept = np.setdiff1d(np.arange(len(data)), out)
@@ -50,7 +50,7 @@ def reduced(
     if pool is not None:
         size = _count(data.name, "pool", pool, len(kept), least=1)
         rest = taken(own, kept[first_rows(rest.ids, size, "pool", seed)])
-    tested = Part(data.test_x, data.test_y, data.test_ids)
+    tested = Split(data.test_x, data.test_y, data.test_ids)
     if test is not None:
         size = _count(data.name, "test", test, len(tested.ids), least=1)
         tested = taken(tested, first_rows(tested.ids, size, "test", seed))
@@ -87,15 +87,15 @@ def mapped(data: LabelledData, function: Callable[[Inputs], Inputs]) -> Labelled
     )
 
 
-def taken(part: Part, rows: NDArray[np.int64]) -> Part:
+def taken(part: Split, rows: NDArray[np.int64]) -> Split:
     """Return the items of these distinct ascending rows; of streamed images none is read."""
     if len(rows) == len(part.ids):
         return part  # a copy of everything would double the memory
     ids = tuple(part.ids[row] for row in rows)
     if isinstance(part.x, StreamedImages):
-        return Part(part.x.take(rows.tolist()), part.y[rows], ids)
+        return Split(part.x.take(rows.tolist()), part.y[rows], ids)
     assert isinstance(part.x, np.ndarray)  # our own loaders make nothing else
-    return Part(part.x[rows], part.y[rows], ids)
+    return Split(part.x[rows], part.y[rows], ids)
 
 
 def _count(name: str, option: str, wanted: int | float, size: int, *, least: int) -> int:

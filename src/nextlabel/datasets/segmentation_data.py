@@ -69,8 +69,8 @@ class SegmentationData:
         ignored: The value of pixels without a class, or None where all have one.
         licence: The licence of the data, in words for a reader.
         source: Where the data come from and how they were changed.
-        recipe: How the benchmark trains on them unless told otherwise: ``model`` and ``model_options`` name a
-            network of the models' registry, all others are options of the segmentation learner.
+        recipe: How the benchmark trains on them unless told otherwise: ``model`` is a part
+            of the models' registry, all others are options of the segmentation learner.
 
     Raises:
         DataError: The parts do not fit each other; a mask of an array holds a value that is no class. Those

@@ -13,7 +13,7 @@ from PIL import Image
 
 from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
 from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
-from nextlabel.datasets.labelled_data import Inputs, LabelledData, Part
+from nextlabel.datasets.labelled_data import Inputs, LabelledData, Split
 from nextlabel.datasets.reduction import mapped, reduced
 from nextlabel.errors import ConfigurationError
 
@@ -73,7 +73,7 @@ def load(
     return data if resize is None else mapped(data, partial(_zoomed, side=resize))
 
 
-def _part(place: Place, part: str) -> Part:
+def _part(place: Place, part: str) -> Split:
     images, labels = place.file(f"{part}_X.bin"), place.file(f"{part}_y.bin")
     y = np.fromfile(labels, np.uint8)
     place.check_labels(labels, y, 1, 10)
@@ -85,7 +85,7 @@ def _part(place: Place, part: str) -> Part:
             f"{labels.name}",
         )
     upright = np.ascontiguousarray(x.reshape(-1, 3, SIDE, SIDE).transpose(0, 1, 3, 2))
-    return Part(upright, y.astype(np.int64) - 1, numbered(f"{NAME}-{part}", len(y)))
+    return Split(upright, y.astype(np.int64) - 1, numbered(f"{NAME}-{part}", len(y)))
 
 
 def _classes(place: Place) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
 from nextlabel.datasets.files import Place, Root, numbered, place_of
-from nextlabel.datasets.labelled_data import LabelledData, Part
+from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.reduction import reduced
 
 __all__ = ["load"]
@@ -65,7 +65,7 @@ def load(
     return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
 
 
-def _part(place: Place, part: str) -> Part:
+def _part(place: Place, part: str) -> Split:
     path = place.file(f"{part}_32x32.mat")
     content = _content(place, path)
     images, labels = content.get("X"), content.get("y")
@@ -79,7 +79,7 @@ def _part(place: Place, part: str) -> Part:
         )
     place.check_labels(path, labels.ravel(), 1, 10)
     x = np.ascontiguousarray(images.transpose(3, 2, 0, 1))
-    return Part(x, labels.ravel().astype(np.int64) % 10, numbered(f"{NAME}-{part}", len(x)))
+    return Split(x, labels.ravel().astype(np.int64) % 10, numbered(f"{NAME}-{part}", len(x)))
 
 
 def _content(place: Place, path: Path) -> dict[str, Any]:  # Any: checked by whoever takes from it

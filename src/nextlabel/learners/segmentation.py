@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from nextlabel.learners.torch import TorchLearner
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.overlap import confusion_matrix
 from nextlabel.objectives.masked import Masked
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
-from nextlabel.training.augment import Augmentation
+from nextlabel.training.augment import Augment
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import check_fits, part, read_json, read_tensors, write_json
 from nextlabel.training.device import Engine
@@ -105,7 +107,6 @@ class SegmentationLearner:
         classes: C.
         objective: ``"supervised"``, ``"tod"`` in its form ``paper``, or a function that returns an objective
             of classification without features of whole items.
-        objective_options: Options of the objective.
         crop: Side in pixels of the random square window that is trained on, the same of image and mask;
             None trains on whole images. Predictions are of whole images.
         normalise: Mean and standard deviation of each channel, of images in [0, 1], or None.
@@ -127,11 +128,10 @@ class SegmentationLearner:
         masks: Mapping[ItemId, NDArray[Any]],  # Any: whole numbers of any type
         *,
         classes: int,
-        objective: str | Callable[..., Objective] = "supervised",
-        objective_options: Mapping[str, Any] | None = None,  # Any: an objective's options are its own
+        objective: str | Part | Callable[[], Objective] = "supervised",
         crop: int | None = None,
         normalise: Normalise | None = None,
-        augment: str | Augmentation | Sequence[str | Augmentation] | None = None,
+        augment: Augment | Sequence[Augment] | None = None,
         predict_batch_size: int = 8,
         **options: Any,  # Any: as TorchLearner has them
     ) -> None:
@@ -152,10 +152,7 @@ class SegmentationLearner:
         self.preparation = Preparation.checked(normalise, channels_last=channels_last)
         self.learner = TorchLearner(
             model,
-            objective=masked,
-            objective_options={
-                "objective": objective, "options": dict(objective_options or {}), "classes": classes
-            },
+            objective=partial(masked, objective=objective, classes=classes),
             task="segmentation",
             augment=_augmentations(crop, augment),
             normalise=_of_pairs(self.preparation),
@@ -348,17 +345,15 @@ class SegmentationLearner:
         return self._before
 
 
-def masked(*, objective: str | Callable[..., Objective], options: Mapping[str, Any], classes: int) -> Masked:
+def masked(*, objective: str | Part | Callable[[], Objective], classes: int) -> Masked:
     """Return an objective of classification, applied to every pixel."""
-    return Masked(new_objective(objective, options, "classification"), split=split, classes=classes)
+    return Masked(new_objective(objective, "classification"), split=split, classes=classes)
 
 
-def _augmentations(
-    crop: int | None, augment: str | Augmentation | Sequence[str | Augmentation] | None
-) -> list[str | Augmentation]:
-    one = isinstance(augment, str) or callable(augment)
+def _augmentations(crop: int | None, augment: Augment | Sequence[Augment] | None) -> list[Augment]:
+    one = isinstance(augment, (str, Part)) or callable(augment)
     given: list[Any] = [] if augment is None else [augment] if one else list(augment)  # type: ignore[arg-type]
-    if "random_crop" in given:
+    if any(Part.parse(each).name == "random_crop" for each in given if isinstance(each, (str, Part))):
         raise ConfigurationError(
             "the augmentation 'random_crop' pads with zeros, which in a mask are a class; use crop= for "
             "random windows"

@@ -6,18 +6,19 @@ It knows pools, labels and one training at a time; nothing of cycles, strategies
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
-from nextlabel.training.arguments import check_same, described, objective_arguments, training_arguments
-from nextlabel.training.augment import Augmentation, augmentation, augmented
+from nextlabel.training.arguments import check_same, described, training_arguments
+from nextlabel.training.augment import Augment, Augmentation, augmentation, augmented
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import (
     check_fits,
@@ -73,8 +74,8 @@ class TorchLearner:
         model: A function that returns a new module, called under a generator derived from the seed; or a
             module, which is copied and whose present weights are the initial ones. It maps a batch to (B, C)
             raw outputs, in regression to (B, 1).
-        objective: The training loss: a name in the catalogue, or a function that returns a new objective.
-        objective_options: Options of the objective.
+        objective: The training loss: a name in the catalogue, a call such as ``"tod(weight=0.1)"``, or a
+            function that returns a new objective.
         task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
             ``"segmentation"`` is for :class:`~nextlabel.learners.segmentation.SegmentationLearner` to choose.
         epochs: Passes over the labelled items in one fit.
@@ -89,9 +90,8 @@ class TorchLearner:
         milestones: Fractions of the training at which ``multistep`` multiplies by ``gamma``.
         gamma: That factor.
         start: ``"warm"``: a fit goes on from the weights that the last one left; ``"cold"``: from new ones.
-        augment: For training only: names (``"random_crop"``, ``"horizontal_flip"``), callables of a batch and
-            a generator, or a sequence of them.
-        augment_options: Options of the augmentations by name, e.g. ``{"random_crop": {"padding": 2}}``.
+        augment: For training only: names, calls such as ``"random_crop(padding=2)"``, callables of a batch
+            and a generator, or a sequence of them.
         normalise: The mean and the standard deviation of every channel of an image; None leaves inputs as
             they are.
         channels_last: Whether images and convolutions' weights lie in memory channel by channel for each
@@ -135,8 +135,7 @@ class TorchLearner:
         self,
         model: Callable[[], nn.Module] | nn.Module,
         *,
-        objective: str | Callable[..., Objective] = "supervised",
-        objective_options: Mapping[str, Any] | None = None,  # Any: an objective's options are its own
+        objective: str | Part | Callable[[], Objective] = "supervised",
         task: Task = "classification",
         epochs: int = 100,
         epochs_from_scratch: int | None = None,
@@ -149,8 +148,7 @@ class TorchLearner:
         milestones: Sequence[float] = (0.8,),
         gamma: float = 0.1,
         start: Start = "warm",
-        augment: str | Augmentation | Sequence[str | Augmentation] | None = None,
-        augment_options: Mapping[str, Mapping[str, Any]] | None = None,  # Any: each has its own
+        augment: Augment | Sequence[Augment] | None = None,
         normalise: Normalise | None = None,
         channels_last: bool = False,
         compile: bool = False,  # torch's own word for it
@@ -198,11 +196,11 @@ class TorchLearner:
         self.num_workers, self.predict_batch_size = num_workers, predict_batch_size
         self.embedding_layer, self.checkpoint_seconds = embedding_layer, checkpoint_seconds
         self.progress: Callable[[int, int], None] | None = None
-        self._augment = augmentation(augment, augment_options)
+        self._augment = augmentation(augment)
         self.preparation = Preparation.checked(normalise, channels_last=channels_last)
         self.score_augmented = score_augmented and self._augment is not None
         self.compile = compile
-        self._objective, self._objective_options = objective, dict(objective_options or {})
+        self._objective = objective
         self._network: ModuleNetwork | None = None
         self._objective_state: dict[str, Tensor] | None = None
         self._bound: nn.Module | None = None
@@ -239,7 +237,7 @@ class TorchLearner:
         arguments = {
             **training_arguments(x, y, others, self.recipe, seed),
             "start": self.start,
-            **objective_arguments(self._objective, self._objective_options),
+            "objective": described(self._objective),
             "augment": described(self._augment),
             "normalise": self.preparation.normalise,
             "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
@@ -408,4 +406,4 @@ class TorchLearner:
         return self._bound
 
     def _new_objective(self) -> nn.Module:
-        return new_objective(self._objective, self._objective_options, self.task)
+        return new_objective(self._objective, self.task)

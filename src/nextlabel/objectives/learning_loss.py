@@ -16,9 +16,8 @@ from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.models.loss_prediction import LossPrediction, Pooling
-from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.objectives.options import bound, check_choices, check_ranges
-from nextlabel.objectives.supervised import at_least_float32
+from nextlabel.objectives.supervised import Supervised, at_least_float32
 from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["Gradients", "LearningLoss", "Rank", "Rate", "Ties", "ranking_loss"]
@@ -116,9 +115,9 @@ class LearningLoss(nn.Module):
     optimiser, which for SGD is the same as one of its own.
 
     Args:
-        base: Name of the objective that trains the network. Its first pass of the model must begin with the
-            labelled batch, as that of every objective in the catalogue does; it may only call the model.
-        base_options: Options of that objective.
+        base: The objective that trains the network; None for ``supervised``. Its first pass of the model must
+            begin with the labelled batch, as that of every objective in the catalogue does; it may only call
+            the model.
         weight: Of the ranking loss, at least 0.
         margin: Of the ranking loss, at least 0.
         rank: ``"hinge"`` or ``"bce"``, see :func:`ranking_loss`.
@@ -139,9 +138,9 @@ class LearningLoss(nn.Module):
 
     def __init__(
         self,
+        base: nn.Module | None = None,
+        /,
         *,
-        base: str = "supervised",
-        base_options: Mapping[str, Any] | None = None,  # Any: an objective's options are its own
         weight: float = 1.0,
         margin: float = 1.0,
         rank: Rank = "hinge",
@@ -166,7 +165,7 @@ class LearningLoss(nn.Module):
         check_ranges("learning_loss", weight=weight, margin=margin, detach_after=detach_after)
         if units < 1:
             raise ConfigurationError(f"the objective 'learning_loss' needs units >= 1, but got units={units}")
-        self.base = _base(base, dict(base_options or {}))
+        self.base = _base(base)
         self.task: str = getattr(self.base, "task", "classification")
         self.uses_unlabelled = bool(self.base.uses_unlabelled)
         self.uses_embeddings = bool(getattr(self.base, "uses_embeddings", True))
@@ -294,8 +293,8 @@ def _objective(base: nn.Module) -> Objective:
     return base  # type: ignore[return-value]  # _base checked it
 
 
-def _base(name: str, options: dict[str, Any]) -> nn.Module:
-    made: Any = OBJECTIVES.create(name, **options)  # Any: checked below
+def _base(given: nn.Module | None) -> nn.Module:
+    made: Any = Supervised() if given is None else given  # Any: checked below
     if isinstance(made, LearningLoss):
         raise ConfigurationError(
             "the base of the objective 'learning_loss' must be another one, but is 'learning_loss' itself; "
@@ -304,6 +303,6 @@ def _base(name: str, options: dict[str, Any]) -> nn.Module:
     if not isinstance(made, nn.Module) or not isinstance(made, Objective):
         raise ContractError(
             "the base of the objective 'learning_loss' must be an nn.Module with uses_unlabelled, bind and "
-            f"after_step, but '{name}' is {type(made).__name__}"
+            f"after_step, got {type(made).__name__}"
         )
     return made

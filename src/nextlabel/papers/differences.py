@@ -15,6 +15,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias
 
+from nextlabel.config.setting import flat_settings
+from nextlabel.parts import parts_of
 from nextlabel.presets.catalogue import load_preset, preset_datasets
 
 if sys.version_info >= (3, 11):
@@ -31,7 +33,7 @@ __all__ = [
     "difference_lines",
     "differences",
     "differences_by_values",
-    "flattened",
+    "flat_preset",
     "listed_values",
     "reasons",
     "shown",
@@ -108,7 +110,7 @@ def differences(dataset: str) -> tuple[Difference, ...]:
     Raises:
         ConfigurationError: The presets have no settings for the data set.
     """
-    trees = {name: flattened(load_preset(name, dataset)) for name in PRESETS}
+    trees = {name: flat_preset(load_preset(name, dataset)) for name in PRESETS}
     found = []
     for setting in dict.fromkeys(key for tree in trees.values() for key in tree):
         reason = reasons().get(_pattern(setting), Reason("no reason is given"))
@@ -139,7 +141,7 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
     preset, dataset = str(settings.get("preset")), _dataset_of(settings)
     if preset not in PRESETS or dataset not in preset_datasets(preset):
         return
-    here = flattened(settings)
+    here = flat_settings(settings)
     for difference in used(differences(dataset), settings):
         own = difference.values[preset]
         value = shown(here[difference.setting]) if difference.setting in here else own
@@ -156,34 +158,30 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
 
 def _dataset_of(settings: Mapping[str, Value]) -> str:
     """Return the one data set of a configuration with a preset."""
-    names = settings.get("dataset", ["digits"])
-    return names if isinstance(names, str) else str(names[0])
+    return parts_of(settings.get("dataset", "digits"))[0].name
 
 
 def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Difference, ...]:
     """Return the differences in settings of parts that a configuration uses."""
-    strategies, objectives = settings.get("strategy", ()), settings.get("objective", ())
+    strategies = [part.name for part in parts_of(settings.get("strategy", ()))]
+    objectives = [part.name for part in parts_of(settings.get("objective", ()))]
 
     def uses(setting: str) -> bool:
         match setting.split("."):
-            case ["learner", "wrapper_options", name, _]:
+            case ["wrapper", name, _]:
                 return any(strategy in strategies for strategy in WRAPPED.get(name, (name,)))
-            case ["strategy_options", name, _]:
+            case ["strategy", name, _]:
                 return name in strategies
-            case ["objective_options", name, _]:
+            case ["objective", name, _]:
                 return name in objectives
         return True
 
     return tuple(difference for difference in found if uses(difference.setting))
 
 
-def flattened(tree: Mapping[str, Value], prefix: str = "") -> dict[str, Value]:
-    """Return the leaves of a tree of settings by their dotted names."""
-    leaves: dict[str, Value] = {}
-    for name, value in tree.items():
-        below = isinstance(value, Mapping)
-        leaves |= flattened(value, f"{prefix}{name}.") if below else {prefix + name: value}
-    return leaves
+def flat_preset(tree: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the settings of a preset by their dotted names, as ``--set`` takes them."""
+    return {key.removeprefix("options."): value for key, value in flat_settings(tree).items()}
 
 
 def shown(value: Value) -> str:

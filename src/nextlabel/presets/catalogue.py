@@ -6,13 +6,14 @@ Knows where the files lie and how they are laid below a user's own settings, not
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
+from nextlabel.parts import Part, parts_of
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -132,8 +133,8 @@ def _folder(name: str) -> Traversable:
 def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: TOML
     """Lay settings over the preset that they name; without one they come back as they are.
 
-    Tables are laid over tables, key by key. What the preset says of a strategy, objective, model or
-    augmentation that the settings do not use is left out.
+    Tables are laid over tables, key by key. The preset's table ``options`` says of parts, by kind and name,
+    which options they have where the settings use them.
 
     Args:
         tree: The settings; ``preset`` and ``dataset`` among them say which preset.
@@ -146,36 +147,40 @@ def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: T
     name = tree.get("preset")
     if not isinstance(name, str):
         return dict(tree)
-    datasets = _names(tree.get("dataset", default))
+    datasets = [part.name for part in parts_of(tree.get("dataset", default))]
     if len(datasets) != 1:
         raise ConfigurationError(
             f"a preset is for one data set, but there are {listed(datasets) or 'none'}; run each by itself"
         )
-    base = load_preset(name, datasets[0])
-    learner, own = base.get("learner", {}), tree.get("learner", {})
+    below = load_preset(name, datasets[0])
+    options = below.pop("options", {})
+    if tree.get("budget") is not None:  # from which these follow
+        below = {key: value for key, value in below.items() if key not in ("initial_size", "batch_size")}
+    own = tree.get("learner", {})
     if not isinstance(own, Mapping):  # which the configuration will refuse
         return dict(tree)
-    if own.get("model", learner.get("model")) != learner.get("model"):
-        learner.pop("model_options", None)
-    _keep(learner, "augment_options", own.get("augment", learner.get("augment", ())))
-    for kind in ("strategy", "objective"):
-        _keep(base, f"{kind}_options", tree.get(kind, base.get(kind, ())))
-    return _laid_over(base, tree)
+    merged = _laid_over(below, tree)
+    for kind in ("dataset", "strategy", "objective"):
+        _lay_options(merged, kind, options.get(kind, {}))
+    learner = merged["learner"] = dict(merged.get("learner", {}))
+    _lay_options(learner, "model", options.get("model", {}))
+    _lay_options(learner, "augment", options.get("augment", {}))
+    named = {part.name for part in parts_of(learner.get("wrappers", ()))}
+    others = [Part(name) for name in options.get("wrapper", {}) if name not in named]
+    learner["wrappers"] = [*parts_of(learner.get("wrappers", ())), *others]
+    _lay_options(learner, "wrappers", options.get("wrapper", {}))
+    return merged
 
 
-def _keep(tree: Tree, table: str, names: object) -> None:
-    """Leave out of a table of options those of parts that are not among the names."""
-    if table in tree:
-        tree[table] = {name: options for name, options in tree[table].items() if name in _names(names)}
-
-
-def _names(given: object) -> list[str]:
-    """Return the names where there are one or several, as configurations may hold them."""
-    return [given] if isinstance(given, str) else [str(name) for name in given] if _is_list(given) else []
-
-
-def _is_list(given: object) -> TypeGuard[Sequence[object]]:
-    return isinstance(given, Sequence)
+def _lay_options(tree: Tree, key: str, options: Mapping[str, Mapping[str, Any]]) -> None:  # Any: TOML
+    """Lay the parts of a setting over what the preset says of parts of their names."""
+    if tree.get(key) is None:
+        return
+    laid = [
+        Part(part.name, {**options.get(part.name, {}), **part.options}, part.of)
+        for part in parts_of(tree[key])
+    ]
+    tree[key] = laid[0] if key == "model" else laid
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:  # Any: TOML

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from nextlabel.config import to_toml
+from nextlabel.config.experiment import to_toml
 from nextlabel.errors import DataError, UnknownNameError
 from nextlabel.presets.catalogue import preset_remarks
 from nextlabel.report import figures, findings

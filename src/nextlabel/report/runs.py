@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nextlabel.config import read_toml
+from nextlabel.config.experiment import read_toml
 from nextlabel.errors import DataError, NextlabelError
+from nextlabel.parts import Part, part_labels, parts_of
 from nextlabel.results import Row, read_csv
 
 __all__ = ["Cell", "Query", "Run", "read_run"]
@@ -98,20 +99,21 @@ def read_run(folder: Path) -> Run:
     settings = read_toml(folder / "experiment.toml")
     environment = dict(_flat(settings.pop("environment", {})))
     rows = tuple(read_csv(folder / "results.csv"))
-    cells = tuple(_readable_cell(path.parent) for path in sorted(folder.glob("cells/*/cell.toml")))
+    paths = sorted(folder.glob("cells/*/cell.toml"))
+    cells = tuple(_readable_cell(path.parent, settings) for path in paths)
     return Run(folder, settings, environment, rows, cells)
 
 
-def _readable_cell(folder: Path) -> Cell:
+def _readable_cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
     try:
-        return _cell(folder)
+        return _cell(folder, settings)
     except NextlabelError as error:
         raise DataError(
             f"{error}; delete {folder / 'finished'} and run the same command again to write it again"
         ) from error
 
 
-def _cell(folder: Path) -> Cell:
+def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
     described = read_toml(folder / "cell.toml")
     missing = [key for key in ("dataset", "strategy", "objective", "seed") if key not in described]
     if missing:
@@ -123,15 +125,21 @@ def _cell(folder: Path) -> Cell:
     failure = _json(folder / "failed.json", dict, default=None)
     return Cell(
         name=folder.name,
-        dataset=str(described["dataset"]),
-        strategy=str(described["strategy"]),
-        objective=str(described["objective"]),
+        dataset=_label(described, settings, "dataset"),
+        strategy=_label(described, settings, "strategy"),
+        objective=_label(described, settings, "objective"),
         seed=int(described["seed"]),
         class_names=class_names,
         queries=tuple(_query(record, len(class_names), folder / "queries.json") for record in queries),
         sheets={int(path.parent.name): path for path in sorted(folder.glob("cycles/*/queried.png"))},
         error=None if failure is None else str(failure.get("error", "no reason was recorded")),
     )
+
+
+def _label(cell: Mapping[str, Any], settings: Mapping[str, Any], kind: str) -> str:  # Any: TOML
+    """Return what rows call a part of a cell: its name, or its text where the run has several of the name."""
+    part = Part.parse(cell[kind])
+    return part_labels(parts_of(settings.get(kind, cell[kind]))).get(part, part.name)
 
 
 def _query(record: Any, n_classes: int, path: Path) -> Query:  # Any: what JSON may hold

@@ -8,18 +8,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.training.config import TrainingConfig
-from nextlabel.types import Objective
 
-__all__ = ["check_same", "described", "objective_arguments", "training_arguments"]
+__all__ = ["check_same", "described", "training_arguments"]
 
 
 def training_arguments(
@@ -43,28 +42,13 @@ def training_arguments(
     }
 
 
-def objective_arguments(
-    objective: str | Callable[..., Objective],
-    options: Mapping[str, Any],  # Any: an objective's options are its own
-) -> dict[str, Any]:
-    """Return a training run's loss and its options.
-
-    Args:
-        objective: A name, or a function.
-        options: Of the objective.
-    """
-    return {
-        "objective": described(objective),
-        "objective_options": {
-            name: described(value) if callable(value) else repr(value) for name, value in options.items()
-        },
-    }
-
-
 def described(value: Any) -> Any:  # Any: a setting, as JSON gives it back
     """Return a setting as JSON gives it back; of a callable, a text that is the same in every process."""
     if isinstance(value, functools.partial):
-        return f"{described(value.func)}{value.args}{sorted(value.keywords.items())}"
+        options = {name: described(one) for name, one in sorted(value.keywords.items())}
+        return f"{described(value.func)}{value.args}{options}"
+    if isinstance(value, Part):
+        return str(value)
     if isinstance(value, tuple):
         return [described(part) for part in value]
     if not callable(value):

@@ -5,15 +5,16 @@ Knows nothing of labels, models or data sets; an augmentation is any callable of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, DataError, UnknownNameError, listed
+from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
+from nextlabel.parts import Part
 from nextlabel.seeds import derive
 
 __all__ = [
@@ -29,6 +30,10 @@ __all__ = [
 Augmentation: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]
 """Maps a (B, ...) float batch to one of the same shape; all randomness comes from the generator, which is on
 the batch's device."""
+
+
+Augment: TypeAlias = "str | Part | Augmentation"
+"""An augmentation, or the name or call of one."""
 
 
 @dataclass(frozen=True)
@@ -111,30 +116,20 @@ AUGMENTATIONS: dict[str, type[HorizontalFlip] | type[RandomCrop]] = {
 """What can be named in configurations."""
 
 
-def augmentation(
-    given: str | Augmentation | Sequence[str | Augmentation] | None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,  # Any: each augmentation has its own
-) -> Augmentation | None:
-    """Return one augmentation for names, callables or a sequence of them; None for none.
+def augmentation(given: Augment | Sequence[Augment] | None) -> Augmentation | None:
+    """Return one augmentation for parts, callables or a sequence of them; None for none.
 
     Args:
-        given: The augmentations, first to last.
-        options: By the names among them, the options of each, e.g. ``{"random_crop": {"padding": 2}}``.
+        given: The augmentations, first to last: names, calls such as ``"random_crop(padding=2)"``, or
+            callables.
 
     Raises:
         UnknownNameError: There is no augmentation of that name, or no such option.
-        ConfigurationError: An option is out of range, or of an augmentation that is not among those given.
+        ConfigurationError: An option is out of range.
     """
-    several = [] if given is None else [given] if isinstance(given, str) or callable(given) else list(given)
-    options = options or {}
-    for name in options:
-        if name not in several:
-            named = listed(part for part in several if isinstance(part, str)) or "nothing"
-            raise ConfigurationError(
-                f"augment_options must be of augmentations that augment names, which names {named}, but has "
-                f"'{name}'; add it to augment, or leave its options out"
-            )
-    parts = tuple(_named(part, options.get(part, {})) if isinstance(part, str) else part for part in several)
+    one = isinstance(given, (str, Part)) or callable(given)
+    several: list[Augment] = [] if given is None else [given] if one else list(given)  # type: ignore[arg-type,list-item]
+    parts = tuple(_named(Part.parse(part)) if isinstance(part, (str, Part)) else part for part in several)
     return Composed(parts) if parts else None
 
 
@@ -156,7 +151,8 @@ def augmented(
         start += len(batch)
 
 
-def _named(name: str, options: Mapping[str, Any]) -> Augmentation:
+def _named(part: Part) -> Augmentation:
+    name, options = part.name, part.options
     if name not in AUGMENTATIONS:
         raise UnknownNameError("augmentation", name, AUGMENTATIONS)
     made = AUGMENTATIONS[name]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.training.batches import DeviceCache, sequential
@@ -58,11 +59,7 @@ def new_network(
         return network
 
 
-def new_objective(
-    objective: str | Callable[..., Objective],
-    options: Mapping[str, Any],  # Any: an objective's options are its own
-    task: Task,
-) -> nn.Module:
+def new_objective(objective: str | Part | Callable[[], Objective], task: Task) -> nn.Module:
     """Return a new objective, not bound yet.
 
     Raises:
@@ -70,10 +67,10 @@ def new_objective(
         ContractError: What the function returned is no objective.
         ConfigurationError: It is for another task, or an option is out of range.
     """
-    if isinstance(objective, str):
-        made: Any = OBJECTIVES.create(objective, **options)  # Any: checked below
+    if isinstance(objective, (str, Part)):
+        made: Any = OBJECTIVES.create(objective)  # Any: checked below
     else:
-        made = objective(**options)
+        made = objective()
     if not isinstance(made, nn.Module) or not isinstance(made, Objective):
         raise ContractError(
             "an objective must be an nn.Module with uses_unlabelled, bind and after_step, but got "

@@ -15,15 +15,18 @@ TINY = {
     "candidate_size": 8,
     "learner.epochs": 1,
     "learner.batch_size": 8,
-    "learner.model_options.width": 2,
     "device": "cpu",
 }
 SET = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
-FEW = ["--set", "dataset_options.caltech101.pool=12", "--set", "dataset_options.caltech101.test=3"]
+NARROW = ["--set", "model.cifar_resnet18.width=2"]
+FEW = [
+    *("--set", "dataset.caltech101.pool=12", "--set", "dataset.caltech101.test=3"),
+    *("--set", "model.imagenet_resnet18.width=2"),
+]
 COMMANDS = {
-    "run.sh": ((), ("cifar10", "cod", "tod", "main_TOD.py")),
+    "run.sh": ((*NARROW,), ("cifar10", "cod", "tod", "main_TOD.py")),
     "cifar100": (
-        ("--config", "cifar100", "--sampling", "TOD", "--auxiliary", "NONE"),
+        ("--config", "cifar100", "--sampling", "TOD", "--auxiliary", "NONE", *NARROW),
         ("cifar100", "cod", "supervised", "main_TOD.py"),
     ),
     "caltech101": (
@@ -31,7 +34,7 @@ COMMANDS = {
         ("caltech101", "random", "tod", "main_TOD.py"),
     ),
     "svhn": (
-        ("--config", "svhn", "--sampling", "LL4AL", "--auxiliary", "LL4AL"),
+        ("--config", "svhn", "--sampling", "LL4AL", "--auxiliary", "LL4AL", *NARROW),
         ("svhn", "learning_loss", "learning_loss", "main_LL4AL.py"),
     ),
 }
@@ -108,7 +111,7 @@ def test_a_run_records_the_files_of_the_layout_so_that_going_on_elsewhere_reads_
 ):
     from nextlabel.bench.experiment import Experiment
     from nextlabel.bench.grid import with_found_data
-    from nextlabel.config import load_config, read_toml
+    from nextlabel.config.experiment import load_config, read_toml
     from nextlabel.errors import ConfigurationError, DataError
     from nextlabel.papers.exhibits.settings import base_settings
 
@@ -119,8 +122,8 @@ def test_a_run_records_the_files_of_the_layout_so_that_going_on_elsewhere_reads_
     }  # fmt: skip
     for name, folder in folders.items():
         config = base_settings(name, "code")
-        assert config.dataset_options[name]["root"] == str(folder)
-        assert config.learner.model_options.get("weights") == (weights if name == "caltech101" else None)
+        assert config.dataset[0].options["root"] == str(folder)
+        assert config.learner.model.options.get("weights") == (weights if name == "caltech101" else None)
     small = {
         "preset": "code",
         "dataset": ["svhn"],
@@ -130,7 +133,7 @@ def test_a_run_records_the_files_of_the_layout_so_that_going_on_elsewhere_reads_
         "seeds": 1,
     }
     Experiment.open(load_config(options=small), release / "run")
-    assert read_toml(release / "run" / "experiment.toml")["dataset_options"]["svhn"]["root"]
+    assert read_toml(release / "run" / "experiment.toml")["dataset"][0]["root"]
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     again = load_config(release / "run" / "experiment.toml")
     assert Experiment.open(again, release / "run").config == again

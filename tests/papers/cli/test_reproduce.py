@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nextlabel.config import read_toml
+from nextlabel.config.experiment import read_toml
 from nextlabel.papers.cli import reproduce as command
 from nextlabel.papers.exhibits.catalogue import REPRODUCED
 from nextlabel.papers.exhibits.settings import arm_settings, base_settings

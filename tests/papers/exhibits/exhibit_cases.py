@@ -63,13 +63,11 @@ def write_cell(folder, rows, labels, moved):
         for row in rows for label in labels
     ]  # fmt: skip
     tree = {"bands": BANDS, "fractions": FRACTIONS, "rows": [vars(row) for row in audits]}
-    (folder / "audit.json").write_text(json.dumps(tree))
+    (folder / "diagnostics.json").write_text(json.dumps(tree))
 
 
 def labels_of(arm):
-    for table in arm.settings.get("audit", ()):
-        words = ", ".join(f"{key}={value}" for key, value in sorted(table.items()) if key != "strategy")
-        yield f"{table['strategy']} ({words})" if words else table["strategy"]
+    return [str(part) for part in arm.settings.get("diagnostics", ())]
 
 
 def made_of(name, tmp_path, *, cycles=None, moved=0.2):

@@ -16,7 +16,7 @@ from nextlabel.papers.exhibits.catalogue import REPRODUCED, exhibit
 from nextlabel.papers.exhibits.embedding import class_colors
 from nextlabel.papers.exhibits.exhibit import Request
 from nextlabel.papers.exhibits.learning_curves import curves
-from nextlabel.papers.exhibits.loss_estimates import audited_arm, first_cycle_note
+from nextlabel.papers.exhibits.loss_estimates import diagnosed_arm, first_cycle_note
 from nextlabel.papers.exhibits.model_selection import numbers
 from nextlabel.papers.exhibits.numbers import Measured
 from nextlabel.papers.exhibits.page import Circumstances, write_page
@@ -27,6 +27,7 @@ from nextlabel.papers.published.values import published
 from nextlabel.papers.studies import embedding, model_selection
 from nextlabel.papers.studies.embedding import Embedding
 from nextlabel.papers.studies.loss_estimates import Series
+from nextlabel.parts import Part
 from nextlabel.report.plot import Image
 
 
@@ -149,8 +150,8 @@ def test_scores_of_the_first_cycle_are_judged_by_the_rule_that_the_preset_querie
     preset, rule, stated, tmp_path
 ):
     request = Request(base_settings("digits", preset), tmp_path)
-    audit = audited_arm(request).settings["audit"]
-    assert audit[0] == {"strategy": "cod", "first_cycle": rule}
+    scorers = diagnosed_arm(request).settings["diagnostics"]
+    assert scorers[0] == Part("cod", {"first_cycle": rule})
     assert stated in first_cycle_note(request)
 
 
@@ -339,7 +340,8 @@ def test_gaps_as_long_as_a_training_are_left_out(tmp_path):
     short = Request(base_settings("digits", "fast", settings=["learner.epochs=10"]), tmp_path)
     long = Request(base_settings("digits", "fast", settings=["learner.epochs=200"]), tmp_path)
     gaps = [
-        [table["gap"] for table in audited_arm(r).settings["audit"] if "gap" in table] for r in (short, long)
+        [part.options["gap"] for part in diagnosed_arm(r).settings["diagnostics"] if "gap" in part.options]
+        for r in (short, long)
     ]
     assert gaps == [["step", "10 steps", "epoch"], ["step", "10 steps", "epoch", "10 epochs", "50 epochs"]]
 

@@ -10,7 +10,7 @@ from nextlabel.bench.diagnostics_record import read_diagnostics
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.outcome import begin, rows_of
 from nextlabel.bench.run_cell import run_cell
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.ledger.ledger import Ledger
 from nextlabel.papers.studies.embedding import embed_cycle, project, read_cell
@@ -25,8 +25,8 @@ def cell(tmp_path_factory):
             "strategy": "cod",
             "cycles": 2,
             "device": "cpu",
-            "learner": {"epochs": 1, "model_options": {"width": 8}},
-            "audit": [{"strategy": "gini"}],
+            "learner": {"epochs": 1, "model": "mlp(width=8)"},
+            "diagnostics": "gini",
             "score_last": True,
         }
     )
@@ -39,10 +39,10 @@ def cell(tmp_path_factory):
 
 def test_a_cell_is_read_as_it_was_written(cell):
     settings, folder = cell
-    there, wanted = read_cell(folder).recorded(), settings.recorded()
+    there, wanted = read_cell(folder).resolved(), settings.resolved()
     for key in ("dataset", "strategy", "seed", "cycles", "initial_size", "batch_size"):
         assert there[key] == wanted[key]
-    assert [dict(table) for table in there["audit"]] == [{"strategy": "gini"}]
+    assert there["diagnostics"] == ["gini"]
 
 
 def test_an_audited_cell_leaves_its_audit_beside_its_rows(cell):
@@ -61,7 +61,7 @@ def test_a_scored_last_cycle_is_in_the_rows_but_queried_nothing(cell):
     assert [query["cycle"] for query in json.loads((folder / "queries.json").read_text())] == [1]
     assert [path.parent.name for path in sorted(folder.rglob("queried.png"))] == ["0001"]
     assert read_cell(folder).score_last
-    assert settings.recorded()["score_last"] is True
+    assert settings.resolved()["score_last"] is True
 
 
 def test_a_reference_has_no_last_score_and_cells_without_one_do_not_mention_it():
@@ -69,7 +69,7 @@ def test_a_reference_has_no_last_score_and_cells_without_one_do_not_mention_it()
     plain, scored = (
         make_grid(ExperimentConfig.model_validate({**config, "score_last": on})).cells for on in (False, True)
     )
-    assert not any("score_last" in one.recorded() for one in (plain[0], plain[-1], scored[-1]))
+    assert not any("score_last" in one.differences() for one in (plain[0], plain[-1], scored[-1]))
     assert scored[-1] == plain[-1]
     assert scored[0].name != plain[0].name
 

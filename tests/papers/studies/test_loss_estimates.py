@@ -5,7 +5,7 @@ import pytest
 from nextlabel.bench.diagnostics_record import FRACTIONS, DiagnosticsRow
 from nextlabel.errors import DataError, UnknownNameError
 from nextlabel.papers.studies.loss_estimates import (
-    AuditedCell,
+    DiagnosedCell,
     band_series,
     labels_of,
     loss_series,
@@ -24,7 +24,7 @@ def row(cycle, label, value, second_band=None):
 @pytest.fixture
 def cells():
     return [
-        AuditedCell(
+        DiagnosedCell(
             *("digits", "cod", "supervised", seed),
             (*(row(c, "cod", value * c, None if seed else 0.4) for c in (1, 2)), row(1, "margin", value)),
         )

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
@@ -115,7 +115,7 @@ def test_a_folder_of_another_study_and_too_few_models_are_refused(study, data):
 
 def test_a_configuration_is_studied_by_its_recipe_with_predicted_losses_beside(tmp_path):
     config = ExperimentConfig.model_validate(
-        {"device": "cpu", "learner": {"epochs": 2, "model_options": {"width": 8}}, "strategy": "cod"}
+        {"device": "cpu", "learner": {"epochs": 2, "model": "mlp(width=8)"}, "strategy": "cod"}
     )
     told = []
     result = run_model_selection(

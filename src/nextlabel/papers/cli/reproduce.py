@@ -68,16 +68,18 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
-    cycles: Annotated[int | None, typer.Option(min=1, help="Fits of a campaign.")] = None,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Number of active-learning cycles.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where runs and exhibits go.")] = None,
     series: Annotated[
         str | None, typer.Option(help="Only these measured lines of an exhibit, separated by commas.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at once; by default one per core.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs to execute in parallel [default: number of cores].")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, key=value; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Override a setting (key=value, repeatable).")
     ] = None,
     show_list: Annotated[
         bool, typer.Option("--list", help="Show all exhibits with their numbers in both papers, and end.")
@@ -142,11 +144,11 @@ def _experiment(
 
     base = base_settings(dataset, preset, **typed)
     strategy, objective = arm_settings(base, meaning)
-    name = base.dataset[0]
+    name = base.dataset[0].name
     note = meaning.note(name, preset)
     arm = Arm(strategy, strategy, objective)
     if meaning.trains_unread_module and preset == "code":
-        arm = Arm(strategy, strategy, "learning_loss", objective_options=UNREAD_MODULE)
+        arm = Arm(strategy, strategy, "learning_loss", objective_changes=UNREAD_MODULE)
     plan = open_run(arm, base, out)
     if not as_json:
         typer.echo(note)
@@ -217,7 +219,7 @@ def _exhibit(
     refuse_run(place)
     progress = None if as_json else _told
     arms = _chosen(one.arms(Request(base, place)), series)
-    check_kind(name, arms, base.dataset[0])
+    check_kind(name, arms, base.dataset[0].name)
     check_free(name, arms, typed["settings"])
     lines = () if series is None else tuple(arm.label for arm in arms)
     folder = place / exhibit_folder(name, base, preset, lines)
@@ -235,8 +237,8 @@ def _exhibit(
         **{key: value for arm in arms for key, value in arm.settings.items()},
         "strategy": [arm.strategy for arm in arms], "objective": [arm.objective for arm in arms],
     }  # fmt: skip
-    lines = tuple(difference_lines({**base.recorded(), **used}))
-    under = Circumstances(name, base.dataset[0], preset, base.cycles, changed, command, failures, lines)
+    lines = tuple(difference_lines({**base.resolved(), **used}))
+    under = Circumstances(name, base.dataset[0].name, preset, base.cycles, changed, command, failures, lines)
     page = write_page(made, done, under, folder)
     if not as_json:
         for table in made.tables:
@@ -244,7 +246,7 @@ def _exhibit(
                 _show(table)
         typer.echo(str(page))
     images = [str(folder / f"{image.name}.svg") for image in made.images]
-    content = {"exhibit": name, "page": str(page), "figures": images, "dataset": base.dataset[0],
+    content = {"exhibit": name, "page": str(page), "figures": images, "dataset": base.dataset[0].name,
                "preset": preset, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
     _conclude(content, place, failures, as_json=as_json)
 

@@ -15,8 +15,10 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.experiment import Experiment, default_folder
 from nextlabel.bench.grid import Grid, make_grid
 from nextlabel.bench.outcome import is_finished, rows_of
-from nextlabel.config import ExperimentConfig, fingerprint
+from nextlabel.config.experiment import ExperimentConfig, fingerprint
+from nextlabel.config.learner import plain
 from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.parts import Part
 from nextlabel.results import FULL_TRAINING, Row
 
 __all__ = ["Arm", "Finished", "Plan", "config_of", "finished", "make_plan", "open_run"]
@@ -34,8 +36,7 @@ class Arm:
         objective: The objective.
         panel: The part of the exhibit that it belongs to.
         x: Where on the horizontal axis it stands, in exhibits that vary a parameter.
-        strategy_options: Laid over the preset's options of the strategy.
-        objective_options: Laid over the preset's options of the objective.
+        objective_changes: Options laid over the preset's of the objective.
         settings: Laid over the preset's top-level settings.
         control: Whether the papers lack it.
     """
@@ -45,8 +46,7 @@ class Arm:
     objective: str = "supervised"
     panel: str = ""
     x: float | None = None
-    strategy_options: Options = field(default_factory=dict)
-    objective_options: Options = field(default_factory=dict)
+    objective_changes: Options = field(default_factory=dict)
     settings: Options = field(default_factory=dict)
     control: bool = False
 
@@ -116,12 +116,12 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan
         recipes = grid.recipes
         notes |= dict.fromkeys(grid.notes)
         for arm in members:
-            cells[arm] = tuple(cell for cell in grid.cells if cell.strategy == arm.strategy)
+            cells[arm] = tuple(cell for cell in grid.cells if cell.strategy.name == arm.strategy)
     cells = {arm: cells[arm] for arm in arms}
     distinct = {cell.name: cell for of_arm in cells.values() for cell in of_arm}
     grid = Grid(tuple(distinct.values()), recipes, tuple(notes))
     experiment = Experiment(base, grid, folder, grid.notes, writes_results=False)
-    return Plan(experiment, cells, base.dataset[0], _pool_size(base))
+    return Plan(experiment, cells, base.dataset[0].name, _pool_size(base))
 
 
 def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None) -> Plan:
@@ -139,7 +139,7 @@ def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None) -> Plan:
     """
     config = config_of([arm], base)
     experiment = Experiment.open(config, folder or default_folder(config))
-    return Plan(experiment, {arm: experiment.grid.cells}, base.dataset[0], _pool_size(base))
+    return Plan(experiment, {arm: experiment.grid.cells}, base.dataset[0].name, _pool_size(base))
 
 
 def finished(plan: Plan) -> list[Finished]:
@@ -154,7 +154,7 @@ def finished(plan: Plan) -> list[Finished]:
 
 
 def _pool_size(base: ExperimentConfig) -> int:
-    return len(DATASETS.create(base.dataset[0], **base.dataset_options.get(base.dataset[0], {})))
+    return len(DATASETS.create(base.dataset[0]))
 
 
 def _configs(
@@ -163,7 +163,7 @@ def _configs(
     """Yield the fewest configurations that have all arms, each with its arms."""
     groups: dict[tuple[str, str], list[Arm]] = {}
     for arm in arms:
-        options = {"strategy": arm.strategy_options, "objective": arm.objective_options, "": arm.settings}
+        options = {"objective": arm.objective_changes, "": plain(arm.settings)}
         groups.setdefault((arm.objective, fingerprint(options)), []).append(arm)
     for members in groups.values():
         yield config_of(members, base), tuple(members)
@@ -171,24 +171,20 @@ def _configs(
 
 def config_of(members: Sequence[Arm], base: ExperimentConfig) -> ExperimentConfig:
     """Return the configuration of arms that differ in nothing but their strategy."""
-    tree = base.model_dump()
     kinds = [kind for kind, name in FULL_TRAINING.items() if name in {arm.strategy for arm in members}]
     names = dict.fromkeys(arm.strategy for arm in members if arm.strategy not in FULL_TRAINING.values())
-    strategies, objective = list(names) or ["random"], members[0].objective
+    objective = _known(base.objective, members[0].objective).with_options(members[0].objective_changes)
     return ExperimentConfig.model_validate(
         {
-            **tree,
+            **base.resolved(),
             **members[0].settings,
-            "strategy": strategies,
+            "strategy": [_known(base.strategy, name) for name in names or ("random",)],
             "objective": [objective],
             "full_training": kinds,
-            "strategy_options": _laid(tree["strategy_options"], strategies, members[0].strategy_options),
-            "objective_options": _laid(tree["objective_options"], [objective], members[0].objective_options),
         }
     )
 
 
-def _laid(tables: Mapping[str, Options], names: Sequence[str], over: Options) -> dict[str, Options]:
-    """Return the options of these names with others laid over them, without empty tables."""
-    laid = {name: {**tables.get(name, {}), **over} for name in names}
-    return {name: options for name, options in laid.items() if options}
+def _known(parts: Sequence[Part], name: str) -> Part:
+    """Return the part of this name with the options that the preset gives it."""
+    return next((part for part in parts if part.name == name), Part(name))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.papers.exhibits.arms import Arm, Finished
 from nextlabel.papers.exhibits.numbers import Pair
@@ -37,14 +37,14 @@ class Request:
     @property
     def dataset(self) -> str:
         """Name of the one data set."""
-        return self.base.dataset[0]
+        return self.base.dataset[0].name
 
     @property
     def epochs(self) -> int | None:
         """Epochs of one training, or None where neither the settings nor the data set's recipe say it."""
         if self.base.learner.epochs is not None:
             return self.base.learner.epochs
-        own = DATASETS.create(self.dataset, **self.base.dataset_options.get(self.dataset, {})).recipe
+        own = DATASETS.create(self.base.dataset[0]).recipe
         epochs = own.get("epochs")
         return epochs if isinstance(epochs, int) else None
 

@@ -203,7 +203,7 @@ SWEEPS: Mapping[str, tuple[str, tuple[float, ...]]] = {
 
 def _sweep(_: Request) -> Sequence[Arm]:
     return tuple(
-        Arm(f"{name} {value:g}", "cod", "tod", panel=name, x=value, objective_options={option: value})
+        Arm(f"{name} {value:g}", "cod", "tod", panel=name, x=value, objective_changes={option: value})
         for name, (option, values) in SWEEPS.items()
         for value in values
     )

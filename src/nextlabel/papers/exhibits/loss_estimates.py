@@ -17,7 +17,7 @@ from nextlabel.papers.exhibits.presentation import controls_last, lines_made
 from nextlabel.papers.exhibits.twin_axes import Side, twin_made
 from nextlabel.papers.published.exhibits import EXHIBITS
 from nextlabel.papers.studies.loss_estimates import (
-    AuditedCell,
+    DiagnosedCell,
     Series,
     band_series,
     labels_of,
@@ -25,8 +25,9 @@ from nextlabel.papers.studies.loss_estimates import (
     score_series,
     top_series,
 )
+from nextlabel.parts import Part
 
-__all__ = ["FIG3", "FIG5", "FIG6", "SUPPFIG3", "audited_arm"]
+__all__ = ["FIG3", "FIG5", "FIG6", "SUPPFIG3", "diagnosed_arm"]
 
 GAPS: Mapping[str, int | None] = {
     "step": None,
@@ -65,24 +66,24 @@ LAST = "After the last training the pool is scored too, and nothing is queried."
 CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 
-def audited_arm(request: Request) -> Arm:
-    """Return the arm that audits every scorer; gaps as long as a training run or longer are left out."""
+def diagnosed_arm(request: Request) -> Arm:
+    """Return the arm that compares every scorer with the truth; gaps longer than a fit are left out."""
     gaps = [
-        {"strategy": "cod", "gap": gap}
+        Part("cod", {"gap": gap})
         for gap, epochs in GAPS.items()
         if epochs is None or request.epochs is None or epochs < request.epochs
     ]
-    cod = {"strategy": "cod", "first_cycle": first_cycle_rule(request)}
-    others = [{"strategy": name} for name in ("learning_loss", "entropy", "least_confidence")]
-    return Arm("COD", "cod", settings={"audit": [cod, *gaps, *others], "score_last": True})
+    cod = Part("cod", {"first_cycle": first_cycle_rule(request)})
+    others = [Part(name) for name in ("learning_loss", "entropy", "least_confidence")]
+    return Arm("COD", "cod", settings={"diagnostics": [cod, *gaps, *others], "score_last": True})
 
 
 def first_cycle_rule(request: Request) -> str:
     """Return the rule by which COD scores the first cycle, that of the campaigns themselves."""
     from nextlabel.strategies.cod import DEFAULT_FIRST_CYCLE  # imports torch
 
-    options = request.base.strategy_options.get("cod", {})
-    return str(options.get("first_cycle", DEFAULT_FIRST_CYCLE))
+    options = [part.options for part in request.base.strategy if part.name == "cod"]
+    return str((options or [{}])[0].get("first_cycle", DEFAULT_FIRST_CYCLE))
 
 
 def first_cycle_note(request: Request) -> str:
@@ -92,14 +93,14 @@ def first_cycle_note(request: Request) -> str:
 
 def _label(request: Request) -> str:
     """Return what records call the score that all these exhibits judge."""
-    return f"cod (first_cycle={first_cycle_rule(request)})"
+    return str(Part("cod", {"first_cycle": first_cycle_rule(request)}))
 
 
-def _cells(done: Sequence[Finished]) -> list[AuditedCell]:
+def _cells(done: Sequence[Finished]) -> list[DiagnosedCell]:
     from nextlabel.bench.diagnostics_record import read_diagnostics
 
     return [
-        AuditedCell(
+        DiagnosedCell(
             arm.dataset, arm.arm.strategy, arm.arm.objective, rows[0].seed, tuple(read_diagnostics(folder))
         )
         for arm in done
@@ -163,7 +164,7 @@ def _fig6(done: Sequence[Finished], request: Request) -> Made:
 def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
     names = {_label(request): "COD (whole cycle)", "learning_loss": "LL4AL"}
     words = {"step": "1 step", "epoch": "1 epoch"}
-    names |= {f"cod (gap={gap})": words.get(gap, gap) for gap in reversed(tuple(GAPS))}
+    names |= {str(Part("cod", {"gap": gap})): words.get(gap, gap) for gap in reversed(tuple(GAPS))}
     cells = _cells(done)
     own, stated = _found(cells, names, request)
     shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes
@@ -178,7 +179,7 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
     return _made("suppfig3", shown, stated, ONE_MODEL, short, still, guide=lambda x: x)
 
 
-def _still(cells: Sequence[AuditedCell], names: Mapping[str, str]) -> str:
+def _still(cells: Sequence[DiagnosedCell], names: Mapping[str, str]) -> str:
     """Say which gaps are so short that their discrepancy is round-off, by the root of the mean square."""
     moved = {
         names[label]: math.sqrt(2 * (score_series(cells, label).mean[_judged(cells) - 1] or 0.0))
@@ -194,15 +195,15 @@ def _still(cells: Sequence[AuditedCell], names: Mapping[str, str]) -> str:
     )
 
 
-def _judged(cells: Sequence[AuditedCell]) -> int:
+def _judged(cells: Sequence[DiagnosedCell]) -> int:
     """Return the cycle whose query is judged."""
     return min(CYCLE, max(row.cycle for cell in cells for row in cell.rows))
 
 
 def _found(
-    cells: Sequence[AuditedCell], names: Mapping[str, str], request: Request
+    cells: Sequence[DiagnosedCell], names: Mapping[str, str], request: Request
 ) -> tuple[list[Measured], str]:
-    """Return the percentages found by the scorers that were audited, and of which cycle."""
+    """Return the percentages found by the scorers that were diagnosed, and of which cycle."""
     if not cells:
         return [], ""
     cycle = _judged(cells)
@@ -236,7 +237,7 @@ def _made(
 
 
 def _arms(request: Request) -> Sequence[Arm]:
-    return (audited_arm(request),)
+    return (diagnosed_arm(request),)
 
 
 FIG3 = Exhibit("fig3", _arms, _fig3)

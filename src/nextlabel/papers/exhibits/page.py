@@ -113,7 +113,7 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
         for arm in done:
             seeds = ", ".join(str(rows[0].seed) for rows in arm.rows_sp)
             what = f"strategy `{arm.arm.strategy}`, objective `{arm.arm.objective}`"
-            options = {**arm.arm.strategy_options, **arm.arm.objective_options}
+            options = arm.arm.objective_changes
             what += "".join(f", {option} {value}" for option, value in options.items())
             panel = "" if arm.arm.label.startswith(arm.arm.panel) else f"{arm.arm.panel} "
             facts.append(f"{panel}{arm.arm.label}: {what}, seeds {seeds}")

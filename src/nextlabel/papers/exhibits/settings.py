@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.bench.grid import with_found_data
-from nextlabel.config import ExperimentConfig, fingerprint, load_config
+from nextlabel.config.experiment import ExperimentConfig, fingerprint, load_config
+from nextlabel.config.setting import flat_settings
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, changes
 from nextlabel.papers.exhibits.arms import Arm
 from nextlabel.papers.words import SEGMENTATION, Meaning
+from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
 
 __all__ = [
@@ -81,14 +83,19 @@ def base_settings(
             )
     name = dataset.lower().replace("-", "")
     DATASETS.card(name)
-    tree: dict[str, Any] = {**load_preset(preset, name), "dataset": [name]}  # Any: TOML
+    of_preset = load_preset(preset, name)
+    tree: dict[str, Any] = {  # Any: TOML
+        "preset": preset,
+        "dataset": [Part(name, {"root": str(root)} if root is not None else {})],
+        **{kind: _all_parts(of_preset, kind) for kind in ("strategy", "objective")},
+    }
     tree |= {k: v for k, v in (("seeds", trials), ("cycles", cycles), ("device", device)) if v is not None}
-    if root is not None:
-        options = tree.get("dataset_options", {})
-        tree["dataset_options"] = {**options, name: {**options.get(name, {}), "root": str(root)}}
-    # laid below by hand: options of parts that the preset itself does not use are kept for other arms
-    config = load_config(options=tree, settings=settings).model_copy(update={"preset": preset})
-    return with_found_data(config)
+    return with_found_data(load_config(options=tree, settings=settings))
+
+
+def _all_parts(preset: Mapping[str, Any], kind: str) -> list[str]:  # Any: TOML
+    """Return the names of all that a preset has options for, which the arms choose from, next to its own."""
+    return list(dict.fromkeys([*preset[kind], *preset.get("options", {}).get(kind, {})]))
 
 
 def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
@@ -96,7 +103,7 @@ def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
 
     Where the data lie and what the models run on do not count.
     """
-    name = base.dataset[0]
+    name = base.dataset[0].name
     usual = base_settings(name, preset)
     changed = changes(_measured_by(usual, name), _measured_by(base, name))
     return tuple(f"{key} is {_shown(new)}, not {_shown(old)}" for key, old, new in changed)
@@ -107,11 +114,9 @@ def _shown(value: object) -> str:
 
 
 def _measured_by(config: ExperimentConfig, dataset: str) -> dict[str, Any]:  # Any: TOML
-    tree = config.model_dump(exclude={"device", "threads", "seeds"})
-    tree["dataset_options"] = {
-        key: value for key, value in tree["dataset_options"].get(dataset, {}).items() if key != "root"
-    }
-    return tree
+    left_out = {"device", "threads", "seeds", "preset", f"dataset.{dataset}.root"}
+    flat = flat_settings(config.resolved())
+    return {key: value for key, value in flat.items() if key not in left_out}
 
 
 def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
@@ -146,19 +151,21 @@ def check_free(exhibit: str, arms: Sequence[Arm], settings: Sequence[str]) -> No
 def arm_settings(base: ExperimentConfig, meaning: Meaning) -> tuple[str, str]:
     """Return the strategy and the objective that the words of the released code mean on this data set."""
     strategy = meaning.strategy
-    return (DENSE.get(strategy, strategy) if base.dataset[0] in SEGMENTATION else strategy), meaning.objective
+    return (
+        DENSE.get(strategy, strategy) if base.dataset[0].name in SEGMENTATION else strategy
+    ), meaning.objective
 
 
 def exhibit_folder(exhibit: str, base: ExperimentConfig, preset: str, series: Sequence[str] = ()) -> str:
     """Return the name of an exhibit's folder; a code of other settings, seeds or lines is its end."""
-    seeds = base_settings(base.dataset[0], preset).seeds
+    seeds = base_settings(base.dataset[0].name, preset).seeds
     others = [
         *changed_settings(base, preset),
         *([f"seeds {base.seeds}"] if base.seeds != seeds else []),
         *series,
     ]
     code = f"-{fingerprint({'others': others})}" if others else ""
-    return f"{exhibit}-{base.dataset[0]}-{preset}{code}"
+    return f"{exhibit}-{base.dataset[0].name}-{preset}{code}"
 
 
 def counting_note(base: ExperimentConfig) -> str:
@@ -166,7 +173,7 @@ def counting_note(base: ExperimentConfig) -> str:
 
     Its 868 labels to start with are 10 % of all 8,677 images of Caltech-101, the test part among them.
     """
-    if base.dataset[0] != "caltech101" or base.initial_size != RELEASED_START:
+    if base.dataset[0].name != "caltech101" or base.initial_size != RELEASED_START:
         return ""
     return (
         "Percentages are of the pool. The released code counts 10 % of all 8,677 images of Caltech-101, the "

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.setup import main_learner, make_learner
-from nextlabel.config import read_toml
+from nextlabel.config.experiment import read_toml
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, ContractError, DataError
@@ -91,10 +91,10 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
         MissingStateError: The model of this cycle was deleted.
     """
     cell = read_cell(folder)
-    data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    data = DATASETS.create(cell.dataset)
     if isinstance(data, SegmentationData):
         raise DataError(
-            f"a map shows one class per item, but '{cell.dataset}' has masks; choose another cell"
+            f"a map shows one class per item, but '{cell.dataset.name}' has masks; choose another cell"
         )
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
         training, parts = _parts(ledger.state, data.ids, cycle, folder)
@@ -109,7 +109,7 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
     assert outputs.log_probs is not None, "a benchmark's learner classifies"
     points = project(mean_log_probs(outputs.log_probs).exp(), seed=derive(seed, "t-sne", cycle))
     return Embedding(
-        cell.dataset, cell.strategy, cell.seed, cycle, pool.ids,
+        cell.dataset.name, cell.strategy.name, cell.seed, cycle, pool.ids,
         tuple((x, y) for x, y in points.tolist()), tuple(parts[row] for row in shown),
         tuple(int(data.y[row]) for row in shown), data.classes,
     )  # fmt: skip
@@ -149,7 +149,7 @@ def read_cell(folder: Path) -> Cell:
             f"expected a cell of a benchmark in {folder}, but it holds no cell.toml; run it first"
         )
     try:
-        return Cell(**read_toml(path))
+        return Cell.from_record(read_toml(path))
     except TypeError as error:
         raise DataError(
             f"the settings in {path} are not those of this version ({error}); run the cell again"

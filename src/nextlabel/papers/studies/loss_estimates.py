@@ -1,6 +1,6 @@
-"""How well scores estimate true losses, as series for figures, read off audits.
+"""How well scores estimate true losses, as series for figures, read off diagnostics.
 
-Knows means over seeds; neither how an audit is made, where it lies, nor how a figure is drawn.
+Knows means over seeds; neither how diagnostics are made, where it lies, nor how a figure is drawn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nextlabel.bench.diagnostics_record import BANDS, FRACTIONS, DiagnosticsRow
 from nextlabel.errors import DataError, UnknownNameError
 
 __all__ = [
-    "AuditedCell",
+    "DiagnosedCell",
     "Series",
     "band_series",
     "labels_of",
@@ -25,15 +25,15 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class AuditedCell:
-    """A finished cell and its audit.
+class DiagnosedCell:
+    """A finished cell and its diagnostics.
 
     Attributes:
         dataset: Name of the data set.
         strategy: The strategy that chose.
         objective: Name of the training objective.
         seed: The cell's seed.
-        rows: What every audited scorer gave in every cycle.
+        rows: What every scorer gave in every cycle.
     """
 
     dataset: str
@@ -62,22 +62,22 @@ class Series:
     seeds: tuple[int, ...]
 
 
-def labels_of(cells: Sequence[AuditedCell]) -> list[str]:
-    """Return the labels of the audited scorers, in the order in which they were listed."""
+def labels_of(cells: Sequence[DiagnosedCell]) -> list[str]:
+    """Return the labels of the scorers, in the order in which they were listed."""
     return list(dict.fromkeys(row.label for cell in cells for row in cell.rows))
 
 
-def score_series(cells: Sequence[AuditedCell], label: str) -> Series:
+def score_series(cells: Sequence[DiagnosedCell], label: str) -> Series:
     """Return the mean score of the candidates by cycle, in the scorer's own unit (ICCV paper, Fig. 3)."""
     return _by_cycle(cells, label, label, lambda row: row.mean_score)
 
 
-def loss_series(cells: Sequence[AuditedCell], label: str) -> Series:
+def loss_series(cells: Sequence[DiagnosedCell], label: str) -> Series:
     """Return the mean true loss of the same candidates by cycle, in nats (ICCV paper, Fig. 3)."""
     return _by_cycle(cells, label, "true loss", lambda row: row.mean_loss)
 
 
-def band_series(cells: Sequence[AuditedCell], label: str) -> list[Series]:
+def band_series(cells: Sequence[DiagnosedCell], label: str) -> list[Series]:
     """Return for each band of scores its mean true loss in nats by cycle (ICCV paper, Fig. 5).
 
     Returns:
@@ -91,7 +91,7 @@ def band_series(cells: Sequence[AuditedCell], label: str) -> list[Series]:
     return [_by_cycle(cells, label, name, of_band(band)) for band, name in enumerate(names)]
 
 
-def top_series(cells: Sequence[AuditedCell], label: str, cycle: int) -> Series:
+def top_series(cells: Sequence[DiagnosedCell], label: str, cycle: int) -> Series:
     """Return the fraction of the largest true losses that was found, by share sampled.
 
     Fig. 6 of the ICCV paper; by the gaps of COD, Fig. 3 of its supplement.
@@ -106,7 +106,7 @@ def top_series(cells: Sequence[AuditedCell], label: str, cycle: int) -> Series:
 
     Raises:
         DataError: Nothing was asked in that cycle.
-        UnknownNameError: No such scorer was audited.
+        UnknownNameError: There is no such scorer.
     """
     found = [row for row in _rows(cells, label) if row.cycle == cycle]
     if not found:
@@ -115,16 +115,16 @@ def top_series(cells: Sequence[AuditedCell], label: str, cycle: int) -> Series:
     return _series(label, FRACTIONS, [row.top_found for row in found])
 
 
-def _rows(cells: Iterable[AuditedCell], label: str) -> list[DiagnosticsRow]:
+def _rows(cells: Iterable[DiagnosedCell], label: str) -> list[DiagnosticsRow]:
     known = [row for cell in cells for row in cell.rows]
     rows = [row for row in known if row.label == label]
     if not rows:
-        raise UnknownNameError("audited scorer", label, {row.label for row in known})
+        raise UnknownNameError("scorer", label, {row.label for row in known})
     return rows
 
 
 def _by_cycle(
-    cells: Sequence[AuditedCell], label: str, name: str, value: Callable[[DiagnosticsRow], float | None]
+    cells: Sequence[DiagnosedCell], label: str, name: str, value: Callable[[DiagnosticsRow], float | None]
 ) -> Series:
     rows = _rows(cells, label)
     cycles = sorted({row.cycle for row in rows})

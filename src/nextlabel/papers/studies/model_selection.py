@@ -25,7 +25,8 @@ from torch import Tensor
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.grid import make_grid, resolve_count
 from nextlabel.bench.setup import make_learner
-from nextlabel.config import ExperimentConfig
+from nextlabel.config.experiment import ExperimentConfig
+from nextlabel.config.learner import plain
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.segmentation_data import SegmentationData
@@ -134,22 +135,21 @@ def run_model_selection(
     if len(config.dataset) > 1 or len(config.objective) > 1:
         raise ConfigurationError(
             "model selection is studied on one data set with one objective, but the configuration has "
-            f"{', '.join(config.dataset)} and {', '.join(config.objective)}"
+            f"{', '.join(map(str, config.dataset))} and {', '.join(map(str, config.objective))}"
         )
-    plain: Tree = {"strategy": ["random"], "strategy_options": {}, "audit": [], "seeds": 1, "cycles": 1}
-    [cell] = make_grid(ExperimentConfig.model_validate({**config.model_dump(), **plain})).cells
+    alone: Tree = {"strategy": ["random"], "diagnostics": [], "seeds": 1, "cycles": 1}
+    [cell] = make_grid(ExperimentConfig.model_validate({**config.resolved(), **alone})).cells
     torch.set_num_threads(cell.threads)
-    data = DATASETS.create(cell.dataset, **cell.dataset_options)
+    data = DATASETS.create(cell.dataset)
     if isinstance(data, SegmentationData):
         raise ConfigurationError(
-            f"model selection is studied on one class per item, but '{cell.dataset}' has masks; choose "
+            f"model selection is studied on one class per item, but '{cell.dataset.name}' has masks; choose "
             "another"
         )
     needs = frozenset({"log_probs", *(f"snapshot:{Snapshot.parse(gap).name}" for gap in gaps)})
     needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
     settings = {
-        "objective": cell.objective, "objective_options": dict(cell.objective_options),
-        "dataset_options": dict(cell.dataset_options), "learner": dict(cell.learner),
+        "objective": plain(cell.objective), "dataset": plain(cell.dataset), "learner": plain(cell.learner),
         "predicted_loss": predicted_loss,
     }  # fmt: skip
 

@@ -11,15 +11,18 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import tomli_w
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from nextlabel.errors import ConfigurationError, nearest
+from nextlabel.config.budget import with_sizes
+from nextlabel.config.learner import LearnerConfig, PartsSetting, Strict, Tree
+from nextlabel.config.setting import Setting
+from nextlabel.errors import ConfigurationError, UnknownNameError, nearest
 from nextlabel.files import absolute_root
-from nextlabel.learner_config import LearnerConfig, Strict, Tree
-from nextlabel.presets.catalogue import lay_over_preset
+from nextlabel.parts import Part
+from nextlabel.presets.catalogue import lay_over_preset, presets
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -39,6 +42,9 @@ __all__ = [
 CountOrFraction: TypeAlias = Annotated[int | float, Field(gt=0)]
 """A count where it is an integer, a fraction of the pool where it is a float below 1."""
 
+RECORDED = ("environment", "version")
+"""What a record of a run holds besides settings: where it ran, and with which nextlabel."""
+
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """``auto`` is ``cuda`` where there is one, else ``cpu``."""
 
@@ -46,70 +52,54 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 class ExperimentConfig(Strict):
     """A grid of campaigns: every data set with every strategy, objective and seed."""
 
-    first: ClassVar[frozenset[str]] = frozenset(
-        {
-            "dataset",
-            "strategy",
-            "objective",
-            "seeds",
-            "cycles",
-            "initial_size",
-            "batch_size",
-            "device",
-            "threads",
-            "learner",
-            "strategy_options",
-            "objective_options",
-        }
-    )
-
     preset: str | None = Field(
         default=None,
         description="Shipped settings below these: of the papers' code, literal or repaired, of their text, "
         "or faster ones.",
     )
-    dataset: list[str] = Field(default=["digits"], min_length=1, description="Data sets, by name.")
-    strategy: list[str] = Field(
-        default=["cod", "margin", "random"], min_length=1, description="Query strategies, by name."
+    dataset: PartsSetting = Field(default=[Part("digits")], min_length=1, description="Data sets.")
+    strategy: PartsSetting = Field(
+        default=[Part("cod"), Part("margin"), Part("random")], min_length=1, description="Query strategies."
     )
-    objective: list[str] = Field(
-        default=["supervised"], min_length=1, description="Training losses, by name."
+    objective: PartsSetting = Field(
+        default=[Part("supervised")], min_length=1, description="Training losses."
     )
     # 3 leave open whether COD is ahead of random in the main job, 10 settle it (docs/results.md) within 60 s
     seeds: int = Field(default=10, ge=1, description="Number of seeds; they are 0, 1, 2, ...")
-    cycles: int = Field(default=7, ge=1, description="Fits; between two of them a batch is labelled.")
+    cycles: int = Field(
+        default=7,
+        ge=1,
+        description="Number of active-learning cycles; a batch is labelled between two of them.",
+    )
     initial_size: CountOrFraction = Field(
-        default=0.10, description="Labels before the first cycle: a count, or a fraction of the pool."
+        default=0.10,
+        description="Labels before the first cycle: a count (100) or a fraction of the pool (0.10).",
     )
     batch_size: CountOrFraction = Field(
-        default=0.05, description="Labels asked per cycle: a count, or a fraction of the pool."
+        default=0.05, description="Labels to query per cycle: a count (50) or a fraction of the pool (0.05)."
+    )
+    budget: CountOrFraction | None = Field(
+        default=None,
+        description="Labels at the end: a count, or a fraction of the pool. The initial set and the batch "
+        "follow from it and the cycles, the initial set twice the batch as in the TOD papers.",
     )
     device: Device = Field(default="auto", description="Where the model runs.")
     threads: int = Field(
         default=1, ge=1, description="CPU threads of a cell; part of the result's last digits."
     )
     learner: LearnerConfig = Field(default=LearnerConfig(), description="How the model is trained.")
-    strategy_options: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Options of strategies, by strategy."
-    )
-    objective_options: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Options of objectives, by objective."
-    )
-    dataset_options: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Options of data sets, by data set."
-    )
     candidate_size: int | float | Literal["all"] | None = Field(
         default=None,
         description="Unlabelled items drawn at random in each cycle for the strategy to choose from: a "
         "count, or a fraction of the pool; all, as when left out, lets it see every one.",
     )
     label_noise: float = Field(
-        default=0.0, ge=0, lt=1, description="Fraction of the labels that are told wrong, uniformly."
+        default=0.0, ge=0, lt=1, description="Fraction of the labels that are given wrong, uniformly."
     )
-    audit: list[dict[str, Any]] = Field(
+    diagnostics: PartsSetting = Field(
         default_factory=list,
-        description="Further strategies, each a table with strategy and its options, whose scores are "
-        "compared with the true losses on the models that each cell trains.",
+        description="Further strategies whose scores are compared with the true losses on the models that "
+        "each cell trains.",
     )
     score_last: bool | None = Field(
         default=None,
@@ -128,28 +118,40 @@ class ExperimentConfig(Strict):
         description="What a resolved file says of the training on each data set; compared, never set.",
     )
 
-    @field_validator("dataset", "strategy", "objective", "full_training", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _within_budget(cls, tree: Any) -> Any:  # Any: not validated yet
+        return with_sizes(tree, cycles=cls.model_fields["cycles"].default) if isinstance(tree, dict) else tree
+
+    @field_validator("full_training", mode="before")
     @classmethod
     def _one_or_many(cls, names: Any) -> Any:  # Any: not validated yet
         return [names] if isinstance(names, str) else names
 
     @field_validator("dataset", "strategy", "objective", "full_training")
     @classmethod
-    def _distinct(cls, names: list[str]) -> list[str]:
-        if len(set(names)) != len(names):
-            raise ValueError(f"names must be distinct, but got {', '.join(names)}")
-        return names
+    def _distinct(cls, parts: list[Any]) -> list[Any]:  # Any: parts, or names
+        if len(set(parts)) != len(parts):
+            raise ValueError(f"must be distinct, got {', '.join(map(str, parts))}")
+        return parts
 
-    @field_validator("initial_size", "batch_size", "candidate_size", mode="before")
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, preset: str | None) -> str | None:
+        if preset is not None and preset not in presets():
+            raise ValueError(str(UnknownNameError("preset", preset, presets())))
+        return preset
+
+    @field_validator("initial_size", "batch_size", "budget", "candidate_size", mode="before")
     @classmethod
     def _a_number(cls, amount: Any) -> Any:  # Any: not validated yet
         if isinstance(amount, bool):
             raise ValueError(f"expected a count or a fraction, but got {str(amount).lower()}")
         return amount
 
-    @field_validator("initial_size", "batch_size", "candidate_size")
+    @field_validator("initial_size", "batch_size", "budget", "candidate_size")
     @classmethod
-    def _count_or_share(cls, amount: int | float | str | None) -> int | float | str | None:
+    def _count_or_fraction(cls, amount: int | float | str | None) -> int | float | str | None:
         if (
             isinstance(amount, (int, float)) and not amount > 0
         ):  # of the candidate subset, whose type does not say it
@@ -160,20 +162,10 @@ class ExperimentConfig(Strict):
             return int(amount)
         return amount
 
-    @field_validator("dataset_options")
+    @field_validator("dataset")
     @classmethod
-    def _one_folder(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:  # Any: TOML
-        return {name: absolute_root(options) for name, options in tables.items()}
-
-    @field_validator("audit")
-    @classmethod
-    def _names_its_strategy(cls, audit: list[dict[str, Any]]) -> list[dict[str, Any]]:  # Any: TOML
-        for table in audit:
-            if not isinstance(table.get("strategy"), str):
-                raise ValueError(
-                    f"every table must name its strategy, as {{strategy = 'entropy'}} does, but got {table}"
-                )
-        return audit
+    def _one_folder(cls, parts: list[Part]) -> list[Part]:
+        return [Part(part.name, absolute_root(part.options), part.of) for part in parts]
 
 
 def load_config(
@@ -193,11 +185,13 @@ def load_config(
         UnknownNameError: There is no such preset.
     """
     tree = read_toml(path) if path else {}
-    tree.pop("environment", None)  # a resolved file records where it ran; that is not a setting
+    for record in RECORDED:
+        tree.pop(record, None)
     tree |= {key: value for key, value in (options or {}).items() if value is not None}
-    for setting in settings:
-        _assign(tree, setting)
+    of_parts = [setting for setting in map(Setting.parse, settings) if not setting.assign(tree)]
     tree = lay_over_preset(tree, default="digits")
+    for setting in of_parts:
+        setting.set_option(tree)
     try:
         return ExperimentConfig.model_validate(tree)
     except ValidationError as error:
@@ -235,25 +229,6 @@ def _without_none(tree: Mapping[str, Any]) -> Tree:
         for key, value in tree.items()
         if value is not None
     }
-
-
-def _assign(tree: Tree, setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
-        raise ConfigurationError(f"expected key=value, for example learner.epochs=20, but got '{setting}'")
-    *branches, leaf = key.strip().split(".")
-    for branch in branches:
-        tree = tree.setdefault(branch, {})
-        if not isinstance(tree, dict):
-            raise ConfigurationError(f"'{branch}' in '{setting}' is a value, not a table of settings")
-    tree[leaf] = _value(text.strip())
-
-
-def _value(text: str) -> Any:  # Any: what TOML may hold
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return [part.strip() for part in text.split(",")] if "," in text else text
 
 
 def _sentence(error: ValidationError, path: Path | None) -> str:

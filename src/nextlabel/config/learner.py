@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    field_validator,
+)
 
+from nextlabel.errors import ConfigurationError
 from nextlabel.files import absolute_weights
+from nextlabel.parts import Part, parts_of
 
-__all__ = ["LearnerConfig", "Strict", "Tree"]
+__all__ = ["LearnerConfig", "PartsSetting", "Strict", "Tree", "plain"]
 
 Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 """A part of a whole, neither none nor all of it."""
@@ -16,39 +27,73 @@ Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
 
 
+def _part(given: Any) -> Part:  # Any: not validated yet
+    try:
+        return Part.parse(given)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _parts(given: Any) -> list[Part]:  # Any: not validated yet
+    try:
+        return parts_of(given)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+
+
+PART_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+        ]
+    }
+)
+
+PartSetting: TypeAlias = Annotated[Part, PlainValidator(_part), PART_SCHEMA]
+"""A part: a name, a call, or a table with a name."""
+
+PartsSetting: TypeAlias = Annotated[list[PartSetting], BeforeValidator(_parts)]
+"""Parts: one or a list of them, or a text in which commas separate them."""
+
+
 class Strict(BaseModel):
     """A table of settings that refuses unknown keys and knows what a record keeps of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())  # a field is called model
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), arbitrary_types_allowed=True
+    )  # a field is called model
 
-    first: ClassVar[frozenset[str]] = frozenset()
-    """The settings that every record of a run holds; later ones are in it only where they are set."""
+    def resolved(self) -> Tree:
+        """Return all settings as a record keeps them; parts are names or tables."""
+        return self._tree(resolved=True)
 
-    def recorded(self) -> Tree:
-        """Return the settings as a record keeps them.
+    def differences(self) -> Tree:
+        """Return the settings that are not the defaults, which tell runs apart."""
+        return self._tree(resolved=False)
 
-        Settings that came after the first release are left out while they have their default, so that run
-        directories made before they existed keep their names and still open.
-        """
+    def _tree(self, *, resolved: bool) -> Tree:
         tree: Tree = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            usual = field.get_default(call_default_factory=True)
-            if not field.exclude and (name in self.first or value != usual):
-                tree[name] = value.recorded() if isinstance(value, Strict) else value
+            if not field.exclude and (resolved or value != field.get_default(call_default_factory=True)):
+                tree[name] = value._tree(resolved=resolved) if isinstance(value, Strict) else plain(value)
         return tree
+
+
+def plain(value: Any) -> Any:  # Any: what TOML may hold
+    """Return a setting as TOML holds it: parts as names or tables."""
+    if isinstance(value, Part):
+        return value.as_table()
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 class LearnerConfig(Strict):
     """How the model is trained; what is left out comes from the data set's own recipe."""
 
-    first: ClassVar[frozenset[str]] = frozenset({
-        "model", "model_options", "epochs", "batch_size", "optimizer", "lr", "momentum", "weight_decay",
-        "schedule", "augment", "mixed_precision", "start",
-    })  # fmt: skip
-
-    model: str | None = Field(default=None, description="Name of the model.")
-    model_options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
+    model: PartSetting | None = Field(default=None, description="The model.")
     epochs: int | None = Field(
         default=None, ge=1, description="Passes over the labelled items in each cycle."
     )
@@ -60,7 +105,7 @@ class LearnerConfig(Strict):
     schedule: Literal["constant", "multistep", "cosine", "one_cycle"] | None = Field(
         default=None, description="Course of the learning rate."
     )
-    augment: list[str] | str | None = Field(default=None, description="Batched augmentations, by name.")
+    augment: PartsSetting | None = Field(default=None, description="Batched augmentations, first to last.")
     mixed_precision: Literal["no", "fp16", "bf16", "auto"] = Field(
         default="no", description="Arithmetic of the forward pass; auto is fp16 on a GPU, else no."
     )
@@ -71,9 +116,6 @@ class LearnerConfig(Strict):
         default=None, description="Fractions of the training at which multistep multiplies the rate by gamma."
     )
     gamma: float | None = Field(default=None, gt=0, description="That factor.")
-    augment_options: dict[str, dict[str, Any]] | None = Field(
-        default=None, description="Options of augmentations, by name."
-    )
     normalise: list[list[float]] | None = Field(
         default=None, description="Mean and standard deviation of every channel, of inputs in [0, 1]."
     )
@@ -121,13 +163,13 @@ class LearnerConfig(Strict):
     score_augmented: bool | None = Field(
         default=None, description="Whether candidates are scored under the augmentation of the training."
     )
-    wrapper_options: dict[str, dict[str, Any]] = Field(
-        default_factory=dict,
-        description="Options of what a strategy trains next to the model, by name: learning_loss, vaal, "
-        "ta_vaal, mc_dropout, ensemble.",
+    wrappers: PartsSetting = Field(
+        default_factory=list,
+        description="How to train what a strategy needs next to the model, where it is needed: "
+        "learning_loss, vaal, ta_vaal, mc_dropout, ensemble.",
     )
 
-    @field_validator("model_options")
+    @field_validator("model")
     @classmethod
-    def _one_file(cls, options: dict[str, Any]) -> dict[str, Any]:  # Any: TOML
-        return absolute_weights(options)
+    def _one_file(cls, model: Part | None) -> Part | None:
+        return None if model is None else Part(model.name, absolute_weights(model.options), model.of)

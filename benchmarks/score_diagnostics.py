@@ -1,8 +1,9 @@
-"""Write what every seed's audit says of how well scores estimate true losses, as CSV.
+r"""Write what every seed's diagnostics say of how well scores estimate true losses, as CSV.
 
-Reads the cells of `nextlabel reproduce fig6` (or fig3, fig5, suppfig3, which fraction them):
+Reads the cells of `nextlabel reproduce fig6` (or fig3, fig5, suppfig3, which share them):
 
-    python benchmarks/audits.py runs/reproduction/cells > benchmarks/results/exhibits/audits-digits.csv
+    python benchmarks/score_diagnostics.py runs/reproduction/cells \
+        > benchmarks/results/exhibits/score-diagnostics-digits.csv
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ def main() -> None:
     )
     for folder in sorted(cells.iterdir()):
         try:
-            audit = read_diagnostics(folder)
+            scorers = read_diagnostics(folder)
         except DataError:
             continue  # a cell of another exhibit
         row = rows_of(folder)[0]
-        for one in audit:
+        for one in scorers:
             found = [one.top_found[FRACTIONS.index(fraction)] for fraction in SHOWN]
             facts = [row.dataset, one.label, row.seed, one.cycle, one.n_candidates]
             writer.writerow([*facts, one.spearman, one.mean_loss, *found])

@@ -1,12 +1,17 @@
 import pytest
 
-from nextlabel.config import fingerprint, load_config, read_toml, to_toml
+from nextlabel.config.experiment import fingerprint, load_config, read_toml, to_toml
 from nextlabel.errors import ConfigurationError
+from nextlabel.parts import Part
 
 
 def test_the_defaults_are_the_main_job():
     config = load_config()
-    assert (config.dataset, config.strategy, config.seeds) == (["digits"], ["cod", "margin", "random"], 10)
+    assert (config.dataset, config.strategy, config.seeds) == (
+        [Part("digits")],
+        [Part("cod"), Part("margin"), Part("random")],
+        10,
+    )
     assert (config.initial_size, config.batch_size, config.cycles, config.learner.start) == (
         0.10,
         0.05,
@@ -35,12 +40,12 @@ def test_later_sources_win_over_earlier_ones(tmp_path):
         ("initial_size=1.0", "expected a count .* or a fraction below 1, but got 1.0"),
         ("batch_size=1.0", "expected a count .* or a fraction below 1, but got 1.0"),
         ("initial_size=true", "expected a count or a fraction, but got true"),
-        ("strategy=cod,cod", "names must be distinct"),
+        ("strategy=cod,cod", "must be distinct, got cod, cod"),
         (
-            "learner.model_options.weights=~no_such_user/w",
-            "model_options' is wrong: there is no home for ~no_such_user/w",
+            "model.mlp.weights=~no_such_user/w",
+            "learner.model' is wrong: there is no home for ~no_such_user/w",
         ),
-        ("seeds", "expected key=value"),
+        ("seeds", "a setting must be key=value, .* got 'seeds'"),
         ("seeds.more=3", "did you mean|wrong"),
         ('learner.optimizer="lion"', "the setting 'learner.optimizer' is wrong"),
     ],
@@ -52,12 +57,42 @@ def test_a_wrong_setting_gets_one_sentence_that_names_it(setting, sentence):
 
 
 def test_a_list_may_be_given_with_commas_or_as_toml():
-    assert load_config(settings=["strategy=cod,random"]).strategy == ["cod", "random"]
-    assert load_config(settings=['strategy=["cod"]']).strategy == ["cod"]
-    assert load_config(settings=["strategy=cod"]).strategy == ["cod"]
-    assert load_config(settings=["strategy_options.cod.first_cycle=random"]).strategy_options == {
-        "cod": {"first_cycle": "random"}
-    }
+    assert load_config(settings=["strategy=cod,random"]).strategy == [Part("cod"), Part("random")]
+    assert load_config(settings=['strategy=["cod"]']).strategy == [Part("cod")]
+    assert load_config(settings=["strategy=cod"]).strategy == [Part("cod")]
+
+
+def test_a_part_is_a_name_a_call_or_a_table(tmp_path):
+    expected = [Part("random"), Part("cod"), Part("cod", {"gap": "10 steps"})]
+    text = "random,cod,cod(gap='10 steps')"
+    assert load_config(options={"strategy": text}).strategy == expected
+    path = tmp_path / "mine.toml"
+    path.write_text('strategy = ["random", "cod", {name = "cod", gap = "10 steps"}]\n')
+    assert load_config(path).strategy == expected
+
+
+def test_a_setting_of_a_part_is_laid_over_its_options_wherever_it_came_from():
+    config = load_config(
+        options={"strategy": "cod(form=l2),random"},
+        settings=["strategy.cod.first_cycle=random", "model.mlp.width=8", "wrapper.vaal.epochs=3"],
+    )
+    assert config.strategy[0] == Part("cod", {"form": "l2", "first_cycle": "random"})
+    assert config.learner.model == Part("mlp", {"width": 8})
+    assert config.learner.wrappers == [Part("vaal", {"epochs": 3})]
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("strategy.codd.form=l2", "strategy not found: 'codd', .*did you mean 'cod'"),
+        ("objective.weight=1", "must be set as objective.NAME.weight=VALUE, got 'objective.weight=1'"),
+        ("strategy=cod(form=l2", "a bracket in .* must be closed"),
+    ],
+)
+def test_a_setting_of_no_part_is_one_sentence(setting, sentence):
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        load_config(settings=[setting])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_count_and_a_share_are_told_apart():
@@ -68,12 +103,10 @@ def test_a_count_and_a_share_are_told_apart():
 
 
 def test_a_resolved_configuration_is_read_back_as_the_same(tmp_path):
-    config = load_config(settings=["learner.epochs=3", "strategy_options.cod.form=l2"])
+    config = load_config(settings=["learner.epochs=3", "strategy.cod.form=l2"])
     path = tmp_path / "experiment.toml"
-    path.write_text(
-        to_toml({**config.model_dump(), "environment": {"python": "3"}, "recipes": {"digits": {}}})
-    )
-    assert load_config(path).model_dump() == config.model_dump()
+    path.write_text(to_toml({**config.resolved(), "environment": {"python": "3"}, "recipes": {"digits": {}}}))
+    assert load_config(path).resolved() == config.resolved()
 
 
 def test_a_fingerprint_depends_on_the_content_alone():
@@ -89,33 +122,35 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         read_toml(broken)
 
 
-def test_settings_that_came_later_are_recorded_only_where_they_are_set():
+def test_a_record_holds_every_setting_and_the_differences_only_those_that_are_set():
     plain = load_config()
-    assert plain.recorded().keys() == plain.first
-    assert plain.recorded()["learner"].keys() == plain.learner.first
-    config = load_config(settings=["candidate_size=0.5", "learner.gamma=0.2", "label_noise=0.2"])
-    assert config.recorded().keys() - plain.first == {"candidate_size", "label_noise"}
-    assert config.recorded()["learner"].keys() - plain.learner.first == {"gamma"}
+    assert plain.resolved().keys() == set(type(plain).model_fields) - {"recipes"}
+    assert plain.differences() == {}
+    config = load_config(settings=["candidate_size=0.5", "learner.gamma=0.2", "strategy=cod(form=l2)"])
+    assert config.differences() == {
+        "strategy": [{"name": "cod", "form": "l2"}], "candidate_size": 0.5, "learner": {"gamma": 0.2},
+    }  # fmt: skip
 
 
 def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
     config = load_config(
         settings=[
-            "dataset_options.digits.keep=3",
+            "dataset.digits.keep=3",
             "candidate_size=all",
             "label_noise=0.2",
-            'audit=[{strategy="cod", gap="10 steps"}]',
+            'diagnostics=[{name="cod", gap="10 steps"}]',
+            "learner.augment=random_crop",
             "full_training=once,equal_updates",
             "learner.milestones=[0.5, 0.75]",
             "learner.normalise=[[0.5], [0.25]]",
-            "learner.augment_options.random_crop.padding=2",
+            "augment.random_crop.padding=2",
             "learner.compile=auto",
-            "learner.wrapper_options.vaal.epochs=3",
+            "wrapper.vaal.epochs=3",
         ]
     )
     path = tmp_path / "experiment.toml"
-    path.write_text(to_toml(config.recorded()))
-    assert load_config(path).model_dump() == config.model_dump()
+    path.write_text(to_toml(config.resolved()))
+    assert load_config(path) == config
 
 
 @pytest.mark.parametrize(
@@ -124,7 +159,7 @@ def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
         ("label_noise=1.0", "the setting 'label_noise' is wrong"),
         ("candidate_size=0", "the setting 'candidate_size' is wrong"),
         ("candidate_size=half", "the setting 'candidate_size' is wrong"),
-        ('audit=[{gap="epoch"}]', "every table must name its strategy"),
+        ('diagnostics=[{gap="epoch"}]', "table must have a name"),
         ("full_training=twice", "the setting 'full_training' is wrong"),
         ("learner.milestones=[1.5]", "the setting 'learner.milestones' is wrong"),
         ("learner.compile=maybe", "the setting 'learner.compile' is wrong"),
@@ -143,22 +178,22 @@ def test_a_relative_path_of_weights_is_absolute_in_the_configuration_and_the_rec
     (tmp_path / "donor").touch()
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "mine.toml"
-    mine.write_text(f"[learner.model_options]\nweights = '{weights}'\n")
-    typed = load_config(settings=[f"learner.model_options.weights={weights}"])
+    mine.write_text(f"[learner.model]\nname = 'imagenet_resnet18'\nweights = '{weights}'\n")
+    typed = load_config(settings=[f"model.imagenet_resnet18.weights={weights}"])
     written = tmp_path / "record.toml"
-    written.write_text(to_toml(load_config(mine).recorded()))
+    written.write_text(to_toml(load_config(mine).resolved()))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     for config in (typed, load_config(written)):
-        assert config.learner.model_options["weights"] == str(tmp_path / weights)
+        assert config.learner.model.options["weights"] == str(tmp_path / weights)
 
 
 @pytest.mark.parametrize("weights", ["imagenet", "DEFAULT", ["a/b"]])
 def test_weights_that_are_no_path_stay(weights, tmp_path, monkeypatch):
     (tmp_path / "imagenet").touch()
     monkeypatch.chdir(tmp_path)
-    config = load_config(options={"learner": {"model_options": {"weights": weights}}})
-    assert config.learner.model_options["weights"] == weights
+    config = load_config(options={"learner": {"model": Part("imagenet_resnet18", {"weights": weights})}})
+    assert config.learner.model.options["weights"] == weights
 
 
 def test_paths_below_the_users_home_and_roots_of_data_are_absolute_too(tmp_path, monkeypatch):
@@ -166,10 +201,10 @@ def test_paths_below_the_users_home_and_roots_of_data_are_absolute_too(tmp_path,
     monkeypatch.setenv("HOME", "/home/ada")
     config = load_config(
         settings=[
-            "learner.model_options.weights=~/w.pth",
-            "dataset_options.cifar10.root=data",
+            "model.imagenet_resnet18.weights=~/w.pth",
+            "dataset.cifar10.root=data",
             "dataset=cifar10",
         ]
     )
-    assert config.learner.model_options == {"weights": "/home/ada/w.pth"}
-    assert config.dataset_options == {"cifar10": {"root": str(tmp_path / "data")}}
+    assert config.learner.model == Part("imagenet_resnet18", {"weights": "/home/ada/w.pth"})
+    assert config.dataset == [Part("cifar10", {"root": str(tmp_path / "data")})]

@@ -1,0 +1,1 @@
+"""The settings of an experiment, checked at the edge. Imports no torch."""

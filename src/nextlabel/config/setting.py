@@ -1,0 +1,151 @@
+"""One setting as it is typed, ``key=value``, and where it goes in a tree of settings. No torch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nextlabel.errors import ConfigurationError, listed, nearest
+from nextlabel.parts import Part, parts_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["KINDS", "Setting", "flat_settings"]
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "dataset": ("dataset",),
+    "strategy": ("strategy",),
+    "objective": ("objective",),
+    "diagnostics": ("diagnostics",),
+    "model": ("learner", "model"),
+    "augment": ("learner", "augment"),
+    "wrapper": ("learner", "wrappers"),
+}
+"""What a part may be, and the setting that holds parts of this kind."""
+
+OWN = ("model", "wrapper")
+"""Kinds whose parts need not be named first: a data set's own model, and wrappers, which strategies call
+for."""
+
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "dataset": ("digits",),
+    "strategy": ("cod", "margin", "random"),
+    "objective": ("supervised",),
+}
+"""The parts of an experiment that names none."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting: of the tree, or with ``KIND.NAME.OPTION`` an option of a part.
+
+    Attributes:
+        path: The keys, outermost first.
+        text: Its value as typed.
+    """
+
+    path: tuple[str, ...]
+    text: str
+
+    @staticmethod
+    def parse(setting: str) -> Setting:
+        """Read a text such as ``learner.epochs=20`` or ``objective.tod.weight=0.1``.
+
+        Raises:
+            ConfigurationError: It is no key with a value.
+        """
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigurationError(f"a setting must be key=value, as in learner.epochs=20, got '{setting}'")
+        return Setting(tuple(key.strip().split(".")), text.strip())
+
+    def assign(self, tree: dict[str, Any]) -> bool:  # Any: TOML
+        """Put the value into the tree; return False, and do nothing, for an option of a part.
+
+        Raises:
+            ConfigurationError: A key on the way holds a value.
+        """
+        if self.path[0] in KINDS and len(self.path) > 1:
+            return False
+        *branches, leaf = self.path
+        for branch in branches:
+            tree = tree.setdefault(branch, {})
+            if not isinstance(tree, dict):
+                raise ConfigurationError(f"'{branch}' must be a table of settings to set {self}, got a value")
+        tree[leaf] = self._value(of_parts=self.path in KINDS.values())
+        return True
+
+    def set_option(self, tree: dict[str, Any]) -> None:  # Any: TOML
+        """Set an option of a part that the tree has, or that every experiment has.
+
+        Raises:
+            ConfigurationError: There is no such part.
+        """
+        kind, *names, option = self.path
+        name = ".".join(names)  # which may have dots itself, as timm's have
+        if not name:
+            raise ConfigurationError(
+                f"an option of a part must be set as {kind}.NAME.{option}=VALUE, got '{self}'; name the part"
+            )
+        *branches, leaf = KINDS[kind]
+        for branch in branches:
+            tree = tree.setdefault(branch, {})
+        parts = parts_of(tree.get(leaf, USUAL.get(kind, ())))
+        if kind in OWN and not any(part.name == name for part in parts) and (kind == "wrapper" or not parts):
+            parts.append(Part(name))
+        if not any(part.name == name for part in parts):
+            hint = nearest(name, [part.name for part in parts])
+            there = f"did you mean '{hint}'?" if hint else f"there are {listed(str(part) for part in parts)}"
+            raise ConfigurationError(f"{kind} not found: '{name}', to set {self}; {there}")
+        value = self._value(of_parts=False)
+        changed = [part.with_options({option: value}) if part.name == name else part for part in parts]
+        tree[leaf] = changed[0] if kind == "model" else changed
+
+    def _value(self, *, of_parts: bool) -> Any:  # Any: what TOML may hold
+        try:
+            return tomllib.loads(f"value = {self.text}")["value"]
+        except tomllib.TOMLDecodeError:
+            several = "," in self.text and not of_parts
+            return [part.strip() for part in self.text.split(",")] if several else self.text
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}={self.text}"
+
+
+def flat_settings(tree: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
+    """Return a tree of settings by dotted names, options of parts as ``KIND.NAME.OPTION``.
+
+    Of parts with the same name the whole texts are values, since their options have no name of their own.
+    """
+    flat: dict[str, Any] = {}
+    for path, value in _leaves(tree):
+        kind = next((kind for kind, place in KINDS.items() if place == path), None)
+        if kind is None or value is None:
+            flat[".".join(path)] = value
+            continue
+        parts = parts_of(value)
+        names = [part.name for part in parts]
+        if len(set(names)) < len(names) or any(part.of for part in parts):
+            flat[".".join(path)] = [str(part) for part in parts]
+            continue
+        if kind != "wrapper":  # which are there whether or not they are named
+            flat[".".join(path)] = names[0] if kind == "model" else names
+        for part in parts:
+            flat |= {f"{kind}.{part.name}.{option}": one for option, one in part.options.items()}
+    return flat
+
+
+def _leaves(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    leaves: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in tree.items():
+        path = (*above, key)
+        if isinstance(value, Mapping) and path not in KINDS.values():
+            leaves += _leaves(value, path)
+        else:
+            leaves.append((path, value))
+    return leaves
