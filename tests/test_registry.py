@@ -44,6 +44,34 @@ def test_an_option_without_a_default_is_asked_for_by_its_setting():
         folders.create("bare")
 
 
+def made_by_another(rest):
+    """Return what makes the part of this name, as of a package with names of its own."""
+    if rest != "pair":
+        raise UnknownNameError("foreign part", rest, ["pair"])
+    return lambda *, left, right=2: (left, right)
+
+
+def test_a_name_with_a_prefix_is_resolved_by_the_function_of_the_prefix():
+    parts = Registry("part", "nextlabel.test_parts", prefixes={"other": f"{__name__}:made_by_another"})
+    assert parts.create("other:pair", left=1) == (1, 2)
+    assert "other:pair" in parts
+    assert parts.card("other:pair").name == "other:pair"
+    assert list(parts) == []
+    with pytest.raises(UnknownNameError, match="foreign part 'pear'; did you mean 'pair'"):
+        parts.factory("other:pear")
+    with pytest.raises(ConfigurationError, match="'other:pair' has no option 'rite'; did you mean 'right'"):
+        parts.create("other:pair", left=1, rite=3)
+
+
+def test_an_unknown_prefix_is_an_unknown_name_and_the_known_ones_are_offered():
+    parts = Registry("part", "nextlabel.test_parts", prefixes={"other": "no_such_module:thing"})
+    assert "another:pair" not in parts
+    with pytest.raises(UnknownNameError, match=r"no part 'another:pair'.*'other:NAME'"):
+        parts.card("another:pair")
+    with pytest.raises(ContractError, match="'other:pair' cannot be loaded from 'no_such_module:thing'"):
+        parts.create("other:pair")
+
+
 @dataclass(frozen=True)
 class Tuned:
     """A part with options of every simple kind."""

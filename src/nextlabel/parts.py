@@ -22,9 +22,9 @@ Options: TypeAlias = Mapping[str, Any]  # Any: what TOML may hold
 _CALL = "write a name, or a call such as cod(gap='10 steps')"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
-    """A named part with its options.
+    """A named part with its options; equal parts have the same text, whatever the order of their options.
 
     Attributes:
         name: Its name in the registry of its kind.
@@ -71,8 +71,11 @@ class Part:
     def __str__(self) -> str:
         """Return the call that :meth:`parse` reads as this part."""
         arguments = [str(part) for part in self.of]
-        arguments += [f"{name}={value!r}" for name, value in self.options.items()]
+        arguments += [f"{name}={self.options[name]!r}" for name in sorted(self.options)]
         return f"{self.name}({', '.join(arguments)})" if arguments else self.name
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Part) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(str(self))
@@ -111,8 +114,7 @@ def part_labels(parts: Iterable[Part]) -> dict[Part, str]:
 
 def _split(text: str) -> list[str]:
     """Split at the commas that are outside brackets and strings."""
-    pieces, depth, quote, begin = [], 0, "", 0
-    skip = False
+    pieces, depth, quote, begin, opened, skip = [], 0, "", 0, 0, False
     for place, sign in enumerate(text):
         if skip:
             skip = False
@@ -122,7 +124,7 @@ def _split(text: str) -> list[str]:
         elif sign in "'\"":
             quote = sign
         elif sign in "([{":
-            depth += 1
+            opened, depth = (place if depth == 0 else opened), depth + 1
         elif sign in ")]}":
             depth -= 1
             if depth < 0:
@@ -133,7 +135,7 @@ def _split(text: str) -> list[str]:
     if quote:
         raise ConfigurationError(f"a string in '{text}' must end with {quote}; {_CALL}")
     if depth:
-        raise ConfigurationError(f"a bracket in '{text}' must be closed; {_CALL}")
+        raise ConfigurationError(f"the bracket at position {opened} of '{text}' must be closed; {_CALL}")
     return [*pieces, text[begin:]]
 
 
@@ -158,6 +160,11 @@ def _from_text(piece: str, text: str) -> Part:
                 )
             of.append(_from_text(argument, text))
             continue
+        if option.strip() in ("name", "of"):
+            raise ConfigurationError(
+                f"'{option.strip()}' cannot be an option in '{text}', as tables use it; give the part in "
+                "Python"
+            )
         if option.strip() in options:
             raise ConfigurationError(
                 f"'{name}' must have each option once, got '{option.strip()}' twice in '{text}'"
@@ -183,9 +190,9 @@ def _plain(value: Any) -> Any:  # Any: a literal
     """Return the literal as TOML has it: lists for tuples."""
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, (set, bytes, complex)) or value is Ellipsis:
+    if value is None or isinstance(value, (dict, set, bytes, complex)) or value is Ellipsis:
         raise ValueError(f"{value!r} is not a value that a configuration can hold")
     return value
 
@@ -205,6 +212,10 @@ def _from_table(table: Mapping[Any, Any]) -> Part:  # Any: not checked yet
 
 def _check_name(name: str, text: str) -> None:
     wrong = sorted({sign for sign in name if sign in "()[]{}'\"=" or sign.isspace()})
+    if name[:1].isdigit() or name.startswith(("-", ".")):
+        raise ConfigurationError(
+            f"a part must begin with a letter, got '{name}' in '{text}'; write options as name=value"
+        )
     if not name or wrong:
         given = f"{listed(wrong)} in '{name}'" if wrong else f"none in '{text}'"
         raise ConfigurationError(

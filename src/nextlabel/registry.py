@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
@@ -61,12 +62,21 @@ class Registry(Generic[T]):
         group: The entry-point group whose members join the registry, e.g. ``"nextlabel.strategies"``.
         cards: The parts that are there from the start.
         contract: Members of the parts that are no options, also where they are parameters of their class.
+        prefixes: Where parts with names such as ``"timm:resnet18"`` come from: of each prefix, the
+            ``"module:attribute"`` of a function that takes the rest of the name and returns what makes the
+            part, or raises :class:`UnknownNameError`.
     """
 
     def __init__(
-        self, kind: str, group: str, cards: tuple[Card, ...] = (), *, contract: frozenset[str] = frozenset()
+        self,
+        kind: str,
+        group: str,
+        cards: tuple[Card, ...] = (),
+        *,
+        contract: frozenset[str] = frozenset(),
+        prefixes: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.kind, self.group, self._contract = kind, group, contract
+        self.kind, self.group, self._contract, self._prefixes = kind, group, contract, dict(prefixes)
         self._cards: dict[str, Card] = {}
         self._entry_points_read = False
         for card in cards:
@@ -88,14 +98,17 @@ class Registry(Generic[T]):
         return card
 
     def card(self, name: str) -> Card:
-        """Return the card of this name.
+        """Return the card of this name; one with a prefix has only its name and what resolves the rest of it.
 
         Raises:
             UnknownNameError: There is none; the message offers the nearest.
         """
         self._read_entry_points()
+        if prefix := self._prefix(name):
+            return Card(name, self._prefixes[prefix])
         if name not in self._cards:
-            raise UnknownNameError(self.kind, name, self._cards)
+            known = [*self._cards, *(f"{prefix}:NAME" for prefix in self._prefixes)]
+            raise UnknownNameError(self.kind, name, known)
         return self._cards[name]
 
     def __iter__(self) -> Iterator[Card]:
@@ -104,7 +117,7 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         self._read_entry_points()
-        return name in self._cards
+        return name in self._cards or bool(self._prefix(name))
 
     def factory(self, name: str) -> Callable[..., T]:
         """Import and return what makes the part of this name.
@@ -125,6 +138,8 @@ class Registry(Generic[T]):
             ) from error
         if not callable(made):
             raise ContractError(f"the {self.kind} '{name}' at '{target}' must be callable, but is {made!r}")
+        if prefix := self._prefix(name):
+            made = made(name.removeprefix(f"{prefix}:"))
         return made  # type: ignore[no-any-return]  # what it returns is checked by whoever uses it
 
     def create(self, part: Part | str, /, **options: object) -> T:
@@ -202,6 +217,11 @@ class Registry(Generic[T]):
                 f"the {self.kind} '{name}' must be given {listed(missing)}, which has no default; "
                 f"write {name}({missing[0]}=...)"
             )
+
+    def _prefix(self, name: object) -> str:
+        """Return the known prefix of the name, empty where it has none."""
+        prefix, colon, _ = str(name).partition(":")  # settings may hold a number where a name is meant
+        return prefix if colon and prefix in self._prefixes else ""
 
     def _read_entry_points(self) -> None:
         if self._entry_points_read:

@@ -72,6 +72,18 @@ def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, pre
     assert bool((twin.layer1[0].conv1.weight == 0.5).all()) == pretrained
 
 
+def test_untrained_networks_of_timm_are_created_without_its_pretrained_weights(monkeypatch):
+    loaded = []
+    monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *given, **options: loaded.append(1))
+    size = SimpleNamespace(input_shape=(1, 8, 8), classes=("a", "b"))
+    options = {"pretrained": True, "channels": (4, 4, 8, 8)}
+    model, untrained = model_functions(Part("timm:resnet10t", options), size, random=True)
+    untrained()
+    assert loaded == [1]  # by the check that the model can be created
+    model()
+    assert loaded == [1, 1]
+
+
 def test_the_cell_hands_the_function_of_untrained_networks_to_its_learner(digits, tmp_path):
     donor = ImageNetResNet18((3, 32, 32), 10, width=2)
     torch.save(donor.state_dict(), tmp_path / "weights.pth")

@@ -86,7 +86,8 @@ def test_a_setting_of_a_part_is_laid_over_its_options_wherever_it_came_from():
     [
         ("strategy.codd.form=l2", "strategy not found: 'codd', .*did you mean 'cod'"),
         ("objective.weight=1", "must be set as objective.NAME.weight=VALUE, got 'objective.weight=1'"),
-        ("strategy=cod(form=l2", "a bracket in .* must be closed"),
+        ("learner.model.width=16", "as model.NAME.width=16"),
+        ("strategy=cod(form=l2", "the bracket at position 3 .* must be closed"),
     ],
 )
 def test_a_setting_of_no_part_is_one_sentence(setting, sentence):

@@ -18,6 +18,9 @@ __all__ = ["Options", "for_device", "model_functions"]
 
 Options = dict[str, Any]  # Any: what TOML may hold
 
+PRETRAINED = ("weights", "pretrained")
+"""The options by which a model starts from pretrained weights: ours and timm's."""
+
 
 def model_functions(
     model: Part, data: LabelledData | SegmentationData, *, random: bool
@@ -37,9 +40,9 @@ def model_functions(
     given = {"input_shape": data.input_shape, "classes": len(data.classes)}
     new_model = partial(MODELS.create, model, **given)
     new_model()  # what is wrong is refused here, not in a training run
-    if not random or "weights" not in model.options:
+    without = {option: value for option, value in model.options.items() if option not in PRETRAINED}
+    if not random or len(without) == len(model.options):
         return new_model, None
-    without = {option: value for option, value in model.options.items() if option != "weights"}
     return new_model, partial(MODELS.create, Part(model.name, without), **given)
 
 

@@ -29,6 +29,8 @@ def with_sizes(tree: dict[str, Any], *, cycles: int) -> dict[str, Any]:  # Any: 
     """
     budget, initial, batch = (tree.get(key) for key in ("budget", "initial_size", "batch_size"))
     cycles = tree.get("cycles", cycles)
+    if isinstance(budget, float) and budget > 1 and budget.is_integer():  # as of every other count
+        budget = int(budget)
     if budget is None or not _are_numbers(budget, initial, batch, cycles):  # types are checked later
         return tree
     if len({isinstance(amount, int) for amount in (budget, initial, batch) if amount is not None}) > 1:

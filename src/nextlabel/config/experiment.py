@@ -118,6 +118,10 @@ class ExperimentConfig(Strict):
         description="What a resolved file says of the training on each data set; compared, never set.",
     )
 
+    def differences(self) -> Tree:
+        """Return the settings that are not the defaults; a budget is in what follows from it."""
+        return {key: value for key, value in super().differences().items() if key != "budget"}
+
     @model_validator(mode="before")
     @classmethod
     def _within_budget(cls, tree: Any) -> Any:  # Any: not validated yet
@@ -248,6 +252,8 @@ def _sentence(error: ValidationError, path: Path | None) -> str:
         return f"there is no setting '{where}'{source}{guess}"
     problem = first["msg"].removeprefix("Value error, ")
     got = "" if first["type"] == "value_error" else f"; got {first['input']!r}"  # ours say it themselves
+    if not where:
+        return f"the settings{source} do not agree: {problem}"
     return f"the setting '{where}'{source} is wrong: {problem[0].lower()}{problem[1:]}{got}"
 
 

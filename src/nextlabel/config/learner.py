@@ -93,7 +93,7 @@ def plain(value: Any) -> Any:  # Any: what TOML may hold
 class LearnerConfig(Strict):
     """How the model is trained; what is left out comes from the data set's own recipe."""
 
-    model: PartSetting | None = Field(default=None, description="The model.")
+    model: PartSetting | None = Field(default=None, description="The model, or timm:NAME.")
     epochs: int | None = Field(
         default=None, ge=1, description="Passes over the labelled items in each cycle."
     )

@@ -73,6 +73,10 @@ class Setting:
         if self.path[0] in KINDS and len(self.path) > 1:
             return False
         *branches, leaf = self.path
+        if kind := next((kind for kind, place in KINDS.items() if place == tuple(branches)), None):
+            raise ConfigurationError(
+                f"an option must be set as {kind}.NAME.{leaf}={self.text}, got '{self}'; name the part"
+            )
         for branch in branches:
             tree = tree.setdefault(branch, {})
             if not isinstance(tree, dict):

@@ -56,5 +56,6 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
             citation="Yu, Koltun, Funkhouser. Dilated Residual Networks. CVPR 2017",
         ),
     ),
+    prefixes={"timm": "nextlabel.models.timm:timm_model"},
 )
-"""The models that can be named in configurations."""
+"""The models that can be named in configurations; ``timm:NAME`` is the model NAME of timm."""
