@@ -22,6 +22,7 @@ from nextlabel.bench.environment import describe_environment
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.pool import Pool
+from nextlabel.training.config import TrainingConfig
 
 SHAPE, CLASSES, BATCH = (3, 32, 32), 10, 128
 
@@ -30,14 +31,16 @@ def seconds(pool: Pool, y: torch.Tensor, options: argparse.Namespace, *, compile
     """Train once and return the seconds."""
     learner = TorchLearner(
         partial(CifarResNet18, SHAPE, CLASSES, width=options.width),
+        training=TrainingConfig(
+            batch_size=BATCH,
+            lr=0.05,
+            progressive_resize=(0.5, 0.75, 1.0),
+            mixed_precision="fp16" if options.device == "cuda" else "no",
+            channels_last=True,
+            compile=compiled,
+        ),
         epochs=options.epochs,
-        batch_size=BATCH,
-        lr=0.05,
-        progressive_resize=[0.5, 0.75, 1.0],
         device=options.device,
-        mixed_precision="fp16" if options.device == "cuda" else "no",
-        channels_last=True,
-        compile=compiled,
     )
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()

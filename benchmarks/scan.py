@@ -27,6 +27,7 @@ from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
 from nextlabel.selection.selection import choose
 from nextlabel.strategies.cod import Cod
+from nextlabel.training.config import TrainingConfig
 
 PROMISE = 1.05
 BATCH = 1024
@@ -68,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     images = torch.randint(0, 256, (options.items, 1, 28, 28), dtype=torch.uint8, generator=rng)
     pool = Pool(images, [f"p{row:07d}" for row in range(options.items)])
     model = partial(SmallCnn, (1, 28, 28), 10, width=16)
-    learner = TorchLearner(model, epochs=1, device="cpu", predict_batch_size=BATCH)
+    learner = TorchLearner(model, training=TrainingConfig(predict_batch_size=BATCH), epochs=1, device="cpu")
     with tempfile.TemporaryDirectory() as scratch:
         first, second = Path(scratch) / "first", Path(scratch) / "second"
         first.mkdir()

@@ -26,6 +26,7 @@ from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
+from nextlabel.training.config import TrainingConfig
 
 BATCH, ITEMS, SHAPE, CLASSES = 128, 2048, (1, 28, 28), 10
 CASES: dict[str, tuple[Callable[[], nn.Module], int]] = {
@@ -55,7 +56,10 @@ def bare(model: nn.Module, x: Tensor, y: Tensor, epochs: int) -> float:
 def learnt(build: Callable[[], nn.Module], pool: Pool, y: Tensor, epochs: int, device: str) -> float:
     """Train with a TorchLearner and return the seconds."""
     learner = TorchLearner(
-        build, epochs=epochs, batch_size=BATCH, lr=0.05, schedule="constant", device=device
+        build,
+        training=TrainingConfig(batch_size=BATCH, lr=0.05, schedule="constant"),
+        epochs=epochs,
+        device=device,
     )
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()

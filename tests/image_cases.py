@@ -11,6 +11,7 @@ from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
 from nextlabel.testing.learners import LearnerData
+from torch_learners import torch_learner
 
 SHORT_VAAL = {"steps": 4, "batch_size": 8, "latent": 3, "width": 2, "units": 8}
 """Options of an adversarial training that takes milliseconds."""
@@ -31,4 +32,4 @@ def image_data(needs: frozenset[str]) -> LearnerData:
 
 def image_learner(**options: object) -> TorchLearner:
     model = partial(SmallCnn, (1, 8, 8), 3, width=2)
-    return TorchLearner(model, **{"epochs": 1, "batch_size": 12, "device": "cpu", **options})
+    return torch_learner(model, **{"epochs": 1, "batch_size": 12, "device": "cpu", **options})

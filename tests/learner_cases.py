@@ -12,6 +12,7 @@ from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
 from nextlabel.pool import Pool
 from nextlabel.types import Learner
+from torch_learners import torch_learner
 
 
 class NormedNet(nn.Module):
@@ -50,7 +51,7 @@ def learner(**options: object) -> TorchLearner:
     """A learner with 3 epochs of 3 steps (8 + 8 + 5 items) that trains fast."""
     model = options.pop("model", NormedNet)
     defaults = {"epochs": 3, "batch_size": 8, "lr": 0.05, "device": "cpu"}
-    return TorchLearner(model, **{**defaults, **options})
+    return torch_learner(model, **{**defaults, **options})
 
 
 def small_mlp() -> nn.Module:

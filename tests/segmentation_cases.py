@@ -10,6 +10,7 @@ import torch
 from nextlabel.learners.segmentation import SegmentationLearner
 from nextlabel.models.small_fcn import SmallFcn
 from nextlabel.pool import Pool
+from torch_learners import segmentation_learner_of
 
 COUNT, SIDE = 22, 16
 
@@ -54,7 +55,7 @@ def segmentation_learner(**options: object) -> SegmentationLearner:
     """A learner with 2 epochs of 3 steps that trains fast."""
     model, masks = options.pop("model", small_net), options.pop("masks", MASKS)
     defaults = {"classes": 3, "epochs": 2, "batch_size": 4, "lr": 0.01, "device": "cpu"}
-    return SegmentationLearner(model, masks, **{**defaults, **options})
+    return segmentation_learner_of(model, masks, **{**defaults, **options})
 
 
 def segmentation_fit(

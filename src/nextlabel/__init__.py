@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nextlabel.ledger.ledger import Ledger
     from nextlabel.pool import Pool
     from nextlabel.selection.selection import score, select
+    from nextlabel.training.config import TrainingConfig
     from nextlabel.types import Outputs, PoolView
 
 __version__ = "0.2.0"
@@ -32,6 +33,7 @@ _HOMES = {
     "SimulatedOracle": "campaign.oracles",
     "SklearnLearner": "learners.sklearn",
     "TorchLearner": "learners.torch",
+    "TrainingConfig": "training.config",
     "score": "selection.selection",
     "select": "selection.selection",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "SimulatedOracle",
     "SklearnLearner",
     "TorchLearner",
+    "TrainingConfig",
     "score",
     "select",
 ]

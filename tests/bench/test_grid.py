@@ -186,7 +186,7 @@ def test_updates_count_the_smaller_batches_of_few_labels_and_the_longer_first_tr
             "epochs_from_scratch": 40,
             "batch_size": 64,
             "min_steps_per_epoch": 6,
-            "start": "cold",
+            "warm_start": False,
         },
     ).cells
     assert cold[1].learner["epochs"] == round(40 * (7 + 7 + 10) / 23)

@@ -166,7 +166,7 @@ def test_the_report_says_what_the_accuracy_is(run):
     [
         ({"strategy": ["cod"], "learner": TINY}, "'cod' needs 'log_probs', 'snapshot:previous'"),
         (
-            {"strategy": ["cod_segmentation"], "learner": {**TINY, "start": "cold"}},
+            {"strategy": ["cod_segmentation"], "learner": {**TINY, "warm_start": False}},
             "which a cold start forgets",
         ),
         ({"strategy": ["random"], "label_noise": 0.2}, "'label_noise' is not for segmentation"),

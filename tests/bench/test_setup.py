@@ -100,7 +100,7 @@ def test_the_cell_hands_the_function_of_untrained_networks_to_its_learner(digits
 def test_without_a_gpu_automatic_precision_is_float32_and_nothing_is_compiled(digits, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     learner = make_learner(cell_of(learner={"mixed_precision": "auto"}), digits)
-    assert learner.recipe.mixed_precision == "no"
+    assert learner.training.mixed_precision == "no"
 
 
 def test_the_accuracy_of_a_class_without_test_items_is_none():

@@ -13,8 +13,8 @@ from nextlabel.campaign.campaign import Budget
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import DataError, LabelsError
 from nextlabel.learners.sklearn import SklearnLearner
-from nextlabel.learners.torch import TorchLearner
 from ridge import RidgeLearner
+from torch_learners import torch_learner
 
 
 def test_ask_returns_the_same_ids_until_they_are_told(tmp_path, pool, truth):
@@ -134,7 +134,7 @@ def test_a_cold_learner_needs_no_earlier_state(tmp_path, pool, truth):
     make(tmp_path, pool).run(SimulatedOracle(truth), until=Budget(cycles=3))
     shutil.rmtree(tmp_path / "cycles")
     learner = RidgeLearner()
-    learner.start = "cold"
+    learner.warm_start = False
     assert len(make(tmp_path, pool, learner).ask()) == 5
     shutil.rmtree(tmp_path / "cycles")
     with pytest.raises(DataError, match="no state of the snapshot 'end'"):
@@ -250,7 +250,7 @@ def test_campaigns_that_share_a_learner_do_not_touch_each_other(tmp_path, pool, 
     def learner():
         if kind == "sklearn":
             return SklearnLearner(LogisticRegression(), 3)
-        return TorchLearner(partial(nn.Linear, 3, 3), epochs=2, lr=0.05, device="cpu")
+        return torch_learner(partial(nn.Linear, 3, 3), epochs=2, lr=0.05, device="cpu")
 
     def picks(folder, *, shared):
         campaign = make(folder / "a", pool, learner())

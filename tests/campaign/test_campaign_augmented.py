@@ -10,12 +10,12 @@ from campaigns import make, seen_by
 from nextlabel.campaign.campaign import Budget
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.campaign.scan import scan
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.cod import Cod
 from nextlabel.types import AugmentedScoring
+from torch_learners import torch_learner
 
 COD = Cod(first_cycle="untrained")
 
@@ -38,7 +38,7 @@ def learner(**options):
         "snapshots": kept_snapshots(COD.needs),
     }
     given |= {"augment": shifted, "score_augmented": True}
-    return TorchLearner(partial(nn.Linear, 3, 3), **{**given, **options})
+    return torch_learner(partial(nn.Linear, 3, 3), **{**given, **options})
 
 
 def campaign(path, pool, made=None, seen=None):

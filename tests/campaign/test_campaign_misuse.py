@@ -7,8 +7,8 @@ from torch import nn
 from nextlabel.campaign.campaign import Budget, Campaign
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import ConfigurationError, DataError, LabelsError
-from nextlabel.learners.torch import TorchLearner
 from ridge import RidgeLearner
+from torch_learners import torch_learner
 
 
 def make(path, pool, strategy="margin", **options):
@@ -45,7 +45,7 @@ def test_a_fork_can_change_the_options_of_its_strategy_alone(tmp_path, pool):
 def test_another_network_than_before_is_refused_and_no_state_is_lost(tmp_path, pool, truth):
     def opened(width):
         network = nn.Sequential(nn.Linear(3, width), nn.Linear(width, 3))
-        made = TorchLearner(network, epochs=1, device="cpu")
+        made = torch_learner(network, epochs=1, device="cpu")
         return Campaign(tmp_path, pool, made, "margin", batch_size=5, initial_size=9)
 
     opened(4).run(SimulatedOracle(truth), until=Budget(cycles=2))

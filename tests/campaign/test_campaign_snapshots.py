@@ -14,18 +14,18 @@ from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.discrepancy import cyclic_discrepancy
 from nextlabel.errors import MissingStateError
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.strategies.cod import Cod
 from ridge import RidgeLearner
+from torch_learners import torch_learner
 
 LOG_PROBS = frozenset({"log_probs"})
 
 
-def torch_learner(needs=frozenset(), **options):
+def keeping_learner(needs=frozenset(), **options):
     defaults = {"epochs": 3, "batch_size": 4, "lr": 0.05, "device": "cpu"}
-    return TorchLearner(partial(nn.Linear, 3, 3), snapshots=kept_snapshots(needs), **{**defaults, **options})
+    return torch_learner(partial(nn.Linear, 3, 3), snapshots=kept_snapshots(needs), **{**defaults, **options})
 
 
 class SinceTheStart(Cod):
@@ -63,7 +63,7 @@ def test_a_discrepancy_is_that_of_the_kept_weights_in_every_cycle(
     tmp_path, pool, truth, name, options, snapshot
 ):
     strategy, seen = STRATEGIES.create(name, **options), []
-    learner = torch_learner(strategy.needs, ema_decay=0.9)
+    learner = keeping_learner(strategy.needs, ema_decay=0.9)
     campaign = make(tmp_path, pool, learner, strategy, on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     for query in seen:
@@ -79,7 +79,7 @@ def test_a_discrepancy_is_that_of_the_kept_weights_in_every_cycle(
 
 def test_the_first_cycle_against_an_untrained_network_takes_the_smallest_distance(tmp_path, pool, truth):
     strategy, seen = Cod(first_cycle="untrained"), []
-    learner = torch_learner(strategy.needs)
+    learner = keeping_learner(strategy.needs)
     campaign = make(tmp_path, pool, learner, strategy, on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
     first, second = seen
@@ -92,7 +92,7 @@ def test_the_first_cycle_against_an_untrained_network_takes_the_smallest_distanc
 
 
 def test_a_moment_that_was_not_kept_is_named_with_the_way_out(tmp_path, pool, truth):
-    campaign = make(tmp_path, pool, torch_learner(), "ema_discrepancy")
+    campaign = make(tmp_path, pool, keeping_learner(), "ema_discrepancy")
     tell(campaign, truth)
     with pytest.raises(
         MissingStateError, match=r"did not keep the snapshot 'ema'; give the learner snapshots="

@@ -12,11 +12,11 @@ def test_the_defaults_are_the_main_job():
         [Part("cod"), Part("margin"), Part("random")],
         10,
     )
-    assert (config.initial_size, config.batch_size, config.cycles, config.learner.start) == (
+    assert (config.initial_size, config.batch_size, config.cycles, config.learner.warm_start) == (
         0.10,
         0.05,
         7,
-        "warm",
+        True,
     )
 
 

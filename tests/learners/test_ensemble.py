@@ -8,9 +8,9 @@ import torch
 from learner_cases import LABELS, POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.ensemble import Ensemble
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.testing.learners import LEARNER_CHECKS, example_data
 from nextlabel.types import Learner, Restorable
+from torch_learners import torch_learner
 
 NEEDS = frozenset({"log_probs", "embeddings"})
 
@@ -23,7 +23,7 @@ def ensemble(members=3, **options):
 def test_keeps_every_promise_of_a_learner(check, tmp_path):
     def make():
         options = {"epochs": 1, "batch_size": 8, "device": "cpu"}
-        return Ensemble(TorchLearner(lambda: NormedNet(8), **options), members=2)
+        return Ensemble(torch_learner(lambda: NormedNet(8), **options), members=2)
 
     check(make, tmp_path, example_data(NEEDS))
 

@@ -9,12 +9,12 @@ from torch import nn
 from learner_cases import POOL, NormedNet, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.mc_dropout import McDropout
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.testing.learners import LEARNER_CHECKS, example_data
 from nextlabel.training.randomness import isolated_rng
 from nextlabel.types import Learner, Restorable
+from torch_learners import torch_learner
 
 NEEDS = frozenset({"log_probs", "embeddings"})
 LOG_PROBS = frozenset({"log_probs"})
@@ -28,7 +28,7 @@ def dropping(draws=4, **options):
 def test_keeps_every_promise_of_a_learner(check, tmp_path):
     def make():
         options = {"epochs": 1, "batch_size": 8, "device": "cpu", "predict_batch_size": 5}
-        return McDropout(TorchLearner(lambda: NormedNet(8), **options), draws=3)
+        return McDropout(torch_learner(lambda: NormedNet(8), **options), draws=3)
 
     check(make, tmp_path, example_data(NEEDS))
 

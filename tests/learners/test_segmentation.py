@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -109,9 +111,10 @@ def test_predictions_hold_no_more_maps_than_one_batch(twice):
         net.register_forward_hook(lambda _, inputs, out: seen.append((len(inputs[0]), len(out.outputs))))
         for net in (made.learner.network, made._network_before(made.learner.network))
     ]
-    made.predict_batch_size, usual = 4, made.predict_batch_size
+    usual = made.learner.training
+    made.learner.training = replace(usual, predict_batch_size=4)
     outputs = made.predict(POOL, needs=NEEDS, seed=0)
-    made.predict_batch_size = usual
+    made.learner.training = usual
     for handle in handles:
         handle.remove()
     assert seen == [(size, size) for size in (4, 4, 4, 4, 4, 2) for _ in range(2)]  # both side by side
@@ -238,7 +241,7 @@ class Pooled(nn.Module):
         (
             {"progressive_resize": (0.5, 1.0)},
             ConfigurationError,
-            r"blur masks, but is \(0.5, 1.0\); use a smaller",
+            r"blur masks, got \(0.5, 1.0\); use a smaller",
         ),
     ],
 )
@@ -282,7 +285,7 @@ def test_predictions_that_cannot_be_made_are_refused(twice, tmp_path):
         segmentation_learner().predict(X, needs=NEEDS, seed=0)
     with pytest.raises(DataError, match="at least one item"):
         made.predict(X.slice(0, 0), needs=NEEDS, seed=0)
-    cold = segmentation_learner(start="cold")
+    cold = segmentation_learner(warm_start=False)
     cold.load(first)
     with pytest.raises(ContractError, match="which a cold start forgets"):
         cold.predict(X, needs=frozenset({"extra:mean_discrepancy"}), seed=0)

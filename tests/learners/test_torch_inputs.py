@@ -10,11 +10,11 @@ from torch import nn
 
 from learner_cases import same_bits, state
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.small_cnn import SmallCnn
 from nextlabel.pool import Pool
 from nextlabel.training import loop as training
 from nextlabel.training.preprocess import resized
+from torch_learners import torch_learner
 
 LOG_PROBS = frozenset({"log_probs"})
 MEAN, STD = (0.5, 0.4), (0.25, 0.2)
@@ -25,7 +25,7 @@ LABELS = torch.arange(24) % 3
 
 def learner(**options):
     defaults = {"epochs": 2, "batch_size": 8, "lr": 0.05, "device": "cpu"}
-    return TorchLearner(lambda: SmallCnn((2, 8, 8), 3, width=4), **{**defaults, **options})
+    return torch_learner(lambda: SmallCnn((2, 8, 8), 3, width=4), **{**defaults, **options})
 
 
 def trained(folder, images=IMAGES, **options):
@@ -55,7 +55,7 @@ def test_augmentation_sees_inputs_before_they_are_normalised_so_that_crops_pad_w
 
 
 def test_grey_images_without_a_channel_axis_have_one_mean(tmp_path):
-    made = TorchLearner(
+    made = torch_learner(
         lambda: SmallCnn((8, 8), 3, width=4), epochs=1, device="cpu", normalise=((0.5,), (0.2,))
     )
     pool = Pool(IMAGES[:, 0], [f"image {row}" for row in range(24)])
@@ -92,7 +92,7 @@ def test_channels_last_moves_memory_and_no_names_or_results(tmp_path):
             return super().forward_features(x)
 
     expected = trained(tmp_path / "a")
-    made = TorchLearner(
+    made = torch_learner(
         lambda: Looking((2, 8, 8), 3, width=4),
         epochs=2, batch_size=8, lr=0.05, device="cpu", channels_last=True,
     )  # fmt: skip
@@ -119,7 +119,7 @@ def test_images_grow_in_equal_parts_of_the_training_and_are_whole_in_predictions
             sides.append((self.training, *x.shape[-2:]))
             return super().forward(x)
 
-    made = TorchLearner(
+    made = torch_learner(
         lambda: Looking((2, 8, 8), 3, width=4),
         epochs=2, batch_size=8, lr=0.05, device="cpu", progressive_resize=(0.5, 0.75, 1.0),
     )  # fmt: skip
@@ -140,7 +140,7 @@ def test_unlabelled_images_grow_with_the_labelled_ones(tmp_path):
                 seen.append(tuple(x.shape))
             return super().forward(x)
 
-    made = TorchLearner(
+    made = torch_learner(
         lambda: Looking((2, 8, 8), 3, width=4),
         objective="tod", epochs=2, batch_size=8, device="cpu", progressive_resize=(0.5, 1.0),
     )  # fmt: skip
@@ -179,10 +179,10 @@ def test_least_steps_make_the_training_that_smaller_batches_at_a_lower_rate_make
     assert not torch.equal(found, trained(tmp_path / "c", batch_size=16, lr=0.1, **tod))
 
 
-@pytest.mark.parametrize(("start", "epochs"), [("warm", [3, 1, 3]), ("cold", [3, 3, 3])])
-def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, start, epochs):
+@pytest.mark.parametrize(("warm", "epochs"), [(True, [3, 1, 3]), (False, [3, 3, 3])])
+def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, warm, epochs):
     made, pool, found = (
-        learner(epochs=1, epochs_from_scratch=3, start=start),
+        learner(epochs=1, epochs_from_scratch=3, warm_start=warm),
         Pool(IMAGES, [f"{n}" for n in range(24)]),
         [],
     )
@@ -192,7 +192,7 @@ def test_cold_epochs_are_of_fits_that_begin_with_new_weights(tmp_path, start, ep
             made.reset()
         metrics = made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / str(number))
         found.append(metrics["epochs"])
-        again = learner(epochs=1, epochs_from_scratch=3, start=start)
+        again = learner(epochs=1, epochs_from_scratch=3, warm_start=warm)
         again.fit(
             pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path / str(number)
         )  # loads the finished
@@ -268,7 +268,7 @@ def test_images_of_sizes_that_the_model_cannot_take_are_refused_before_training(
 ):
     pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     steps = []
-    made = TorchLearner(model, epochs=1, device="cpu", progressive_resize=fractions)
+    made = torch_learner(model, epochs=1, device="cpu", progressive_resize=fractions)
     made.progress = lambda *progress: steps.append(progress)
     with pytest.raises(ConfigurationError, match=sentence):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
@@ -277,7 +277,7 @@ def test_images_of_sizes_that_the_model_cannot_take_are_refused_before_training(
 
 def test_items_that_are_no_images_have_no_progressive_resize(tmp_path):
     pool = Pool(torch.zeros(24, 5), [f"row {row}" for row in range(24)])
-    made = TorchLearner(lambda: nn.Linear(5, 3), epochs=1, device="cpu", progressive_resize=(1.0, 0.5))
+    made = torch_learner(lambda: nn.Linear(5, 3), epochs=1, device="cpu", progressive_resize=(1.0, 0.5))
     with pytest.raises(DataError, match=r"progressive_resize needs images.* shape \(5,\)"):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
 

@@ -10,13 +10,13 @@ from torch import nn
 
 from learner_cases import LABELS, POOL, UNLABELLED, NormedNet, X, Y, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import ContractError, DataError
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
 from nextlabel.objectives.supervised import Supervised
 from nextlabel.objectives.tod import Tod
 from nextlabel.pool import Pool
 from nextlabel.testing.learners import LEARNER_CHECKS, example_data
 from nextlabel.types import Learner, Losses, Restorable
+from torch_learners import torch_learner
 
 LOG_PROBS = frozenset({"log_probs"})
 
@@ -30,7 +30,7 @@ def named(check):
 def test_keeps_every_promise_of_a_learner(check, objective, tmp_path):
     data = example_data(frozenset({"log_probs", "embeddings"}))
     options = {"objective": objective, "epochs": 2, "batch_size": 8, "device": "cpu"}
-    check(lambda: TorchLearner(lambda: Mlp((8,), 3, width=6), **options), tmp_path, data)
+    check(lambda: torch_learner(lambda: Mlp((8,), 3, width=6), **options), tmp_path, data)
 
 
 def test_is_a_learner_that_can_be_restored():
@@ -56,7 +56,7 @@ def test_a_module_is_the_initial_state_and_is_never_trained_itself(tmp_path):
 
 def test_a_function_that_returns_the_same_module_twice_starts_from_it_twice(tmp_path):
     module = small_mlp()
-    made = learner(model=lambda: module, start="cold")
+    made = learner(model=lambda: module, warm_start=False)
     for name in ("one", "two"):
         fit(made, tmp_path / name)
     assert same_bits(state(tmp_path / "one"), state(tmp_path / "two"))
@@ -64,7 +64,7 @@ def test_a_function_that_returns_the_same_module_twice_starts_from_it_twice(tmp_
 
 def test_a_warm_start_goes_on_from_the_end_and_a_cold_one_from_new_weights(tmp_path):
     for start in ("warm", "cold"):
-        made = learner(start=start)
+        made = learner(warm_start=start == "warm")
         fit(made, tmp_path / start / "1", seed=1)
         fit(made, tmp_path / start / "2", seed=2)
         ended = {n: t for n, t in state(tmp_path / start / "1").items() if n.startswith("model/")}

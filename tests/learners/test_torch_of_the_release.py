@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 
 from learner_cases import UNLABELLED, X, Y, fit, learner, same_bits, small_mlp, state
 from nextlabel.errors import UnknownNameError
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.tod import Tod
 from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
@@ -18,6 +17,7 @@ from nextlabel.training import loop as training
 from nextlabel.training.batches import Order
 from nextlabel.training.config import TrainingConfig
 from release import NaiveRelease, TwinNet
+from torch_learners import torch_learner
 
 PRESET = load_preset("code", "cifar10")
 TOD = PRESET["options"]["objective"]["tod"]
@@ -48,7 +48,7 @@ class Recording(Tod):
 def of_the_release(**options):
     given = {"epochs": 4, "batch_size": 16, "lr": 0.1, "milestones": [0.75], "device": "cpu"}
     given["unlabelled_draw"] = PRESET["learner"]["unlabelled_draw"]
-    return TorchLearner(TwinNet, **{**given, **options})
+    return torch_learner(TwinNet, **{**given, **options})
 
 
 def test_two_cycles_of_fits_equal_those_of_the_released_code(tmp_path):
@@ -171,7 +171,7 @@ def test_untrained_networks_come_from_a_function_of_their_own(tmp_path):
         torch.nn.init.constant_(net.first.weight, 7.0)
         return net
 
-    made = TorchLearner(
+    made = torch_learner(
         pretrained, snapshots=["untrained", "initial"], untrained_model=TwinNet, epochs=1, batch_size=16,
         objective=partial(Recording, **TOD), device="cpu",
     )  # fmt: skip

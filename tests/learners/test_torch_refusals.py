@@ -130,7 +130,7 @@ def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path)
         ({"task": "regresion"}, "did you mean 'regression'"),
         ({"task": "regression"}, "use objective='squared_error'"),
         ({"objective": "squared_error"}, "use objective='supervised'"),
-        ({"start": "worm"}, "did you mean 'warm'"),
+        ({"warm_start": "warm"}, "warm_start must be True or False, got 'warm'"),
         ({"snapshots": ("epochs",)}, "did you mean 'epoch'"),
         ({"device": "cdua"}, "did you mean 'cuda'"),
         ({"augment": "random_krop"}, "did you mean 'random_crop'"),

@@ -54,7 +54,7 @@ def test_the_task_learner_ends_bit_for_bit_as_it_does_alone(tmp_path):
     made, metrics = fitted(vaal(), tmp_path / "wrapped")
     assert same_bits(state(tmp_path / "alone"), state(tmp_path / "wrapped"))
     assert alone.items() <= metrics.items()
-    assert made.start == made.main.start
+    assert made.warm_start == made.main.warm_start
 
 
 def naive_training(config, seed, x, unlabelled):

@@ -11,8 +11,8 @@ from torch import nn
 
 from image_cases import images
 from nextlabel.errors import ConfigurationError, DataError, MissingExtraError, UnknownNameError
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.catalogue import MODELS
+from torch_learners import torch_learner
 
 TINY = "timm:resnet10t"
 
@@ -40,7 +40,7 @@ def test_channels_and_classes_are_those_of_the_data(shape):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (8, 8)])
 def test_a_learner_trains_it_and_gives_probabilities_and_embeddings(shape, tmp_path):
     pool, labels = images(12, shape)
-    learner = TorchLearner(partial(small, shape=shape), epochs=1, batch_size=12, device="cpu")
+    learner = torch_learner(partial(small, shape=shape), epochs=1, batch_size=12, device="cpu")
     metrics = learner.fit(pool, labels, pool.slice(0, 0), seed=0, workdir=tmp_path)
     outputs = learner.predict(pool, needs=frozenset({"log_probs", "embeddings"}), seed=0)
     assert metrics["steps"] == 1

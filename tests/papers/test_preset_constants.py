@@ -137,7 +137,7 @@ def protocol(name, dataset, strategy="cod"):
         "cycles": 7,
         "initial_size": 0.10,
         "batch_size": 0.05,
-        "learner.start": "warm",
+        "learner.warm_start": True,
         f"strategy.{strategy}.form": form,
         f"strategy.{strategy}.first_cycle": first_cycle,
         "objective.tod.decay": 0.999,

@@ -84,7 +84,7 @@ TRUE_WORDS = {
     "learner.score_augmented": None,  # a learner of its own says False
     "score_last": None,  # a cell says False
     "learner.untrained_weights": None,
-    "learner.channels_last": None,
+    "learner.channels_last": False,
     "objective.tod.outputs": None,  # of the form code, which alone leaves it out
 }
 """Settings whose usual value is said in another word than the default, which means the same."""

@@ -18,7 +18,7 @@ FILES = [(name, dataset) for name in PRESETS for dataset in preset_datasets(name
 def test_every_preset_is_a_configuration_of_parts_and_options_that_exist(name, dataset):
     config = load_config(options={"preset": name, "dataset": dataset})
     assert [part.name for part in config.dataset] == [dataset]
-    assert (config.seeds, config.cycles, config.learner.start) == (3, 7, "warm")
+    assert (config.seeds, config.cycles, config.learner.warm_start) == (3, 7, True)
     DATASETS.check_options(dataset, dict(config.dataset[0].options))
     of_preset = load_preset(name, dataset)["options"]
     for registry, kind in ((STRATEGIES, "strategy"), (OBJECTIVES, "objective")):

@@ -105,7 +105,7 @@ def write_run(folder: Path, rows: Sequence[Row], *, class_names: Sequence[str] =
     """Write a whole run directory around these rows."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "experiment.toml").write_text(
-        'dataset = ["digits"]\nseeds = 3\n\n[learner]\nstart = "warm"\n\n'
+        'dataset = ["digits"]\nseeds = 3\n\n[learner]\nwarm_start = true\n\n'
         '[environment]\nnextlabel = "0.1.0"\ntorch = "2.4.0"\n'
     )
     (folder / "results.csv").write_text(to_csv(rows))

@@ -17,7 +17,7 @@ def run(rows_of, make_run):
 
 def test_a_run_is_read_with_its_settings_rows_and_cells(run):
     found = read_run(run)
-    assert found.settings == {"dataset": ["digits"], "seeds": 3, "learner": {"start": "warm"}}
+    assert found.settings == {"dataset": ["digits"], "seeds": 3, "learner": {"warm_start": True}}
     assert found.environment == {"nextlabel": "0.1.0", "torch": "2.4.0"}
     assert [row.n_labelled for row in found.rows] == [140, 210]
     (cell,) = found.cells

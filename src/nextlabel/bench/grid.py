@@ -170,7 +170,7 @@ def _epochs_of_equal_updates(cell: Cell, size: int) -> int:
 
 
 def _epochs(learner: Mapping[str, Any], *, first: bool) -> int:  # Any: TOML
-    cold = learner.get("epochs_from_scratch") if first or learner.get("start") == "cold" else None
+    cold = learner.get("epochs_from_scratch") if first or not learner.get("warm_start", True) else None
     return int(learner["epochs"] if cold is None else cold)
 
 

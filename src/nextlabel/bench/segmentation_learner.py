@@ -6,7 +6,8 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.model import for_device, model_functions
 from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, listed
-from nextlabel.learners.segmentation import SEGMENTATION_FIELDS, SegmentationLearner
+from nextlabel.learners.segmentation import SEGMENTATION_FIELDS, TRAINING, SegmentationLearner
+from nextlabel.training.config import split_options
 from nextlabel.training.pixels import PIXEL_MOVES
 
 __all__ = ["make_segmentation_learner"]
@@ -31,6 +32,7 @@ def make_segmentation_learner(
     new_model, untrained = model_functions(
         options.pop("model"), data, random=options.pop("untrained_weights", None) == "random"
     )
+    training, options = split_options(options, base=TRAINING)
     compares = any(f"extra:{move}" in needs for move in PIXEL_MOVES)
     return SegmentationLearner(
         new_model,
@@ -40,6 +42,7 @@ def make_segmentation_learner(
         device=cell.device,
         snapshots=("initial",) if compares else (),
         untrained_model=untrained,
+        training=training,
         **options,
     )
 
@@ -56,10 +59,10 @@ def _check(cell: Cell, needs: frozenset[str]) -> None:
             f"the strategy '{cell.strategy}' needs {listed(foreign)}, which segmentation does not give; use "
             "cod_segmentation, entropy_segmentation, margin_segmentation, core_set or random"
         )
-    if cell.learner.get("start") == "cold" and any(f"extra:{move}" in needs for move in PIXEL_MOVES):
+    if not cell.learner.get("warm_start", True) and any(f"extra:{move}" in needs for move in PIXEL_MOVES):
         raise ConfigurationError(
             f"the strategy '{cell.strategy}' compares a model with that of the cycle before, which a cold "
-            "start forgets; use learner.start='warm'"
+            "start forgets; use learner.warm_start=true"
         )
     unfit = {
         "diagnostics": bool(cell.diagnostics),

@@ -28,6 +28,7 @@ from nextlabel.progress import Progress
 from nextlabel.registry import Card, Registry
 from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.training.config import split_options
 from nextlabel.types import Learner
 
 __all__ = [
@@ -93,13 +94,15 @@ def make_learner(
             f"a run can use one learner wrapper, but its strategies need {len(needed)} ({listed(needed)}); "
             "run them separately"
         )
+    training, others = split_options(for_device(options, cell.device))
     learner = TorchLearner(
         new_model,
         objective=_objective(cell, needs, wrappers.get(LOSS_MODULE)),
         device=cell.device,
         snapshots=kept_snapshots(needs),
         untrained_model=untrained,
-        **for_device(options, cell.device),
+        training=training,
+        **others,
     )
     if not needed:
         return learner

@@ -358,7 +358,7 @@ class Campaign:
                 "label per item of another class, or start with more items"
             )
         if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
-            if plan.previous is None or getattr(self.learner, "start", "warm") == "cold":
+            if plan.previous is None or not getattr(self.learner, "warm_start", True):
                 self.learner.reset()
             else:
                 self.learner.load(plan.previous)
@@ -373,7 +373,7 @@ class Campaign:
         if record:
             evaluation = dict(self._evaluate(self.learner)) if self._evaluate else {}
             self.ledger.measure(plan.cycle, plan.name, {
-                "n_labelled": len(y), "start": getattr(self.learner, "start", None),
+                "n_labelled": len(y), "warm_start": getattr(self.learner, "warm_start", None),
                 "seconds": seconds, "fit": metrics, "evaluation": evaluation,
             })  # fmt: skip
 

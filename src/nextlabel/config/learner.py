@@ -109,8 +109,9 @@ class LearnerConfig(Strict):
     mixed_precision: Literal["no", "fp16", "bf16", "auto"] = Field(
         default="no", description="Arithmetic of the forward pass; auto is fp16 on a GPU, else no."
     )
-    start: Literal["warm", "cold"] = Field(
-        default="warm", description="Whether a cycle goes on from the last cycle's weights or from new ones."
+    warm_start: bool = Field(
+        default=True,
+        description="Whether a cycle goes on from the last cycle's weights, or begins with new ones.",
     )
     milestones: list[Fraction] | None = Field(
         default=None, description="Fractions of the training at which multistep multiplies the rate by gamma."

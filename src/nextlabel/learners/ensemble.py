@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners.torch import Start, TorchLearner
+from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.training.phases import Progress, of_member
@@ -64,9 +64,9 @@ class Ensemble:
         self.progress: Progress | None = None
 
     @property
-    def start(self) -> Start:
-        """Whether the members start warm or cold."""
-        return self.main.start
+    def warm_start(self) -> bool:
+        """Whether a fit goes on from the weights that the last one left."""
+        return self.main.warm_start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train every member and return the first one's measures, and ``members``.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.learners.torch import Start, TorchLearner
+from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.training.phases import Progress
@@ -61,9 +61,9 @@ class McDropout:
         self.progress: Progress | None = None
 
     @property
-    def start(self) -> Start:
-        """Whether the learner starts warm or cold."""
-        return self.main.start
+    def warm_start(self) -> bool:
+        """Whether a fit goes on from the weights that the last one left."""
+        return self.main.warm_start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train the learner and return its measures.

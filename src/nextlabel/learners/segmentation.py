@@ -32,6 +32,7 @@ from nextlabel.seeds import derive
 from nextlabel.training.augment import Augment
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import check_fits, part, read_json, read_tensors, write_json
+from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.pairs import IGNORED, RandomWindow, check_crop, mask_digests, paired, split
@@ -53,15 +54,15 @@ BEGINNING = "beginning.json"
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
 # hyper-parameters, column Cityscapes; a drop of the learning rate is not named there.
-DEFAULTS: dict[str, Any] = {  # Any: options of TorchLearner
-    "epochs": 40,
-    "batch_size": 4,
-    "optimizer": "adam",
-    "lr": 5e-4,
-    "weight_decay": 0.0,
-    "schedule": "constant",
-    "snapshots": ("initial",),
-}
+TRAINING = TrainingConfig(
+    epochs=40,
+    batch_size=4,
+    optimizer="adam",
+    lr=5e-4,
+    weight_decay=0.0,
+    schedule="constant",
+    predict_batch_size=8,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +113,12 @@ class SegmentationLearner:
         normalise: Mean and standard deviation of each channel, of images in [0, 1], or None.
         augment: ``"horizontal_flip"``, callables that treat all channels of a (B, channels, height, width)
             batch alike (the mask is one of them) and a generator, or a sequence of them, for training only.
-        predict_batch_size: Images in one pass of ``predict``: of C classes and P pixels each take some 16 C P
-            bytes.
-        options: All other options of :class:`TorchLearner`. The defaults are those of Huang et al.,
-            Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, for Cityscapes: Adam
-            with lr 5e-4, 40 epochs, batches of 4, no decay, here at a constant learning rate.
+        training: How the model is trained. The default is that of Huang et al., Semi-Supervised Active
+            Learning with Temporal Output Discrepancy, ICCV 2021, for Cityscapes: Adam with lr 5e-4, 40
+            epochs, batches of 4, no decay, here at a constant learning rate. ``predict_batch_size`` images of
+            C classes and P pixels each take some 16 C P bytes.
+        snapshots: As of :class:`TorchLearner`.
+        options: Further options of :class:`TorchLearner`: ``epochs``, ``device``, ``warm_start``, ...
 
     Raises:
         ConfigurationError: An option is unknown or out of range, or the objective is not for pixels.
@@ -132,41 +134,37 @@ class SegmentationLearner:
         crop: int | None = None,
         normalise: Normalise | None = None,
         augment: Augment | Sequence[Augment] | None = None,
-        predict_batch_size: int = 8,
+        training: TrainingConfig = TRAINING,
+        snapshots: Sequence[str] = ("initial",),
         **options: Any,  # Any: as TorchLearner has them
     ) -> None:
         if crop is not None and crop < 1:
             raise ConfigurationError(f"crop must be at least 1 pixel, but is {crop}")
-        if options.get("progressive_resize") is not None:
+        if training.progressive_resize is not None:
             raise ConfigurationError(
                 "progressive_resize must be left out of segmentation, as smaller images would blur masks, "
-                f"but is {tuple(options['progressive_resize'])}; use a smaller crop"
+                f"got {training.progressive_resize}; use a smaller crop"
             )
-        self.masks, self.classes, self.crop, self.predict_batch_size = (
-            masks,
-            classes,
-            crop,
-            predict_batch_size,
-        )
-        channels_last = bool(options.get("channels_last", False))
-        self.preparation = Preparation.checked(normalise, channels_last=channels_last)
+        self.masks, self.classes, self.crop = masks, classes, crop
+        self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
         self.learner = TorchLearner(
             model,
             objective=partial(masked, objective=objective, classes=classes),
             task="segmentation",
             augment=_augmentations(crop, augment),
             normalise=_of_pairs(self.preparation),
-            predict_batch_size=predict_batch_size,
-            **{**DEFAULTS, **options},
+            training=training,
+            snapshots=snapshots,
+            **options,
         )  # fmt: skip
         self._folder: Path | None = None
         self._before: ModuleNetwork | None = None
         self._cache = DeviceCache()
 
     @property
-    def start(self) -> str:
-        """``warm`` or ``cold``, as of :class:`TorchLearner`."""
-        return self.learner.start
+    def warm_start(self) -> bool:
+        """Whether a fit goes on from the weights that the last one left."""
+        return self.learner.warm_start
 
     @property
     def progress(self) -> Callable[[int, int], None] | None:
@@ -195,7 +193,7 @@ class SegmentationLearner:
         """
         if len(x) and self.crop is not None:
             check_crop(self.crop, *np.shape(x[0])[-2:])
-        continues = self.start == "warm" and self._folder is not None
+        continues = self.warm_start and self._folder is not None
         if read_json(workdir / BEGINNING) is None:  # a killed fit may be called again by another learner
             write_json(workdir / BEGINNING, {"continues": continues})
         metrics = self.learner.fit(
@@ -287,12 +285,17 @@ class SegmentationLearner:
         self, pairs: Pool, networks: tuple[ModuleNetwork, ModuleNetwork | None], seed: int
     ) -> Generator[tuple[Tensor, Forward, Forward | None], None, None]:
         """Yield every batch's class indices, and what both networks say of its images."""
-        engine = Engine(self.learner.device, self.learner.recipe.mixed_precision)
+        engine = Engine(self.learner.device, self.learner.training.mixed_precision)
         prepare = self.preparation.on(engine.device)
         now, before = (None if network is None else network.to(engine.device).eval() for network in networks)
         assert now is not None, "the first is the present one"
         batches = sequential(
-            pairs, self.predict_batch_size, seed, engine.device, self._cache, workers=self.learner.num_workers
+            pairs,
+            self.learner.training.predict_batch_size,
+            seed,
+            engine.device,
+            self._cache,
+            workers=self.learner.num_workers,
         )
         with isolated_rng(derive(seed, "predict"), engine.device), torch.no_grad():
             for batch in batches:
@@ -312,10 +315,10 @@ class SegmentationLearner:
                 f"a SegmentationLearner gives one row per item ({given}), not '{need}'; choose a strategy "
                 "that needs these, such as 'cod_segmentation', 'entropy_segmentation', 'core_set' or 'random'"
             )
-        if self.start == "cold" and {EXTRA + name for name in (*PIXEL_MOVES, "has_previous")} & needs:
+        if not self.warm_start and {EXTRA + name for name in (*PIXEL_MOVES, "has_previous")} & needs:
             raise ContractError(
                 "moves of pixels are since the end of the previous cycle, which a cold start forgets; use "
-                "start='warm', or a strategy such as 'entropy_segmentation'"
+                "warm_start=True, or a strategy such as 'entropy_segmentation'"
             )
         network = self.learner.network
         if network is None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
+from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
@@ -30,12 +31,7 @@ from nextlabel.training.checkpoint import (
     write_tensors,
 )
 from nextlabel.training.config import (
-    MixedPrecision,
-    OptimizerFactory,
-    OptimizerName,
-    Schedule,
     TrainingConfig,
-    UnlabelledDraw,
 )
 from nextlabel.training.device import DeviceName, Engine
 from nextlabel.training.labels import Task, check_counts, check_task, checked_labels
@@ -53,7 +49,7 @@ __all__ = ["TorchLearner"]
 FINISHED = "fit.json"
 """Written last: a folder that holds it holds a finished training."""
 
-Start = Literal["warm", "cold"]
+DEFAULT_TRAINING = TrainingConfig()
 
 
 class TorchLearner:
@@ -78,44 +74,20 @@ class TorchLearner:
             function that returns a new objective.
         task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
             ``"segmentation"`` is for :class:`~nextlabel.learners.segmentation.SegmentationLearner` to choose.
-        epochs: Passes over the labelled items in one fit.
-        epochs_from_scratch: Passes of a fit that begins with new weights; None for as many as ``epochs``.
-        batch_size: Labelled items in a step, and as many unlabelled ones where the objective uses them.
-        optimizer: A name, or a function of the parameters.
-        lr: Learning rate; None for the optimiser's usual one (``sgd`` 0.1, ``adam`` and ``adamw`` 0.001).
-        momentum: Of ``sgd``.
-        weight_decay: Of a named optimiser.
-        schedule: Course of the learning rate; the default, a tenth of it in the last fifth, is that of Huang
-            et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021.
-        milestones: Fractions of the training at which ``multistep`` multiplies by ``gamma``.
-        gamma: That factor.
-        start: ``"warm"``: a fit goes on from the weights that the last one left; ``"cold"``: from new ones.
+        training: How the model is trained: optimiser, schedule, sizes, precision.
+        epochs: Passes over the labelled items in one fit; None for those of ``training``.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         augment: For training only: names, calls such as ``"random_crop(padding=2)"``, callables of a batch
             and a generator, or a sequence of them.
         normalise: The mean and the standard deviation of every channel of an image; None leaves inputs as
             they are.
-        channels_last: Whether images and convolutions' weights lie in memory channel by channel for each
-            pixel, which is mostly faster; results differ in their last digits.
-        compile: Whether training steps go through ``torch.compile``, which takes minutes to prepare and
-            is meant for long fits on a GPU; results differ in their last digits.
-        mixed_precision: ``"no"``, ``"fp16"`` or ``"bf16"``.
-        progressive_resize: Fractions of the images' height and width in equal parts of the training, such as
-            (0.5, 0.75, 1.0): small images first make it faster (Tan, Le: EfficientNetV2, ICML 2021). None
-            trains on whole images; predictions are always of these.
-        min_steps_per_epoch: Steps that a pass is to have at least: with few labels the batch is halved until
-            it has, but not below 8, and the learning rate with it (linearly: Goyal et al.: Accurate, Large
-            Minibatch SGD, 2017).
-        unlabelled_draw: Of the items of a step: see :class:`~nextlabel.training.config.Recipe`.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        num_workers: Processes that load items of pools that are no tensors.
+        warm_start: Whether a fit goes on from the weights that the last one left, or begins with new ones.
         embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
-        predict_batch_size: Items in one pass of ``predict``.
-        checkpoint_seconds: Time between step checkpoints; a killed fit loses at most as much.
+        num_workers: Processes that load items of pools that are no tensors.
         snapshots: What ``fit`` keeps besides its end, words of :class:`~nextlabel.snapshots.Moment`: its
             ``"initial"`` weights, those of an ``"untrained"`` network, the ``"ema"``, and ``"10 steps"``,
             ``"epoch"``, ... before the end, of which a gap as long as the training or longer gives the
             initial weights. Files of other snapshots are not written.
-        ema_decay: a of the snapshot ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
         untrained_model: Makes the networks that are compared with before any training, the snapshot
             ``"untrained"`` and a teacher that starts at random; None for ``model``. One that leaves
             pretrained weights out makes them random throughout.
@@ -137,69 +109,37 @@ class TorchLearner:
         *,
         objective: str | Part | Callable[[], Objective] = "supervised",
         task: Task = "classification",
-        epochs: int = 100,
-        epochs_from_scratch: int | None = None,
-        batch_size: int = 128,
-        optimizer: OptimizerName | OptimizerFactory = "sgd",
-        lr: float | None = None,
-        momentum: float = 0.9,
-        weight_decay: float = 5e-4,
-        schedule: Schedule = "multistep",
-        milestones: Sequence[float] = (0.8,),
-        gamma: float = 0.1,
-        start: Start = "warm",
+        training: TrainingConfig = DEFAULT_TRAINING,
+        epochs: int | None = None,
+        device: DeviceName = "auto",
         augment: Augment | Sequence[Augment] | None = None,
         normalise: Normalise | None = None,
-        channels_last: bool = False,
-        compile: bool = False,  # torch's own word for it
-        mixed_precision: MixedPrecision = "no",
-        progressive_resize: Sequence[float] | None = None,
-        min_steps_per_epoch: int | None = None,
-        unlabelled_draw: UnlabelledDraw = "passes",
-        device: DeviceName = "auto",
-        num_workers: int = 0,
+        warm_start: bool = True,
         embedding_layer: str | None = None,
-        predict_batch_size: int = 1024,
-        checkpoint_seconds: float = 30.0,
+        num_workers: int = 0,
         snapshots: Sequence[str] = ("initial", "epoch"),
-        ema_decay: float = 0.999,
         untrained_model: Callable[[], nn.Module] | None = None,
         score_augmented: bool = False,
     ) -> None:
         check_task(task)
-        if start not in get_args(Start):
-            raise UnknownNameError("start", start, get_args(Start))
-        if num_workers < 0 or predict_batch_size < 1 or checkpoint_seconds < 0:
+        if not isinstance(training, TrainingConfig):
             raise ConfigurationError(
-                "num_workers and checkpoint_seconds must be at least 0, and predict_batch_size at least 1, "
-                f"but they are {num_workers}, {checkpoint_seconds} and {predict_batch_size}"
+                f"training must be a TrainingConfig, got {type(training).__name__}; write "
+                "training=TrainingConfig(batch_size=64)"
             )
-        self.recipe = TrainingConfig(
-            epochs=epochs,
-            epochs_from_scratch=epochs_from_scratch,
-            batch_size=batch_size,
-            min_steps_per_epoch=min_steps_per_epoch,
-            optimizer=optimizer,
-            lr=lr,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            milestones=tuple(milestones),
-            gamma=gamma,
-            mixed_precision=mixed_precision,
-            progressive_resize=None if progressive_resize is None else tuple(progressive_resize),
-            unlabelled_draw=unlabelled_draw,
-        )
-        self._snapshots = validate_snapshots(snapshots, untrained_model or model, ema_decay)
+        if not isinstance(warm_start, bool):
+            raise ConfigurationError(f"warm_start must be True or False, got {warm_start!r}")
+        if num_workers < 0:
+            raise ConfigurationError(f"num_workers must be at least 0, got {num_workers}")
+        self.training = training if epochs is None else replace(training, epochs=epochs)
+        self._snapshots = validate_snapshots(snapshots, untrained_model or model, training.ema_decay)
         self.snapshots = frozenset(snapshot.name for snapshot in self._snapshots)
-        self.task, self.start, self.device, self.ema_decay = task, start, device, ema_decay
-        self.num_workers, self.predict_batch_size = num_workers, predict_batch_size
-        self.embedding_layer, self.checkpoint_seconds = embedding_layer, checkpoint_seconds
+        self.task, self.warm_start, self.device = task, warm_start, device
+        self.num_workers, self.embedding_layer = num_workers, embedding_layer
         self.progress: Callable[[int, int], None] | None = None
         self._augment = augmentation(augment)
-        self.preparation = Preparation.checked(normalise, channels_last=channels_last)
+        self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
         self.score_augmented = score_augmented and self._augment is not None
-        self.compile = compile
         self._objective = objective
         self._network: ModuleNetwork | None = None
         self._objective_state: dict[str, Tensor] | None = None
@@ -208,7 +148,7 @@ class TorchLearner:
         self._networks = Networks(
             model, untrained_model, task, embedding_layer, self.preparation, self._cache
         )
-        Engine(device, mixed_precision)  # refuses now what this machine cannot do
+        Engine(device, training.mixed_precision)  # refuses now what this machine cannot do
         self.extra_fields = frozenset(getattr(self._new_objective(), "extra_fields", ()))
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
@@ -235,14 +175,11 @@ class TorchLearner:
         objective = self._new_objective()
         others = unlabelled if objective.uses_unlabelled and len(unlabelled) > 1 else None
         arguments = {
-            **training_arguments(x, y, others, self.recipe, seed),
-            "start": self.start,
+            **training_arguments(x, y, others, self.training, seed),
+            "warm_start": self.warm_start,
             "objective": described(self._objective),
             "augment": described(self._augment),
             "normalise": self.preparation.normalise,
-            "channels_last": self.preparation.channels_last or None,  # None as in files of older versions
-            "compile": self.compile or None,
-            "ema_decay": self.ema_decay if Snapshot("ema") in self._snapshots else None,
             "untrained_model": described(self._networks.untrained_model),
         }
         finished = read_json(workdir / FINISHED)
@@ -264,11 +201,11 @@ class TorchLearner:
         workdir: Path,
         arguments: dict[str, Any],
     ) -> Training:
-        engine = Engine(self.device, self.recipe.mixed_precision)
+        engine = Engine(self.device, self.training.mixed_precision)
         network = self._networks.place(self._starting_network(seed), engine)
         example = self._networks.example(network, objective, x, engine, seed)
         few = self._networks.few(x, engine)
-        check_progressive_resize(network, few, self.recipe, self.preparation.on(engine.device))
+        check_progressive_resize(network, few, self.training, self.preparation.on(engine.device))
         targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
         carried = self._objective_state if self._held() else None
         bind(
@@ -277,13 +214,13 @@ class TorchLearner:
         )  # fmt: skip
         return Training(
             network=network, objective=objective,
-            recipe=self.recipe.beginning(with_new_weights=self._held() is None), engine=engine,
+            config=self.training.beginning(with_new_weights=self._held() is None), engine=engine,
             x=x, targets=targets.to(engine.device), unlabelled=others,
             augment=self._augment, preparation=self.preparation,
-            snapshots=self._snapshots, ema_decay=self.ema_decay, compiled=self.compile,
+            snapshots=self._snapshots,
             seed=seed, workdir=workdir, arguments=arguments,
             cache=self._cache, workers=self.num_workers,
-            checkpoint_seconds=self.checkpoint_seconds, progress=self.progress,
+            progress=self.progress,
         )  # fmt: skip
 
     def _trained(self, training: Training, workdir: Path) -> dict[str, float]:
@@ -333,12 +270,17 @@ class TorchLearner:
             raise DataError("predict needs at least one item, but the pool is empty")
         own = "log_probs" if self.task == "classification" else "values"
         check_needs(needs, network, own=own, extra_fields=self.extra_fields)
-        engine = Engine(self.device, self.recipe.mixed_precision)
+        engine = Engine(self.device, self.training.mixed_precision)
         self._networks.place(network, engine)
         objective = self._bound_objective(network, x, engine) if needs - {own, "embeddings"} else None
         with isolated_rng(derive(seed, "predict"), engine.device):
             batches = sequential(
-                x, self.predict_batch_size, seed, engine.device, self._cache, workers=self.num_workers
+                x,
+                self.training.predict_batch_size,
+                seed,
+                engine.device,
+                self._cache,
+                workers=self.num_workers,
             )
             if augment is not None:
                 batches = augmented(batches, x.ids, augment, seed, engine.device)
@@ -385,7 +327,7 @@ class TorchLearner:
         return self._networks.new(seed)
 
     def _held(self) -> ModuleNetwork | None:
-        return None if self.start == "cold" else self._network
+        return self._network if self.warm_start else None
 
     def _starting_network(self, seed: int) -> ModuleNetwork:
         held = self._held()  # which a fit that fails or is killed must leave alone

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners.torch import Start, TorchLearner
+from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.training.phases import AfterTask, Progress
 from nextlabel.training.vaal import VaalConfig, VaalTrainer
@@ -125,14 +125,14 @@ class Vaal:
             config,
             device=learner.device,
             workers=learner.num_workers,
-            predict_batch_size=learner.predict_batch_size,
+            predict_batch_size=learner.training.predict_batch_size,
             conditions=int(ranking),
         )
 
     @property
-    def start(self) -> Start:
-        """Whether the task learner starts warm or cold; autoencoder and discriminator always start cold."""
-        return self.main.start
+    def warm_start(self) -> bool:
+        """Whether a fit goes on from the weights that the last one left."""
+        return self.main.warm_start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train the task learner, then autoencoder and discriminator; return the measures of both.

@@ -178,9 +178,9 @@ def _protocol(section: Section, settings: Mapping[str, Any]) -> str:  # Any: wha
         asked = f"{queries[0]:,}" if len(queries) == 1 else f"{queries[0]:,} to {queries[-1]:,}"
         parts.append(f"{asked} more a cycle, {counts[-1]:,} at the end")
     parts.append(f"{len(counts)} cycle{'s' * (len(counts) > 1)}")
-    start = settings.get("learner", {}).get("start")
-    if start:
-        parts.append(f"{start} start")
+    warm = settings.get("learner", {}).get("warm_start")
+    if warm is not None:
+        parts.append("warm start" if warm else "cold start")
     parts.append(f"{seeds} seed{'' if seeds == '1' else 's'}")
     return "; ".join(parts)
 

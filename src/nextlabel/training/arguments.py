@@ -21,16 +21,20 @@ from nextlabel.training.config import TrainingConfig
 __all__ = ["check_same", "described", "training_arguments"]
 
 
+WITHOUT_EFFECT = ("predict_batch_size", "checkpoint_seconds")
+"""What may be changed while a fit is continued: the weights do not depend on it."""
+
+
 def training_arguments(
-    x: Pool, y: Tensor, unlabelled: Pool | None, recipe: TrainingConfig, seed: int
+    x: Pool, y: Tensor, unlabelled: Pool | None, config: TrainingConfig, seed: int
 ) -> dict[str, Any]:  # Any: whatever JSON holds
-    """Return a training run's data, recipe and seed, items and labels as digests.
+    """Return a training run's data, configuration and seed, items and labels as digests.
 
     Args:
         x: The L labelled items.
         y: (L,) their labels.
         unlabelled: The unlabelled items that are trained on, or None.
-        recipe: How.
+        config: How.
         seed: Of the training.
     """
     return {
@@ -38,7 +42,7 @@ def training_arguments(
         "labelled": x.digest(),
         "labels": hashlib.blake2b(y.cpu().numpy().tobytes(), digest_size=8).hexdigest(),
         "unlabelled": None if unlabelled is None else unlabelled.digest(),
-        **{field.name: described(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)},
+        **{name: described(value) for name, value in vars(config).items() if name not in WITHOUT_EFFECT},
     }
 
 

@@ -6,8 +6,9 @@ or models.
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -26,6 +27,7 @@ __all__ = [
     "TrainingConfig",
     "UnlabelledDraw",
     "lr_factor",
+    "split_options",
 ]
 
 Schedule = Literal["constant", "multistep", "cosine", "one_cycle"]
@@ -63,6 +65,15 @@ class TrainingConfig:
             ``"fixed_first"`` is ``fixed`` in a fit that begins with new weights, and else ``redrawn``, as in
             the released code of the TOD papers.
 
+        channels_last: Whether images and convolutions' weights lie in memory channel by channel for each
+            pixel, which is mostly faster; results differ in their last digits.
+        compile: Whether training steps go through ``torch.compile``, which takes minutes to prepare and is
+            meant for long fits on a GPU; results differ in their last digits.
+        ema_decay: a of the snapshot ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
+        predict_batch_size: Items in one pass of ``predict``, at least 1.
+        checkpoint_seconds: Time between checkpoints; a killed fit loses at most as much. 0 for one after
+            every step.
+
     Raises:
         ConfigurationError: A value is out of range, or a name unknown.
     """
@@ -81,6 +92,11 @@ class TrainingConfig:
     min_steps_per_epoch: int | None = None
     epochs_from_scratch: int | None = None
     unlabelled_draw: UnlabelledDraw = "passes"
+    channels_last: bool = False
+    compile: bool = False  # torch's own word for it
+    ema_decay: float = 0.999
+    predict_batch_size: int = 1024
+    checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         for kind, name, known in (
@@ -107,6 +123,11 @@ class TrainingConfig:
             ("epochs_from_scratch", self.epochs_from_scratch),
         ):
             self._check(option, count, count is None or count >= 1, "at least 1")
+        self._check("predict_batch_size", self.predict_batch_size, self.predict_batch_size >= 1, "at least 1")
+        self._check("checkpoint_seconds", self.checkpoint_seconds, self.checkpoint_seconds >= 0, "at least 0")
+        for sequence in ("milestones", "progressive_resize"):
+            if isinstance(getattr(self, sequence), list):  # as configurations have it
+                object.__setattr__(self, sequence, tuple(getattr(self, sequence)))
         if self.progressive_resize is not None:
             inside = (
                 all(0 < fraction <= 1 for fraction in self.progressive_resize)
@@ -210,3 +231,21 @@ def lr_factor(
 
 def _half_cosine(start: float, end: float, fraction: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
+
+
+def split_options(
+    options: Mapping[str, Any], *, base: TrainingConfig | None = None
+) -> tuple[TrainingConfig, dict[str, Any]]:  # Any: options of a learner
+    """Return how a model is trained, and the other options of a learner, from settings in one table.
+
+    Args:
+        options: Fields of :class:`TrainingConfig` and options of a learner.
+        base: What the settings are laid over; None for the defaults.
+
+    Raises:
+        ConfigurationError: A value is out of range, or a name unknown.
+    """
+    fields = {field.name for field in dataclasses.fields(TrainingConfig)}
+    given = {name: value for name, value in options.items() if name in fields}
+    others = {name: value for name, value in options.items() if name not in fields}
+    return replace(base or TrainingConfig(), **given), others

@@ -116,7 +116,7 @@ class Training:
     Attributes:
         network: Trained in place.
         objective: The loss, bound to the network.
-        recipe: How.
+        config: How.
         engine: Where.
         x: The L labelled items.
         targets: (L,) labels as the objective takes them, on the device.
@@ -124,20 +124,17 @@ class Training:
         augment: For labelled and unlabelled batches alike, or None.
         preparation: For the same batches, after that.
         snapshots: What to keep in ``workdir`` besides the end.
-        ema_decay: Of the moving average that the snapshot ``ema`` is.
-        compiled: Whether the passes of the training steps go through ``torch.compile``.
         seed: All randomness is derived from it.
         workdir: Where the checkpoint is kept.
         arguments: What tells this training from another, for the checkpoint; JSON.
         cache: Holds tensor pools on the device.
         workers: Processes that load items of pools that are no tensors.
-        checkpoint_seconds: Time between checkpoints; 0 for one after every step.
         progress: Called with steps done and steps in all, at most ten times a second and at the end.
     """
 
     network: ModuleNetwork
     objective: nn.Module
-    recipe: TrainingConfig
+    config: TrainingConfig
     engine: Engine
     x: Pool
     targets: Tensor
@@ -145,21 +142,18 @@ class Training:
     augment: Augmentation | None
     preparation: Preparation
     snapshots: frozenset[Snapshot]
-    ema_decay: float
-    compiled: bool
     seed: int
     workdir: Path
     arguments: dict[str, Any]  # Any: whatever JSON holds
     cache: DeviceCache
     workers: int
-    checkpoint_seconds: float
     progress: Callable[[int, int], None] | None
     meter: LossMeter = field(default_factory=LossMeter)
 
     def __post_init__(self) -> None:
-        self.size = self.recipe.batch_of(len(self.x))
+        self.size = self.config.batch_of(len(self.x))
         self.order = Order(len(self.x), self.size, seed=self.seed, purpose="order", whole=True)
-        self.total = self.order.per_pass * self.recipe.epochs
+        self.total = self.order.per_pass * self.config.epochs
         every = [*self.network.parameters(), *self.objective.parameters()]
         parameters = [parameter for parameter in every if parameter.requires_grad]
         if not parameters:
@@ -169,14 +163,14 @@ class Training:
                 "another model, or set requires_grad"
             )
         unscheduled = getattr(self.objective, "unscheduled", tuple)  # optional in an objective
-        self.optimizer: Optimizer = self.recipe.build_optimizer(parameters, unscheduled())
-        fraction = self.size / self.recipe.batch_size
+        self.optimizer: Optimizer = self.config.build_optimizer(parameters, unscheduled())
+        fraction = self.size / self.config.batch_size
         self.base_lrs = [group["lr"] * fraction for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)
         self.device_generator = torch.Generator(self.engine.device)
         self.prepare = self.preparation.on(self.engine.device)
         self.model: nn.Module = self.network
-        if self.compiled:  # a wrapper: the network itself, its names and its state stay as they are
+        if self.config.compile:  # a wrapper: the network itself, its names and its state stay as they are
             self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
         self.keeper = SnapshotWriter(
             self.snapshots,
@@ -184,7 +178,7 @@ class Training:
             self.workdir,
             steps=self.total,
             steps_per_epoch=self.order.per_pass,
-            ema_decay=self.ema_decay,
+            ema_decay=self.config.ema_decay,
         )
 
     def run(self) -> dict[str, float]:
@@ -203,7 +197,7 @@ class Training:
             begin(self.total)
         with isolated_rng(self.seed, self.engine.device), deterministic_kernels():
             self._run_steps(first)
-        return {**self.meter.means(), "steps": self.total, "epochs": self.recipe.epochs}
+        return {**self.meter.means(), "steps": self.total, "epochs": self.config.epochs}
 
     def _run_steps(self, first: int) -> None:
         generators = default_generators(self.engine.device)
@@ -220,7 +214,7 @@ class Training:
                 self._step(step, x, self.targets[rows], unlabelled)
                 self.keeper.after(step)
                 now = time.monotonic()
-                if step + 1 < self.total and now - saved >= self.checkpoint_seconds:
+                if step + 1 < self.total and now - saved >= self.config.checkpoint_seconds:
                     self._save(step + 1)
                     saved = now
                 if self.progress and (now - told >= PROGRESS_SECONDS or step + 1 == self.total):
@@ -232,7 +226,7 @@ class Training:
             generator = self.device_generator.manual_seed(derive(self.seed, "augment", step))
             x = self.augment(x, generator)
             unlabelled = None if unlabelled is None else self.augment(unlabelled, generator)
-        fraction = self.recipe.resolution(step, self.total)
+        fraction = self.config.resolution(step, self.total)
         x = self.prepare(resized(x, fraction))
         unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, fraction))
         objective: Objective = self.objective  # type: ignore[assignment]  # the learner checked it
@@ -252,14 +246,14 @@ class Training:
             return
         order = Order(
             len(self.unlabelled), self.size, seed=self.seed, purpose="unlabelled", whole=False,
-            draw=self.recipe.unlabelled_draw,
+            draw=self.config.unlabelled_draw,
         )  # fmt: skip
         others = stream(self.unlabelled, order, steps, self.engine.device, self.cache, workers=self.workers)
         for (rows, x), (_, unlabelled) in zip(labelled, others, strict=True):
             yield rows, x, unlabelled
 
     def _set_lr(self, step: int) -> None:
-        factor = self.recipe.factor(step, self.total)
+        factor = self.config.factor(step, self.total)
         for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = lr * (factor if group.get("scheduled", True) else 1.0)
 
@@ -289,7 +283,7 @@ class Training:
             return 0
         tensors, notes = read_tensors(path)
         check_same(notes["arguments"], self.arguments, path)
-        if notes.get("steps", self.total) != self.total:  # files of older versions do not tell
+        if notes["steps"] != self.total:
             raise DataError(
                 f"expected {path} to be of this training, of {self.total} steps, but it was made by one of "
                 f"{notes['steps']}, which began with other weights; load those first, or use another folder"

@@ -184,14 +184,14 @@ class Networks:
 
 
 def check_progressive_resize(
-    network: ModuleNetwork, items: Tensor, recipe: TrainingConfig, prepare: Prepare
+    network: ModuleNetwork, items: Tensor, config: TrainingConfig, prepare: Prepare
 ) -> None:
     """Refuse a training run on images of a size that the network cannot take.
 
     Args:
         network: Left in evaluation mode.
         items: (B, ...) a few items, on the device.
-        recipe: Says how small the images are.
+        config: Says how small the images are.
         prepare: What is done to them after that.
 
     Raises:
@@ -199,7 +199,7 @@ def check_progressive_resize(
         ConfigurationError: The network fails on small ones.
     """
     network.eval()
-    for fraction in sorted({*(recipe.progressive_resize or ())} - {1.0}):
+    for fraction in sorted({*(config.progressive_resize or ())} - {1.0}):
         smaller = resized(items, fraction)
         try:
             with isolated_rng(0, items.device), torch.no_grad():

@@ -9,7 +9,6 @@ import torch
 from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
-from nextlabel.learners.torch import TorchLearner
 from nextlabel.models.mlp import Mlp
 from nextlabel.papers.studies.model_selection import (
     Judged,
@@ -17,12 +16,13 @@ from nextlabel.papers.studies.model_selection import (
     run_model_selection,
     summary,
 )
+from torch_learners import torch_learner
 
 GAPS = ("epoch", "2 steps")
 
 
 def new_learner(fits=None):
-    learner = TorchLearner(
+    learner = torch_learner(
         partial(Mlp, (1, 8, 8), 10, width=8), epochs=2, batch_size=64, lr=0.2, device="cpu", snapshots=GAPS
     )
     if fits is not None:

@@ -32,6 +32,7 @@ from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import choose
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import DeviceName, Engine, device_title
 from nextlabel.types import Learner
 
@@ -158,7 +159,8 @@ class _Timing:
 
     def _learner(self, objective: str) -> TorchLearner:
         return TorchLearner(
-            self._model(), objective=objective, epochs=1, batch_size=len(self._few()), lr=1e-3,
+            self._model(), objective=objective, epochs=1,
+            training=TrainingConfig(batch_size=len(self._few()), lr=1e-3),
             device=self.setup.device, snapshots=(),
         )  # fmt: skip
 
