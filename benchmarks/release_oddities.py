@@ -99,8 +99,8 @@ def gradients(options: argparse.Namespace) -> dict[str, Any]:
     mean, deviation = (
         torch.tensor(v).view(3, 1, 1) for v in load_preset("code", "cifar10")["learner"]["normalise"]
     )
-    images = (torch.from_numpy(data.x[:2000]).float() / 255 - mean) / deviation
-    labels = torch.from_numpy(data.y[:2000])
+    images = (torch.from_numpy(data.pool.x[:2000]).float() / 255 - mean) / deviation
+    labels = torch.from_numpy(data.pool.y[:2000])
     changes: dict[str, list[float]] = {}
     for seed in range(options.seeds):
         generator = torch.Generator().manual_seed(seed)

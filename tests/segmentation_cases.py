@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from nextlabel.learners.segmentation import SegmentationLearner
 from nextlabel.models.small_fcn import SmallFcn
 from nextlabel.pool import Pool
+from nextlabel.tasks.segmentation import Segmentation
 from torch_learners import segmentation_learner_of
 
 COUNT, SIDE = 22, 16
@@ -34,7 +35,9 @@ IDS = tuple(f"scene-{row:02d}" for row in range(COUNT))
 MASKS = dict(zip(IDS, MASK_ARRAY, strict=True))
 POOL = Pool(IMAGES, IDS)
 X, UNLABELLED = POOL.slice(0, 9), POOL.slice(9, COUNT)
-FRACTIONS = torch.tensor([float((MASKS[item] != 255).mean()) for item in X.ids])
+TASK = Segmentation(("ground", "green", "blue"))
+LABELS = {item: TASK.encode(mask) for item, mask in MASKS.items()}
+TARGETS = TASK.targets({item: LABELS[item] for item in X.ids})
 
 
 class Listed:
@@ -53,14 +56,19 @@ def small_net() -> SmallFcn:
 
 def segmentation_learner(**options: object) -> SegmentationLearner:
     """A learner with 2 epochs of 3 steps that trains fast."""
-    model, masks = options.pop("model", small_net), options.pop("masks", MASKS)
-    defaults = {"classes": 3, "epochs": 2, "batch_size": 4, "lr": 0.01, "device": "cpu"}
-    return segmentation_learner_of(model, masks, **{**defaults, **options})
+    model, task = options.pop("model", small_net), options.pop("task", TASK)
+    defaults = {"epochs": 2, "batch_size": 4, "lr": 0.01, "device": "cpu"}
+    return segmentation_learner_of(model, task, **{**defaults, **options})
 
 
 def segmentation_fit(
-    made: SegmentationLearner, folder: Path, *, seed: int = 1, x: Pool = X
+    made: SegmentationLearner,
+    folder: Path,
+    *,
+    seed: int = 1,
+    x: Pool = X,
+    masks: Mapping[str, np.ndarray] = MASKS,
 ) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     others = POOL.subset([item for item in IDS if item not in x.ids])
-    return made.fit(x, torch.ones(len(x)), others, seed=seed, workdir=folder)
+    return made.fit(x, [masks[item] for item in x.ids], others, seed=seed, workdir=folder)

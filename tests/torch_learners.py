@@ -14,6 +14,6 @@ def torch_learner(model: Any, **options: Any) -> TorchLearner:
     return TorchLearner(model, training=training, **others)
 
 
-def segmentation_learner_of(model: Any, masks: Any, **options: Any) -> SegmentationLearner:
+def segmentation_learner_of(model: Any, task: Any, **options: Any) -> SegmentationLearner:
     training, others = split_options(options, base=TRAINING)
-    return SegmentationLearner(model, masks, training=training, **others)
+    return SegmentationLearner(model, task, training=training, **others)

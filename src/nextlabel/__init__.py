@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nextlabel.ledger.ledger import Ledger
     from nextlabel.pool import Pool
     from nextlabel.selection.selection import score, select
+    from nextlabel.tasks.classification import Classification
     from nextlabel.training.config import TrainingConfig
     from nextlabel.types import Outputs, PoolView
 
@@ -25,6 +26,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "Budget": "campaign.campaign",
     "Campaign": "campaign.campaign",
+    "Classification": "tasks.classification",
     "Ledger": "ledger.ledger",
     "NextlabelError": "errors",
     "Outputs": "types",
@@ -41,6 +43,7 @@ _HOMES = {
 __all__ = [
     "Budget",
     "Campaign",
+    "Classification",
     "Ledger",
     "NextlabelError",
     "Outputs",

@@ -7,7 +7,7 @@ Knows no algorithm, no training and no storage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -36,6 +36,7 @@ __all__ = [
     "Restorable",
     "Scorer",
     "Strategy",
+    "Streaming",
     "need_meaning",
 ]
 
@@ -193,9 +194,18 @@ class Learner(Protocol):
     and the steps in all.
     """
 
-    def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> Mapping[str, float]:
-        """Train on the labelled pool ``x`` with labels ``y`` (L,) and return metrics by name.
+    def fit(
+        self,
+        x: Pool,
+        y: Any,  # Any: L targets, as the campaign's task gives them
+        unlabelled: Pool,
+        *,
+        seed: int,
+        workdir: Path,
+    ) -> Mapping[str, float]:
+        """Train on the labelled pool ``x`` with targets ``y`` and return metrics by name.
 
+        Targets are (L,) class indices or numbers, or a sequence of masks, read one by one.
         The same arguments must give the same model. ``workdir`` exists and is this cycle's own folder: what
         is kept there survives a kill, and a learner that finds its own unfinished work there continues it.
         """
@@ -245,6 +255,14 @@ class AugmentedScoring(Protocol):
 
     def predict_augmented(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return what :meth:`Learner.predict` does, of items augmented by draws from seed and items alone."""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A learner whose outputs are not kept whole, such as the maps of segmentation."""
+
+    def stream(self, x: Pool, *, seed: int) -> Iterator[Tensor]:
+        """Yield (B, ...) raw outputs batch by batch, in the pool's order."""
 
 
 @dataclass(frozen=True, eq=False)

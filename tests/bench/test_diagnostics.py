@@ -23,6 +23,7 @@ from nextlabel.bench.diagnostics_record import FRACTIONS, read_diagnostics, writ
 from nextlabel.campaign.cycle import Cycle
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
 from nextlabel.parts import Part
+from nextlabel.tasks.catalogue import as_task
 from nextlabel.types import Outputs, PoolView
 from ridge import RidgeLearner
 
@@ -142,7 +143,16 @@ def audits(tmp_path, pool, truth):
         plan = Cycle.next(campaign.state, pool, campaign.path)
         classes = torch.tensor([truth[item] for item in query.ids])
         losses = nll_loss(query.view.pool.log_probs[:, 0], classes, reduction="none")
-        records = diagnose_query(scorers, plan, query.ids, losses, learner=learner, pool=pool, seed=0)
+        records = diagnose_query(
+            scorers,
+            plan,
+            query.ids,
+            losses,
+            learner=learner,
+            pool=pool,
+            task=as_task("classification"),
+            seed=0,
+        )
         return {**loss_estimate(losses, query.choice.rows, query.choice.scores), "scorers": records}
 
     campaign = make(tmp_path / "with", pool, learner, "cod", on_query=diagnose)

@@ -11,6 +11,7 @@ from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.ledger.ledger import Ledger
+from nextlabel.tasks.classification import Classification
 
 TINY = {"seeds": 1, "cycles": 2, "initial_size": 30, "batch_size": 10, "learner": {"epochs": 1}}
 
@@ -39,8 +40,8 @@ def noisy(tmp_path_factory):
 
 def test_labels_are_told_wrong_by_the_share_of_noise_but_judged_by_the_truth(noisy):
     data = DATASETS.create("digits")
-    truth = dict(zip(data.ids, data.y.tolist(), strict=True))
-    told = SimulatedOracle(truth, noise=0.5, classes=10, seed=0)(data.ids)
+    truth = dict(zip(data.pool.ids, data.pool.y.tolist(), strict=True))
+    told = SimulatedOracle(truth, noise=0.5, task=Classification(data.classes), seed=0)(data.pool.ids)
     ledger = Ledger(noisy / "full_training" / "campaign.db", read_only=True)
     labels = dict(ledger.state.labels)
     ledger.close()
@@ -65,7 +66,7 @@ def test_the_evaluations_tell_the_accuracy_of_every_class(noisy):
     found = json.loads((noisy / "margin" / "evaluations.json").read_text())
     assert [one["n_labelled"] for one in found] == [30, 40]
     for one, row in zip(found, rows_of(noisy / "margin"), strict=True):
-        fractions = [sum(data.test_y == c) / len(data.test_y) for c in range(10)]
+        fractions = [sum(data.test.y == c) / len(data.test.y) for c in range(10)]
         mean = sum(fraction * right for fraction, right in zip(fractions, one["class_accuracy"], strict=True))
         assert math.isclose(mean, one["accuracy"])
         assert one["accuracy"] == row.accuracy

@@ -76,8 +76,9 @@ def test_a_bad_mask_is_refused_before_any_training_wherever_it_is(images, tmp_pa
     root, folder = tmp_path / "images", tmp_path / "cell"
     shutil.copytree(images, root)
     (cell,) = make_grid(config(root, strategy=["random"])).cells
-    for part in ("ids", "test_ids"):
-        bad = root / "masks" / f"{getattr(DATASETS.create(cell.dataset), part)[-1]}.png"
+    data = DATASETS.create(cell.dataset)
+    for split in (data.pool, data.test):
+        bad = root / "masks" / f"{split.ids[-1]}.png"
         kept = bad.read_bytes()
         Image.fromarray(np.full((16, 16), 7, dtype=np.uint8)).save(bad)
         with pytest.raises(DataError, match=f"that of item '{bad.stem}' has 7"):
@@ -108,13 +109,24 @@ def test_the_first_cycle_is_the_same_for_every_strategy_and_scores_are_compared_
     assert (cod[0].rows_forwarded, cod[1].rows_forwarded) == (8, 6)
 
 
-def test_the_ledger_holds_the_share_of_pixels_that_were_labelled(run):
+def test_the_ledger_holds_the_path_of_each_mask_below_the_folder_of_the_data(run):
     folder = run.folder / "cells" / run.grid.cells[0].name
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
         labels = ledger.state.labels
     assert len(labels) == 7
-    assert all(fraction == (0.75 if int(item[1:]) % 2 else 1.0) for item, fraction in labels.items())
-    assert all(isinstance(fraction, float) for fraction in labels.values())
+    assert all(label == f"masks/{item}.png" for item, label in labels.items())
+
+
+def test_masks_can_be_corrupted_and_scores_diagnosed_as_with_other_labels(images, tmp_path):
+    options = {"label_noise": 0.99, "diagnostics": "entropy_segmentation", "cycles": 2}
+    (cell,) = make_grid(config(images, strategy=["random"], **options)).cells
+    begin(tmp_path, cell)
+    run_cell(cell, tmp_path, lambda *work: None)
+    with Ledger(tmp_path / "campaign.db", read_only=True) as ledger:
+        labels, query = ledger.state.labels, ledger.state.measurements[1, "query"]
+    wrong = [label for label in labels.values() if label.startswith("rle:16x16:")]
+    assert len(wrong) > len(labels) / 2
+    assert [record["strategy"] for record in query["diagnostics"]["scorers"]] == ["entropy_segmentation"]
 
 
 def test_a_cell_runs_to_the_same_rows_again_and_draws_what_was_queried(run, tmp_path):
@@ -169,16 +181,15 @@ def test_the_report_says_what_the_accuracy_is(run):
             {"strategy": ["cod_segmentation"], "learner": {**TINY, "warm_start": False}},
             "which a cold start forgets",
         ),
-        ({"strategy": ["random"], "label_noise": 0.2}, "'label_noise' is not for segmentation"),
+        (
+            {"strategy": ["random"], "learner": {**TINY, "score_augmented": True}},
+            "'learner.score_augmented' is not for segmentation",
+        ),
         ({"strategy": ["random"], "objective": ["squared_error"]}, "is for regression"),
         ({"strategy": ["random", "entropy"], "learner": {}}, "'entropy' needs 'log_probs'"),
         (
             {"strategy": ["random"], "objective": ["supervised", "squared_error"], "learner": {}},
             "is for regression",
-        ),
-        (
-            {"strategy": ["random"], "label_noise": 0.2, "learner": {}, "device": "auto"},
-            "'label_noise' is not",
         ),
     ],
 )

@@ -6,7 +6,6 @@ import torch
 
 from nextlabel.bench.grid import make_grid
 from nextlabel.bench.model import model_functions
-from nextlabel.bench.run_cell import _by_class
 from nextlabel.bench.setup import main_learner, make_learner, needs_of
 from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
@@ -16,6 +15,7 @@ from nextlabel.learners.vaal import Vaal
 from nextlabel.models.imagenet_resnet import ImageNetResNet18
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
+from nextlabel.tasks.classification import Classification
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, pre
     learner = load_config(options={"preset": preset, "dataset": ["caltech101"]}).learner
     options = {"width": 2, "weights": str(tmp_path / "weights.pth")}
     options |= {key: value for key, value in learner.model.options.items() if key == "weight_stages"}
-    size = SimpleNamespace(input_shape=(3, 32, 32), classes=("a", "b", "c"))
+    size = SimpleNamespace(input_shape=(3, 32, 32), task=Classification(tuple("abc")))
     random = learner.untrained_weights == "random"
     model, untrained = model_functions(Part("imagenet_resnet18", options), size, random=random)
     assert (model().layer1[0].conv1.weight == 0.5).all()
@@ -75,7 +75,7 @@ def test_the_networks_of_caltech_are_pretrained_as_the_preset_says(tmp_path, pre
 def test_untrained_networks_of_timm_are_created_without_its_pretrained_weights(monkeypatch):
     loaded = []
     monkeypatch.setattr("timm.models._builder.load_pretrained", lambda *given, **options: loaded.append(1))
-    size = SimpleNamespace(input_shape=(1, 8, 8), classes=("a", "b"))
+    size = SimpleNamespace(input_shape=(1, 8, 8), task=Classification(("a", "b")))
     options = {"pretrained": True, "channels": (4, 4, 8, 8)}
     model, untrained = model_functions(Part("timm:resnet10t", options), size, random=True)
     untrained()
@@ -89,7 +89,7 @@ def test_the_cell_hands_the_function_of_untrained_networks_to_its_learner(digits
     torch.save(donor.state_dict(), tmp_path / "weights.pth")
     weights = str(tmp_path / "weights.pth")
     model = {"model": Part("imagenet_resnet18", {"width": 2, "weights": weights})}
-    large = SimpleNamespace(input_shape=(3, 32, 32), classes=digits.classes)
+    large = SimpleNamespace(input_shape=(3, 32, 32), task=digits.task)
     for weights, given in (("random", None), ("as_model", 1)):
         made = make_learner(replace(cell_of(), learner={**model, "untrained_weights": weights}), large)
         function = made._networks.untrained_model or made._networks.model
@@ -101,11 +101,6 @@ def test_without_a_gpu_automatic_precision_is_float32_and_nothing_is_compiled(di
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     learner = make_learner(cell_of(learner={"mixed_precision": "auto"}), digits)
     assert learner.training.mixed_precision == "no"
-
-
-def test_the_accuracy_of_a_class_without_test_items_is_none():
-    labels, right = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([True, False, True, True, True])
-    assert _by_class(right, labels, 4) == [0.5, None, 1.0, None]
 
 
 def test_a_loss_module_trains_beside_the_objective_that_the_cell_names(digits):
@@ -138,7 +133,10 @@ def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_beside_a_model_that_i
 
 
 def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_path):
-    labelled, rest = Pool(digits.x[:48], digits.ids[:48]), Pool(digits.x[48:80], digits.ids[48:80])
+    labelled, rest = (
+        Pool(digits.pool.x[:48], digits.pool.ids[:48]),
+        Pool(digits.pool.x[48:80], digits.pool.ids[48:80]),
+    )
     states = []
     for strategy in ("random", "learning_loss", "vaal"):
         options = ["vaal(steps=1, width=4, units=8, batch_size=8)"]
@@ -146,7 +144,7 @@ def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_p
         learner = make_learner(cell, digits)
         folder = tmp_path / strategy
         folder.mkdir()
-        learner.fit(labelled, torch.from_numpy(digits.y[:48]), rest, seed=5, workdir=folder)
+        learner.fit(labelled, torch.from_numpy(digits.pool.y[:48]), rest, seed=5, workdir=folder)
         outputs = main_learner(learner).predict(rest, needs=frozenset({"log_probs"}), seed=0)
         states.append(outputs.log_probs)
     assert torch.equal(states[0], states[1])

@@ -13,6 +13,7 @@ from nextlabel.campaign.campaign import Budget
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import DataError, LabelsError
 from nextlabel.learners.sklearn import SklearnLearner
+from nextlabel.tasks.classification import Classification
 from ridge import RidgeLearner
 from torch_learners import torch_learner
 
@@ -207,7 +208,7 @@ def test_rows_that_the_last_scan_did_not_see_get_a_second_pass(tmp_path, pool, t
 
 
 def test_a_class_index_told_as_a_whole_float_is_learnt_as_a_class(tmp_path, pool, truth):
-    campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
+    campaign = make(tmp_path, pool, task=Classification(("ring", "disc", "bar")))
     campaign.tell({item: np.float32(truth[item]) for item in campaign.ask()})
     assert all(type(label) is int for label in campaign.state.labels.values())
     assert len(campaign.ask()) == 5

@@ -7,6 +7,7 @@ from torch import nn
 from nextlabel.campaign.campaign import Budget, Campaign
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.tasks.classification import Classification
 from ridge import RidgeLearner
 from torch_learners import torch_learner
 
@@ -20,10 +21,24 @@ def test_data_without_ids_is_no_pool(tmp_path):
         make(tmp_path, torch.zeros(3, 1))
 
 
-@pytest.mark.parametrize("classes", [(0, 1, 2), (), ("one",)])
-def test_what_names_no_two_classes_is_refused(tmp_path, pool, classes):
-    with pytest.raises(ConfigurationError, match="classes must be the names of at least 2 classes"):
-        make(tmp_path, pool, classes=classes)
+@pytest.mark.parametrize("task", [3, None, ("cat", "dog")])
+def test_what_is_no_task_is_refused(tmp_path, pool, task):
+    with pytest.raises(ConfigurationError, match="task must be a name or a Task"):
+        make(tmp_path, pool, task=task)
+
+
+def test_a_campaign_of_another_task_is_refused(tmp_path, pool):
+    make(tmp_path, pool, task=Classification(("cat", "dog"))).close()
+    with pytest.raises(ConfigurationError, match="task"):
+        make(tmp_path, pool, task=Classification(("dog", "cat")))
+
+
+def test_numbers_are_labels_of_regression(tmp_path, pool):
+    campaign = make(tmp_path, pool, task="regression")
+    state = campaign.tell({pool.ids[0]: 2, pool.ids[1]: "0.5"})
+    assert state.labels == {pool.ids[0]: 2.0, pool.ids[1]: 0.5}
+    with pytest.raises(LabelsError, match=f"item '{pool.ids[2]}': label must be a number"):
+        campaign.tell({pool.ids[2]: "cat"})
 
 
 def test_labels_must_come_by_id(tmp_path, pool):

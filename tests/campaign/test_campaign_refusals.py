@@ -8,6 +8,7 @@ from campaigns import Endless, Plain, make, tell
 from nextlabel.campaign.campaign import Budget
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.pool import Pool
+from nextlabel.tasks.classification import Classification
 from nextlabel.types import Outputs
 from ridge import RidgeLearner
 
@@ -77,7 +78,7 @@ def test_a_score_that_is_not_finite_names_strategy_and_item(tmp_path, pool, trut
 
 def test_labels_of_one_class_only_are_refused_before_training(tmp_path, pool):
     learner = RidgeLearner()
-    campaign = make(tmp_path, pool, learner, classes=["ring", "disc", "bar"])
+    campaign = make(tmp_path, pool, learner, task=Classification(("ring", "disc", "bar")))
     campaign.tell(dict.fromkeys(campaign.ask(), "disc"))
     with pytest.raises(LabelsError, match="at least two classes, but all 9 labels are 'disc'"):
         campaign.ask()
@@ -85,15 +86,15 @@ def test_labels_of_one_class_only_are_refused_before_training(tmp_path, pool):
 
 
 def test_class_names_are_taken_for_their_indices_and_unknown_ones_refused(tmp_path, pool):
-    campaign = make(tmp_path, pool, classes=["ring", "disc", "bar"])
+    campaign = make(tmp_path, pool, task=Classification(("ring", "disc", "bar")))
     campaign.tell({"item-000": "bar", "item-001": 1})
     assert campaign.state.labels == {"item-000": 2, "item-001": 1}
-    with pytest.raises(LabelsError, match=r"'dics' of 'item-002' .* did you mean 'disc'"):
+    with pytest.raises(LabelsError, match=r"'item-002': .*'dics'; did you mean 'disc'"):
         campaign.tell({"item-002": "dics"})
-    with pytest.raises(LabelsError, match=r"must be in 0..2, but is 3"):
+    with pytest.raises(LabelsError, match=r"'item-002': .* in 0..2, got 3"):
         campaign.tell({"item-002": 3})
     for label in (None, [1], True, torch.tensor(1)):
-        with pytest.raises(LabelsError, match="expected a class name or an index as the label of 'item-002'"):
+        with pytest.raises(LabelsError, match="'item-002': label must be a class name or an index"):
             campaign.tell({"item-002": label})
     assert len(campaign.state.labels) == 2
 
@@ -136,7 +137,7 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
         ({"strategy": "margn"}, ConfigurationError, "did you mean 'margin'"),
         ({"strategy": object()}, ContractError, "a strategy needs name, needs and either score or select"),
         ({"learner": object()}, ContractError, "object has no fit"),
-        ({"classes": ["a", "a"]}, ConfigurationError, "class names must be distinct"),
+        ({"task": "clasification"}, ConfigurationError, "did you mean 'classification'"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pool, options, error, sentence):

@@ -2,7 +2,9 @@ import pytest
 
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import ConfigurationError, LabelsError
+from nextlabel.tasks.classification import Classification
 
+TASK = Classification(tuple("abcd"))
 LABELS = {f"i{n}": n % 4 for n in range(2000)}
 
 
@@ -11,7 +13,7 @@ def test_an_oracle_without_noise_tells_the_truth():
 
 
 def test_noise_changes_its_share_of_the_labels_evenly_to_the_other_classes():
-    answers = SimulatedOracle(LABELS, noise=0.3, classes=4, seed=1)(list(LABELS))
+    answers = SimulatedOracle(LABELS, noise=0.3, task=TASK, seed=1)(list(LABELS))
     wrong = [(LABELS[item], label) for item, label in answers.items() if label != LABELS[item]]
     assert abs(len(wrong) / 2000 - 0.3) < 0.04  # four standard deviations of a binomial share
     shifts = [(label - true) % 4 for true, label in wrong]
@@ -19,7 +21,7 @@ def test_noise_changes_its_share_of_the_labels_evenly_to_the_other_classes():
 
 
 def test_noise_does_not_depend_on_the_order_of_the_queries():
-    oracle = SimulatedOracle(LABELS, noise=0.5, classes=4, seed=3)
+    oracle = SimulatedOracle(LABELS, noise=0.5, task=TASK, seed=3)
     forward = oracle(list(LABELS))
     assert {item: oracle([item])[item] for item in reversed(LABELS)} == forward
 
@@ -30,7 +32,7 @@ def test_an_item_without_a_known_label_is_named():
 
 
 @pytest.mark.parametrize(
-    "options", [{"noise": 1.5, "classes": 4}, {"noise": 0.1}, {"noise": 0.1, "classes": 1}]
+    "options", [{"noise": 1.5, "task": TASK}, {"noise": 0.1}, {"noise": 0.1, "task": "classification"}]
 )
 def test_noise_that_cannot_be_is_refused(options):
     with pytest.raises(ConfigurationError, match="noise"):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from campaigns import make
-from nextlabel.campaign.cycle import strategy_options
+from nextlabel.campaign.setup import strategy_options
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.registry import Card, Registry
 from nextlabel.strategies.catalogue import STRATEGY_CONTRACT

@@ -19,10 +19,10 @@ def test_svhn_comes_channels_first_with_the_label_10_as_the_digit_0(tmp_path: Pa
     write_svhn(tmp_path, items=11)
     data = DATASETS.create("svhn", root=tmp_path)
     raw = noise(1, 32, 32, 3, 11)
-    assert np.array_equal(data.test_x, np.stack([raw[..., n].transpose(2, 0, 1) for n in range(11)]))
-    assert data.y.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
-    assert data.classes[data.y[9]] == "0"
-    assert (data.ids[10], data.test_ids[0]) == ("svhn-train-00010", "svhn-test-00000")
+    assert np.array_equal(data.test.x, np.stack([raw[..., n].transpose(2, 0, 1) for n in range(11)]))
+    assert data.pool.y.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert data.classes[data.pool.y[9]] == "0"
+    assert (data.pool.ids[10], data.test.ids[0]) == ("svhn-train-00010", "svhn-test-00000")
 
 
 def svhn_file(tmp_path: Path, **variables: np.ndarray) -> None:
@@ -96,10 +96,10 @@ def test_fashion_mnist_is_read_packed_or_unpacked(tmp_path: Path, packed: bool) 
             path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
             path.unlink()
     data = DATASETS.create("fashion_mnist", root=tmp_path if packed else folder)
-    assert np.array_equal(data.x, noise(0, 12, 28, 28)[:, None])
-    assert np.array_equal(data.test_x, noise(1, 12, 28, 28)[:, None])
-    assert data.y.tolist() == [*range(10), 0, 1]
-    assert (data.classes[9], data.ids[0]) == ("Ankle boot", "fashion_mnist-train-00000")
+    assert np.array_equal(data.pool.x, noise(0, 12, 28, 28)[:, None])
+    assert np.array_equal(data.test.x, noise(1, 12, 28, 28)[:, None])
+    assert data.pool.y.tolist() == [*range(10), 0, 1]
+    assert (data.classes[9], data.pool.ids[0]) == ("Ankle boot", "fashion_mnist-train-00000")
 
 
 def packed(content: bytes) -> bytes:
@@ -141,10 +141,10 @@ def test_an_idx_label_outside_the_classes_is_refused(tmp_path: Path) -> None:
 def test_stl10_stands_upright_with_labels_from_0(tmp_path: Path) -> None:
     folder = write_stl10(tmp_path, items=3)
     data = DATASETS.create("stl10", root=tmp_path)
-    assert np.array_equal(data.test_x, noise(1, 3, 3, 96, 96))
+    assert np.array_equal(data.test.x, noise(1, 3, 3, 96, 96))
     raw = (folder / "train_X.bin").read_bytes()
-    assert data.x[0, 0, 1, 0] == raw[1]  # the second byte lies below the first
-    assert data.y.tolist() == [0, 7, 4]
+    assert data.pool.x[0, 0, 1, 0] == raw[1]  # the second byte lies below the first
+    assert data.pool.y.tolist() == [0, 7, 4]
     assert data.classes == tuple(STL10_CLASSES)
 
 
@@ -153,7 +153,7 @@ def test_stl10_can_be_scaled_before_its_centre_is_cut_out(tmp_path: Path) -> Non
     data = DATASETS.create("stl10", root=tmp_path, resize=128)
     image = Image.fromarray(noise(0, 2, 3, 96, 96)[1].transpose(1, 2, 0).copy())
     theirs = np.asarray(image.resize((128, 128), Image.Resampling.BILINEAR).crop((16, 16, 112, 112)))
-    assert np.array_equal(data.x[1], theirs.transpose(2, 0, 1))
+    assert np.array_equal(data.pool.x[1], theirs.transpose(2, 0, 1))
     with pytest.raises(ConfigurationError, match="needs resize of at least 96 pixels, but got 64"):
         DATASETS.create("stl10", root=tmp_path, resize=64)
 
@@ -200,4 +200,4 @@ def test_a_missing_file_is_named_with_the_command(
 def test_parts_can_be_held_out_and_reduced(tmp_path: Path, name: str, write: Callable[..., object]) -> None:
     write(tmp_path, items=10)
     data = DATASETS.create(name, root=tmp_path, validation=2, pool=5, test=0.5)
-    assert (len(data.validation.ids), len(data), len(data.test_ids)) == (2, 5, 5)
+    assert (len(data.validation.ids), len(data), len(data.test.ids)) == (2, 5, 5)

@@ -17,30 +17,35 @@ from nextlabel.errors import ConfigurationError, DataError
 def test_the_five_batches_come_in_order_as_channels_first_images_with_stable_ids(tmp_path: Path) -> None:
     write_cifar10(tmp_path, per_batch=4)
     data = DATASETS.create("cifar10", root=tmp_path)
-    assert (data.x.shape, data.test_x.shape) == ((20, 3, 32, 32), (4, 3, 32, 32))
+    assert (data.pool.x.shape, data.test.x.shape) == ((20, 3, 32, 32), (4, 3, 32, 32))
     assert data.classes == tuple(CIFAR10_CLASSES)
-    assert (data.ids[0], data.ids[17], data.test_ids[3]) == (
+    assert (data.pool.ids[0], data.pool.ids[17], data.test.ids[3]) == (
         "cifar10-train-00000",
         "cifar10-train-00017",
         "cifar10-test-00003",
     )
     rows = noise(2, 4, 3072)  # of the third batch, whose first item is the ninth: reds, greens, blues by row
-    assert [data.x[8, 0, 0, 0], data.x[8, 0, 1, 0], data.x[8, 1, 0, 0], data.x[8, 2, 31, 31]] == [
+    assert [
+        data.pool.x[8, 0, 0, 0],
+        data.pool.x[8, 0, 1, 0],
+        data.pool.x[8, 1, 0, 0],
+        data.pool.x[8, 2, 31, 31],
+    ] == [
         rows[0, 0],
         rows[0, 32],
         rows[0, 1024],
         rows[0, 3071],
     ]
-    assert data.y[8:12].tolist() == [2, 3, 4, 5]
-    assert data.test_y.tolist() == [5, 6, 7, 8]
+    assert data.pool.y[8:12].tolist() == [2, 3, 4, 5]
+    assert data.test.y.tolist() == [5, 6, 7, 8]
 
 
 def test_cifar100_has_its_fine_classes(tmp_path: Path) -> None:
     write_cifar100(tmp_path)
     data = DATASETS.create("cifar100", root=tmp_path)
-    assert data.y.tolist() == [99, 98, 97, 96, 95, 94]
+    assert data.pool.y.tolist() == [99, 98, 97, 96, 95, 94]
     assert (len(data.classes), data.classes[99]) == (100, "fine_99")
-    assert data.ids[5] == "cifar100-train-00005"
+    assert data.pool.ids[5] == "cifar100-train-00005"
 
 
 def test_the_folder_of_the_batches_may_be_the_root_itself(tmp_path: Path) -> None:
@@ -68,7 +73,7 @@ def test_files_that_python_3_wrote_anew_are_read_too(tmp_path: Path) -> None:
     folder = write_cifar10(tmp_path)
     content = {b"data": noise(0, 4, 3072), b"labels": [0, 1, 2, 3]}
     (folder / "data_batch_1").write_bytes(pickle.dumps(content, protocol=4))
-    assert DATASETS.create("cifar10", root=tmp_path).y[:4].tolist() == [0, 1, 2, 3]
+    assert DATASETS.create("cifar10", root=tmp_path).pool.y[:4].tolist() == [0, 1, 2, 3]
 
 
 def test_a_missing_file_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:

@@ -24,21 +24,21 @@ def test_images_are_decoded_and_ids_name_their_part(tmp_path: Path) -> None:
     write_cifar10_jpeg(tmp_path)
     data = DATASETS.create("cifar10_jpeg", root=tmp_path)
     assert "CIFAR-10 (JPEG)" in data.source
-    assert (data.ids[2], data.test_ids[2]) == ("train/cat/0002.jpg", "test/cat/0002.jpg")
+    assert (data.pool.ids[2], data.test.ids[2]) == ("train/cat/0002.jpg", "test/cat/0002.jpg")
     assert data.classes == tuple(CIFAR10_CLASSES)
-    assert data.y.tolist() == [*range(10), 0, 1]
+    assert data.pool.y.tolist() == [*range(10), 0, 1]
     theirs = np.asarray(Image.open(BytesIO(encoded(noise(102, 32, 32, 3)))))
-    assert np.array_equal(data.test_x[2], theirs.transpose(2, 0, 1))
+    assert np.array_equal(data.test.x[2], theirs.transpose(2, 0, 1))
 
 
 def test_a_part_of_it_is_what_the_whole_says_of_the_same_ids(tmp_path: Path) -> None:
     write_cifar10_jpeg(tmp_path)
     data = DATASETS.create("cifar10_jpeg", root=tmp_path)
     part = DATASETS.create("cifar10_jpeg", root=tmp_path, pool=5, test=0.5, validation=2)
-    assert (len(part), len(part.test_ids), len(part.validation.ids)) == (5, 6, 2)
-    rows = [data.ids.index(item) for item in part.ids]
-    assert np.array_equal(part.x, data.x[rows])
-    assert np.array_equal(part.y, data.y[rows])
+    assert (len(part), len(part.test.ids), len(part.validation.ids)) == (5, 6, 2)
+    rows = [data.pool.ids.index(item) for item in part.pool.ids]
+    assert np.array_equal(part.pool.x, data.pool.x[rows])
+    assert np.array_equal(part.pool.y, data.pool.y[rows])
 
 
 def rewritten(path: Path, change: str) -> None:
@@ -104,7 +104,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.skipif("NEXTLABEL_DATA" not in os.environ, reason="the environment has no NEXTLABEL_DATA")
 def test_the_real_tables_hold_colour_photographs_of_every_class() -> None:
     data = DATASETS.create("cifar10_jpeg", pool=1000, test=500)
-    assert np.bincount(data.y, minlength=10).min() > 60
+    assert np.bincount(data.pool.y, minlength=10).min() > 60
     # means and deviations of CIFAR-10's colours, as they are published everywhere
-    assert np.allclose(data.x.mean((0, 2, 3)) / 255, (0.4914, 0.4822, 0.4465), atol=0.02)
-    assert np.allclose(data.x.std((0, 2, 3)) / 255, (0.2470, 0.2435, 0.2616), atol=0.02)
+    assert np.allclose(data.pool.x.mean((0, 2, 3)) / 255, (0.4914, 0.4822, 0.4465), atol=0.02)
+    assert np.allclose(data.pool.x.std((0, 2, 3)) / 255, (0.2470, 0.2435, 0.2616), atol=0.02)

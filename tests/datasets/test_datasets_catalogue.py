@@ -7,56 +7,56 @@ import numpy as np
 import pytest
 
 from nextlabel.datasets import animals, digits
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.errors import DataError, UnknownNameError
 
 
 @pytest.fixture(scope="module", params=["digits", "animals"])
-def data(request: pytest.FixtureRequest) -> LabelledData:
+def data(request: pytest.FixtureRequest) -> BenchmarkDataset:
     return DATASETS.create(request.param)
 
 
-def test_every_data_set_carries_its_registered_name_and_its_papers(data: LabelledData) -> None:
+def test_every_data_set_carries_its_registered_name_and_its_papers(data: BenchmarkDataset) -> None:
     assert DATASETS.card(data.name).name == data.name
     assert data.licence
     assert data.source
 
 
-def test_the_card_states_the_sizes_that_are_loaded(data: LabelledData) -> None:
+def test_the_card_states_the_sizes_that_are_loaded(data: BenchmarkDataset) -> None:
     channels, height, width = data.input_shape
     assert DATASETS.card(data.name).cost == (
-        f"{len(data):,} to label, {len(data.test_ids):,} to test; "
+        f"{len(data):,} to label, {len(data.test.ids):,} to test; "
         f"{channels} x {height} x {width} grey, {len(data.classes)} classes"
     )
 
 
-def test_no_image_is_in_a_data_set_twice_and_none_crosses_the_split(data: LabelledData) -> None:
-    images = [image.tobytes() for part in (data.x, data.test_x) for image in part]
+def test_no_image_is_in_a_data_set_twice_and_none_crosses_the_split(data: BenchmarkDataset) -> None:
+    images = [image.tobytes() for part in (data.pool.x, data.test.x) for image in part]
     assert len(set(images)) == len(images)
 
 
-def test_images_use_the_whole_range_of_a_byte_and_none_is_blank(data: LabelledData) -> None:
-    assert data.x.dtype == np.uint8
-    assert (data.x.min(), data.x.max()) == (0, 255)
-    assert all(np.ptp(part.reshape(len(part), -1), axis=1).all() for part in (data.x, data.test_x))
+def test_images_use_the_whole_range_of_a_byte_and_none_is_blank(data: BenchmarkDataset) -> None:
+    assert data.pool.x.dtype == np.uint8
+    assert (data.pool.x.min(), data.pool.x.max()) == (0, 255)
+    assert all(np.ptp(part.reshape(len(part), -1), axis=1).all() for part in (data.pool.x, data.test.x))
 
 
-def test_every_class_has_its_share_in_the_test_split(data: LabelledData) -> None:
-    pool, test = np.bincount(data.y), np.bincount(data.test_y)
+def test_every_class_has_its_share_in_the_test_split(data: BenchmarkDataset) -> None:
+    pool, test = np.bincount(data.pool.y), np.bincount(data.test.y)
     assert len(pool) == len(test) == len(data.classes)
     fair = (pool + test) * test.sum() / (pool + test).sum()
     assert (np.abs(test - fair) < 1).all()
 
 
-def test_the_recipe_builds_a_network_that_maps_items_to_classes(data: LabelledData) -> None:
+def test_the_recipe_builds_a_network_that_maps_items_to_classes(data: BenchmarkDataset) -> None:
     import torch
 
     from nextlabel.models.catalogue import MODELS
 
-    model = data.recipe["model"]
+    model = data.training_defaults["model"]
     network = MODELS.create(model, input_shape=data.input_shape, classes=len(data.classes))
-    assert network(torch.from_numpy(data.x[:2]) / 255).shape == (2, len(data.classes))
+    assert network(torch.from_numpy(data.pool.x[:2]) / 255).shape == (2, len(data.classes))
 
 
 def test_the_digits_are_those_of_scikit_learn() -> None:
@@ -64,8 +64,8 @@ def test_the_digits_are_those_of_scikit_learn() -> None:
 
     ink, labels = load_digits(return_X_y=True)
     data = DATASETS.create("digits")
-    x, y = np.concatenate([data.x, data.test_x]), np.concatenate([data.y, data.test_y])
-    for image, label, item in zip(x, y, data.ids + data.test_ids, strict=True):
+    x, y = np.concatenate([data.pool.x, data.test.x]), np.concatenate([data.pool.y, data.test.y])
+    for image, label, item in zip(x, y, data.pool.ids + data.test.ids, strict=True):
         position = int(item.removeprefix("digits-"))
         assert label == labels[position]
         assert (np.abs(image.ravel() * (16 / 255) - ink[position]) < 0.04).all()
@@ -85,10 +85,10 @@ def test_the_stored_test_animals_are_those_that_the_rule_draws() -> None:
     from nextlabel.datasets.split import stratified_test_rows
 
     data = DATASETS.create("animals")
-    label_of = dict(zip(data.ids + data.test_ids, [*data.y, *data.test_y], strict=True))
+    label_of = dict(zip(data.pool.ids + data.test.ids, [*data.pool.y, *data.test.y], strict=True))
     ids = sorted(label_of)
     y = np.array([label_of[item] for item in ids])
-    assert data.test_ids == tuple(ids[row] for row in stratified_test_rows(y, ids, 2000))
+    assert data.test.ids == tuple(ids[row] for row in stratified_test_rows(y, ids, 2000))
 
 
 def test_other_digits_than_those_that_were_split_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,11 +99,11 @@ def test_other_digits_than_those_that_were_split_are_refused(monkeypatch: pytest
 
 def test_the_animals_keep_the_first_of_equal_images_and_their_original_positions() -> None:
     data = DATASETS.create("animals")
-    counts = np.bincount(data.y) + np.bincount(data.test_y)
+    counts = np.bincount(data.pool.y) + np.bincount(data.test.y)
     assert counts.tolist() == [937, 812, 992, 996, 997, 1000, 1000, 997, 985, 1000]
-    positions = [int(item.removeprefix("animals-")) for item in data.ids + data.test_ids]
+    positions = [int(item.removeprefix("animals-")) for item in data.pool.ids + data.test.ids]
     assert max(positions) < 10_000
-    assert animals.animal_id(0) in data.ids + data.test_ids
+    assert animals.animal_id(0) in data.pool.ids + data.test.ids
 
 
 def test_the_animals_come_with_their_licence() -> None:

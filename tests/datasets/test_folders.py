@@ -38,18 +38,18 @@ def test_the_background_is_dropped_by_its_name_wherever_it_stands(caltech: Path)
     assert len(data.classes) == 101
     assert BACKGROUND not in data.classes
     assert data.classes[0] == "Zebra"  # capitals come first, so that the background was the first folder
-    assert not any(BACKGROUND in item for item in data.ids + data.test_ids)
+    assert not any(BACKGROUND in item for item in data.pool.ids + data.test.ids)
 
 
 def test_nine_tenths_of_each_class_rounded_down_are_in_the_pool(caltech: Path) -> None:
     data = DATASETS.create("caltech101", root=caltech)
-    assert np.bincount(data.y).tolist() == [9] + [1] * 100
-    assert np.bincount(data.test_y).tolist() == [2] + [1] * 100
+    assert np.bincount(data.pool.y).tolist() == [9] + [1] * 100
+    assert np.bincount(data.test.y).tolist() == [2] + [1] * 100
     zebras = [f"Zebra/image_{number:04d}.jpg" for number in range(1, 12)]
-    assert set(data.test_ids[:2]) == set(sorted(zebras, key=lambda item: derive(0, "test", item))[:2])
+    assert set(data.test.ids[:2]) == set(sorted(zebras, key=lambda item: derive(0, "test", item))[:2])
     other = DATASETS.create("caltech101", root=caltech / "101_ObjectCategories", split_seed=1)
-    assert set(other.test_ids) != set(data.test_ids)
-    assert set(other.ids + other.test_ids) == set(data.ids + data.test_ids)
+    assert set(other.test.ids) != set(data.test.ids)
+    assert set(other.pool.ids + other.test.ids) == set(data.pool.ids + data.test.ids)
 
 
 @pytest.mark.parametrize("preset", ["code", "repaired", "paper"])
@@ -59,7 +59,7 @@ def test_the_trials_of_a_preset_share_one_split_of_caltech(caltech: Path, preset
     options["dataset"] = Part("caltech101", {"root": str(caltech)})
     cells = make_grid(load_config(options=options)).cells
     assert {cell.seed for cell in cells} == {0, 1, 2}
-    tested = {DATASETS.create(cell.dataset).test_ids for cell in cells}
+    tested = {DATASETS.create(cell.dataset).test.ids for cell in cells}
     assert len(tested) == 1
 
 
@@ -72,18 +72,18 @@ def test_the_published_numbers_of_images_give_the_papers_pool() -> None:
 
 def test_images_are_read_one_by_one_or_at_once_with_the_same_pixels(caltech: Path) -> None:
     streamed = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1)
-    assert isinstance(streamed.x, StreamedImages)
+    assert isinstance(streamed.pool.x, StreamedImages)
     assert streamed.input_shape == (3, 224, 224)
     read = DATASETS.create("caltech101", root=caltech, pool=3, test=2, validation=1, in_memory=True)
-    assert isinstance(read.x, np.ndarray)
-    assert all(np.array_equal(read.x[row], streamed.x[row]) for row in range(3))
+    assert isinstance(read.pool.x, np.ndarray)
+    assert all(np.array_equal(read.pool.x[row], streamed.pool.x[row]) for row in range(3))
 
 
 def test_a_image_of_caltech_is_scaled_to_256_pixels_and_its_centre_of_224_is_cut(caltech: Path) -> None:
     data = DATASETS.create("caltech101", root=caltech)
-    with Image.open(caltech / "101_ObjectCategories" / data.ids[0]) as image:
+    with Image.open(caltech / "101_ObjectCategories" / data.pool.ids[0]) as image:
         theirs = image.resize((256, 256), Image.Resampling.BILINEAR).crop((16, 16, 240, 240))
-    assert np.array_equal(data.x[0], np.asarray(theirs).transpose(2, 0, 1))
+    assert np.array_equal(data.pool.x[0], np.asarray(theirs).transpose(2, 0, 1))
 
 
 def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
@@ -116,19 +116,19 @@ def test_a_folder_of_classes_is_split_with_every_class_having_its_share(tmp_path
     (tmp_path / "cat" / "._0.png").write_text("what some archives leave behind")
     data = DATASETS.create("image_folder", root=tmp_path, size=8, test_share=0.4)
     assert data.classes == ("cat", "dog")
-    assert np.bincount(data.y).tolist() == [3, 3]
-    assert np.bincount(data.test_y).tolist() == [2, 2]
-    row = next(row for row, item in enumerate(data.ids) if item.startswith("dog/more/"))
-    number = int(Path(data.ids[row]).stem)
-    assert np.array_equal(data.x[row], noise(number, 8, 8, 3).transpose(2, 0, 1))
+    assert np.bincount(data.pool.y).tolist() == [3, 3]
+    assert np.bincount(data.test.y).tolist() == [2, 2]
+    row = next(row for row, item in enumerate(data.pool.ids) if item.startswith("dog/more/"))
+    number = int(Path(data.pool.ids[row]).stem)
+    assert np.array_equal(data.pool.x[row], noise(number, 8, 8, 3).transpose(2, 0, 1))
 
 
 def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
     write_pets(tmp_path / "train", 3)
     write_pets(tmp_path / "test", 2)
     data = DATASETS.create("image_folder", root=tmp_path, size=4, resize=6)
-    assert (len(data), len(data.test_ids), data.input_shape) == (6, 4, (3, 4, 4))
-    assert data.test_ids[0] == "test/cat/more/0.png"
+    assert (len(data), len(data.test.ids), data.input_shape) == (6, 4, (3, 4, 4))
+    assert data.test.ids[0] == "test/cat/more/0.png"
     with pytest.raises(ConfigurationError, match="no use for test_share where there is a folder"):
         DATASETS.create("image_folder", root=tmp_path, test_share=0.5)
     (tmp_path / "test" / "bird").mkdir()

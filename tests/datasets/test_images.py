@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from published import encoded, noise, write_image
 
+from nextlabel.datasets.benchmark_dataset import Streamed
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import Streamed
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
 

@@ -26,8 +26,8 @@ def test_a_batch_that_python_3_wrote_again_is_read(tmp_path: Path, protocol, num
     core = b"numpy.core" if numpy_major == 1 else b"numpy._core"
     assert core + (b".numeric" if protocol == 5 else b".multiarray") in path.read_bytes()
     read = DATASETS.create("cifar10", root=tmp_path)
-    assert read.y[:4].tolist() == [3, 1, 4, 1]
-    assert np.array_equal(read.x[:4].reshape(4, -1), data)
+    assert read.pool.y[:4].tolist() == [3, 1, 4, 1]
+    assert np.array_equal(read.pool.x[:4].reshape(4, -1), data)
 
 
 @pytest.mark.parametrize("protocol", [2, 5])

@@ -65,8 +65,8 @@ def test_images_that_were_found_are_read_from_another_directory_too(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_caltech(here / "data")
-    found = DATASETS.create("caltech101", pool=2, test=2).x
-    given = DATASETS.create("caltech101", root="data", pool=2, test=2).x
+    found = DATASETS.create("caltech101", pool=2, test=2).pool.x
+    given = DATASETS.create("caltech101", root="data", pool=2, test=2).pool.x
     monkeypatch.chdir(tmp_path)
     for images in (found, given):
         assert isinstance(images, StreamedImages)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.cityscapes import TRAIN_IDS
-from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.maths.masks import NO_CLASS
 
@@ -24,6 +24,12 @@ def save(path: Path, pixels: np.ndarray) -> None:
 
 def pixels(height: int = 8, width: int = 16) -> np.ndarray:
     return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def mask_of(data: BenchmarkDataset, item: str) -> np.ndarray:
+    """Return the mask that training would see of an item of any split."""
+    split = next(split for split in data.splits().values() if item in split.ids)
+    return data.task.targets(data.labels(split))[split.ids.index(item)]
 
 
 @pytest.fixture
@@ -59,13 +65,13 @@ def test_nuclei_are_split_by_the_ranks_of_their_ids(nuclei: Path) -> None:
     data = DATASETS.create("nuclei", root=nuclei, test=3)
     again = DATASETS.create("nuclei", root=str(nuclei), test=3)
     other = DATASETS.create("nuclei", root=nuclei, test=3, split_seed=1)
-    assert isinstance(data, SegmentationData)
-    assert (len(data), len(data.test_ids)) == (9, 3)
-    assert data.test_ids == again.test_ids != other.test_ids
+    assert data.task.name == "segmentation"
+    assert (len(data), len(data.test.ids)) == (9, 3)
+    assert data.test.ids == again.test.ids != other.test.ids
     with np.load(nuclei / "nuclei.npz") as arrays:
-        row = int(data.ids[4].removeprefix("nuclei-"))
-        assert (data.x[4] == np.moveaxis(arrays["images"][row], -1, 0)).all()
-        assert (data.masks_by_id[data.ids[4]] == arrays["masks"][row]).all()
+        row = int(data.pool.ids[4].removeprefix("nuclei-"))
+        assert (data.pool.x[4] == np.moveaxis(arrays["images"][row], -1, 0)).all()
+        assert (mask_of(data, data.pool.ids[4]) == arrays["masks"][row]).all()
 
 
 def test_nuclei_lie_where_the_environment_says(nuclei: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +118,10 @@ def test_cityscapes_has_its_training_part_as_the_pool_and_its_validation_part_as
     cityscapes: Path,
 ) -> None:
     data = DATASETS.create("cityscapes", root=cityscapes)
-    assert isinstance(data, SegmentationData)
-    assert data.ids[0] == "aachen_000000_000019"
-    assert (len(data), len(data.test_ids), data.input_shape) == (5, 2, (3, 8, 16))
-    assert all(item.startswith("lindau") for item in data.test_ids)
+    assert data.task.name == "segmentation"
+    assert data.pool.ids[0] == "aachen_000000_000019"
+    assert (len(data), len(data.test.ids), data.input_shape) == (5, 2, (3, 8, 16))
+    assert all(item.startswith("lindau") for item in data.test.ids)
 
 
 def test_the_19_classes_of_cityscapes_are_numbered_as_in_the_benchmark(cityscapes: Path) -> None:
@@ -123,7 +129,7 @@ def test_the_19_classes_of_cityscapes_are_numbered_as_in_the_benchmark(cityscape
     stored = np.asarray(
         Image.open(cityscapes / "gtFine/train/aachen/aachen_000001_000019_gtFine_labelIds.png")
     )
-    mask = data.masks_by_id["aachen_000001_000019"]
+    mask = mask_of(data, "aachen_000001_000019")
     names = ["road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign"]
     names += ["vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "train"]
     assert data.classes == (*names, "motorcycle", "bicycle")
@@ -139,13 +145,13 @@ def test_a_validation_part_of_cityscapes_is_left_out_of_the_pool(cityscapes: Pat
         for count, seed in ((0, 0), (2, 0), (2, 0), (2, 3))
     )
     assert len(part) == 3
-    assert set(part.ids) < set(whole.ids)
-    assert part.ids == again.ids != other.ids
-    assert part.test_ids == whole.test_ids
-    item = part.ids[1]
-    assert (part.x[1] == whole.x[whole.ids.index(item)]).all()
-    assert (part.masks_by_id[item] == whole.masks_by_id[item]).all()
-    with pytest.raises(ConfigurationError, match=r"validation from 0 to 4, .* but got 5"):
+    assert set(part.pool.ids) < set(whole.pool.ids)
+    assert part.pool.ids == again.pool.ids != other.pool.ids
+    assert part.test.ids == whole.test.ids
+    item = part.pool.ids[1]
+    assert (part.pool.x[1] == whole.pool.x[whole.pool.ids.index(item)]).all()
+    assert (mask_of(part, item) == mask_of(whole, item)).all()
+    with pytest.raises(ConfigurationError, match=r"validation as a count from 0 to 4 .* but got 5"):
         DATASETS.create("cityscapes", root=cityscapes, validation=5)
 
 
@@ -167,21 +173,21 @@ def test_a_number_above_the_label_ids_is_refused_with_its_item(cityscapes: Path)
     save(cityscapes / "gtFine/train/bochum/bochum_000001_000019_gtFine_labelIds.png", labels)
     data = DATASETS.create("cityscapes", root=cityscapes)
     with pytest.raises(DataError, match="item 'bochum_000001_000019'"):
-        data.masks_by_id["bochum_000001_000019"]
+        mask_of(data, "bochum_000001_000019")
 
 
 def test_a_folder_pairs_images_and_masks_by_their_stem(folder: Path) -> None:
     data = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
-    assert isinstance(data, SegmentationData)
-    assert (len(data), len(data.test_ids)) == (7, 3)
+    assert data.task.name == "segmentation"
+    assert (len(data), len(data.test.ids)) == (7, 3)
     (folder / "images" / "._scene1.jpg").touch()  # as one operating system leaves next to an image
     hidden = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.3)
-    assert hidden.ids == data.ids
-    item = data.ids[2]
+    assert hidden.pool.ids == data.pool.ids
+    item = data.pool.ids[2]
     stored = np.asarray(Image.open(folder / "masks" / f"{item}.png"))
-    assert (data.masks_by_id[item] == stored).all()
-    assert data.x[2].shape == (3, 8, 16)
-    assert data.x[2].dtype == np.uint8
+    assert (mask_of(data, item) == stored).all()
+    assert data.pool.x[2].shape == (3, 8, 16)
+    assert data.pool.x[2].dtype == np.uint8
 
 
 @pytest.mark.parametrize(
@@ -212,10 +218,9 @@ def test_a_folder_that_does_not_fit_is_one_sentence(folder: Path, change, senten
 def test_a_mask_in_colours_is_refused_when_it_is_read(folder: Path) -> None:
     save(folder / "masks" / "scene3.png", pixels())
     data = DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=1e-9)
-    item = "scene3" if "scene3" in data.ids else data.test_ids[0]
-    masks = data.masks_by_id if item in data.ids else data.test_masks_by_id
+    item = "scene3" if "scene3" in data.pool.ids else data.test.ids[0]
     with pytest.raises(DataError, match=r"one channel.*scene3"):
-        masks[item]
+        mask_of(data, item)
 
 
 def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
@@ -234,5 +239,5 @@ def test_classes_that_are_no_list_of_names_are_refused(folder: Path, classes: ob
 
 
 def test_classes_of_one_name_are_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match="must have distinct names, but these come more than once: 'a'"):
+    with pytest.raises(ConfigurationError, match="must be distinct, got more than once 'a'"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b", "a"])

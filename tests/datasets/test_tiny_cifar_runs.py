@@ -98,7 +98,7 @@ def test_the_published_pair_of_sampler_and_loss_queries_what_moved_furthest_sinc
     candidates = json.loads((now / "scan" / "ids.json").read_text())
     assert len(candidates) == 12  # the candidate subset
     data = DATASETS.create("cifar10", root=str(root))
-    images = torch.from_numpy(data.x[[data.ids.index(item) for item in candidates]])
+    images = torch.from_numpy(data.pool.x[[data.pool.ids.index(item) for item in candidates]])
     mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in STATISTICS)
     x = (images / 255 - mean) / deviation
     distances = 0.5 * (probabilities(now, x) - probabilities(before, x)).square().sum(1)

@@ -9,18 +9,21 @@ import torch
 from torch import nn
 
 from learner_cases import same_bits, state
+from nextlabel.bench.measure import item_losses, metrics
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.learners.segmentation import SEGMENTATION_FIELDS
-from nextlabel.maths.overlap import mean_iou
+from nextlabel.maths.overlap import mean_iou, pixel_accuracy
 from nextlabel.pool import Pool
+from nextlabel.tasks.segmentation import Segmentation
 from nextlabel.testing.learners import LEARNER_CHECKS, LearnerData
 from nextlabel.training import loop as training
 from segmentation_cases import (
-    FRACTIONS,
     IDS,
+    LABELS,
     MASKS,
     POOL,
-    SIDE,
+    TARGETS,
+    TASK,
     UNLABELLED,
     Listed,
     X,
@@ -30,7 +33,7 @@ from segmentation_cases import (
 )  # fmt: skip
 
 NEEDS = frozenset({"embeddings", *(f"extra:{name}" for name in SEGMENTATION_FIELDS)})
-DATA = LearnerData(x=X, y=FRACTIONS, unlabelled=UNLABELLED, needs=NEEDS)
+DATA = LearnerData(x=X, y=TARGETS, unlabelled=UNLABELLED, needs=NEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +130,19 @@ def test_images_of_a_data_set_give_what_those_of_a_tensor_give(tmp_path):
     listed = Pool(Listed(), IDS)
     segmentation_fit(one, tmp_path / "tensor")
     (tmp_path / "listed").mkdir()
-    two.fit(listed.slice(0, 9), FRACTIONS, listed.slice(9, 22), seed=1, workdir=tmp_path / "listed")
+    two.fit(listed.slice(0, 9), TARGETS, listed.slice(9, 22), seed=1, workdir=tmp_path / "listed")
     assert same_bits(state(tmp_path / "tensor"), state(tmp_path / "listed"))
 
 
-def test_measures_of_parts_add_up_and_leave_pixels_without_a_class_out(twice):
+def measured(made, pool):
+    targets = TASK.targets({item: LABELS[item] for item in pool.ids})
+    found = metrics(made, TASK, pool, targets, seed=0)
+    return found, item_losses(made, TASK, pool, targets, seed=0)
+
+
+def test_what_is_measured_while_maps_stream_leaves_pixels_without_a_class_out(twice):
     made, _, second = twice
-    whole = made.measure(POOL, MASKS, seed=0)
+    whole, losses = measured(made, POOL)
     p = probabilities(second)
     truth = torch.stack([torch.from_numpy(MASKS[item]) for item in IDS]).flatten(1).long()
     confusion = torch.zeros(3, 3, dtype=torch.int64)
@@ -143,16 +152,18 @@ def test_measures_of_parts_add_up_and_leave_pixels_without_a_class_out(twice):
         lost.append(-p[row][truth[row][known], known.nonzero()[:, 0]].log().mean())
         for true, predicted in zip(truth[row][known], p[row].argmax(0)[known], strict=True):
             confusion[true, predicted] += 1
-    assert torch.equal(whole.confusion, confusion)
-    assert whole.confusion.sum() == len(POOL) * (SIDE * SIDE - 1)
-    torch.testing.assert_close(whole.losses.double(), torch.stack(lost), atol=1e-5, rtol=1e-4)
-    assert whole.loss == pytest.approx(float(torch.stack(lost).mean()), rel=1e-4)
+    assert whole["metric"] == "mean IoU"
+    assert whole["accuracy"] == mean_iou(confusion)
+    assert whole["pixel_accuracy"] == pixel_accuracy(confusion)
+    assert list(whole["class_iou"]) == list(TASK.classes)
+    torch.testing.assert_close(losses.double(), torch.stack(lost), atol=1e-5, rtol=1e-4)
+    assert whole["loss"] == pytest.approx(float(torch.stack(lost).mean()), rel=1e-4)
 
 
 def test_it_learns_what_the_colours_say(tmp_path):
     made = segmentation_learner(epochs=40)
     segmentation_fit(made, tmp_path)
-    assert mean_iou(made.measure(UNLABELLED, MASKS, seed=0).confusion) > 0.6
+    assert measured(made, UNLABELLED)[0]["accuracy"] > 0.6
 
 
 SETTINGS = {
@@ -186,7 +197,7 @@ def test_other_masks_in_the_same_folder_are_another_training(tmp_path):
     segmentation_fit(segmentation_learner(), tmp_path)
     changed = {**MASKS, X.ids[0]: 1 - (MASKS[X.ids[0]] > 0)}
     with pytest.raises(DataError, match="labels="):
-        segmentation_fit(segmentation_learner(masks=changed), tmp_path)
+        segmentation_fit(segmentation_learner(), tmp_path, masks=changed)
 
 
 def test_normalising_is_the_same_in_training_and_prediction(tmp_path):
@@ -255,26 +266,32 @@ def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentenc
     [
         ({"crop": 17}, ConfigurationError, "smaller side, 16 of 16 x 16 pixels, but is 17"),
         ({"model": Pooled}, ContractError, "shape .*outputs, height, width.* but returned"),
-        ({"classes": 4}, ContractError, r"into 4 classes needs a model that returns \(B, 4,"),
+        ({"task": Segmentation(tuple("abcd"))}, ContractError, "model with 4 outputs, .* it has 3"),
         (
-            {"classes": 2},
+            {"task": Segmentation(tuple("ab"))},
             DataError,
             r"in \[0, 2\) or 255, .* item 'scene-01' has 2",
         ),
-        ({"masks": {}}, LabelsError, "there is none for 'scene-00'"),
         ({"masks": {item: mask[:8] for item, mask in MASKS.items()}}, DataError, "a mask of 8 x 16"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_before_any_step(tmp_path, options, error, sentence):
+    masks = options.get("masks", MASKS)
+    made = segmentation_learner(**{name: option for name, option in options.items() if name != "masks"})
     with pytest.raises(error, match=sentence):
-        segmentation_fit(segmentation_learner(**options), tmp_path)
+        segmentation_fit(made, tmp_path, masks=masks)
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_as_many_masks_as_images_are_needed(tmp_path):
+    with pytest.raises(LabelsError, match="one mask per labelled item, 9, but got 2"):
+        segmentation_learner().fit(X, TARGETS[:2], UNLABELLED, seed=0, workdir=tmp_path)
 
 
 def test_images_that_are_no_bytes_are_refused(tmp_path):
     pool = Pool(torch.rand(5, 3, 16, 16), IDS[:5])
     with pytest.raises(DataError, match=r"bytes \(uint8\), but item 'scene-00' has .* torch.float32"):
-        segmentation_learner().fit(pool, torch.ones(5), pool.slice(0, 0), seed=0, workdir=tmp_path)
+        segmentation_learner().fit(pool, TARGETS[:5], pool.slice(0, 0), seed=0, workdir=tmp_path)
 
 
 def test_predictions_that_cannot_be_made_are_refused(twice, tmp_path):

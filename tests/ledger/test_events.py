@@ -127,13 +127,19 @@ def test_an_event_is_read_from_its_row():
         (np.uint8(255), "255"),
         (np.float64(0.1), "0.1"),
         (np.float32(0.5), "0.5"),
+        ("masks/ä.png", '"masks/\\u00e4.png"'),
+        ("12", '"12"'),
     ],
 )
-def test_a_label_is_written_as_a_plain_number(label, text):
+def test_a_label_is_written_as_a_plain_number_or_a_string(label, text):
     assert label_text("a", label) == text
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1))
+@given(
+    st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text().filter(storable)
+)
 def test_a_label_is_read_back_exactly(label):
     back = json.loads(label_text("a", label))
     assert back == label
@@ -141,10 +147,11 @@ def test_a_label_is_read_back_exactly(label):
 
 
 @pytest.mark.parametrize(
-    "label", [None, True, np.bool_(True), "1", [1], np.array([1]), np.array(1), 1j, Fraction(1, 3)]
+    "label",
+    [None, True, np.bool_(True), "a\0b", "\ud800", [1], np.array([1]), np.array(1), 1j, Fraction(1, 3)],
 )
-def test_a_label_that_is_no_number_is_refused_by_the_items_name(label):
-    with pytest.raises(LabelsError, match=r"an int or a float as the label of 'cat\.png'"):
+def test_a_label_that_is_neither_number_nor_text_is_refused_by_the_items_name(label):
+    with pytest.raises(LabelsError, match=r"the label of 'cat\.png' must be"):
         label_text("cat.png", label)
 
 

@@ -288,7 +288,7 @@ def test_the_loss_module_is_detached_after_the_epoch_of_index_epochl_in_code_and
 
 @pytest.mark.parametrize(("dataset", "epochs"), [("digits", 60), ("animals", 20)])
 def test_images_that_the_papers_do_not_use_have_their_protocol_and_losses(dataset, epochs):
-    assert DATASETS.create(dataset).recipe["epochs"] == epochs
+    assert DATASETS.create(dataset).training_defaults["epochs"] == epochs
     for name in ("code", "repaired"):
         of_cifar10 = {"objective.tod.weight": 0.02, "candidate_size": 0.5}
         of_cifar10 |= learning_loss(name, epochs, epochs * 120 // 200)

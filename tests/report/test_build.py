@@ -108,7 +108,7 @@ def test_a_cell_that_ended_early_is_named(html):
 def test_the_page_says_how_to_reproduce_it_and_where_it_ran(html):
     assert "nextlabel run experiment.toml --out again" in html
     assert "<dt>torch</dt><dd>2.4.0</dd>" in html
-    assert "start = &#34;warm&#34;" in html
+    assert "warm_start = true" in html
 
 
 def test_markdown_has_the_tables_and_only_files_that_are_there(built_run):

@@ -8,8 +8,9 @@ import torch
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.pool import Pool
+from nextlabel.tasks.segmentation import IGNORED
 from nextlabel.training.augment import HorizontalFlip
-from nextlabel.training.pairs import IGNORED, RandomWindow, mask_digests, paired, split
+from nextlabel.training.pairs import RandomWindow, mask_digests, paired, split
 from segmentation_cases import IDS, IMAGES, MASKS, POOL, Listed
 
 RNG = torch.Generator
@@ -17,7 +18,7 @@ RNG = torch.Generator
 
 def test_a_pair_comes_apart_as_it_was_put_together():
     for pool in (POOL, Pool(Listed(), IDS)):
-        pairs = paired(pool, MASKS, 3)
+        pairs = paired(pool, list(MASKS.values()), 3)
         assert pairs.ids == IDS
         assert (pairs.resident is None) == (pool.resident is None)
         images, mask = split(torch.stack([pairs[row] for row in range(4)]).float() / 255)
@@ -70,7 +71,7 @@ def test_a_image_smaller_than_the_window_is_refused():
 
 def test_digests_tell_masks_apart_and_nothing_else():
     changed = {**MASKS, IDS[3]: np.zeros((16, 16), dtype=np.int64)}
-    one, two = mask_digests(POOL, MASKS, 3), mask_digests(POOL, changed, 3)
+    one, two = (mask_digests(POOL, list(masks.values()), 3) for masks in (MASKS, changed))
     assert (one != two).nonzero().flatten().tolist() == [3]
-    wide = {item: mask.astype(np.int64) for item, mask in MASKS.items()}
+    wide = [mask.astype(np.int64) for mask in MASKS.values()]
     assert torch.equal(one, mask_digests(POOL, wide, 3))

@@ -25,6 +25,7 @@ from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import choose
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.tasks.task import Task
 from nextlabel.types import Learner, PoolView, Scorer
 
 __all__ = [
@@ -93,6 +94,7 @@ def diagnose_query(
     *,
     learner: Learner,
     pool: Pool,
+    task: Task,
     seed: int,
 ) -> list[dict[str, JSON]]:
     """Judge every scorer on the model at the end of this cycle's training.
@@ -106,6 +108,7 @@ def diagnose_query(
         losses: (N,) their true losses in nats, under the model that is reported.
         learner: Trained; it holds the end of the cycle's training, and does so afterwards.
         pool: The campaign's.
+        task: The campaign's.
         seed: The campaign's.
 
     Returns:
@@ -116,7 +119,7 @@ def diagnose_query(
         learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
         augment_seed=derive(seed, "augmented scan", plan.cycle),
     )  # fmt: skip
-    labelled, labels = plan.training_set(pool)
+    labelled, labels = plan.training_set(pool, task)
     candidates = pool.subset(ids)
     own = frozenset(n for n in diagnostics_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))
 

@@ -13,10 +13,9 @@ from typing import Any
 from nextlabel.bench.cell import Cell
 from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.config.learner import LearnerConfig, plain
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.labelled_data import LabelledData
 from nextlabel.datasets.released_layout import found_root
-from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, differences, listed
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
@@ -198,7 +197,7 @@ def resolve_count(wanted: int | float, size: int) -> int:
     return wanted if isinstance(wanted, int) else max(1, round(wanted * size))
 
 
-def _check_amounts(config: ExperimentConfig, name: str, data: LabelledData | SegmentationData) -> None:
+def _check_amounts(config: ExperimentConfig, name: str, data: BenchmarkDataset) -> None:
     """Refuse numbers of labels that cannot be trained on, or under which a cycle could not add its batch."""
     size = len(data)
     start, batch, subset = (
@@ -211,7 +210,7 @@ def _check_amounts(config: ExperimentConfig, name: str, data: LabelledData | Seg
             f"the initial set takes {start:,} labels, which is all {size:,} items of the pool of {name}, so "
             "no cycle could add one; lower 'initial_size', or set cycles=1"
         )
-    if start < 2 and isinstance(data, LabelledData):
+    if start < data.task.min_labels:
         raise ConfigurationError(
             f"training needs labels of at least two classes, but the initial set takes {start} label of the "
             f"{size:,} items of {name}; raise 'initial_size' to 2 or more"
@@ -246,7 +245,7 @@ def _check_recipes(config: ExperimentConfig, recipes: Mapping[str, Mapping[str, 
 
 
 def _check_learners(
-    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[Part, LabelledData | SegmentationData]
+    config: ExperimentConfig, cells: tuple[Cell, ...], data: Mapping[Part, BenchmarkDataset]
 ) -> None:
     """Make the learners that settings, strategies or objectives change: what cannot be made is refused now.
 
@@ -256,7 +255,7 @@ def _check_learners(
     changed = config.learner != LearnerConfig() or config.device != "auto"
     kinds = {str(cell.dataset): cell for cell in reversed(cells)} if changed else {}
     for cell in cells:
-        dense = isinstance(data[cell.dataset], SegmentationData)
+        dense = data[cell.dataset].task.output is None
         if dense or _has_wrapper_learner(cell):
             kinds[f"{cell.dataset} {cell.strategy}"] = cell
         if dense or cell.objective != Part(PLAIN):
@@ -296,9 +295,9 @@ def _check_parts(config: ExperimentConfig) -> None:
         make_scorers(config.diagnostics)
 
 
-def _recipe(config: ExperimentConfig, data: LabelledData | SegmentationData) -> dict[str, Any]:
+def _recipe(config: ExperimentConfig, data: BenchmarkDataset) -> dict[str, Any]:
     """Return the data set's own recipe with the configuration's settings laid over it."""
-    own = dict(data.recipe)
+    own = dict(data.training_defaults)
     usual = LearnerConfig()
     given = {
         name: value for name, value in config.learner if value is not None and value != getattr(usual, name)

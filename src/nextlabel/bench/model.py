@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.segmentation_data import SegmentationData
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.models.catalogue import MODELS
 from nextlabel.parts import Part
 from nextlabel.training.device import Engine
@@ -23,7 +22,7 @@ PRETRAINED = ("weights", "pretrained")
 
 
 def model_functions(
-    model: Part, data: LabelledData | SegmentationData, *, random: bool
+    model: Part, data: BenchmarkDataset, *, random: bool
 ) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
     """Return what makes the model, and what makes the networks it is compared with before any training.
 
@@ -37,7 +36,7 @@ def model_functions(
         UnknownNameError: The model does not have such an option.
         ConfigurationError: An option is out of range.
     """
-    given = {"input_shape": data.input_shape, "classes": len(data.classes)}
+    given = {"input_shape": data.input_shape, "classes": data.task.width}
     new_model = partial(MODELS.create, model, **given)
     new_model()  # what is wrong is refused here, not in a training run
     without = {option: value for option, value in model.options.items() if option not in PRETRAINED}

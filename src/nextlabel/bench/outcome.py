@@ -113,9 +113,9 @@ def _evaluations(state: State) -> list[dict[str, Any]]:  # Any: JSON
 def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list[dict[str, Any]]:
     """Return for every cycle with a query its ids, and the class counts of what it chose and could choose."""
     queries: list[dict[str, Any]] = []
-    left = dict(labels)
+    left = dict(labels) if classes else {}  # of masks there are no classes of items
     for cycle, ids in sorted(state.asked.items()):
-        counts = _count((labels[item] for item in ids), classes)
+        counts = _count((left[item] for item in ids), classes)
         if cycle > 0:  # the start was drawn, not chosen
             queries.append(
                 {
@@ -125,14 +125,14 @@ def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list
                     "pool_classes": _count(left.values(), classes),
                 }
             )
-        for item in ids:
+        for item in ids if classes else ():
             del left[item]
     return queries
 
 
 def _count(labels: Any, classes: int) -> list[int]:  # Any: an iterable of class indices
     counts = [0] * classes
-    for label in labels if classes else ():  # of masks there are no classes of items
+    for label in labels if classes else ():
         counts[int(label)] += 1
     return counts
 

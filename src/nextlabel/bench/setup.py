@@ -14,12 +14,10 @@ from typing import Any
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.diagnostics import diagnostics_needs, make_scorers
 from nextlabel.bench.model import Options, for_device, model_functions
-from nextlabel.bench.segmentation_learner import make_segmentation_learner
 from nextlabel.campaign.campaign import Campaign, Query
-from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.segmentation_data import SegmentationData
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.errors import ConfigurationError, listed
-from nextlabel.learners.segmentation import SEGMENTATION_FIELDS
+from nextlabel.learners.segmentation import SEGMENTATION_FIELDS, TRAINING, SegmentationLearner
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.parts import Part
@@ -28,6 +26,7 @@ from nextlabel.progress import Progress
 from nextlabel.registry import Card, Registry
 from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.tasks.segmentation import MOVES, Segmentation
 from nextlabel.training.config import split_options
 from nextlabel.types import Learner
 
@@ -62,9 +61,7 @@ Srivastava et al., Dropout, JMLR 2014: close to optimal for hidden units over a 
 """
 
 
-def make_learner(
-    cell: Cell, data: LabelledData | SegmentationData, *, more_needs: frozenset[str] = frozenset()
-) -> Learner:
+def make_learner(cell: Cell, data: BenchmarkDataset, *, more_needs: frozenset[str] = frozenset()) -> Learner:
     """Return the untrained learner of a cell.
 
     Args:
@@ -76,10 +73,10 @@ def make_learner(
         ConfigurationError: A setting of the model, its training or its wrappers cannot be used.
     """
     needs = needs_of(cell) | more_needs
-    if isinstance(data, SegmentationData):
-        return make_segmentation_learner(cell, data, needs)
+    if data.task.output is None:
+        return _reducing_learner(cell, data, needs)
     options = dict(cell.learner)
-    _check_not_segmentation(cell, needs)
+    _check_kept_whole(cell, needs)
     wrappers = {part.name: part for part in options.pop("wrappers", ())}
     _check_wrappers(wrappers)
     model: Part = options.pop("model")
@@ -97,6 +94,7 @@ def make_learner(
     training, others = split_options(for_device(options, cell.device))
     learner = TorchLearner(
         new_model,
+        task=data.task,
         objective=_objective(cell, needs, wrappers.get(LOSS_MODULE)),
         device=cell.device,
         snapshots=kept_snapshots(needs),
@@ -111,7 +109,7 @@ def make_learner(
 
 def make_campaign(
     cell: Cell,
-    data: LabelledData | SegmentationData,
+    data: BenchmarkDataset,
     learner: Learner,
     folder: Path,
     *,
@@ -132,12 +130,13 @@ def make_campaign(
     """
     return Campaign(
         folder,
-        Pool(data.x, data.ids),
+        Pool(data.pool.x, data.pool.ids),
         learner,
         "random" if cell.is_reference else cell.strategy,  # a reference asks nothing
         batch_size=cell.batch_size,
         initial_size=cell.initial_size,
         candidate_size=cell.candidate_size,
+        task=data.task,
         seed=cell.seed,
         evaluate=evaluate,
         on_query=on_query,
@@ -173,7 +172,51 @@ def _objective(cell: Cell, needs: frozenset[str], module: Part | None) -> Part:
     return Part(LOSS_MODULE, {**options, **(module.options if module else {})}, (cell.objective,))
 
 
-def _check_not_segmentation(cell: Cell, needs: frozenset[str]) -> None:
+def _reducing_learner(cell: Cell, data: BenchmarkDataset, needs: frozenset[str]) -> SegmentationLearner:
+    """Return the learner of a task whose outputs are reduced while they stream."""
+    task = data.task
+    assert isinstance(task, Segmentation), "no other task has a learner that reduces"
+    _check_reduced(cell, needs)
+    options = for_device(dict(cell.learner), cell.device)
+    options.pop("wrappers", None)
+    new_model, untrained = model_functions(
+        options.pop("model"), data, random=options.pop("untrained_weights", None) == "random"
+    )
+    training, others = split_options(options, base=TRAINING)
+    compares = any(f"extra:{move}" in needs for move in MOVES)
+    return SegmentationLearner(
+        new_model,
+        task,
+        objective=cell.objective,
+        training=training,
+        device=cell.device,
+        snapshots=("initial",) if compares else (),
+        untrained_model=untrained,
+        **others,
+    )
+
+
+def _check_reduced(cell: Cell, needs: frozenset[str]) -> None:
+    known = {"embeddings", "labelled_embeddings", *(f"extra:{name}" for name in SEGMENTATION_FIELDS)}
+    if foreign := sorted(needs - known):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy.name}' needs {listed(foreign)}, which segmentation does not give; "
+            "use cod_segmentation, entropy_segmentation, margin_segmentation, core_set or random"
+        )
+    if not cell.learner.get("warm_start", True) and any(f"extra:{move}" in needs for move in MOVES):
+        raise ConfigurationError(
+            f"the strategy '{cell.strategy}' compares a model with that of the cycle before, which a cold "
+            "start forgets; use learner.warm_start=true"
+        )
+    for setting in ("wrappers", "score_augmented"):
+        if cell.learner.get(setting):
+            raise ConfigurationError(
+                f"the setting 'learner.{setting}' is not for segmentation, but '{cell.dataset.name}' has "
+                "masks; leave it out"
+            )
+
+
+def _check_kept_whole(cell: Cell, needs: frozenset[str]) -> None:
     if dense := sorted(needs & {f"extra:{name}" for name in SEGMENTATION_FIELDS}):
         names = [part.name for part in (cell.strategy, *cell.diagnostics)]
         asking = next((name for name in names if set(dense) & set(STRATEGIES.card(name).needs)), names[0])

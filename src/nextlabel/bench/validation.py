@@ -5,7 +5,7 @@ Arrays were checked when they were loaded. Knows nothing of learners.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,7 @@ from filelock import FileLock
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.items_read import word_of_items_read
-from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.segmentation_data import SegmentationData
-from nextlabel.ledger.events import ItemId
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 
 __all__ = ["check_items", "check_items_of"]
 
@@ -28,9 +25,7 @@ Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: whatever that par
 """How one thing is read, and what to read."""
 
 
-def check_items_of(
-    cell: Cell, data: LabelledData | SegmentationData, folder: Path, progress: Progress
-) -> None:
+def check_items_of(cell: Cell, data: BenchmarkDataset, folder: Path, progress: Progress) -> None:
     """Read every image and mask of a cell, unless it has begun or a cell next to it has done so in this run.
 
     Args:
@@ -42,7 +37,7 @@ def check_items_of(
     Raises:
         DataError: As by `check_items`.
     """
-    items = {"dataset": str(cell.dataset), "ids": data.ids, "test": data.test_ids}
+    items = {"dataset": str(cell.dataset), "ids": data.pool.ids, "test": data.test.ids}
     all_read = word_of_items_read(folder.parent, items)
     if (folder / "campaign.db").exists() or not _readers(data):
         return
@@ -53,7 +48,7 @@ def check_items_of(
             all_read.touch()
 
 
-def check_items(data: LabelledData | SegmentationData, progress: Progress) -> None:
+def check_items(data: BenchmarkDataset, progress: Progress) -> None:
     """Read every image and mask of pool and test part that is not in memory.
 
     Args:
@@ -71,16 +66,10 @@ def check_items(data: LabelledData | SegmentationData, progress: Progress) -> No
         progress(done, total)
 
 
-def _readers(data: LabelledData | SegmentationData) -> list[Reader]:
+def _readers(data: BenchmarkDataset) -> list[Reader]:
     readers: list[Reader] = []
-    for part in (data.x, data.test_x):
-        if isinstance(part, StreamedImages):
-            readers.append((part.__getitem__, range(len(part))))
-    if isinstance(data, SegmentationData):
-        readers += _masks(data.masks, data.masks_by_id, data.ids)
-        readers += _masks(data.test_masks, data.test_masks_by_id, data.test_ids)
+    for split in (data.pool, data.test):
+        targets = None if isinstance(split.y, np.ndarray) else data.task.targets(data.labels(split))
+        streamed = [one for one in (split.x, targets) if one is not None and not isinstance(one, np.ndarray)]
+        readers += [(one.__getitem__, range(len(one))) for one in streamed]
     return readers
-
-
-def _masks(stored: object, masks: Mapping[ItemId, object], ids: Sequence[ItemId]) -> list[Reader]:
-    return [] if isinstance(stored, np.ndarray) else [(masks.__getitem__, ids)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from nextlabel.campaign.cycle import Cycle, Setup
+from nextlabel.campaign.cycle import Cycle
+from nextlabel.campaign.setup import Setup
 from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
 from nextlabel.files import exclusive_lock
@@ -28,6 +29,7 @@ from nextlabel.pool import Pool
 from nextlabel.progress import Progress, bars
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import Selection, choose
+from nextlabel.tasks.task import Task
 from nextlabel.types import Learner, Oracle, PoolView, Restorable, Scorer, Strategy
 
 __all__ = ["Budget", "Campaign", "Query"]
@@ -89,7 +91,8 @@ class Campaign:
         candidate_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
             pool's order; None lets it see all. The draw depends on the seed and the cycle alone.
         seed: All randomness derives from it; the same seed gives every strategy the same start.
-        classes: Class names; labels are then indices into them, and names are accepted in their place.
+        task: What a label is: the name of a task, or a task such as
+            ``Classification(("cat", "dog"))``, which takes class names for labels.
         evaluate: Called with the trained learner after every training; its metrics are recorded.
         on_query: Called with every :class:`Query`; its metrics are recorded.
         progress: Called as work advances; None shows progress bars where there is a terminal.
@@ -115,7 +118,7 @@ class Campaign:
         initial_size: int,
         candidate_size: int | None = None,
         seed: int = 0,
-        classes: Sequence[str] | None = None,
+        task: str | Task = "classification",
         evaluate: Callable[[Learner], Mapping[str, Any]] | None = None,  # Any: JSON
         on_query: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
         progress: Progress | None = None,
@@ -129,7 +132,7 @@ class Campaign:
             initial_size=initial_size,
             candidate_size=candidate_size,
             seed=seed,
-            classes=classes,
+            task=task,
         )
         self._evaluate, self._on_query, self._progress = evaluate, on_query, progress
         self.ledger = Ledger(self.path / "campaign.db")
@@ -154,12 +157,13 @@ class Campaign:
         """
         return self._ask()
 
-    def tell(self, labels: Mapping[ItemId, Label | str], *, by: str = "", replace: bool = False) -> State:
+    def tell(self, labels: Mapping[ItemId, Any], *, by: str = "", replace: bool = False) -> State:
         """Record labels: any part, in any order, of asked items or of others in the pool.
 
         Args:
-            labels: The label of each item: a class index, a class name where the campaign has classes, or a
-                number.
+            labels: The label of each item, or its text as a user types it: of classification a class index
+                or, where the task has class names, a name; of regression a number; of segmentation a mask
+                or the path of one.
             by: Who labelled.
             replace: Whether an item that has a label gets a new one; otherwise that is an error.
 
@@ -168,8 +172,8 @@ class Campaign:
         """
         if not isinstance(labels, Mapping):
             raise LabelsError(f"expected labels by id, {{id: label}}, but got {type(labels).__name__}")
-        indices = {item: self.setup.label(item, label) for item, label in labels.items()}
-        return self.ledger.tell(indices, by=by, replace=replace)
+        encoded = {item: self.setup.label(item, label) for item, label in labels.items()}
+        return self.ledger.tell(encoded, by=by, replace=replace)
 
     def train(self) -> Mapping[str, Any]:  # Any: JSON
         """Train on all labels there are and return what was measured.
@@ -241,7 +245,7 @@ class Campaign:
         return Campaign(
             target, self.pool, learner, setup.strategy,
             batch_size=setup.batch_size, initial_size=setup.initial_size, candidate_size=setup.candidate_size,
-            seed=setup.seed, classes=setup.classes, evaluate=self._evaluate, on_query=self._on_query,
+            seed=setup.seed, task=setup.task, evaluate=self._evaluate, on_query=self._on_query,
             progress=self._progress,
         )  # fmt: skip
 
@@ -322,7 +326,7 @@ class Campaign:
         rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
         strategy = self.setup.strategy
         began = time.perf_counter()
-        labelled, labels = plan.training_set(self.pool)
+        labelled, labels = plan.training_set(self.pool, self.setup.task)
         view = viewer.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
         scanned = time.perf_counter()
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
@@ -350,13 +354,8 @@ class Campaign:
         return self.state.measurements[plan.cycle, plan.name]
 
     def _fit(self, plan: Cycle, *, record: bool) -> None:
-        x, y = plan.training_set(self.pool)
-        if self.setup.one_class_only(y):
-            raise LabelsError(
-                f"training needs labels of at least two classes, but all {len(y)} labels are "
-                f"{self.setup.class_name(y[0].item())}; "
-                "label per item of another class, or start with more items"
-            )
+        x, y = plan.training_set(self.pool, self.setup.task)
+        self.setup.task.trainable(plan.labels)
         if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
             if plan.previous is None or not getattr(self.learner, "warm_start", True):
                 self.learner.reset()

@@ -9,6 +9,8 @@ import numpy as np
 from nextlabel.errors import ConfigurationError, LabelsError, listed
 from nextlabel.ledger.events import ItemId, Label
 from nextlabel.seeds import derive
+from nextlabel.tasks.catalogue import as_task
+from nextlabel.tasks.task import Task
 
 __all__ = ["SimulatedOracle"]
 
@@ -18,26 +20,32 @@ class SimulatedOracle:
 
     Args:
         labels: The true label of every item that may be asked.
-        noise: Share in [0, 1] of the items that get another class, drawn uniformly from the wrong ones
-            (symmetric noise). Which items and classes is a function of ``seed`` and the item's id alone, so
-            it depends neither on the order of the queries nor on who asks.
-        classes: Number of classes, needed where there is noise.
+        noise: Fraction in [0, 1] of the items that get a wrong label, as ``task.corrupt`` draws it. Which
+            items and labels is a function of ``seed`` and the item's id alone, so it depends neither on the
+            order of the queries nor on who asks.
+        task: What a label is; only matters where there is noise.
         seed: The run's seed.
 
     Raises:
-        ConfigurationError: ``noise`` is outside [0, 1], or ``classes`` is missing or below 2 with noise.
+        ConfigurationError: ``noise`` is outside [0, 1], or the task cannot draw wrong labels.
+
+    >>> SimulatedOracle({"a.png": 1, "b.png": 0})(["b.png"])
+    {'b.png': 0}
     """
 
     def __init__(
-        self, labels: Mapping[ItemId, Label], *, noise: float = 0.0, classes: int | None = None, seed: int = 0
+        self,
+        labels: Mapping[ItemId, Label],
+        *,
+        noise: float = 0.0,
+        task: str | Task = "classification",
+        seed: int = 0,
     ) -> None:
         if not 0 <= noise <= 1:
-            raise ConfigurationError(f"noise must be a fraction in [0, 1], but is {noise}")
-        if noise and (classes is None or classes < 2):
-            raise ConfigurationError(
-                f"noise needs the number of classes, at least 2, but classes is {classes}"
-            )
-        self._labels, self._noise, self._classes, self._seed = labels, noise, classes or 0, seed
+            raise ConfigurationError(f"noise must be a fraction in [0, 1], got {noise}")
+        self._labels, self._noise, self._task, self._seed = labels, noise, as_task(task), seed
+        if noise and labels:
+            self._task.corrupt(next(iter(labels.values())), np.random.default_rng(0))  # refuses now
 
     def __call__(self, ids: Sequence[ItemId]) -> dict[ItemId, Label]:
         """Return the label of each of these items.
@@ -57,6 +65,4 @@ class SimulatedOracle:
         if not self._noise:
             return label
         rng = np.random.default_rng(derive(self._seed, "noise", item))
-        if rng.random() >= self._noise:
-            return label
-        return int((label + 1 + rng.integers(self._classes - 1)) % self._classes)
+        return label if rng.random() >= self._noise else self._task.corrupt(label, rng)

@@ -18,6 +18,7 @@ from nextlabel.errors import ContractError
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
 from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
+from nextlabel.tasks.task import Targets
 from nextlabel.types import AugmentedScoring, Learner, Outputs, PoolView, Restorable
 
 __all__ = ["ViewBuilder"]
@@ -52,14 +53,14 @@ class ViewBuilder:
     rows_forwarded: int = field(default=0, init=False)
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
-    def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Tensor) -> PoolView:
+    def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Targets) -> PoolView:
         """Return the view of these candidates that holds everything in ``needs``.
 
         Args:
             needs: What the strategy declares.
             candidates: The N unlabelled items it may choose from.
             labelled: The L labelled items.
-            labels: (L,) their labels.
+            labels: L targets; only those in a tensor are seen by strategies.
 
         Raises:
             ContractError: The learner broke its contract, or cannot give an earlier snapshot that is needed.
@@ -72,7 +73,8 @@ class ViewBuilder:
         now = self._scan(candidates, fields, "scan")
         past, snapshot_names = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
         known = self._scan(labelled, of_labelled, "scan-labelled")
-        return PoolView(len(candidates), now, past, known, labels, snapshot_names)
+        seen = {"labels": labels} if isinstance(labels, Tensor) else {}
+        return PoolView(len(candidates), now, past, known, snapshot_names=snapshot_names, **seen)
 
     def _scan(self, pool: Pool, fields: frozenset[str], name: str) -> Outputs:
         if not fields or not len(pool):

@@ -49,13 +49,13 @@ def download(
                 "dataset": name,
                 "root": str(folder),
                 "pool": len(data),
-                "test": len(data.test_ids),
+                "test": len(data.test),
                 "classes": len(data.classes),
                 "licence": data.licence,
             }
         )
         return
     typer.echo(
-        f"{name}: {len(data):,} to label, {len(data.test_ids):,} to test, {len(data.classes)} classes, in "
+        f"{name}: {len(data):,} to label, {len(data.test):,} to test, {len(data.classes)} classes, in "
         f"{folder}\nlicence: {data.licence}"
     )

@@ -11,8 +11,9 @@ from importlib import resources
 
 import numpy as np
 
-from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.parts import Part
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["CLASSES", "animal_id", "load"]
 
@@ -25,7 +26,7 @@ each number, looked at, agree."""
 # cold start, 3 seeds: 0.887 with 772 labels (2.3 s a fit) and 0.949 with 1,930 (6.4 s); warm start, 5 % more
 # labels per cycle, 2 seeds: 0.972 with 3,088 (9 to 10 s). Batches of 64 reached 0.842 and 0.938, lr 0.03
 # reached 0.867 and 0.937; width 32 takes more than twice as long.
-RECIPE: dict[str, object] = {
+TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("small_cnn", {"width": 16}),
     "epochs": 20,
     "batch_size": 32,
@@ -47,7 +48,7 @@ def animal_id(position: int) -> str:
     return f"animals-{position:05d}"
 
 
-def load() -> LabelledData:
+def load() -> BenchmarkDataset:
     """Load the animals: 7,716 to label and 2,000 to test, every class with its fraction in the test split."""
     archive = resources.files("nextlabel.datasets") / "data" / "animals.npz"
     with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -55,16 +56,12 @@ def load() -> LabelledData:
         labels = arrays["labels"].astype(np.int64)
         ids = np.array([animal_id(position) for position in arrays["positions"].tolist()], dtype=object)
         test = arrays["is_test"]
-    return LabelledData(
+    return BenchmarkDataset(
         name="animals",
-        x=images[~test],
-        y=labels[~test],
-        ids=tuple(ids[~test]),
-        test_x=images[test],
-        test_y=labels[test],
-        test_ids=tuple(ids[test]),
-        classes=CLASSES,
+        task=Classification(CLASSES),
+        pool=Split(images[~test], labels[~test], tuple(ids[~test])),
+        test=Split(images[test], labels[test], tuple(ids[test])),
         licence="MIT, copyright (c) 2025 SinaSR-6",
         source="Python package animal-mnist 0.4 by Sina Mohammadi, without its 284 exact duplicates",
-        recipe=RECIPE,
+        training_defaults=TRAINING_DEFAULTS,
     )

@@ -9,14 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Values
 from nextlabel.datasets.files import Root, place_of
 from nextlabel.datasets.folders import class_folders, part_of_folders
-from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.reduction import first_rows, read_whole, reduced, taken
+from nextlabel.datasets.reduction import divided, first_rows
 from nextlabel.errors import DataError
 from nextlabel.parts import Part
+from nextlabel.tasks.classification import Classification
 
-__all__ = ["BACKGROUND", "RECIPE", "load", "rows_to_test"]
+__all__ = ["BACKGROUND", "TRAINING_DEFAULTS", "load", "rows_to_test"]
 
 NAME = "caltech101"
 
@@ -27,7 +28,7 @@ BACKGROUND = "BACKGROUND_Google"
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of training
 # settings; they begin from weights learnt on ImageNet, which a setting of the model names.
-RECIPE: dict[str, object] = {
+TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("imagenet_resnet18"),
     "epochs": 50,
     "batch_size": 64,
@@ -44,11 +45,8 @@ def load(
     *,
     root: Root = None,
     in_memory: bool = False,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
     split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load Caltech-101 from ``101_ObjectCategories``: 7,766 to label and 911 to test, 3 x 224 x 224.
 
     Every image is scaled to 256 x 256 pixels without regard to its proportions, and its centre of
@@ -60,11 +58,7 @@ def load(
             of the class folders itself; None for ``./data`` if it has ``101_ObjectCategories``, else
             ``$NEXTLABEL_DATA/caltech101``, or ``~/.cache/nextlabel/caltech101`` where that is not set.
         in_memory: Whether all images are decoded at once: 1.3 GB of memory, and no decoding in training.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the test part, and then the others, see
-            :func:`nextlabel.datasets.reduction.reduced`.
+        split_seed: Draws the test split.
 
     Raises:
         DataError: The folder is missing, has other than 101 classes besides the background, or an image
@@ -86,27 +80,25 @@ def load(
     whole = part_of_folders(
         place.folder, place.folder, classes, size=224, resize=256, who=f"data set '{NAME}'"
     )
-    tested = rows_to_test(whole.y, whole.ids, seed=split_seed)
-    rest = taken(whole, np.setdiff1d(np.arange(len(whole.ids)), tested))
-    test_part = taken(whole, tested)
-    data = LabelledData(
+    pool, test = divided(whole, rows_to_test(whole.y, whole.ids, seed=split_seed))
+    return BenchmarkDataset(
         name=NAME,
-        x=rest.x, y=rest.y, ids=rest.ids,
-        test_x=test_part.x, test_y=test_part.y, test_ids=test_part.ids,
-        classes=classes,
+        task=Classification(classes),
+        pool=pool,
+        test=test,
         licence="CC BY 4.0",
         source="L. Fei-Fei, R. Fergus, P. Perona, Caltech-101, without the background images; split by us",
-        recipe=RECIPE,
-    )  # fmt: skip
-    data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
-    return read_whole(data) if in_memory else data
+        training_defaults=TRAINING_DEFAULTS,
+        in_memory=in_memory,
+    )
 
 
-def rows_to_test(y: NDArray[np.int64], ids: tuple[str, ...], *, seed: int) -> NDArray[np.int64]:
+def rows_to_test(y: Values, ids: tuple[str, ...], *, seed: int) -> NDArray[np.int64]:
     """Return the ascending rows that are tested on: n - floor(0.9 n) of the n items of every class."""
     chosen: list[int] = []
-    for label in np.unique(y):
-        rows = np.flatnonzero(y == label)
+    labels = np.asarray(y)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
         count = len(rows) - len(rows) * 9 // 10
         chosen += rows[first_rows([ids[row] for row in rows], count, "test", seed)].tolist()
     return np.sort(np.asarray(chosen, dtype=np.int64))

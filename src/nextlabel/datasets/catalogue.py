@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.segmentation_data import SegmentationData
+from collections.abc import Callable
+
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
+from nextlabel.datasets.reduction import reducible
 from nextlabel.registry import Card, Registry
 
 __all__ = ["DATASETS"]
 
 TINY_IMAGES = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 
-DATASETS: Registry[LabelledData | SegmentationData] = Registry(
+
+class _Datasets(Registry[BenchmarkDataset]):
+    """The data sets; every one takes the options of :func:`~nextlabel.datasets.reduction.reduced`."""
+
+    def factory(self, name: str) -> Callable[..., BenchmarkDataset]:
+        return reducible(super().factory(name))
+
+
+DATASETS = _Datasets(
     "data set",
     "nextlabel.datasets",
     (

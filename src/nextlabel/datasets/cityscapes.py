@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.files import Root, root_of
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.mask_files import MaskFiles, common_size
-from nextlabel.datasets.reduction import first_rows
-from nextlabel.datasets.segmentation_data import SegmentationData
-from nextlabel.errors import ConfigurationError, DataError, listed
-from nextlabel.maths.masks import NO_CLASS
+from nextlabel.datasets.mask_files import common_size
+from nextlabel.errors import DataError, listed
 from nextlabel.parts import Part
+from nextlabel.tasks.segmentation import Segmentation
 
 __all__ = ["TRAIN_IDS", "load"]
 
@@ -36,7 +33,7 @@ LARGEST_ID = 33
 # hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs a cycle, random crops of 688 x 688, flips, no decay
 # and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository that
 # their segmentation builds on. A test image of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
-RECIPE: dict[str, object] = {
+TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("drn_d_22"),
     "epochs": 40,
     "batch_size": 4,
@@ -51,7 +48,7 @@ RECIPE: dict[str, object] = {
 }
 
 
-def load(*, root: Root = None, validation: int = 0, split_seed: int = 0) -> SegmentationData:
+def load(*, root: Root = None) -> BenchmarkDataset:
     """Load Cityscapes: the training images to label, the validation images to test.
 
     Sizes are those of the folders; the whole data set has 2,975 and 500 images of 1,024 x 2,048 pixels.
@@ -60,38 +57,20 @@ def load(*, root: Root = None, validation: int = 0, split_seed: int = 0) -> Segm
         root: The folder that holds ``leftImg8bit/{train,val}/<city>/*_leftImg8bit.png`` and
             ``gtFine/{train,val}/<city>/*_gtFine_labelIds.png``; None for ``$NEXTLABEL_DATA/cityscapes``, else
             ``~/.cache/nextlabel/cityscapes``.
-        validation: Training images that are left out of the pool, by their ids' derived ranks; the papers
-            leave out 300.
-        split_seed: Another seed leaves others out.
 
     Raises:
-        ConfigurationError: As many are to be left out as there are.
         DataError: The folders are missing or empty, an image has no mask, or sizes differ.
     """
     folder = root_of("cityscapes", root)
-    train, test = _paths(folder, "train"), _paths(folder, "val")
-    if not 0 <= validation < len(train):
-        raise ConfigurationError(
-            f"the data set 'cityscapes' needs validation from 0 to {len(train) - 1}, as it has {len(train)} "
-            f"training images, but got {validation}"
-        )
-    out = set(first_rows([item for item, _, _ in train], validation, "validation", split_seed).tolist())
-    x, masks, ids = _part([one for row, one in enumerate(train) if row not in out])
-    test_x, test_masks, test_ids = _part(test)
-    return SegmentationData(
+    return BenchmarkDataset(
         name="cityscapes",
-        x=x,
-        masks=masks,
-        ids=ids,
-        test_x=test_x,
-        test_masks=test_masks,
-        test_ids=test_ids,
-        classes=tuple(TRAIN_IDS),
-        ignored=NO_CLASS,
+        task=Segmentation(tuple(TRAIN_IDS), root=folder, stored=tuple(TRAIN_IDS.values()), known=LARGEST_ID),
+        pool=_split(_paths(folder, "train")),
+        test=_split(_paths(folder, "val")),
         licence="the Cityscapes terms: research and teaching, no passing on",
         source="www.cityscapes-dataset.com, leftImg8bit_trainvaltest and gtFine_trainvaltest; pool is the "
         "training part, test the validation part",
-        recipe=RECIPE,
+        training_defaults=TRAINING_DEFAULTS,
     )
 
 
@@ -118,10 +97,6 @@ def _paths(folder: Path, part: str) -> list[tuple[str, Path, Path]]:
     return list(zip(names, images, masks, strict=True))
 
 
-def _part(items: list[tuple[str, Path, Path]]) -> tuple[StreamedImages, MaskFiles, tuple[str, ...]]:
+def _split(items: list[tuple[str, Path, Path]]) -> Split:
     ids, images, masks = zip(*items, strict=True)
-    size = common_size(images, masks)
-    table = np.full(256, NO_CLASS, dtype=np.uint8)
-    table[LARGEST_ID + 1 :] = NO_CLASS - 1  # no class and not ignored: a mask that holds it is refused
-    table[list(TRAIN_IDS.values())] = np.arange(len(TRAIN_IDS), dtype=np.uint8)
-    return StreamedImages(images, ids, size), MaskFiles(masks, size, table=table), ids
+    return Split(StreamedImages(images, ids, common_size(images, masks)), masks, ids)

@@ -11,9 +11,10 @@ from importlib import resources
 
 import numpy as np
 
-from nextlabel.datasets.labelled_data import LabelledData
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.errors import DataError
 from nextlabel.parts import Part
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["digit_id", "load"]
 
@@ -25,7 +26,7 @@ FINGERPRINT = "e2102c00628f9c7e"
 # 20 seeds, warm start, 5 % more labels per cycle: 0.924 with 144 labels (SD 0.015, 0.07 s a fit)
 # and 0.972 with 576 (0.007, 0.25 s). With 144 labels, width 128, lr 0.05 to 0.1 or a second layer lost 0.005
 # to 0.025 (8 seeds); moving images by up to 1 pixel cost about 0.02 there and gained about 0.01 with 576.
-RECIPE: dict[str, object] = {
+TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("mlp", {"width": 256, "layers": 1}),
     "epochs": 60,
     "batch_size": 32,
@@ -47,7 +48,7 @@ def digit_id(position: int) -> str:
     return f"digits-{position:04d}"
 
 
-def load() -> LabelledData:
+def load() -> BenchmarkDataset:
     """Load the digits: 1,437 to label and 360 to test, every class with its fraction in the test split.
 
     Raises:
@@ -66,19 +67,15 @@ def load() -> LabelledData:
         )
     ids = np.array([digit_id(position) for position in range(len(labels))], dtype=object)
     test = np.isin(ids, stored_test_ids())
-    return LabelledData(
+    return BenchmarkDataset(
         name="digits",
-        x=images[~test],
-        y=labels[~test],
-        ids=tuple(ids[~test]),
-        test_x=images[test],
-        test_y=labels[test],
-        test_ids=tuple(ids[test]),
-        classes=tuple("0123456789"),
+        task=Classification(tuple("0123456789")),
+        pool=Split(images[~test], labels[~test], tuple(ids[~test])),
+        test=Split(images[test], labels[test], tuple(ids[test])),
         licence="CC BY 4.0",
         source="UCI Machine Learning Repository, Optical Recognition of Handwritten Digits, test part, "
         "as shipped by scikit-learn",
-        recipe=RECIPE,
+        training_defaults=TRAINING_DEFAULTS,
     )
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
+from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR_TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
-from nextlabel.datasets.labelled_data import LabelledData, Split
-from nextlabel.datasets.reduction import reduced
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["CLASSES", "load"]
 
@@ -29,27 +29,19 @@ CLASSES = (
 2017, table 2."""
 
 # As on CIFAR: Huang et al., Temporal Output Discrepancy for Loss Estimation-Based Active Learning, 2022.
-RECIPE: dict[str, object] = CIFAR_RECIPE
+TRAINING_DEFAULTS: dict[str, object] = CIFAR_TRAINING_DEFAULTS
 
 
 def load(
     *,
     root: Root = None,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
-    split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load Fashion-MNIST from its four idx files: 60,000 to label and 10,000 to test.
 
     Args:
         root: The folder of the files ``train-images-idx3-ubyte.gz`` and so on, or the folder in which
             torchvision put ``FashionMNIST/raw``; None for ``$NEXTLABEL_DATA/fashion_mnist``, or
             ``~/.cache/nextlabel/fashion_mnist`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
         DataError: A file is missing, damaged or not what was published.
@@ -57,16 +49,15 @@ def load(
     """
     place = Place(NAME, root_of(NAME, root), fetch(NAME, root), ("FashionMNIST/raw",))
     train, tested = _part(place, "train", "train"), _part(place, "t10k", "test")
-    data = LabelledData(
+    return BenchmarkDataset(
         name=NAME,
-        x=train.x, y=train.y, ids=train.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        classes=CLASSES,
+        task=Classification(CLASSES),
+        pool=train,
+        test=tested,
         licence="MIT, copyright (c) 2017 Zalando SE",
         source="H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST",
-        recipe=RECIPE,
-    )  # fmt: skip
-    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+        training_defaults=TRAINING_DEFAULTS,
+    )
 
 
 def _part(place: Place, files: str, part: str) -> Split:

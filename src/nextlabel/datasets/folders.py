@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nextlabel.datasets.benchmark_dataset import Split
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import Split
 from nextlabel.errors import DataError
 
 __all__ = ["SUFFIXES", "class_folders", "part_of_folders"]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nextlabel.datasets.caltech101 import RECIPE
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
+from nextlabel.datasets.caltech101 import TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.folders import class_folders, part_of_folders
-from nextlabel.datasets.labelled_data import LabelledData, Split
-from nextlabel.datasets.reduction import read_whole, reduced, taken
+from nextlabel.datasets.reduction import divided
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["LAYOUT", "load"]
 
@@ -34,11 +35,8 @@ def load(
     resize: int | None = None,
     test_share: float | None = None,
     in_memory: bool = False,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
     split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load images from ``ROOT/CLASS/...``, or from ``ROOT/train/CLASS/...`` and ``ROOT/test/CLASS/...``.
 
     Args:
@@ -50,11 +48,7 @@ def load(
         test_share: Fraction of the images that is tested on where there is no folder ``test``, every class
             with its fraction; None for 0.2.
         in_memory: Whether all images are decoded at once and kept, 3 * size * size bytes each.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the test part, and then the others, see
-            :func:`nextlabel.datasets.reduction.reduced`.
+        split_seed: Draws the test split.
 
     Raises:
         DataError: There are fewer than two classes, a class has no image, or an image cannot be read; or
@@ -84,19 +78,17 @@ def load(
         tested = _test_part(place.root, classes, size, scaled, test_share)
     else:
         rows = _drawn(train, 0.2 if test_share is None else test_share, split_seed)
-        tested = taken(train, rows)
-        train = taken(train, np.setdiff1d(np.arange(len(train.ids)), rows))
-    data = LabelledData(
+        train, tested = divided(train, rows)
+    return BenchmarkDataset(
         name=NAME,
-        x=train.x, y=train.y, ids=train.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        classes=classes,
+        task=Classification(classes),
+        pool=train,
+        test=tested,
         licence="that of the images, which nextlabel does not know",
         source=f"the images in {place.root}",
-        recipe=RECIPE,
-    )  # fmt: skip
-    data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
-    return read_whole(data) if in_memory else data
+        training_defaults=TRAINING_DEFAULTS,
+        in_memory=in_memory,
+    )
 
 
 def _check(size: int, resize: int, test_share: float | None) -> None:
@@ -136,4 +128,4 @@ def _drawn(whole: Split, fraction: float, seed: int) -> np.ndarray:
             f"the data set '{NAME}' has {items} images, of which {size} would be its test part; add "
             "images or set a smaller test_share"
         )
-    return stratified_test_rows(whole.y, whole.ids, size, seed=seed)
+    return stratified_test_rows(np.asarray(whole.y), whole.ids, size, seed=seed)

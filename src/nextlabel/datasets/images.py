@@ -87,13 +87,6 @@ class StreamedImages:
             self, sources=[self.sources[row] for row in rows], ids=tuple(self.ids[row] for row in rows)
         )
 
-    def array(self) -> NDArray[np.uint8]:
-        """Return all images as one (N, 3, height, width) array."""
-        images = np.empty(self.shape, np.uint8)
-        for index in range(len(self)):
-            images[index] = self[index]
-        return images
-
     def _opened(self, index: int, look: Callable[[Image.Image], Any]) -> Any:  # Any: whatever look returns
         source = self.sources[index]
         try:

@@ -1,4 +1,4 @@
-"""Masks in image files, read one at a time, and the size they share with their images.
+"""The size that masks in files share with their images.
 
 Knows no particular data set.
 """
@@ -7,55 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from nextlabel.datasets.images import UNREADABLE
 from nextlabel.errors import DataError
 
-__all__ = ["MaskFiles", "common_size"]
-
-
-class MaskFiles:
-    """Masks of one channel, each (height, width) bytes.
-
-    Args:
-        paths: N files, grey or with a palette; the stored numbers count, not the colours.
-        size: (height, width) of every one.
-        table: (256,) class index of every stored number; None takes the numbers as they are.
-    """
-
-    def __init__(
-        self, paths: Sequence[Path], size: tuple[int, int], *, table: NDArray[np.uint8] | None = None
-    ) -> None:
-        self.paths, self.table = tuple(paths), table
-        self.shape: tuple[int, ...] = (len(paths), *size)
-        self.dtype: np.dtype[Any] = np.dtype(np.uint8)  # Any: as NumPy's arrays have it
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
-        """Read one.
-
-        Raises:
-            DataError: The file is no image of one channel of bytes, or damaged.
-        """
-        path = self.paths[index]
-        try:
-            with Image.open(path) as image:
-                mask = np.asarray(image)
-        except UNREADABLE as error:
-            raise _unreadable(path, error) from error
-        if mask.ndim != 2 or mask.dtype != np.uint8:
-            raise DataError(
-                f"a mask must be an image of one channel with a class index of 0 to 255 a pixel, but {path} "
-                f"has shape {mask.shape} and type {mask.dtype}; convert it"
-            )
-        return mask if self.table is None else self.table[mask]
+__all__ = ["common_size"]
 
 
 def common_size(images: Sequence[Path], masks: Sequence[Path]) -> tuple[int, int]:

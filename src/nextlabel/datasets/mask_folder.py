@@ -10,20 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.files import Root, root_of
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.mask_files import MaskFiles, common_size
-from nextlabel.datasets.segmentation_data import SegmentationData
+from nextlabel.datasets.mask_files import common_size
+from nextlabel.datasets.reduction import divided
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
 from nextlabel.parts import Part
+from nextlabel.tasks.segmentation import Segmentation
 
 __all__ = ["load"]
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
-RECIPE: dict[str, object] = {
+TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("small_fcn"),
     "epochs": 40,
     "batch_size": 4,
@@ -42,7 +44,7 @@ def load(
     ignored: int | None = NO_CLASS,
     test: float = 0.2,
     split_seed: int = 0,
-) -> SegmentationData:
+) -> BenchmarkDataset:
     """Load the images of ``root/images`` with the masks of the same stem in ``root/masks``.
 
     Args:
@@ -54,7 +56,7 @@ def load(
         split_seed: Another seed draws another test part.
 
     Raises:
-        ConfigurationError: The fraction is outside (0, 1), or the classes are no list of names.
+        ConfigurationError: The fraction is outside (0, 1), or the classes are no list of distinct names.
         DataError: There are no images, one has no mask, or sizes differ.
     """
     folder = root_of("mask_folder", root)
@@ -66,7 +68,7 @@ def load(
         raise ConfigurationError(f"test must be a fraction of the images in (0, 1), but is {test}")
     images, masks = _pairs(folder)
     size = common_size(images, masks)
-    ids = [path.stem for path in images]
+    ids = tuple(path.stem for path in images)
     count = max(1, round(test * len(ids)))
     if count >= len(ids):
         raise DataError(
@@ -74,30 +76,15 @@ def load(
             "test part; add images or set a smaller test"
         )
     rows = stratified_test_rows(np.zeros(len(ids), dtype=np.int64), ids, count, seed=split_seed)
-    held_out = set(rows.tolist())
-    pool = [row for row in range(len(ids)) if row not in held_out]
-    tests = sorted(held_out)
-
-    everything = StreamedImages(images, tuple(ids), size)
-
-    def part(rows: list[int]) -> tuple[StreamedImages, MaskFiles, tuple[str, ...]]:
-        x = everything.take(rows)
-        return x, MaskFiles([masks[row] for row in rows], size), x.ids
-
-    (x, y, names), (test_x, test_y, test_names) = part(pool), part(tests)
-    return SegmentationData(
+    pool, tested = divided(Split(StreamedImages(images, ids, size), masks, ids), rows)
+    return BenchmarkDataset(
         name="mask_folder",
-        x=x,
-        masks=y,
-        ids=names,
-        test_x=test_x,
-        test_masks=test_y,
-        test_ids=test_names,
-        classes=tuple(classes),
-        ignored=ignored,
+        task=Segmentation(tuple(classes), ignored=ignored, root=folder),
+        pool=pool,
+        test=tested,
         licence="your own",
         source=str(folder),
-        recipe=RECIPE,
+        training_defaults=TRAINING_DEFAULTS,
     )
 
 

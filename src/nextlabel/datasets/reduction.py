@@ -1,101 +1,126 @@
-"""Parts of a data set: a validation part held out of the pool, and smaller pools and test parts.
+"""Splits of a data set: a validation split held out of the pool, and smaller pools and test splits.
 
-Which items go where depends on their ids alone. Knows no particular data set.
+Which items go where depends on their ids alone. The registry of data sets applies this to every one of them.
+Knows no particular data set.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.labelled_data import Inputs, LabelledData, Split
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Inputs, Split
 from nextlabel.errors import ConfigurationError
 from nextlabel.seeds import derive
 
-__all__ = ["first_rows", "mapped", "read_whole", "reduced", "taken"]
+__all__ = ["divided", "first_rows", "read_whole", "reduced", "reducible", "taken"]
+
+
+def reducible(load: Callable[..., BenchmarkDataset]) -> Callable[..., BenchmarkDataset]:
+    """Return a loader with the options of :func:`reduced` next to its own.
+
+    An option that the loader itself names is the loader's alone, but for ``split_seed``, which both are
+    given. Inputs are read into memory after the splits were reduced, where the data set says so.
+    """
+    own = dict(inspect.signature(load).parameters)
+    loose = [own.pop(name) for name, p in list(own.items()) if p.kind is p.VAR_KEYWORD]
+    every = [p for p in inspect.signature(reduced).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    added = [p for p in every if p.name not in own]
+
+    def loaded(**options: Any) -> BenchmarkDataset:  # Any: each loader has its own options
+        reductions = {p.name: options.pop(p.name) for p in added if p.name in options}
+        if "split_seed" in options:
+            reductions["split_seed"] = options["split_seed"]
+        data = reduced(load(**options), **reductions)
+        return read_whole(data) if data.in_memory else data
+
+    signature = inspect.Signature([*own.values(), *added, *loose])
+    loaded.__signature__ = signature  # type: ignore[attr-defined]  # inspect looks there
+    return loaded
 
 
 def reduced(
-    data: LabelledData,
+    data: BenchmarkDataset,
     *,
     validation: int | float = 0,
     pool: int | float | None = None,
     test: int | float | None = None,
-    seed: int = 0,
-) -> LabelledData:
-    """Return the data set with a validation part held out of its pool, and with fewer items.
+    split_seed: int = 0,
+) -> BenchmarkDataset:
+    """Return the data set with a validation split held out of its pool, and with fewer items.
 
-    The validation part is drawn first, and the smaller pool from what is left of the pool. A smaller pool
+    The validation split is drawn first, and the smaller pool from what is left of the pool. A smaller pool
     lies within every larger one of the same seed; classes are not balanced.
 
     Args:
         data: The whole data set.
         validation: Items to hold out of the pool: a count, or a fraction of it, rounded; 0 for none.
         pool: Items to keep in the pool: a count, or a fraction of what validation leaves; None for all.
-        test: Items to keep in the test part: a count, or a fraction; None for all.
-        seed: Another seed draws other items.
+        test: Items to keep in the test split: a count, or a fraction; None for all.
+        split_seed: Another seed draws other items.
 
     Raises:
         ConfigurationError: A count or fraction leaves no item, or asks for more than there are.
     """
-    own = Split(data.x, data.y, data.ids)
-    held = _count(data.name, "validation", validation, len(data), least=0)
-    out = first_rows(data.ids, held, "validation", seed)
-    kept = np.setdiff1d(np.arange(len(data)), out)
-    rest = taken(own, kept)
+    held = _count(data.name, "validation", validation, len(data.pool), least=0)
+    out = first_rows(data.pool.ids, held, "validation", split_seed)
+    kept, held_out = divided(data.pool, out)
     if pool is not None:
         size = _count(data.name, "pool", pool, len(kept), least=1)
-        rest = taken(own, kept[first_rows(rest.ids, size, "pool", seed)])
-    tested = Split(data.test_x, data.test_y, data.test_ids)
+        kept = taken(kept, first_rows(kept.ids, size, "pool", split_seed))
+    tested = data.test
     if test is not None:
-        size = _count(data.name, "test", test, len(tested.ids), least=1)
-        tested = taken(tested, first_rows(tested.ids, size, "test", seed))
-    return replace(
-        data,
-        x=rest.x, y=rest.y, ids=rest.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        validation=taken(own, out) if held else data.validation,
-    )  # fmt: skip
+        size = _count(data.name, "test", test, len(tested), least=1)
+        tested = taken(tested, first_rows(tested.ids, size, "test", split_seed))
+    if kept is data.pool and tested is data.test:
+        return data
+    return replace(data, pool=kept, test=tested, validation=held_out if held else data.validation)
 
 
 def first_rows(ids: Sequence[str], count: int, purpose: str, seed: int) -> NDArray[np.int64]:
     """Return the ascending rows of those ``count`` ids that have the smallest ``derive(seed, purpose, id)``.
 
-    Which item comes before which depends on the two ids alone, on every platform.
+    Which item is before which depends on the two ids alone, on every platform.
     """
     ranked = sorted(range(len(ids)), key=lambda row: derive(seed, purpose, ids[row])) if count else []
     return np.sort(np.asarray(ranked[:count], dtype=np.int64))
 
 
-def read_whole(data: LabelledData) -> LabelledData:
-    """Return the data set with all its images decoded in memory."""
-    return mapped(data, lambda x: x.array() if isinstance(x, StreamedImages) else x)
+def divided(split: Split, rows: NDArray[np.int64]) -> tuple[Split, Split]:
+    """Return the items of all other rows, and those of these distinct ascending rows."""
+    return taken(split, np.setdiff1d(np.arange(len(split)), rows)), taken(split, rows)
 
 
-def mapped(data: LabelledData, function: Callable[[Inputs], Inputs]) -> LabelledData:
-    """Return the data set with the function applied to the inputs of each part."""
-    held = data.validation
-    return replace(
-        data,
-        x=function(data.x),
-        test_x=function(data.test_x),
-        validation=None if held is None else replace(held, x=function(held.x)),
-    )
+def taken(split: Split, rows: NDArray[np.int64]) -> Split:
+    """Return the items of these distinct ascending rows; of streamed inputs none is read."""
+    if len(rows) == len(split):
+        return split  # a copy of everything would double the memory
+    listed_rows = rows.tolist()
+    x = split.x[rows] if isinstance(split.x, np.ndarray) else split.x.take(listed_rows)
+    y = split.y[rows] if isinstance(split.y, np.ndarray) else tuple(split.y[row] for row in listed_rows)
+    return Split(x, y, tuple(split.ids[row] for row in listed_rows))
 
 
-def taken(part: Split, rows: NDArray[np.int64]) -> Split:
-    """Return the items of these distinct ascending rows; of streamed images none is read."""
-    if len(rows) == len(part.ids):
-        return part  # a copy of everything would double the memory
-    ids = tuple(part.ids[row] for row in rows)
-    if isinstance(part.x, StreamedImages):
-        return Split(part.x.take(rows.tolist()), part.y[rows], ids)
-    assert isinstance(part.x, np.ndarray)  # our own loaders make nothing else
-    return Split(part.x[rows], part.y[rows], ids)
+def read_whole(data: BenchmarkDataset) -> BenchmarkDataset:
+    """Return the data set with all its inputs in memory."""
+    read: Any = {
+        name: replace(split, x=_array(split.x)) for name, split in data.splits().items()
+    }  # Any: splits
+    return replace(data, **read)
+
+
+def _array(x: Inputs) -> NDArray[np.uint8] | NDArray[np.float32]:
+    if isinstance(x, np.ndarray):
+        return x
+    array = np.empty(x.shape, x.dtype)
+    for row in range(len(x)):
+        array[row] = x[row]
+    return array
 
 
 def _count(name: str, option: str, wanted: int | float, size: int, *, least: int) -> int:

@@ -6,16 +6,19 @@ training.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Inputs, Split
+from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR
 from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
-from nextlabel.datasets.labelled_data import Inputs, LabelledData, Split
-from nextlabel.datasets.reduction import mapped, reduced
 from nextlabel.errors import ConfigurationError
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["load"]
 
@@ -24,18 +27,18 @@ SIDE = 96
 
 # Huang et al., Temporal Output Discrepancy for Loss Estimation-Based Active Learning, 2022: as on CIFAR, in
 # batches of 64, mirrored and not moved.
-RECIPE: dict[str, object] = {**CIFAR_RECIPE, "batch_size": 64, "augment": ["horizontal_flip"]}
+TRAINING_DEFAULTS: dict[str, object] = {
+    **CIFAR,
+    "batch_size": 64,
+    "augment": ["horizontal_flip"],
+}
 
 
 def load(
     *,
     root: Root = None,
     resize: int | None = None,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
-    split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load the labelled part of STL-10 from ``stl10_binary``: 5,000 to label and 8,000 to test.
 
     Args:
@@ -43,10 +46,6 @@ def load(
             ``$NEXTLABEL_DATA/stl10``, or ``~/.cache/nextlabel/stl10`` where that variable is not set.
         resize: Side in pixels, at least 96, to which images are scaled (bilinear) before their centre of
             96 x 96 is cut out; the TOD journal paper scales to 128. None for the images as they are.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
         DataError: A file is missing, damaged or not what was published.
@@ -58,22 +57,21 @@ def load(
         )
     place = Place(NAME, root_of(NAME, root), fetch(NAME, root), ("stl10_binary",))
     classes = _classes(place)
-    train, tested = _part(place, "train"), _part(place, "test")
-    data = LabelledData(
+    train, tested = _part(place, "train", resize), _part(place, "test", resize)
+    return BenchmarkDataset(
         name=NAME,
-        x=train.x, y=train.y, ids=train.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        classes=classes,
+        task=Classification(classes),
+        pool=train,
+        test=tested,
         licence="none stated; the images come from ImageNet",
         source="A. Coates, H. Lee, A. Y. Ng, An Analysis of Single-Layer Networks in Unsupervised Feature "
         "Learning, AISTATS 2011; without the unlabelled part",
-        recipe=RECIPE,
-    )  # fmt: skip
-    data = reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
-    return data if resize is None else mapped(data, partial(_zoomed, side=resize))
+        training_defaults=TRAINING_DEFAULTS,
+        in_memory=resize is not None,
+    )
 
 
-def _part(place: Place, part: str) -> Split:
+def _part(place: Place, part: str, resize: int | None) -> Split:
     images, labels = place.file(f"{part}_X.bin"), place.file(f"{part}_y.bin")
     y = np.fromfile(labels, np.uint8)
     place.check_labels(labels, y, 1, 10)
@@ -85,7 +83,8 @@ def _part(place: Place, part: str) -> Split:
             f"{labels.name}",
         )
     upright = np.ascontiguousarray(x.reshape(-1, 3, SIDE, SIDE).transpose(0, 1, 3, 2))
-    return Split(upright, y.astype(np.int64) - 1, numbered(f"{NAME}-{part}", len(y)))
+    images_seen: Inputs = upright if resize is None else _Zoomed(upright, resize)
+    return Split(images_seen, y.astype(np.int64) - 1, numbered(f"{NAME}-{part}", len(y)))
 
 
 def _classes(place: Place) -> tuple[str, ...]:
@@ -99,12 +98,31 @@ def _classes(place: Place) -> tuple[str, ...]:
     return place.check_classes(path, names)
 
 
-def _zoomed(x: Inputs, side: int) -> Inputs:
-    """Return the (N, 3, 96, 96) centres of the images after scaling them to this side."""
-    zoomed = np.empty(x.shape, np.uint8)
-    start = (side - SIDE) // 2
-    for row in range(len(x)):
-        image = Image.fromarray(np.ascontiguousarray(x[row].transpose(1, 2, 0)))
-        scaled = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
-        zoomed[row] = scaled[:, start : start + SIDE, start : start + SIDE]
-    return zoomed
+@dataclass(frozen=True)
+class _Zoomed:
+    """The (3, 96, 96) centres of images after scaling them to a side, each made when it is asked for."""
+
+    images: NDArray[np.uint8]
+    side: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.images.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # Any: as NumPy's arrays have it
+        return self.images.dtype
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
+        start = (self.side - SIDE) // 2
+        image = Image.fromarray(np.ascontiguousarray(self.images[index].transpose(1, 2, 0)))
+        scaled = np.asarray(image.resize((self.side, self.side), Image.Resampling.BILINEAR))
+        centre: NDArray[np.uint8] = scaled[start : start + SIDE, start : start + SIDE]
+        zoomed: NDArray[np.uint8] = centre.transpose(2, 0, 1)
+        return zoomed
+
+    def take(self, rows: Sequence[int]) -> _Zoomed:
+        return _Zoomed(self.images[rows], self.side)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from nextlabel.datasets.cifar import RECIPE as CIFAR_RECIPE
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
+from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR_TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, numbered, place_of
-from nextlabel.datasets.labelled_data import LabelledData, Split
-from nextlabel.datasets.reduction import reduced
+from nextlabel.tasks.classification import Classification
 
 __all__ = ["load"]
 
@@ -26,26 +26,18 @@ NEWEST = 1
 
 # As on CIFAR. Unlike the TOD papers' code, which mirrors digits left to right as well: no mirrored digit is
 # ever met.
-RECIPE: dict[str, object] = {**CIFAR_RECIPE, "augment": ["random_crop"]}
+TRAINING_DEFAULTS: dict[str, object] = {**CIFAR_TRAINING_DEFAULTS, "augment": ["random_crop"]}
 
 
 def load(
     *,
     root: Root = None,
-    validation: int | float = 0,
-    pool: int | float | None = None,
-    test: int | float | None = None,
-    split_seed: int = 0,
-) -> LabelledData:
+) -> BenchmarkDataset:
     """Load SVHN from ``train_32x32.mat`` and ``test_32x32.mat``: 73,257 to label and 26,032 to test.
 
     Args:
         root: The folder of the two files; None for ``./data/svhn`` or ``./data`` if they are there, else
             ``$NEXTLABEL_DATA/svhn``, or ``~/.cache/nextlabel/svhn`` where that variable is not set.
-        validation: Items to hold out of the pool: a count or a fraction.
-        pool: Items to keep in the pool: a count or a fraction; None for all.
-        test: Items to keep in the test part: a count or a fraction; None for all.
-        split_seed: Draws the parts, see :func:`nextlabel.datasets.reduction.reduced`.
 
     Raises:
         DataError: A file is missing, damaged or not what was published.
@@ -53,16 +45,15 @@ def load(
     """
     place = place_of(NAME, root)
     train, tested = _part(place, "train"), _part(place, "test")
-    data = LabelledData(
+    return BenchmarkDataset(
         name=NAME,
-        x=train.x, y=train.y, ids=train.ids,
-        test_x=tested.x, test_y=tested.y, test_ids=tested.ids,
-        classes=tuple("0123456789"),
+        task=Classification(tuple("0123456789")),
+        pool=train,
+        test=tested,
         licence="for non-commercial use only, as its authors' page says",
         source="Y. Netzer et al., Street View House Numbers, cropped digits, without the extra part",
-        recipe=RECIPE,
-    )  # fmt: skip
-    return reduced(data, validation=validation, pool=pool, test=test, seed=split_seed)
+        training_defaults=TRAINING_DEFAULTS,
+    )
 
 
 def _part(place: Place, part: str) -> Split:

@@ -7,46 +7,44 @@ The maps of a prediction are reduced while they stream and never pile up. Trains
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, listed
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed
 from nextlabel.learners.torch import TorchLearner
-from nextlabel.ledger.events import ItemId
-from nextlabel.maths.overlap import confusion_matrix
 from nextlabel.objectives.masked import Masked
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
+from nextlabel.tasks.classification import Classification
+from nextlabel.tasks.segmentation import MOVES, Segmentation
 from nextlabel.training.augment import Augment
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import check_fits, part, read_json, read_tensors, write_json
 from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
-from nextlabel.training.pairs import IGNORED, RandomWindow, check_crop, mask_digests, paired, split
-from nextlabel.training.pixels import PIXEL_FIELDS, PIXEL_MOVES, pixel_field
+from nextlabel.training.pairs import RandomWindow, check_crop, mask_digests, paired, split
 from nextlabel.training.preprocess import Normalise, Preparation
 from nextlabel.training.randomness import isolated_rng
 from nextlabel.training.setup import new_objective
 from nextlabel.types import Forward, Objective, Outputs
 
-__all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner", "SegmentationMetrics"]
+__all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner"]
 
 EXTRA = "extra:"
 
-SEGMENTATION_FIELDS = PIXEL_FIELDS | {"has_previous"}
+HAS_PREVIOUS = "has_previous"
+
+SEGMENTATION_FIELDS = Segmentation.fields | {HAS_PREVIOUS}
 """The extra fields of a segmentation learner."""
 
 BEGINNING = "beginning.json"
@@ -65,30 +63,9 @@ TRAINING = TrainingConfig(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class SegmentationMetrics:
-    """How a model's outputs compare with true masks.
-
-    Attributes:
-        confusion: (C, C) counts of pixels, true class by predicted class, over all items.
-        losses: (N,) each item's mean cross-entropy over its pixels with a class, in nats.
-        pixels: (N,) how many these are.
-    """
-
-    confusion: Int[Tensor, "classes classes"]
-    losses: Float[Tensor, " items"]
-    pixels: Int[Tensor, " items"]
-
-    @property
-    def loss(self) -> float:
-        """The mean cross-entropy over all pixels with a class, in nats."""
-        return float((self.losses.double() * self.pixels).sum() / self.pixels.sum())
-
-
 class SegmentationLearner:
     """Train a network on images and masks, and reduce what it says of every pixel to one row per item.
 
-    The labels that ``fit`` is given only say which items are labelled; what is learnt are their masks.
     Everything that :class:`TorchLearner` promises of fits holds: the same seed gives the same weights, a
     killed fit goes on, nothing is pickled.
 
@@ -103,9 +80,7 @@ class SegmentationLearner:
     Args:
         model: A function that returns a module, or a module, as of :class:`TorchLearner`; a call maps (B,
             channels, height, width) to (B, C, height, width) raw outputs.
-        masks: (height, width) class indices in [0, C) by item, 255 at pixels without a class; looked up when
-            they are needed, so more may come while people label.
-        classes: C.
+        task: What a mask is; its C classes are the model's outputs.
         objective: ``"supervised"``, ``"tod"`` in its form ``paper``, or a function that returns an objective
             of classification without features of whole items.
         crop: Side in pixels of the random square window that is trained on, the same of image and mask;
@@ -127,9 +102,8 @@ class SegmentationLearner:
     def __init__(
         self,
         model: Callable[[], nn.Module] | nn.Module,
-        masks: Mapping[ItemId, NDArray[Any]],  # Any: whole numbers of any type
+        task: Segmentation,
         *,
-        classes: int,
         objective: str | Part | Callable[[], Objective] = "supervised",
         crop: int | None = None,
         normalise: Normalise | None = None,
@@ -145,12 +119,12 @@ class SegmentationLearner:
                 "progressive_resize must be left out of segmentation, as smaller images would blur masks, "
                 f"got {training.progressive_resize}; use a smaller crop"
             )
-        self.masks, self.classes, self.crop = masks, classes, crop
+        self.task, self.crop = task, crop
         self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
         self.learner = TorchLearner(
             model,
-            objective=partial(masked, objective=objective, classes=classes),
-            task="segmentation",
+            objective=partial(masked, objective=objective, classes=task.width),
+            task=task,
             augment=_augmentations(crop, augment),
             normalise=_of_pairs(self.preparation),
             training=training,
@@ -175,31 +149,42 @@ class SegmentationLearner:
     def progress(self, function: Callable[[int, int], None] | None) -> None:
         self.learner.progress = function
 
-    def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
+    def fit(
+        self,
+        x: Pool,
+        y: Sequence[NDArray[Any]],  # Any: whole numbers of any type
+        unlabelled: Pool,
+        *,
+        seed: int,
+        workdir: Path,
+    ) -> dict[str, float]:
         """Train on the labelled images and their masks; return what :class:`TorchLearner` returns.
 
         Args:
             x: The L labelled images, (channels, height, width) bytes each.
-            y: (L,) anything: what is learnt are the items' masks.
+            y: Their L masks, (height, width) class indices in [0, C), 255 at pixels without a class; each is
+                taken when it is needed.
             unlabelled: The other images.
             seed: All randomness is derived from it.
             workdir: An existing folder for this training alone.
 
         Raises:
-            LabelsError: A labelled item has no mask, or there is none.
+            LabelsError: There is no labelled item, or not one mask per item.
             DataError: An image or mask cannot be used, or the folder holds another training.
             ConfigurationError: The images are smaller than the crop.
             ContractError: The model does not give C outputs for every pixel.
         """
+        if len(y) != len(x):
+            raise LabelsError(f"expected one mask per labelled item, {len(x)}, but got {len(y)}")
         if len(x) and self.crop is not None:
             check_crop(self.crop, *np.shape(x[0])[-2:])
         continues = self.warm_start and self._folder is not None
         if read_json(workdir / BEGINNING) is None:  # a killed fit may be called again by another learner
             write_json(workdir / BEGINNING, {"continues": continues})
         metrics = self.learner.fit(
-            paired(x, self.masks, self.classes),
-            mask_digests(x, self.masks, self.classes),
-            paired(unlabelled, None, self.classes),
+            paired(x, y, self.task.width),
+            mask_digests(x, y, self.task.width),
+            paired(unlabelled, None, self.task.width),
             seed=seed,
             workdir=workdir,
         )
@@ -238,53 +223,44 @@ class SegmentationLearner:
         """
         network = self._checked(x, needs)
         names = sorted(need.removeprefix(EXTRA) for need in needs - {"embeddings"})
-        before = self._network_before(network) if PIXEL_MOVES & set(names) else None
-        continues = float(self._continues()) if "has_previous" in names else 0.0
+        before = self._network_before(network) if MOVES & set(names) else None
+        continues = float(self._continues()) if HAS_PREVIOUS in names else 0.0
         network.with_embeddings = "embeddings" in needs
         fields: dict[str, list[Tensor]] = {need: [] for need in needs}
-        with closing(self._passes(paired(x, None, self.classes), (network, before), seed)) as passes:
-            for _, forward, earlier in passes:
-                now = forward.outputs.float().log_softmax(1)
-                then = None if earlier is None else earlier.outputs.float().log_softmax(1)
-                for name in names:
-                    moved = now.new_full((len(now),), continues)
-                    value = moved if name == "has_previous" else pixel_field(name, now, then)
+        reducible = self.task.fields.intersection(names)
+        with closing(self._passes(x, (network, before), seed)) as passes:
+            for forward, earlier in passes:
+                now, then = forward.outputs, None if earlier is None else earlier.outputs
+                for name, value in self.task.reduce(reducible, now, then).items():
                     fields[EXTRA + name].append(value.cpu())
+                if HAS_PREVIOUS in names:
+                    fields[EXTRA + HAS_PREVIOUS].append(torch.full((len(now),), continues))
                 if forward.embeddings is not None:
                     fields["embeddings"].append(forward.embeddings.float().cpu())
         return Outputs.from_fields({need: torch.cat(parts) for need, parts in fields.items() if parts})
 
-    def measure(self, x: Pool, masks: Mapping[ItemId, NDArray[Any]], *, seed: int) -> SegmentationMetrics:
-        """Compare what the model says of whole images with true masks.
+    def stream(self, x: Pool, *, seed: int) -> Iterator[Tensor]:
+        """Yield (B, C, height, width) raw outputs of whole images, batch by batch in the pool's order.
 
         Args:
             x: N images.
-            masks: Their masks, as the learner's own.
             seed: Only matters to data sets that draw while they load an item.
 
         Raises:
             ContractError: The model was not trained.
-            DataError: There are no items, or an image or mask cannot be used.
-            LabelsError: An item has no mask.
+            DataError: There are no items, or an image cannot be used.
         """
         network = self._checked(x, frozenset())
         network.with_embeddings = False
-        confusion = torch.zeros(self.classes, self.classes, dtype=torch.int64)
-        losses, pixels = [], []
-        with closing(self._passes(paired(x, masks, self.classes), (network, None), seed)) as passes:
-            for truth, forward, _ in passes:
-                outputs = forward.outputs.float()
-                confusion += confusion_matrix(outputs.argmax(1), truth, self.classes).cpu()
-                lost = functional.cross_entropy(outputs, truth, ignore_index=IGNORED, reduction="none")
-                known = (truth != IGNORED).sum((1, 2))
-                losses.append((lost.sum((1, 2)) / known).cpu())
-                pixels.append(known.cpu())
-        return SegmentationMetrics(confusion, torch.cat(losses), torch.cat(pixels))
+        with closing(self._passes(x, (network, None), seed)) as passes:
+            for forward, _ in passes:
+                yield forward.outputs.float()
 
     def _passes(
-        self, pairs: Pool, networks: tuple[ModuleNetwork, ModuleNetwork | None], seed: int
-    ) -> Generator[tuple[Tensor, Forward, Forward | None], None, None]:
-        """Yield every batch's class indices, and what both networks say of its images."""
+        self, x: Pool, networks: tuple[ModuleNetwork, ModuleNetwork | None], seed: int
+    ) -> Generator[tuple[Forward, Forward | None], None, None]:
+        """Yield what both networks say of every batch of images."""
+        pairs = paired(x, None, self.task.width)
         engine = Engine(self.learner.device, self.learner.training.mixed_precision)
         prepare = self.preparation.on(engine.device)
         now, before = (None if network is None else network.to(engine.device).eval() for network in networks)
@@ -299,11 +275,10 @@ class SegmentationLearner:
         )
         with isolated_rng(derive(seed, "predict"), engine.device), torch.no_grad():
             for batch in batches:
-                images, truth = split(batch)
-                inputs = prepare(images)
+                inputs = prepare(split(batch)[0])
                 with engine.autocast():
                     forwards = now(inputs), None if before is None else before(inputs)
-                yield truth, *forwards
+                yield forwards
 
     def _checked(self, x: Pool, needs: frozenset[str]) -> ModuleNetwork:
         if len(x) == 0:
@@ -315,7 +290,7 @@ class SegmentationLearner:
                 f"a SegmentationLearner gives one row per item ({given}), not '{need}'; choose a strategy "
                 "that needs these, such as 'cod_segmentation', 'entropy_segmentation', 'core_set' or 'random'"
             )
-        if not self.warm_start and {EXTRA + name for name in (*PIXEL_MOVES, "has_previous")} & needs:
+        if not self.warm_start and {EXTRA + name for name in (*MOVES, "has_previous")} & needs:
             raise ContractError(
                 "moves of pixels are since the end of the previous cycle, which a cold start forgets; use "
                 "warm_start=True, or a strategy such as 'entropy_segmentation'"
@@ -350,7 +325,7 @@ class SegmentationLearner:
 
 def masked(*, objective: str | Part | Callable[[], Objective], classes: int) -> Masked:
     """Return an objective of classification, applied to every pixel."""
-    return Masked(new_objective(objective, "classification"), split=split, classes=classes)
+    return Masked(new_objective(objective, Classification()), split=split, classes=classes)
 
 
 def _augmentations(crop: int | None, augment: Augment | Sequence[Augment] | None) -> list[Augment]:

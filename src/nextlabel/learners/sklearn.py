@@ -16,6 +16,7 @@ from torch import Tensor
 from nextlabel.errors import ContractError, DataError
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
+from nextlabel.tasks.classification import Classification
 from nextlabel.training.labels import checked_labels
 from nextlabel.types import Outputs
 
@@ -63,7 +64,7 @@ class SklearnLearner:
             LabelsError: The labels cannot be learnt.
             DataError: The items do not stack to an array.
         """
-        labels = checked_labels(x, y, task="classification", classes=self.classes).numpy()
+        labels = checked_labels(x, y, task=Classification(), width=self.classes).numpy()
         estimator: Any = clone(self._estimator)  # Any: scikit-learn is not typed
         chances = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
         estimator.set_params(**{name: derive(seed, "sklearn", name) % 2**32 for name in chances})

@@ -18,6 +18,8 @@ from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
+from nextlabel.tasks.catalogue import as_task
+from nextlabel.tasks.task import Task
 from nextlabel.training.arguments import check_same, described, training_arguments
 from nextlabel.training.augment import Augment, Augmentation, augmentation, augmented
 from nextlabel.training.batches import DeviceCache, sequential
@@ -34,7 +36,7 @@ from nextlabel.training.config import (
     TrainingConfig,
 )
 from nextlabel.training.device import DeviceName, Engine
-from nextlabel.training.labels import Task, check_counts, check_task, checked_labels
+from nextlabel.training.labels import check_counts, checked_labels
 from nextlabel.training.loop import CHECKPOINT, Training
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.prediction import check_needs, predicted
@@ -72,8 +74,8 @@ class TorchLearner:
             raw outputs, in regression to (B, 1).
         objective: The training loss: a name in the catalogue, a call such as ``"tod(weight=0.1)"``, or a
             function that returns a new objective.
-        task: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``;
-            ``"segmentation"`` is for :class:`~nextlabel.learners.segmentation.SegmentationLearner` to choose.
+        task: The name of a task, or a task: ``"classification"`` gives ``log_probs``, ``"regression"``
+            gives ``values``.
         training: How the model is trained: optimiser, schedule, sizes, precision.
         epochs: Passes over the labelled items in one fit; None for those of ``training``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -108,7 +110,7 @@ class TorchLearner:
         model: Callable[[], nn.Module] | nn.Module,
         *,
         objective: str | Part | Callable[[], Objective] = "supervised",
-        task: Task = "classification",
+        task: str | Task = "classification",
         training: TrainingConfig = DEFAULT_TRAINING,
         epochs: int | None = None,
         device: DeviceName = "auto",
@@ -121,7 +123,7 @@ class TorchLearner:
         untrained_model: Callable[[], nn.Module] | None = None,
         score_augmented: bool = False,
     ) -> None:
-        check_task(task)
+        self.task = as_task(task)
         if not isinstance(training, TrainingConfig):
             raise ConfigurationError(
                 f"training must be a TrainingConfig, got {type(training).__name__}; write "
@@ -134,7 +136,7 @@ class TorchLearner:
         self.training = training if epochs is None else replace(training, epochs=epochs)
         self._snapshots = validate_snapshots(snapshots, untrained_model or model, training.ema_decay)
         self.snapshots = frozenset(snapshot.name for snapshot in self._snapshots)
-        self.task, self.warm_start, self.device = task, warm_start, device
+        self.warm_start, self.device = warm_start, device
         self.num_workers, self.embedding_layer = num_workers, embedding_layer
         self.progress: Callable[[int, int], None] | None = None
         self._augment = augmentation(augment)
@@ -146,7 +148,7 @@ class TorchLearner:
         self._bound: nn.Module | None = None
         self._cache = DeviceCache()
         self._networks = Networks(
-            model, untrained_model, task, embedding_layer, self.preparation, self._cache
+            model, untrained_model, self.task, embedding_layer, self.preparation, self._cache
         )
         Engine(device, training.mixed_precision)  # refuses now what this machine cannot do
         self.extra_fields = frozenset(getattr(self._new_objective(), "extra_fields", ()))
@@ -206,7 +208,7 @@ class TorchLearner:
         example = self._networks.example(network, objective, x, engine, seed)
         few = self._networks.few(x, engine)
         check_progressive_resize(network, few, self.training, self.preparation.on(engine.device))
-        targets = checked_labels(x, y, task=self.task, classes=example.outputs.shape[1])
+        targets = checked_labels(x, y, task=self.task, width=example.outputs.shape[1])
         carried = self._objective_state if self._held() else None
         bind(
             objective, network, example, seed=seed, engine=engine, state=carried or {},
@@ -268,7 +270,8 @@ class TorchLearner:
             raise ContractError("predict needs a trained model, but there is none; call fit or load first")
         if len(x) == 0:
             raise DataError("predict needs at least one item, but the pool is empty")
-        own = "log_probs" if self.task == "classification" else "values"
+        own = self.task.output
+        assert own is not None, "a SegmentationLearner makes its own passes"
         check_needs(needs, network, own=own, extra_fields=self.extra_fields)
         engine = Engine(self.device, self.training.mixed_precision)
         self._networks.place(network, engine)

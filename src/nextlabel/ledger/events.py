@@ -42,8 +42,8 @@ Kind: TypeAlias = Literal["opened", "asked", "told", "corrected", "measured", "f
 ItemId: TypeAlias = str
 """The stable name of an item, from the data (file name, key), never a position."""
 
-Label: TypeAlias = "int | float"
-"""A class index, or the value of a regression target."""
+Label: TypeAlias = "int | float | str"
+"""A label as its task encodes it: a class index, a target value, the path or run-length string of a mask."""
 
 RawEvent: TypeAlias = "tuple[int, str, int, str | None, str, str, float]"
 """One row of the ledger: seq, kind, cycle, item, value as JSON text, by, at."""
@@ -112,7 +112,7 @@ class State:
     pool_digest: str = ""
     asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     cycle_of: dict[str, int] = field(default_factory=dict)
-    labels: dict[str, int | float] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
     labelled_by: dict[str, str] = field(default_factory=dict)
     measurements: dict[tuple[int, str], Mapping[str, Any]] = field(default_factory=dict)  # Any: as above
     forked: Mapping[str, Any] | None = None  # Any: as above
@@ -242,13 +242,20 @@ def label_text(item: str, label: object) -> str:
     """Return the label as JSON text: an integer stays an integer, a float reads back exactly.
 
     Raises:
-        LabelsError: It is not a finite number, or an integer beyond 64 bits; the message names the item.
+        LabelsError: It is neither a finite number of at most 64 bits nor a string that every database keeps;
+            the message names the item.
     """
+    if isinstance(label, str):
+        if not storable(label):
+            raise LabelsError(
+                f"the label of '{item}' must be a string of whole characters without NUL, got {label!r}"
+            )
+        return json.dumps(label)
     number = label if type(label) is int else _number(label)
     if number is None:
         raise LabelsError(
-            f"expected an int or a float as the label of '{item}', but got {label!r} "
-            f"({type(label).__name__}); give the class index or the target's value"
+            f"the label of '{item}' must be a number or a string, got {label!r} ({type(label).__name__}); "
+            "give the form that its task encodes"
         )
     if isinstance(number, float) and not math.isfinite(number):
         raise LabelsError(

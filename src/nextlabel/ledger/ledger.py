@@ -41,6 +41,7 @@ from nextlabel.ledger.database import (
 from nextlabel.ledger.events import (
     JSON,
     Event,
+    Label,
     RawEvent,
     State,
     canonical,
@@ -193,7 +194,7 @@ class Ledger:
 
     def tell(
         self,
-        labels: Mapping[str, int | float] | Iterable[tuple[str, int | float]],
+        labels: Mapping[str, Label] | Iterable[tuple[str, Label]],
         *,
         by: str = "",
         replace: bool = False,
@@ -201,13 +202,13 @@ class Ledger:
         """Record labels of any items of the pool, asked or not, in any order.
 
         Args:
-            labels: Class indices or target values by item; NumPy numbers become plain ones.
+            labels: Labels by item, as their task encodes them; NumPy numbers become plain ones.
             by: Who gives them.
             replace: Correct the items that have a label already, instead of refusing them.
 
         Raises:
-            LabelsError: An id is unknown or given twice, an item has a label, or a label is not a finite
-                number.
+            LabelsError: An id is unknown or given twice, an item has a label, or a label is neither a
+                finite number nor a string.
             LedgerError: The campaign has not been opened, or the ledger cannot be written.
         """
         pairs = list(labels.items() if isinstance(labels, Mapping) else labels)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
 
-__all__ = ["NO_CLASS", "checked_mask", "labelled_share"]
+__all__ = ["NO_CLASS", "checked_mask"]
 
 NO_CLASS = 255
 """What a checked mask holds at a pixel without a class, whatever the data set's own files say there."""
@@ -55,8 +55,3 @@ def checked_mask(
         )
     known = mask.astype(np.uint8)
     return np.where(mask == ignored, np.uint8(NO_CLASS), known) if ignored is not None else known
-
-
-def labelled_share(mask: NDArray[np.uint8]) -> float:
-    """Return the fraction of a checked mask's pixels that have a class, in (0, 1]: the label in a ledger."""
-    return float((mask != NO_CLASS).mean())

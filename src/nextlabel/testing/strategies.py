@@ -19,7 +19,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from nextlabel.campaign.cycle import strategy_options
+from nextlabel.campaign.setup import strategy_options
 from nextlabel.errors import ConfigurationError
 from nextlabel.testing.random_state import global_random_state_untouched
 from nextlabel.types import Outputs, PoolView, Scorer, Strategy, need_meaning

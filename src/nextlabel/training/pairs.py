@@ -7,7 +7,7 @@ a channel too, of 255 alone. Knows nothing of training.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,21 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.masks import NO_CLASS, checked_mask
 from nextlabel.pool import Pool
+from nextlabel.tasks.segmentation import IGNORED
 
-__all__ = ["IGNORED", "RandomWindow", "check_crop", "mask_digests", "paired", "split"]
-
-IGNORED = -100
-"""The class index of pixels without a class, which torch's cross-entropy leaves out."""
+__all__ = ["RandomWindow", "check_crop", "mask_digests", "paired", "split"]
 
 
 class _Pairs:
     """Pairs that are read one at a time."""
 
-    def __init__(self, pool: Pool, masks: Mapping[ItemId, NDArray[Any]] | None, classes: int) -> None:
+    def __init__(self, pool: Pool, masks: Sequence[NDArray[Any]] | None, classes: int) -> None:
         self.pool, self.masks, self.classes = pool, masks, classes
 
     def __len__(self) -> int:
@@ -48,7 +46,7 @@ class _Pairs:
             )
         if self.masks is None:
             return torch.cat((image, torch.full_like(image[:1], NO_CLASS)))
-        mask = torch.from_numpy(_mask_of(item, self.masks, self.classes))
+        mask = torch.from_numpy(_mask_of(item, self.masks[row], self.classes))
         if image.shape[1:] != mask.shape:
             raise DataError(
                 f"a mask must have its image's height and width, but item '{item}' has an image of "
@@ -58,21 +56,20 @@ class _Pairs:
         return torch.cat((image, mask[None]))
 
 
-def paired(pool: Pool, masks: Mapping[ItemId, NDArray[Any]] | None, classes: int) -> Pool:
+def paired(pool: Pool, masks: Sequence[NDArray[Any]] | None, classes: int) -> Pool:
     """Return the pool of (channels + 1, height, width) bytes: each image with its mask as last channel.
 
     A pool that is one tensor gives a pool that is one tensor; the pairs of others are read one at a time.
 
     Args:
         pool: Images, (channels, height, width) bytes each.
-        masks: (height, width) class indices in [0, C) by item, 255 where a pixel has no class; None for
+        masks: (height, width) class indices in [0, C) of each image, 255 where a pixel has no class; None for
             images whose pixels have none.
         classes: C.
 
     Raises:
         DataError: An image is not of bytes; a mask holds a value that is no class, or is not as large as its
             image.
-        LabelsError: An item has no mask.
     """
     pairs = _Pairs(pool, masks, classes)
     if pool.resident is None or not len(pool):
@@ -93,14 +90,14 @@ def split(pairs: Tensor) -> tuple[Tensor, Tensor]:
     return pairs[:, :-1], torch.where(mask == NO_CLASS, IGNORED, mask)
 
 
-def mask_digests(pool: Pool, masks: Mapping[ItemId, NDArray[Any]], classes: int) -> Tensor:
+def mask_digests(pool: Pool, masks: Sequence[NDArray[Any]], classes: int) -> Tensor:
     """Return (N,) int64 numbers that stand for the items' masks: they tell one training from another.
 
     Raises:
         DataError: A mask holds a value that is no class.
-        LabelsError: An item has no mask.
     """
-    contents = (_mask_of(item, masks, classes).tobytes() for item in pool.ids)
+    pairs = zip(pool.ids, masks, strict=True)
+    contents = (_mask_of(item, mask, classes).tobytes() for item, mask in pairs)
     digests = [hashlib.blake2b(content, digest_size=7).digest() for content in contents]
     return torch.tensor([int.from_bytes(digest, "big") for digest in digests])
 
@@ -162,11 +159,5 @@ def _around_first_class(item: Tensor, size: int) -> Tensor:
     return item[:, top : top + size, left : left + size]
 
 
-def _mask_of(item: ItemId, masks: Mapping[ItemId, NDArray[Any]], classes: int) -> NDArray[np.uint8]:
-    try:
-        mask = masks[item]
-    except KeyError as error:
-        raise LabelsError(
-            f"every labelled item needs a mask, but there is none for '{item}'; add it to the masks"
-        ) from error
+def _mask_of(item: ItemId, mask: NDArray[Any], classes: int) -> NDArray[np.uint8]:
     return checked_mask(np.asarray(mask), item, classes=classes, ignored=NO_CLASS)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from nextlabel.errors import ContractError, listed
+from nextlabel.tasks.segmentation import Segmentation
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
-from nextlabel.training.pixels import PIXEL_FIELDS
 from nextlabel.training.preprocess import Prepare
 from nextlabel.types import Forward, Outputs
 
@@ -23,7 +23,7 @@ REMEDIES = {
     "labelled_probability": "wrap it in nextlabel.learners.vaal.Vaal",
     "task_labelled_probability": "wrap it in nextlabel.learners.vaal.ta_vaal",
     **dict.fromkeys(
-        (*PIXEL_FIELDS, "has_previous"), "use nextlabel.learners.segmentation.SegmentationLearner"
+        (*Segmentation.fields, "has_previous"), "use nextlabel.learners.segmentation.SegmentationLearner"
     ),
 }
 """What gives an extra field that an objective does not."""

@@ -18,11 +18,11 @@ from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
+from nextlabel.tasks.task import Task
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import check_fits
 from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import Engine
-from nextlabel.training.labels import Task
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Preparation, Prepare, resized
 from nextlabel.training.randomness import isolated_rng
@@ -77,11 +77,10 @@ def new_objective(objective: str | Part | Callable[[], Objective], task: Task) -
             f"{type(made).__name__}"
         )
     meant = getattr(made, "task", task)
-    if meant != task:
-        fitting = "squared_error" if task == "regression" else "supervised"
+    if meant != task.name:
         raise ConfigurationError(
-            f"the objective {type(made).__name__} is for {meant}, but the task is {task}; "
-            f"use objective='{fitting}'"
+            f"the objective {type(made).__name__} is for {meant}, but the task is {task.name}; "
+            f"use objective='{task.default_objective}'"
         )
     return made
 
@@ -119,9 +118,11 @@ def example_outputs(
         inputs: Callable[[Tensor], Tensor] = getattr(objective, "inputs", lambda items: items)
         forward: Forward = network(inputs(batch()))
     outputs = forward.outputs.shape[1]
-    if (task == "regression") == (outputs > 1):
-        wanted = "1 output" if task == "regression" else "one output per class, at least 2"
-        raise ContractError(f"task='{task}' needs a model with {wanted}, but it has {outputs}")
+    if outputs < 2 if task.width is None else outputs != task.width:
+        wanted = {None: "one output per class, at least 2", 1: "1 output"}.get(
+            task.width, f"{task.width} outputs, one per class"
+        )
+        raise ContractError(f"task='{task.name}' needs a model with {wanted}, but it has {outputs}")
     return forward
 
 
@@ -179,7 +180,7 @@ class Networks:
             return next(sequential(x.slice(0, 2), 2, 0, engine.device, self.cache))
 
     def _made(self, model: Callable[[], nn.Module] | nn.Module, seed: int) -> ModuleNetwork:
-        dense = self.task == "segmentation"
+        dense = self.task.output is None
         return new_network(model, seed=seed, embedding_layer=self.embedding_layer, dense=dense)
 
 

@@ -44,7 +44,7 @@ class Request:
         """Epochs of one training, or None where neither the settings nor the data set's recipe say it."""
         if self.base.learner.epochs is not None:
             return self.base.learner.epochs
-        own = DATASETS.create(self.base.dataset[0]).recipe
+        own = DATASETS.create(self.base.dataset[0]).training_defaults
         epochs = own.get("epochs")
         return epochs if isinstance(epochs, int) else None
 

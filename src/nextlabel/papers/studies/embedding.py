@@ -22,7 +22,6 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.setup import main_learner, make_learner
 from nextlabel.config.experiment import read_toml
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.ledger.events import ItemId, State
 from nextlabel.ledger.ledger import Ledger
@@ -92,26 +91,27 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
     """
     cell = read_cell(folder)
     data = DATASETS.create(cell.dataset)
-    if isinstance(data, SegmentationData):
+    if data.task.output != "log_probs":
         raise DataError(
-            f"a map shows one class per item, but '{cell.dataset.name}' has masks; choose another cell"
+            f"a map shows one class per item, but '{cell.dataset.name}' has other labels; choose another cell"
         )
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
-        training, parts = _parts(ledger.state, data.ids, cycle, folder)
+        training, parts = _parts(ledger.state, data.pool.ids, cycle, folder)
     learner = make_learner(cell, data)
     if not isinstance(learner, Restorable):
         raise ContractError(f"a map needs a learner with load, but {type(learner).__name__} has none")
     learner.load(folder / "cycles" / f"{cycle:04d}" / training)
     rng = torch.Generator().manual_seed(derive(seed, "map", cycle))
-    shown = torch.randperm(len(data.ids), generator=rng)[:items].sort().values.tolist()
-    pool = Pool(data.x, data.ids).subset([data.ids[row] for row in shown])
+    shown = torch.randperm(len(data.pool.ids), generator=rng)[:items].sort().values.tolist()
+    pool = Pool(data.pool.x, data.pool.ids).subset([data.pool.ids[row] for row in shown])
+    labels = np.asarray(data.pool.y)
     outputs = main_learner(learner).predict(pool, needs=frozenset({"log_probs"}), seed=cell.seed)
     assert outputs.log_probs is not None, "a benchmark's learner classifies"
     points = project(mean_log_probs(outputs.log_probs).exp(), seed=derive(seed, "t-sne", cycle))
     return Embedding(
         cell.dataset.name, cell.strategy.name, cell.seed, cycle, pool.ids,
         tuple((x, y) for x, y in points.tolist()), tuple(parts[row] for row in shown),
-        tuple(int(data.y[row]) for row in shown), data.classes,
+        tuple(int(labels[row]) for row in shown), data.classes,
     )  # fmt: skip
 
 

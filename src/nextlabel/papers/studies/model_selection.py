@@ -27,9 +27,8 @@ from nextlabel.bench.grid import make_grid, resolve_count
 from nextlabel.bench.setup import make_learner
 from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.config.learner import plain
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.labelled_data import LabelledData
-from nextlabel.datasets.segmentation_data import SegmentationData
 from nextlabel.errors import ConfigurationError, ContractError, differences
 from nextlabel.files import exclusive_lock
 from nextlabel.learners.torch import TorchLearner
@@ -141,10 +140,10 @@ def run_model_selection(
     [cell] = make_grid(ExperimentConfig.model_validate({**config.resolved(), **alone})).cells
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset)
-    if isinstance(data, SegmentationData):
+    if data.task.output != "log_probs":
         raise ConfigurationError(
-            f"model selection is studied on one class per item, but '{cell.dataset.name}' has masks; choose "
-            "another"
+            f"model selection is studied on one class per item, but '{cell.dataset.name}' has other labels; "
+            "choose another"
         )
     needs = frozenset({"log_probs", *(f"snapshot:{Snapshot.parse(gap).name}" for gap in gaps)})
     needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
@@ -165,7 +164,7 @@ def run_model_selection(
 
 
 def model_selection(
-    data: LabelledData,
+    data: BenchmarkDataset,
     new_learner: Callable[[], TorchLearner],
     folder: Path,
     *,
@@ -206,13 +205,13 @@ def model_selection(
             f"model selection needs at least 2 models and 1 gap, but got {models} models and {len(gaps)} gaps"
         )
     words = tuple(dict.fromkeys(Snapshot.parse(gap).name for gap in gaps))
-    count = len(data.ids) if labelled == 1.0 else resolve_count(labelled, len(data.ids))
+    count = len(data.pool.ids) if labelled == 1.0 else resolve_count(labelled, len(data.pool.ids))
     study = _Study(data, new_learner, folder, words, count, seed, progress)
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(folder / "run.lock", f"running the study in {folder}"):
         study.open({**settings, "dataset": data.name, "gaps": list(words), "labelled": count, "seed": seed})
         judged = [study.judged(index, models) for index in range(models)]
-    truth = torch.from_numpy(data.test_y)
+    truth = torch.as_tensor(data.test.y)
     rng = torch.Generator().manual_seed(derive(seed, "subsets"))
     result = {
         "dataset": data.name, "models": models, "n_labelled": count, "test_items": len(truth), "seed": seed,
@@ -312,7 +311,7 @@ def _notes(at_gaps: Mapping[str, Tree]) -> list[str]:
 
 @dataclass
 class _Study:
-    data: LabelledData
+    data: BenchmarkDataset
     new_learner: Callable[[], TorchLearner]
     folder: Path
     gaps: tuple[str, ...]
@@ -324,12 +323,12 @@ class _Study:
 
     def __post_init__(self) -> None:
         self.device = device_title(Engine(self.new_learner().device, "no").device)
-        pool = Pool(self.data.x, self.data.ids)
+        pool = Pool(self.data.pool.x, self.data.pool.ids)
         rng = torch.Generator().manual_seed(derive(self.seed, "labelled"))
         drawn = torch.randperm(len(pool), generator=rng)
         known, others = drawn[: self.labelled].sort().values, drawn[self.labelled :].sort().values
         x, rest = (pool.subset([pool.ids[row] for row in rows.tolist()]) for rows in (known, others))
-        self.parts = x, torch.from_numpy(self.data.y)[known], rest
+        self.parts = x, torch.as_tensor(self.data.pool.y)[known], rest
 
     def open(self, settings: Tree) -> None:
         """Write the settings down, or refuse a folder that was begun with others."""
@@ -373,7 +372,7 @@ class _Study:
 
     def _outputs(self, learner: TorchLearner, fields: frozenset[str]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (T, C) log-probabilities of the test items, and the extra fields, (T,) each."""
-        test = Pool(self.data.test_x, self.data.test_ids)
+        test = Pool(self.data.test.x, self.data.test.ids)
         needs = frozenset({"log_probs"} | {f"extra:{name}" for name in fields})
         outputs = learner.predict(test, needs=needs, seed=derive(self.seed, "predict"))
         if outputs.log_probs is None:

@@ -1,0 +1,1 @@
+"""Kinds of labels: one file per task. No torch at import."""
