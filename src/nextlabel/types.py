@@ -44,6 +44,7 @@ Oracle: TypeAlias = Callable[[Sequence[ItemId]], Mapping[ItemId, Label]]
 """Answers a query with labels; it may answer a part of it."""
 
 NEEDS: Mapping[str, str] = {
+    "output": "what answers the campaign's task for the candidates: `log_probs` or `values`",
     "log_probs": "class log-probabilities of the candidates",
     "values": "regression outputs of the candidates",
     "embeddings": "embeddings of the candidates",
@@ -137,6 +138,8 @@ class PoolView:
         labels: (L,) labels of the labelled items.
         snapshot_names: What each of the snapshots is: ``"previous"`` for the end of the previous cycle, or a
             word of :class:`~nextlabel.snapshots.Moment`; empty where nobody said, as with one's own arrays.
+        output: The field that answers the campaign's task, which the need ``output`` means; None where nobody
+            said.
     """
 
     size: int
@@ -145,6 +148,11 @@ class PoolView:
     labelled: Outputs = field(default_factory=Outputs)
     labels: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     snapshot_names: Sequence[str] = ()
+    output: str | None = None
+
+    def answer(self, outputs: Outputs) -> Tensor:
+        """Return (N, K, ...) what answers the task in these outputs, of the pool or of a snapshot."""
+        return outputs.fields()[self.output or "log_probs"]
 
 
 @runtime_checkable

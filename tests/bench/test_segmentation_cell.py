@@ -176,7 +176,7 @@ def test_the_report_says_what_the_accuracy_is(run):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"strategy": ["cod"], "learner": TINY}, "'cod' needs 'log_probs', 'snapshot:previous'"),
+        ({"strategy": ["cod"], "learner": TINY}, "'cod' needs 'output', 'snapshot:previous'"),
         (
             {"strategy": ["cod_segmentation"], "learner": {**TINY, "warm_start": False}},
             "which a cold start forgets",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import nextlabel
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
 from nextlabel.selection.selection import score
 from nextlabel.strategies.cod import DEFAULT_FIRST_CYCLE, Cod
@@ -75,7 +76,7 @@ def test_a_first_cycle_that_wants_a_snapshot_says_so(first_cycle):
 
 
 def test_the_needs_follow_the_first_cycle():
-    common = {"log_probs", "snapshot:previous"}
+    common = {"output", "snapshot:previous"}
     assert Cod(first_cycle="initial").needs == common | {"snapshot:initial"}
     assert Cod(first_cycle="untrained").needs == common | {"snapshot:untrained"}
     assert Cod(first_cycle="epoch").needs == common | {"snapshot:epoch"}
@@ -127,7 +128,7 @@ def test_arrays_can_say_that_their_snapshot_is_of_an_untrained_network():
 )
 def test_a_gap_asks_for_its_moment_in_every_cycle_and_takes_the_largest_distance(gap, need):
     strategy = Cod(gap=gap)
-    assert strategy.needs == {"log_probs", f"snapshot:{need}"}
+    assert strategy.needs == {"output", f"snapshot:{need}"}
     scores = strategy.score(view(NOW, BEFORE, snapshot_names=[need]), rng=rng())
     assert scores.tolist() == pytest.approx(naive(NOW, BEFORE), abs=1e-12)
 
@@ -153,3 +154,24 @@ def test_the_ema_discrepancy_is_the_distance_to_the_average(form):
 def test_the_ema_discrepancy_refuses_another_form():
     with pytest.raises(UnknownNameError, match="did you mean 'half_squared'"):
         EmaDiscrepancy(form="half_square")
+
+
+def test_of_regression_the_values_themselves_are_compared():
+    now, before = np.array([[1.0], [2.0], [5.0]]), np.array([[1.5], [2.0], [1.0]])
+    scores = nextlabel.score("cod", values=now, snapshots=[before])
+    assert scores.tolist() == [0.125, 0.0, 8.0]
+    assert nextlabel.score("cod", values=now, snapshots=[before], form="l2").tolist() == [0.5, 0.0, 4.0]
+    draws = np.stack([now - 1, now + 1], axis=1)
+    assert nextlabel.score("cod", values=draws, snapshots=[before]).tolist() == [0.125, 0.0, 8.0]
+
+
+def test_of_regression_the_first_cycle_needs_another_choice_than_the_default():
+    with pytest.raises(ConfigurationError, match="got 'least_confident'; choose 'initial'"):
+        nextlabel.score("cod", values=np.zeros((3, 1)))
+
+
+def test_what_answers_the_task_must_be_told_from_the_arrays():
+    with pytest.raises(DataError, match=r"needs 'output' .*got 'log_probs', 'values'; pass one of the two"):
+        nextlabel.score("cod", log_probs=np.log(NOW), values=np.zeros((len(NOW), 1)))
+    with pytest.raises(DataError, match=r"needs 'output' .*got neither"):
+        nextlabel.score("cod", embeddings=np.zeros((3, 1)))

@@ -117,7 +117,7 @@ def diagnose_query(
     scans = plan.folder / "diagnostics"
     viewer = ViewBuilder(
         learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
-        augment_seed=derive(seed, "augmented scan", plan.cycle),
+        augment_seed=derive(seed, "augmented scan", plan.cycle), output=task.output,
     )  # fmt: skip
     labelled, labels = plan.training_set(pool, task)
     candidates = pool.subset(ids)

@@ -322,6 +322,7 @@ class Campaign:
             self.learner, plan.folder, plan.previous, derive(self.setup.seed, "predict"),
             self._reporter("scan"),
             augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
+            output=self.setup.task.output,
         )  # fmt: skip
         rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
         strategy = self.setup.strategy

@@ -17,6 +17,7 @@ from nextlabel.campaign.scan import Scan, is_scanned, open_scan, scan
 from nextlabel.errors import ContractError
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
+from nextlabel.selection.view import resolve_output
 from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
 from nextlabel.tasks.task import Targets
 from nextlabel.types import AugmentedScoring, Learner, Outputs, PoolView, Restorable
@@ -38,6 +39,8 @@ class ViewBuilder:
         augment_seed: Seed of a learner that scores candidates augmented (``score_augmented``), another in
             every cycle. All outputs of a view are then of the same draws, so that earlier models are asked
             again, where their scans would otherwise do.
+        output: The field that answers the campaign's task, which the need ``output`` means; None where
+            outputs are not kept whole.
         rows_forwarded: How many rows went through the model for the views so far. What a view needs of an
             earlier one's scans is not counted again, nor is it forwarded again; what was scanned before a
             kill is.
@@ -50,6 +53,7 @@ class ViewBuilder:
     progress: Callable[[int, int], None] | None = None
     scans: Path | None = None
     augment_seed: int = 0
+    output: str | None = "log_probs"
     rows_forwarded: int = field(default=0, init=False)
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
@@ -66,6 +70,7 @@ class ViewBuilder:
             ContractError: The learner broke its contract, or cannot give an earlier snapshot that is needed.
             MissingStateError: The training did not keep that moment.
         """
+        needs = resolve_output(needs, self.output)
         fields = frozenset(
             n for n in needs if n in {"log_probs", "values", "embeddings"} or n.startswith("extra:")
         )
@@ -74,7 +79,9 @@ class ViewBuilder:
         past, snapshot_names = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
         known = self._scan(labelled, of_labelled, "scan-labelled")
         seen = {"labels": labels} if isinstance(labels, Tensor) else {}
-        return PoolView(len(candidates), now, past, known, snapshot_names=snapshot_names, **seen)
+        return PoolView(
+            len(candidates), now, past, known, snapshot_names=snapshot_names, output=self.output, **seen
+        )
 
     def _scan(self, pool: Pool, fields: frozenset[str], name: str) -> Outputs:
         if not fields or not len(pool):

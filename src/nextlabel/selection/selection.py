@@ -107,7 +107,7 @@ def select(
         log_probs: (N, C) or (N, K, C) class log-probabilities of the candidates, in nats.
         values: (N, O) or (N, K, O) regression outputs of the candidates.
         embeddings: (N, D) embeddings of the candidates.
-        snapshots: Log-probabilities of the candidates under earlier states of the model, newest first.
+        snapshots: ``log_probs``, or else ``values``, under earlier states of the model, newest first.
         labelled_log_probs: (L, C) or (L, K, C) log-probabilities of the labelled items.
         labelled_embeddings: (L, D) embeddings of the labelled items; (0, D) where there are none yet.
         labels: (L,) labels of the labelled items.

@@ -23,7 +23,7 @@ from nextlabel.pool import tensor_of
 from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
 from nextlabel.types import NEEDS, Outputs, PoolView, need_meaning
 
-__all__ = ["Array", "make_view", "validate_view"]
+__all__ = ["Array", "make_view", "resolve_output", "validate_view"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
 
@@ -31,6 +31,9 @@ _LARGEST = 1e15
 """Squares of this size, summed over a million features, still fit into float32 (3.4e38)."""
 
 _AXES = {"log_probs": ("N", "K", "C"), "values": ("N", "K", "O"), "embeddings": ("N", "D")}
+
+_ANSWERS = ("log_probs", "values")
+"""The fields that may answer a task."""
 
 _TOLERANCE = 1e-3
 """Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below what logits give."""
@@ -61,6 +64,8 @@ def validate_view(
     if ids is not None and len(ids) != view.size:
         raise DataError(f"expected one id per candidate, but got {len(ids)} ids for {view.size} candidates")
 
+    output = view.output or _answering(view.pool, needs, part)
+    needs = resolve_output(needs, output)
     items = _Items(part, view.size, lambda row: f"row {row}" if ids is None else f"item '{ids[row]}'")
     wanted = [need for need in needs if need in _AXES or need.startswith("extra:")]
     pool = _checked_outputs(view.pool, wanted, items)
@@ -73,7 +78,7 @@ def validate_view(
     view = _with_needed_snapshots(view, needs, part)
     snapshots, snapshot_names = _checked_snapshots(view, wanted, items), tuple(view.snapshot_names)
     labels = _checked_labels(view, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
-    return PoolView(view.size, pool, snapshots, labelled, labels, snapshot_names)
+    return PoolView(view.size, pool, snapshots, labelled, labels, snapshot_names, output)
 
 
 def make_view(
@@ -94,7 +99,8 @@ def make_view(
         log_probs: (N, C) or (N, K, C) log-probabilities of the candidates.
         values: (N, O) or (N, K, O) regression outputs of the candidates.
         embeddings: (N, D) embeddings of the candidates.
-        snapshots: Earlier log-probabilities of the candidates, newest first, each shaped like ``log_probs``.
+        snapshots: Earlier outputs of the candidates, newest first, each shaped like ``log_probs``, or like
+            ``values`` where there are none.
         labelled_log_probs: (L, C) or (L, K, C).
         labelled_embeddings: (L, D); (0, D) where nothing is labelled yet.
         labels: (L,).
@@ -120,9 +126,9 @@ def make_view(
             if (tensor := _tensor(f"extra:{name}", array)) is not None
         },
     )
-    earlier = [
-        Outputs(log_probs=_with_draws(f"snapshots[{i}]", array)) for i, array in enumerate(snapshots or ())
-    ]
+    field = "values" if log_probs is None and values is not None else "log_probs"
+    tensors = [_with_draws(f"snapshots[{i}]", array) for i, array in enumerate(snapshots or ())]
+    earlier = [Outputs.from_fields({} if one is None else {field: one}) for one in tensors]
     sizes = {name: len(tensor) for name, tensor in pool.fields().items()}
     if not sizes:
         raise DataError("nothing says how many candidates there are; pass log_probs, embeddings or values")
@@ -143,6 +149,26 @@ def make_view(
             word if word == "previous" else Snapshot.parse(word).name for word in snapshot_names or ()
         ],
     )
+
+
+def resolve_output(needs: frozenset[str], output: str | None) -> frozenset[str]:
+    """Return the needs with the field that answers the task in place of ``output``.
+
+    >>> sorted(resolve_output(frozenset({"output", "labels"}), "values"))
+    ['labels', 'values']
+    """
+    return needs if output is None or "output" not in needs else needs - {"output"} | {output}
+
+
+def _answering(outputs: Outputs, needs: frozenset[str], part: str) -> str | None:
+    """Return the field that answers the task where nobody said which: the only one of both that is there."""
+    there = [name for name in _ANSWERS if name in outputs.fields()]
+    if "output" in needs and len(there) != 1:
+        raise DataError(
+            f"{part} needs 'output' ({NEEDS['output']}), got {listed(there) or 'neither'}; pass one of "
+            "the two"
+        )
+    return there[0] if len(there) == 1 else None
 
 
 def _check_words(needs: Iterable[str], part: str) -> None:
@@ -215,7 +241,7 @@ def _checked_snapshots(view: PoolView, wanted: Iterable[str], items: _Items) -> 
     for number, snapshot in enumerate(view.snapshots):
         present = snapshot.fields()
         # Outputs are what a snapshot is for; embeddings and extra fields come along where they were kept.
-        names = [name for name in wanted if name in ("log_probs", "values") or name in present]
+        names = [name for name in wanted if name in _ANSWERS or name in present]
         outputs = _checked_outputs(snapshot, names, replace(items, prefix=f"snapshot {number}: "))
         for name, tensor in outputs.fields().items():
             _check_same_width(f"snapshot {number}: {name}", view.pool.fields()[name], tensor)

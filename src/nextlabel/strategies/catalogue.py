@@ -30,7 +30,7 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
         Card(
             "cod",
             "nextlabel.strategies.cod:Cod",
-            needs=("log_probs", "snapshot:previous"),
+            needs=("output", "snapshot:previous"),
             cost="O(N C); one forward pass, where the last scan was kept",
             use_when="with a warm-started model that has learnt something: from about a tenth of the labels "
             "on",

@@ -1,6 +1,6 @@
 """COD: query where the outputs moved furthest since the end of the previous cycle.
 
-Knows the present and earlier class probabilities, not the models or how they were trained.
+Knows the present and earlier outputs, not the models or how they were trained.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.discrepancy import Form, cyclic_discrepancy
+from nextlabel.discrepancy import Form, cyclic_discrepancy, output_discrepancy
 from nextlabel.errors import ConfigurationError, DataError, listed, nearest
 from nextlabel.snapshots import Snapshot
 from nextlabel.types import PoolView
@@ -41,12 +41,13 @@ _WITH_SNAPSHOT = ("initial", "untrained", "epoch")
 
 @dataclass(frozen=True)
 class Cod:
-    """Score candidates by cyclic output discrepancy, the distance between two models' class probabilities.
+    """Score candidates by cyclic output discrepancy, the distance between two models' outputs.
 
     S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with Temporal Output
     Discrepancy", ICCV 2021: D(x) = ||f(x; w_c) - f(x; w_{c-1})||, largest first, where w_c are the weights at
     the end of cycle c. The output f is the softmax, as in the authors' code; the paper leaves it open. With
-    several draws the probabilities are averaged first.
+    several draws the probabilities are averaged first. Of regression f are the values themselves, in the unit
+    of the target, as section 3 of the paper defines the discrepancy.
 
     The first cycle has no previous one, and paper and code disagree there. Whenever the view holds a
     snapshot, the score is the distance to it, also in the first cycle, but for ``untrained``; what the first
@@ -99,11 +100,11 @@ class Cod:
 
     @property
     def needs(self) -> frozenset[str]:
-        """``log_probs``, and the snapshots of the gap, or of the previous cycle and the first one's."""
+        """``output``, and the snapshots of the gap, or of the previous cycle and the first one's."""
         if self.gap != CYCLE:
-            return frozenset({"log_probs", f"snapshot:{Snapshot.parse(self.gap).name}"})
+            return frozenset({"output", f"snapshot:{Snapshot.parse(self.gap).name}"})
         first = {f"snapshot:{self.first_cycle}"} if self.first_cycle in _WITH_SNAPSHOT else set()
-        return frozenset({"log_probs", "snapshot:previous"} | first)
+        return frozenset({"output", "snapshot:previous"} | first)
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) discrepancies, higher = query first.
@@ -115,15 +116,17 @@ class Cod:
         Raises:
             DataError: There is no snapshot and ``first_cycle`` asks for one.
         """
-        now = view.pool.log_probs
-        assert now is not None
+        now = view.answer(view.pool)
         if view.snapshots:
-            before = view.snapshots[0].log_probs
-            assert before is not None
-            moved = cyclic_discrepancy(now, before, form=self.form)
+            moved = self._moved(view, now, view.answer(view.snapshots[0]))
             return -moved if tuple(view.snapshot_names[:1]) == ("untrained",) else moved
         if self.first_cycle == "random":
             return torch.rand(view.size, generator=rng, dtype=torch.float64)
+        if self.first_cycle == "least_confident" and view.output == "values":
+            raise ConfigurationError(
+                "option 'first_cycle' of strategy 'cod' must do without class probabilities, which the task "
+                "lacks, got 'least_confident'; choose 'initial', 'epoch' or 'random'"
+            )
         if self.first_cycle == "least_confident":
             items, _, classes = now.shape
             uniform = now.new_full((1, 1, classes), -math.log(classes), dtype=torch.float64)
@@ -133,6 +136,11 @@ class Cod:
             f"'{self.first_cycle}'); pass the outputs of an earlier state as the snapshot, or choose "
             "first_cycle='least_confident'"
         )
+
+    def _moved(self, view: PoolView, now: Tensor, before: Tensor) -> Tensor:
+        if view.output == "values":
+            return output_discrepancy(now.mean(1), before.mean(1), form=self.form)
+        return cyclic_discrepancy(now, before, form=self.form)
 
 
 def _check_gap(gap: str) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from nextlabel.campaign.setup import strategy_options
 from nextlabel.errors import ConfigurationError
+from nextlabel.selection.view import resolve_output
 from nextlabel.testing.random_state import global_random_state_untouched
 from nextlabel.types import Outputs, PoolView, Scorer, Strategy, need_meaning
 
@@ -54,6 +55,7 @@ def example_view(
         dtype: Of all floating-point fields.
         sharpness: Factor on the logits; 1,000 saturates the probabilities.
     """
+    needs = resolve_output(needs, "log_probs")
     rng = torch.Generator().manual_seed(20220613)
 
     def normal(*shape: int) -> Tensor:
