@@ -42,8 +42,8 @@ def levels(pools: list[dict[str, Any]], *keys: str) -> dict[str, Any]:
         "rank_correlation": mean_of(pools, *keys, "rank_correlation"),
         "top": {
             name: {
-                "share": mean_of(pools, *keys, "top", name, "share"),
-                "randomness": mean_of(pools, *keys, "top", name, "randomness"),
+                "fraction": mean_of(pools, *keys, "top", name, "fraction"),
+                "random": mean_of(pools, *keys, "top", name, "random"),
                 "cases": top["cases"] * len(pools),
             }
             for name, top in tops["top"].items()

@@ -90,9 +90,7 @@ def test_a_cell_whose_process_ends_is_told_even_where_a_child_of_that_lives_on(t
         os.kill(child.value, 0)  # it lives
     finally:
         os.kill(child.value, signal.SIGKILL)
-    assert [event.error for event in ended] == [
-        "the process of this cell was ended with code 3; is the memory large enough?"
-    ]
+    assert [event.error for event in ended] == ["the worker was killed with code 3 (out of memory?)"]
 
 
 def test_a_cell_with_a_damaged_ledger_is_told_how_it_begins_anew(tmp_path):

@@ -30,7 +30,7 @@ def pets(tmp_path):
 
 
 def test_every_image_of_pool_and_test_part_is_read_and_counted(pets):
-    data = DATASETS.create("image_folder", root=pets, size=4, test_share=0.5)
+    data = DATASETS.create("image_folder", root=pets, size=4, test_fraction=0.5)
     told = []
     check_items(data, lambda *work: told.append(work))
     assert told == [(done, 8) for done in range(1, 9)]
@@ -39,7 +39,7 @@ def test_every_image_of_pool_and_test_part_is_read_and_counted(pets):
 @pytest.mark.parametrize("item", ["cat/0.png", "cat/1.png", "cat/2.png", "cat/3.png"])
 def test_a_image_that_ends_early_is_named(pets, item):
     (pets / item).write_bytes((pets / item).read_bytes()[:-60])  # its head, which loading reads, is whole
-    data = DATASETS.create("image_folder", root=pets, size=4, test_share=0.5)
+    data = DATASETS.create("image_folder", root=pets, size=4, test_fraction=0.5)
     with pytest.raises(DataError, match=f"as item '{item}' .* cannot be decoded"):
         check_items(data, lambda *work: None)
 
@@ -55,7 +55,7 @@ def test_arrays_were_checked_when_they_were_loaded(tmp_path):
 
 def read_for(strategy, pets, folder):
     """Check for a cell of a grid, and return how many items were read."""
-    options = {"root": str(pets), "size": 4, "test_share": 0.5}
+    options = {"root": str(pets), "size": 4, "test_fraction": 0.5}
     tree = {
         "dataset": Part("image_folder", options),
         "strategy": ["random", "cod"],

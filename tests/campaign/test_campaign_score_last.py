@@ -1,4 +1,5 @@
-"""Promises of a score after the last training: recorded once, asked never, and no choice changes by it."""
+"""Promises of a score after the last training run: recorded once, asked never, and no choice changes by
+it."""
 
 import pytest
 

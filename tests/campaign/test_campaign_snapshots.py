@@ -106,11 +106,11 @@ def test_a_second_view_of_the_same_cycle_forwards_nothing_that_the_first_did(tmp
     tell(campaign, truth)
     campaign.train()
     folder, loads = next(tmp_path.glob("cycles/0001/train-*")), len(learner.loads)
-    viewer = ViewBuilder(learner, folder, None, 0)
+    view_builder = ViewBuilder(learner, folder, None, 0)
     for _ in range(2):
         for needs in ({"log_probs", "snapshot:initial", "embeddings"}, {"log_probs", "snapshot:initial"}):
-            viewer.view(frozenset(needs), pool, pool.slice(0, 0), torch.empty(0))
-        assert viewer.rows_forwarded == learner.rows_predicted == 2 * len(pool)
+            view_builder.view(frozenset(needs), pool, pool.slice(0, 0), torch.empty(0))
+        assert view_builder.rows_forwarded == learner.rows_predicted == 2 * len(pool)
         assert len(learner.loads) == loads + 2
 
 

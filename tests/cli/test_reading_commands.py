@@ -48,7 +48,7 @@ def test_config_show_shows_the_constants_of_a_preset_without_the_data(nextlabel,
 def test_status_counts_the_cells_of_a_run(nextlabel, finished_run):
     assert nextlabel("status", finished_run.folder).out.strip().endswith("2 of 2 cells finished")
     status = nextlabel("status", finished_run.folder, "--json").json()
-    assert (status["finished"], status["failed"], status["begun"], status["waiting"]) == (2, 0, 0, 0)
+    assert (status["finished"], status["failed"], status["started"], status["waiting"]) == (2, 0, 0, 0)
 
 
 def test_status_counts_no_other_file_as_a_cell(nextlabel, finished_run, tmp_path):
@@ -63,7 +63,7 @@ def test_status_of_a_campaign_that_waits_for_labels_exits_with_3(nextlabel, tmp_
     asked = campaign.ask()
     result = nextlabel("status", tmp_path, "--json")
     assert result.code == 3
-    assert result.json()["outstanding_ids"] == list(asked)
+    assert result.json()["pending_ids"] == list(asked)
     campaign.tell({item: truth[item] for item in asked})
     assert nextlabel("status", tmp_path).code == 0
 
@@ -72,7 +72,7 @@ def test_status_of_a_campaign_that_was_never_begun_says_so(nextlabel, tmp_path):
     Ledger(tmp_path / "campaign.db").close()
     result = nextlabel("status", tmp_path)
     assert result.code == 1
-    assert "was never begun" in result.err
+    assert "has no events yet" in result.err
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence(nextlabel, finished_run, tmp_path):

@@ -121,7 +121,7 @@ def test_a_pickle_that_asks_to_run_something_is_refused_and_runs_nothing(
     ("content", "said"),
     [
         ([1, 2], "it holds list instead of a dictionary"),
-        ({"data": noise(0, 4, 3072)}, "it lacks 'data' of 3 x 32 x 32 bytes an image with as many 'labels'"),
+        ({"data": noise(0, 4, 3072)}, "it lacks 'data' of 3 x 32 x 32 bytes per image with as many 'labels'"),
         ({"data": noise(0, 4, 3000), "labels": [0] * 4}, "it lacks 'data' of 3 x 32 x 32 bytes"),
         ({"data": noise(0, 4, 3072), "labels": [0] * 3}, "it lacks 'data' of 3 x 32 x 32 bytes"),
         ({"data": noise(0, 2, 3072), "labels": [0, 10]}, r"its 'labels' hold 10, which is not in \[0, 10\)"),

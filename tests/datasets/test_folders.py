@@ -114,7 +114,7 @@ def test_a_folder_of_classes_is_split_with_every_class_having_its_share(tmp_path
     write_pets(tmp_path)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "cat" / "._0.png").write_text("what some archives leave behind")
-    data = DATASETS.create("image_folder", root=tmp_path, size=8, test_share=0.4)
+    data = DATASETS.create("image_folder", root=tmp_path, size=8, test_fraction=0.4)
     assert data.classes == ("cat", "dog")
     assert np.bincount(data.pool.y).tolist() == [3, 3]
     assert np.bincount(data.test.y).tolist() == [2, 2]
@@ -129,8 +129,8 @@ def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
     data = DATASETS.create("image_folder", root=tmp_path, size=4, resize=6)
     assert (len(data), len(data.test.ids), data.input_shape) == (6, 4, (3, 4, 4))
     assert data.test.ids[0] == "test/cat/more/0.png"
-    with pytest.raises(ConfigurationError, match="no use for test_share where there is a folder"):
-        DATASETS.create("image_folder", root=tmp_path, test_share=0.5)
+    with pytest.raises(ConfigurationError, match="no use for test_fraction where there is a folder"):
+        DATASETS.create("image_folder", root=tmp_path, test_fraction=0.5)
     (tmp_path / "test" / "bird").mkdir()
     with pytest.raises(
         DataError, match="same class folders in train and test, but only one of them has 'bird'"
@@ -143,7 +143,7 @@ def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
     [
         ({"size": 0}, "needs size of at least 1 pixels, but got 0"),
         ({"size": 32, "resize": 16}, "needs resize of at least 32 pixels, but got 16"),
-        ({"test_share": 1.0}, "needs test_share between 0 and 1, but got 1.0"),
+        ({"test_fraction": 1.0}, "needs test_fraction between 0 and 1, but got 1.0"),
     ],
 )
 def test_sizes_and_shares_that_cannot_be_are_refused(options: dict[str, object], said: str) -> None:
@@ -154,7 +154,7 @@ def test_sizes_and_shares_that_cannot_be_are_refused(options: dict[str, object],
 def test_a_test_part_that_leaves_no_image_is_refused(tmp_path: Path) -> None:
     write_pets(tmp_path, count=1)
     with pytest.raises(DataError, match="'image_folder' has 2 images, of which 2 would be its test part"):
-        DATASETS.create("image_folder", root=tmp_path, test_share=0.9)
+        DATASETS.create("image_folder", root=tmp_path, test_fraction=0.9)
 
 
 def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Every sampler and every training loss once, through all that a reproduction on CIFAR-10 goes through."""
+"""Every sampler and every training loss once, through all that a reproduction on CIFAR-10 goes
+through."""
 
 import json
 

@@ -58,7 +58,7 @@ def test_correlations_are_drawn_for_those_that_have_a_score(section, rows_of):
 
 
 def test_the_share_of_the_hardest_is_drawn_with_chance(section, rows_of):
-    assert ">randomness</text>" in figures.top_share(section, LOOKS).svg
+    assert ">random choice</text>" in figures.top_share(section, LOOKS).svg
     unmeasured = [dataclasses.replace(row, top_share=None) for row in rows_of(seeds=1)]
     assert figures.top_share(summarise(unmeasured)[0], LOOKS) is None
 

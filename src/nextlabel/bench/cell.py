@@ -32,7 +32,7 @@ class Cell:
         candidate_size: Candidates that the strategy sees of the unlabelled items, or None for all.
         label_noise: Fraction of the labels that are given wrong.
         diagnostics: Further strategies that are compared with the truth on this cell's models.
-        score_last: Whether the pool is scored after the last training too.
+        score_last: Whether the pool is scored after the last training run too.
     """
 
     dataset: Part

@@ -115,7 +115,7 @@ def diagnose_query(
         A record for every scorer, as :func:`diagnosed` makes them.
     """
     scans = plan.folder / "diagnostics"
-    viewer = ViewBuilder(
+    view_builder = ViewBuilder(
         learner, plan.folder, plan.previous, derive(seed, "predict"), scans=scans,
         augment_seed=derive(seed, "augmented scan", plan.cycle), output=task.output,
     )  # fmt: skip
@@ -124,7 +124,7 @@ def diagnose_query(
     own = frozenset(n for n in diagnostics_needs(scorers) if not n.startswith(("snapshot:", "labelled_")))
 
     def view_of(needs: frozenset[str]) -> PoolView:  # one scan for all: every view asks for all own fields
-        return viewer.view(needs | own, candidates, labelled, labels)
+        return view_builder.view(needs | own, candidates, labelled, labels)
 
     rng = torch.Generator().manual_seed(derive(seed, "audit", plan.cycle))
     records = diagnosed(scorers, view_of, losses, rng=rng)

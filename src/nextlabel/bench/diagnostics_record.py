@@ -67,7 +67,7 @@ class DiagnosticsRow:
 
 
 def diagnostics_rows(state: State) -> list[DiagnosticsRow]:
-    """Return what a ledger's queries, and its score after the last training, recorded of scorers.
+    """Return what a ledger's queries, and its score after the last training run, recorded of scorers.
 
     By cycle, and in the order in which the scorers are listed.
     """

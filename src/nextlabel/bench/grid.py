@@ -76,8 +76,8 @@ def make_grid(config: ExperimentConfig) -> Grid:
     named = {labels[part]: plain(recipe) for part, recipe in recipes.items()}
     _check_recipes(config, named)
     _check_learners(config, cells, data)
-    shortfalls = (_shortfall(config, labels[part], len(data[part])) for part in config.dataset)
-    notes = tuple(note for note in (*shortfalls, _unaugmented(config, recipes)) if note)
+    notes_on_size = (_note_on_size(config, labels[part], len(data[part])) for part in config.dataset)
+    notes = tuple(note for note in (*notes_on_size, _unaugmented(config, recipes)) if note)
     return Grid(cells, named, notes)
 
 
@@ -222,7 +222,7 @@ def _check_amounts(config: ExperimentConfig, name: str, data: BenchmarkDataset) 
         )
 
 
-def _shortfall(config: ExperimentConfig, name: str, size: int) -> str | None:
+def _note_on_size(config: ExperimentConfig, name: str, size: int) -> str | None:
     wanted = resolve_count(config.initial_size, size) + (config.cycles - 1) * resolve_count(
         config.batch_size, size
     )
@@ -255,10 +255,10 @@ def _check_learners(
     changed = config.learner != LearnerConfig() or config.device != "auto"
     kinds = {str(cell.dataset): cell for cell in reversed(cells)} if changed else {}
     for cell in cells:
-        dense = data[cell.dataset].task.output is None
-        if dense or _has_wrapper_learner(cell):
+        reduces = data[cell.dataset].task.output is None
+        if reduces or _has_wrapper_learner(cell):
             kinds[f"{cell.dataset} {cell.strategy}"] = cell
-        if dense or cell.objective != Part(PLAIN):
+        if reduces or cell.objective != Part(PLAIN):
             kinds[f"{cell.dataset} with {cell.objective}"] = cell
     if kinds:
         from nextlabel.bench.setup import make_learner  # imports torch, which a plain run leaves to workers

@@ -1,4 +1,4 @@
-"""Word, left next to the cells of a run, that all items of a data set could be read. Reads none; no torch."""
+"""Markers next to the cells of a run, that all items of a data set could be read. No torch."""
 
 from __future__ import annotations
 

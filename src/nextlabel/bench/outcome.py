@@ -46,8 +46,8 @@ def fail(folder: Path, sentence: str, details: str) -> None:
 
 
 def cell_state(folder: Path) -> str:
-    """Return ``finished``, ``failed``, ``begun`` or ``waiting``."""
-    for marker, word in (("finished", "finished"), ("failed.json", "failed"), ("cell.toml", "begun")):
+    """Return ``finished``, ``failed``, ``started`` or ``waiting``."""
+    for marker, word in (("finished", "finished"), ("failed.json", "failed"), ("cell.toml", "started")):
         if (folder / marker).exists():
             return word
     return "waiting"
@@ -85,7 +85,9 @@ def _rows(cell: Cell, state: State) -> list[Row]:
         if not name.startswith("train-"):
             continue
         query: Mapping[str, Any] = state.scoring(cycle) or {}  # Any: JSON
-        chosen = len(state.asked.get(cycle, ())) if query else 0  # a score after the last training asks none
+        chosen = (
+            len(state.asked.get(cycle, ())) if query else 0
+        )  # a score after the last training run asks none
         estimate = {key: value for key, value in query.get("diagnostics", {}).items() if key != "scorers"}
         rows.append(
             Row(

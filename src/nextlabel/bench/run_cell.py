@@ -1,4 +1,4 @@
-"""One cell of a benchmark: a campaign whose oracle knows all labels, measured after every training and query.
+"""One cell of a benchmark: a campaign whose oracle knows all labels, measured after every fit and query.
 
 Knows nothing of the other cells, of processes or of how results are shown, and no kind of label: what differs
 between these is the data set's task.

@@ -217,11 +217,11 @@ def _check_reduced(cell: Cell, needs: frozenset[str]) -> None:
 
 
 def _check_kept_whole(cell: Cell, needs: frozenset[str]) -> None:
-    if dense := sorted(needs & {f"extra:{name}" for name in SEGMENTATION_FIELDS}):
+    if foreign := sorted(needs & {f"extra:{name}" for name in SEGMENTATION_FIELDS}):
         names = [part.name for part in (cell.strategy, *cell.diagnostics)]
-        asking = next((name for name in names if set(dense) & set(STRATEGIES.card(name).needs)), names[0])
+        asking = next((name for name in names if set(foreign) & set(STRATEGIES.card(name).needs)), names[0])
         raise ConfigurationError(
-            f"the strategy '{asking}' needs {listed(dense)}, which only segmentation gives, but "
+            f"the strategy '{asking}' needs {listed(foreign)}, which only segmentation gives, but "
             f"'{cell.dataset.name}' has one class per item; use a strategy such as 'cod', 'entropy' or "
             "'margin'"
         )

@@ -64,7 +64,7 @@ class Query:
         ids: The candidates, row by row.
         view: What the strategy saw of them.
         choice: The rows that it chose, and its scores where it has scores.
-        asked: Whether those rows are asked; False where the pool is only scored, after the last training.
+        asked: Whether those rows are asked; False where the pool is only scored, after the last training run.
     """
 
     cycle: int
@@ -87,13 +87,13 @@ class Campaign:
         learner: The model: anything with ``fit`` and ``predict``.
         strategy: A name, a call such as ``"cod(gap='10 steps')"``, or an object that is a strategy.
         batch_size: Labels asked in a cycle.
-        initial_size: Items asked at random before the first training, unless labels were told before.
+        initial_size: Items asked at random before the first training run, unless labels were given before.
         candidate_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
             pool's order; None lets it see all. The draw depends on the seed and the cycle alone.
         seed: All randomness derives from it; the same seed gives every strategy the same start.
         task: What a label is: the name of a task, or a task such as
             ``Classification(("cat", "dog"))``, which takes class names for labels.
-        evaluate: Called with the trained learner after every training; its metrics are recorded.
+        evaluate: Called with the trained learner after every training run; its metrics are recorded.
         on_query: Called with every :class:`Query`; its metrics are recorded.
         progress: Called as work advances; None shows progress bars where there is a terminal.
 
@@ -144,7 +144,7 @@ class Campaign:
         return self.ledger.state
 
     def ask(self) -> tuple[ItemId, ...]:
-        """Return the ids to label next, best first; the same ids again until all of them are told.
+        """Return the ids to label next, best first; the same ids again until all of them are labelled.
 
         Where nothing is pending it trains on all labels, scans the pool, chooses and records, and only
         then returns. Before there is any label it returns the random start.
@@ -195,8 +195,8 @@ class Campaign:
         Args:
             oracle: Answers ids with labels; may answer a part.
             until: When to stop.
-            score_last: Whether the pool is scored after the last training too, and what ``on_query`` returns
-                for it recorded, once. Nothing is asked then, and no earlier choice changes.
+            score_last: Whether the pool is scored after the last training run too, and what ``on_query``
+                returns for it recorded, once. Nothing is asked then, and no earlier choice changes.
         """
         while True:
             state = self.state
@@ -261,7 +261,7 @@ class Campaign:
 
     def _ask(self, until: Budget | None = None) -> tuple[ItemId, ...]:
         with self._exclusive_lock():
-            state = self.state  # other processes may have asked and told while this one waited
+            state = self.state  # other processes may have asked and labelled while this one waited
             if not state.pending and not (until and self._is_over(state, until)):
                 at_most = until.labels - len(state.labels) if until and until.labels else None
                 if state.labels:
@@ -274,7 +274,7 @@ class Campaign:
         return bool(state.labels) and (_spent(state, until) or len(state.labels) == len(self.pool))
 
     def _tell_what_is_open(self, answers: Mapping[ItemId, Label]) -> None:
-        """Tell the answers but for those that another process told while the oracle thought."""
+        """Tell the answers, except those that another process recorded while the oracle thought."""
         if not isinstance(answers, Mapping):
             raise ContractError(
                 f"an oracle must return labels by id, {{id: label}}, but returned {type(answers).__name__}"
@@ -318,7 +318,7 @@ class Campaign:
     def _chosen(self, plan: Cycle, size: int, *, asked: bool = True) -> tuple[Query, dict[str, JSON]]:
         """Train, scan and choose so many candidates; return the query and what was measured of it."""
         self._train(plan)
-        viewer = ViewBuilder(
+        view_builder = ViewBuilder(
             self.learner, plan.folder, plan.previous, derive(self.setup.seed, "predict"),
             self._reporter("scan"),
             augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
@@ -328,20 +328,20 @@ class Campaign:
         strategy = self.setup.strategy
         began = time.perf_counter()
         labelled, labels = plan.training_set(self.pool, self.setup.task)
-        view = viewer.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
+        view = view_builder.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
         scanned = time.perf_counter()
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
         chosen = time.perf_counter()
         query = Query(plan.cycle, plan.candidates, view, choice, asked)
         return query, {
             "training": plan.name, "n_candidates": len(plan.candidates),
-            "rows_forwarded": viewer.rows_forwarded,
+            "rows_forwarded": view_builder.rows_forwarded,
             "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
             "diagnostics": dict(self._on_query(query)) if self._on_query else {},
         }  # fmt: skip
 
     def _train(self, plan: Cycle) -> Mapping[str, Any]:  # Any: JSON
-        """Bring the learner to the end of this training, by fit or load, and return its measures."""
+        """Bring the learner to the end of this training run, by fit or load, and return its measures."""
         measured = self.state.measurements.get((plan.cycle, plan.name))
         if measured is None or not isinstance(self.learner, Restorable):
             self._fit(plan, record=measured is None)
@@ -393,7 +393,7 @@ class Campaign:
 
 
 def _spent(state: State, until: Budget) -> bool:
-    """Return whether the next training is the last: its cycle or its labels are the budget's."""
+    """Return whether the next training run is the last: its cycle or its labels are the budget's."""
     cycles = until.cycles is not None and max(state.cycle, 0) + 1 >= until.cycles
     return cycles or (until.labels is not None and len(state.labels) >= until.labels)
 

@@ -24,7 +24,7 @@ __all__ = ["Cycle"]
 
 @dataclass(frozen=True)
 class Cycle:
-    """The next training and query.
+    """The next training run and query.
 
     Attributes:
         cycle: The cycle, from 1.
@@ -46,7 +46,7 @@ class Cycle:
 
     @staticmethod
     def next(state: State, pool: Pool, root: Path) -> Cycle:
-        """Read the next training and query off the state.
+        """Read the next training run and query off the state.
 
         Raises:
             LabelsError: There are no labels to train on.
@@ -74,7 +74,7 @@ class Cycle:
 
     @property
     def score_name(self) -> str:
-        """The name in the ledger of a score after this training that asks nothing."""
+        """The name in the ledger of a score after this training run that asks nothing."""
         return self.name.replace("train-", "score-", 1)
 
     def with_candidate_size(self, size: int | None, *, seed: int) -> Cycle:

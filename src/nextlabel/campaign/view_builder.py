@@ -68,7 +68,7 @@ class ViewBuilder:
 
         Raises:
             ContractError: The learner broke its contract, or cannot give an earlier snapshot that is needed.
-            MissingStateError: The training did not keep that moment.
+            MissingStateError: The training did not keep that snapshot.
         """
         needs = resolve_output(needs, self.output)
         fields = frozenset(

@@ -46,7 +46,7 @@ def show_cards(title: str, cards: Iterable[Card], *, as_json: bool, cost: str = 
     console = Console(highlight=False)
     for card in cards:
         lines = {
-            "when": card.use_when,
+            "use_when": card.use_when,
             "needs": ", ".join(card.needs),
             cost: card.cost,
             "source": card.citation,

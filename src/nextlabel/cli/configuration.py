@@ -1,4 +1,4 @@
-"""``nextlabel config``: what a configuration comes to, and what may be in one."""
+"""``nextlabel config``: the resolved configuration, and its schema."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from nextlabel.cli.output import JsonOption, print_json
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    name="config", help="Show what a configuration comes to, or what it may hold.", no_args_is_help=True
-)
+app = typer.Typer(name="config", help="Show the resolved configuration or its schema.", no_args_is_help=True)
 
 
 @app.command()

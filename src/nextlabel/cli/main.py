@@ -66,7 +66,7 @@ def main() -> None:
     except NextlabelError as error:
         print_error(str(error), as_json=as_json)
         sys.exit(FAILED)
-    except BrokenPipeError:  # the reader of our output went away; nobody is left to be told
+    except BrokenPipeError:  # the reader of our output went away; nobody is left to read it
         sys.stderr.close()
         sys.exit(FAILED)
     except OSError as error:  # a full or read-only disk, wherever it was met
@@ -78,7 +78,7 @@ def main() -> None:
         )
         sys.exit(FAILED)
     except SystemExit as ended:
-        usage = getattr(ended.__context__, "format_message", None)  # typer has told it in words already
+        usage = getattr(ended.__context__, "format_message", None)  # typer has printed it already
         if usage and as_json:
             print_error(usage(), as_json=True)
         if ended.code != INTERRUPTED:

@@ -1,4 +1,4 @@
-"""``nextlabel run``: run an experiment, show how it goes, and say what it came to."""
+"""``nextlabel run``: run an experiment, show how it goes, and show the result."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
 ) -> None:
     """Compare strategies on a data set whose labels are known; run again to continue.
 
-    Without arguments: the data set digits, 10 % of the pool labelled at random, 5 % more a cycle, 7 cycles,
+    Without arguments: the data set digits, 10 % of the pool labelled at random, 5 % more per cycle, 7 cycles,
     warm start, the strategies cod, margin and random, 10 seeds.
     """
     from nextlabel.bench.experiment import Experiment, default_folder, default_jobs

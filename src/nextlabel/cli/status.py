@@ -18,7 +18,7 @@ def status(
     run: Annotated[Path, typer.Argument(help="A run directory, or the folder of one campaign.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Say how far a run or a campaign is; exit with 3 where it waits for labels."""
+    """Show the progress of a run or campaign; exit with 3 where it waits for labels."""
     if (run / "experiment.toml").exists():
         _show_run(run, as_json=as_json)
     elif (run / "campaign.db").exists():
@@ -38,14 +38,14 @@ def _show_run(run: Path, *, as_json: bool) -> None:
     cells = sorted(path.parent for path in (run / "cells").glob("*/cell.toml"))
     states = {folder.name: cell_state(folder) for folder in cells}
     counts = {
-        word: sum(state == word for state in states.values()) for word in ("finished", "failed", "begun")
+        word: sum(state == word for state in states.values()) for word in ("finished", "failed", "started")
     }
     counts["waiting"] = total - sum(counts.values())
     if as_json:
         print_json({"run": str(run), "cells": states, **counts})
         return
     typer.echo(f"{run}: {counts['finished']} of {total} cells finished")
-    for word in ("failed", "begun"):
+    for word in ("failed", "started"):
         if counts[word]:
             names = [name for name, state in states.items() if state == word]
             typer.echo(f"  {counts[word]} {word}: {', '.join(names)}")
@@ -62,9 +62,7 @@ def _show_campaign(folder: Path, *, as_json: bool) -> None:
     finally:
         ledger.close()
     if not state.opened:
-        raise DataError(
-            f"the campaign in {folder} was never begun; start it again with the program that made it"
-        )
+        raise DataError(f"the campaign in {folder} has no events yet; run the script that created it")
     facts: dict[str, Any] = {  # Any: JSON
         "campaign": str(folder),
         "strategy": state.settings["strategy"],
@@ -73,7 +71,7 @@ def _show_campaign(folder: Path, *, as_json: bool) -> None:
         "pending": len(state.pending),
     }
     if as_json:
-        print_json({**facts, "outstanding_ids": list(state.pending)})
+        print_json({**facts, "pending_ids": list(state.pending)})
     else:
         for key, value in facts.items():
             typer.echo(f"{key:<12} {value}")

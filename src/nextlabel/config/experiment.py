@@ -103,8 +103,8 @@ class ExperimentConfig(Strict):
     )
     score_last: bool | None = Field(
         default=None,
-        description="Whether the pool is scored after the last training too, for diagnostics of the score; "
-        "nothing is queried then.",
+        description="Whether the pool is scored after the last training run too, for diagnostics of the "
+        "score; nothing is queried then.",
     )
     full_training: list[Literal["once", "equal_updates"]] = Field(
         default_factory=list,
@@ -246,7 +246,7 @@ def _sentence(error: ValidationError, path: Path | None) -> str:
     where = ".".join(part for part in first["loc"] if isinstance(part, str) and not part.startswith(kinds))
     source = f" in {path}" if path else ""
     if first["type"] == "extra_forbidden":
-        known = _keys_beside(first["loc"])
+        known = _keys_next_to(first["loc"])
         hint = nearest(str(first["loc"][-1]), known)
         guess = f"; did you mean '{hint}'?" if hint else f"; known: {', '.join(known)}"
         return f"there is no setting '{where}'{source}{guess}"
@@ -257,6 +257,6 @@ def _sentence(error: ValidationError, path: Path | None) -> str:
     return f"the setting '{where}'{source} is wrong: {problem[0].lower()}{problem[1:]}{got}"
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+def _keys_next_to(location: tuple[int | str, ...]) -> list[str]:
     fields = LearnerConfig.model_fields if location[0] == "learner" else ExperimentConfig.model_fields
     return sorted(fields)

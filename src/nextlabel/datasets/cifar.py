@@ -109,7 +109,7 @@ def _batch(place: Place, path: Path, key: str, classes: int) -> tuple[NDArray[np
         np.uint8,
         (len(labels), 3 * 32 * 32),
     ):
-        place.damaged(path, f"it lacks 'data' of 3 x 32 x 32 bytes an image with as many '{key}'")
+        place.damaged(path, f"it lacks 'data' of 3 x 32 x 32 bytes per image with as many '{key}'")
     foreign = next((label for label in labels if label not in range(classes)), None)
     if foreign is not None:
         place.damaged(path, f"its '{key}' hold {foreign!r}, which is not in [0, {classes})")

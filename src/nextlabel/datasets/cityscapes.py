@@ -30,9 +30,9 @@ LARGEST_ID = 33
 """The largest number that a file of label ids may hold."""
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
-# hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs a cycle, random crops of 688 x 688, flips, no decay
-# and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository that
-# their segmentation builds on. A test image of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
+# hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs per cycle, random crops of 688 x 688, flips, no
+# decay # and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository
+# that # their segmentation builds on. A test image of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
 TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("drn_d_22"),
     "epochs": 40,

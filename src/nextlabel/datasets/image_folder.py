@@ -33,7 +33,7 @@ def load(
     root: Root = None,
     size: int = 224,
     resize: int | None = None,
-    test_share: float | None = None,
+    test_fraction: float | None = None,
     in_memory: bool = False,
     split_seed: int = 0,
 ) -> BenchmarkDataset:
@@ -45,7 +45,7 @@ def load(
         size: Height and width of what the model sees, in pixels.
         resize: Side to which images are scaled, without regard to their proportions, before their centre of
             ``size`` is cut out; None for ``size``.
-        test_share: Fraction of the images that is tested on where there is no folder ``test``, every class
+        test_fraction: Fraction of the images that is tested on where there is no folder ``test``, every class
             with its fraction; None for 0.2.
         in_memory: Whether all images are decoded at once and kept, 3 * size * size bytes each.
         split_seed: Draws the test split.
@@ -56,7 +56,7 @@ def load(
         ConfigurationError: An option is out of range.
     """
     scaled = size if resize is None else resize
-    _check(size, scaled, test_share)
+    _check(size, scaled, test_fraction)
     place = Place(NAME, root_of(NAME, root), LAYOUT)
     if not place.root.is_dir():
         place.missing(place.root)
@@ -75,9 +75,9 @@ def load(
         )
     train = part_of_folders(place.root, folder, classes, size=size, resize=scaled, who=f"data set '{NAME}'")
     if parted:
-        tested = _test_part(place.root, classes, size, scaled, test_share)
+        tested = _test_part(place.root, classes, size, scaled, test_fraction)
     else:
-        rows = _drawn(train, 0.2 if test_share is None else test_share, split_seed)
+        rows = _drawn(train, 0.2 if test_fraction is None else test_fraction, split_seed)
         train, tested = divided(train, rows)
     return BenchmarkDataset(
         name=NAME,
@@ -91,25 +91,25 @@ def load(
     )
 
 
-def _check(size: int, resize: int, test_share: float | None) -> None:
+def _check(size: int, resize: int, test_fraction: float | None) -> None:
     for option, pixels, least in (("size", size, 1), ("resize", resize, size)):
         if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < least:
             raise ConfigurationError(
                 f"the data set '{NAME}' needs {option} of at least {least} pixels, but got {pixels!r}"
             )
-    if test_share is not None and not (isinstance(test_share, float) and 0 < test_share < 1):
+    if test_fraction is not None and not (isinstance(test_fraction, float) and 0 < test_fraction < 1):
         raise ConfigurationError(
-            f"the data set '{NAME}' needs test_share between 0 and 1, but got {test_share!r}"
+            f"the data set '{NAME}' needs test_fraction between 0 and 1, but got {test_fraction!r}"
         )
 
 
 def _test_part(
-    root: Path, classes: tuple[str, ...], size: int, resize: int, test_share: float | None
+    root: Path, classes: tuple[str, ...], size: int, resize: int, test_fraction: float | None
 ) -> Split:
-    if test_share is not None:
+    if test_fraction is not None:
         raise ConfigurationError(
-            f"the data set '{NAME}' has no use for test_share where there is a folder {root / 'test'}; leave "
-            "it out"
+            f"the data set '{NAME}' has no use for test_fraction where there is a folder {root / 'test'}; "
+            "leave it out"
         )
     tested = tuple(class_folders(root / "test"))
     if tested != classes:
@@ -126,6 +126,6 @@ def _drawn(whole: Split, fraction: float, seed: int) -> np.ndarray:
     if size >= items:
         raise DataError(
             f"the data set '{NAME}' has {items} images, of which {size} would be its test part; add "
-            "images or set a smaller test_share"
+            "images or set a smaller test_fraction"
         )
     return stratified_test_rows(np.asarray(whole.y), whole.ids, size, seed=seed)

@@ -94,9 +94,9 @@ class StreamedImages:
                 return look(image)
         except UNREADABLE as error:
             where = "" if isinstance(source, bytes) else f" ({source})"
-            told = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
+            why = "no image" if isinstance(error, UnidentifiedImageError) else str(error)
             raise DataError(
-                f"expected an image as item '{self.ids[index]}'{where}, but it cannot be decoded ({told}); "
+                f"expected an image as item '{self.ids[index]}'{where}, but it cannot be decoded ({why}); "
                 "fetch or copy it again"
             ) from error
 

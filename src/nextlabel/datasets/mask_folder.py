@@ -52,7 +52,7 @@ def load(
         root: The folder; None for ``$NEXTLABEL_DATA/mask_folder``, else ``~/.cache/nextlabel/mask_folder``.
         ignored: What the masks, PNG files of one channel, hold at pixels without a class; None where all have
             one.
-        test: Share in (0, 1) of the images for the test part, drawn by the stems' derived ranks.
+        test: Fraction in (0, 1) of the images for the test part, drawn by the stems' derived ranks.
         split_seed: Another seed draws another test part.
 
     Raises:
@@ -101,7 +101,7 @@ def _pairs(folder: Path) -> tuple[list[Path], list[Path]]:
     if len(set(stems)) < len(stems):
         twice = sorted({stem for stem in stems if stems.count(stem) > 1})
         raise DataError(
-            f"images are told apart by their name without suffix, but in {folder}/images these come more "
+            f"images are distinguished by their name without suffix, but in {folder}/images these come more "
             f"than once: {listed(twice)}; rename the others"
         )
     masks = [folder / "masks" / f"{stem}.png" for stem in stems]

@@ -163,7 +163,7 @@ def loss_correlation(section: Section, looks: Looks) -> Image | None:
 
 
 def top_share(section: Section, looks: Looks) -> Image | None:
-    """Draw how much of the truly hardest was chosen, with randomness; None where it was not measured."""
+    """Draw how much of the truly hardest was chosen; None where it was not measured."""
     fractions = [(curve, curve.by_cycle("top_share")) for curve in section.curves]
     fractions = [(curve, means) for curve, means in fractions if means]
     if not fractions:
@@ -179,7 +179,7 @@ def top_share(section: Section, looks: Looks) -> Image | None:
                 color=LIGHT["ink"],
                 linewidth=1.2,
                 linestyle=(0, (1, 1.5)),
-                label="randomness",
+                label="random choice",
             )
         percents = [(c, {cycle: _percent(mean) for cycle, mean in means.items()}) for c, means in fractions]
         _lines(axes, [_Line(curve.strategy, looks[curve.strategy], means) for curve, means in percents])

@@ -21,9 +21,7 @@ SELECTION = {
     "single": {"min": 0.9, "mean": 0.95, "max": 0.97},
     "ensemble": 0.98,
     "model_level": {
-        name: {
-            "top": {"1(3)": {"share": 0.5, "randomness": 0.34}, "3(10)": {"share": 0.7, "randomness": 0.3}}
-        }
+        name: {"top": {"1(3)": {"fraction": 0.5, "random": 0.34}, "3(10)": {"fraction": 0.7, "random": 0.3}}}
         for name in ("train_loss", "tod", "entropy")
     },
     "sample_level": {"tod": 0.97, "entropy": 0.96},

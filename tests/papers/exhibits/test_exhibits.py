@@ -66,7 +66,7 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
         known = {(row.panel, row.series) for row in published(name)}
         assert {(row.panel, row.series) for row in own if not row.control} <= known
         assert all(
-            "not in the papers" in row.series or row.series == "randomness" for row in own if row.control
+            "not in the papers" in row.series or row.series == "random choice" for row in own if row.control
         )
     failed, lines = {"cell": "it broke"}, ("learner.lr = 1; others: 2. Because.",)
     under = Circumstances(name, one.dataset, "fast", 7, (), "nextlabel reproduce", failed, lines)
@@ -349,11 +349,11 @@ def test_gaps_as_long_as_a_training_are_left_out(tmp_path):
 def test_model_selection_becomes_the_rows_of_the_articles_tables():
     rows = {(row.panel, row.series): row for row in numbers(SELECTION)}
     assert rows["Top-1(3)", "TOD"].y == 50
-    assert rows["Top-3(10)", "randomness"].y == 30
+    assert rows["Top-3(10)", "random choice"].y == 30
     assert rows["sample level", "single model, mean"].y == 95
     assert rows["gap", "1 epoch"].y == 97
     assert [key for key, row in rows.items() if row.control] == [
-        ("Top-1(3)", "randomness"), ("Top-3(10)", "randomness"),
+        ("Top-1(3)", "random choice"), ("Top-3(10)", "random choice"),
         ("sample level", "mean of all models (not in the papers)"),
     ]  # fmt: skip
 

@@ -47,11 +47,11 @@ def test_the_same_panels_give_the_same_bytes(draw):
 def test_levels_guides_equal_ticks_and_logarithms_are_drawn():
     lines = (
         Line("Full training", (100.0,), (93.0,), (None,), published=True, level=True),
-        Line("randomness", (1.0, 10.0), (1.0, 10.0), (None, None), published=False, guide=True),
+        Line("random choice", (1.0, 10.0), (1.0, 10.0), (None, None), published=False, guide=True),
     )
     ticked = Panel("ticks", "decay", "y", (line(),), ticks=(10.0, 20.0))
     drawn = draw_lines("odd", [Panel("log", "x", "y", (*lines, line()), log_x=True), ticked], **WORDS)
-    for word in ("Full training", "randomness", "decay"):
+    for word in ("Full training", "random choice", "decay"):
         assert word in drawn.svg
     assert "mathdefault" not in drawn.svg  # numbers of a logarithmic axis are plain text
 

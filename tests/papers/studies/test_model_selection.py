@@ -88,7 +88,7 @@ def test_a_study_measures_every_model_and_states_chance(study):
     names = {"least_confidence", "margin", "ratio", "entropy", "tod"}
     assert set(result["sample_level"]) == names
     assert set(result["model_level"]) == {"train_loss", *names}
-    assert result["model_level"]["tod"]["top"]["1(3)"]["randomness"] == pytest.approx(1 / 3)
+    assert result["model_level"]["tod"]["top"]["1(3)"]["random"] == pytest.approx(1 / 3)
     assert set(result["gaps"]) == set(GAPS)
     assert result["gaps"]["epoch"]["sample_level"] == result["sample_level"]["tod"]
     assert max(result["sample_level"].values()) <= result["any_right"]

@@ -66,7 +66,7 @@ def test_top_k_of_n_equals_the_naive_count_also_where_models_are_equally_good(k,
     scores = [randomness.random() for _ in range(7)]
     quality = [randomness.randrange(levels) for _ in range(7)]
     found = top_k_of_n(scores, quality, k=k, n=n, limit=10_000, rng=rng())
-    assert (found.fraction, found.randomness) == pytest.approx(naive_top(scores, quality, k, n))
+    assert (found.fraction, found.random) == pytest.approx(naive_top(scores, quality, k, n))
     assert found.cases == math.comb(7, n)
 
 

@@ -125,7 +125,7 @@ def _receive(worker: _Worker) -> Event:
         worker.process.join()
         code = worker.process.exitcode
         why = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
-        return Ended(worker.cell, f"the process of this cell was ended {why}; is the memory large enough?")
+        return Ended(worker.cell, f"the worker was killed {why} (out of memory?)")
     return event
 
 
@@ -149,12 +149,12 @@ def _serve(connection: Connection, start_method: str | None) -> None:
 
 
 def _attempt(run_cell: Callable[..., None], cell: Cell, folder: Path, connection: Connection) -> Ended:
-    told = 0.0
+    reported = 0.0
 
     def progress(cycle: int, phase: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= REPORT_SECONDS:
-            told = time.monotonic()
+        nonlocal reported
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            reported = time.monotonic()
             connection.send(Advanced(cell, cycle, phase, done, total))
 
     try:

@@ -217,7 +217,7 @@ def _exhibit(
     base = base_settings(one.dataset if dataset is None else dataset, preset, **typed)
     place = out or Path("runs") / "reproduction"
     refuse_run(place)
-    progress = None if as_json else _told
+    progress = None if as_json else _show_progress
     arms = _chosen(one.arms(Request(base, place)), series)
     check_kind(name, arms, base.dataset[0].name)
     check_free(name, arms, typed["settings"])
@@ -306,7 +306,7 @@ def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dic
         raise typer.Exit(FAILED) from None
 
 
-def _told(what: str, done: int, total: int) -> None:
+def _show_progress(what: str, done: int, total: int) -> None:
     """Say on a terminal which model is trained."""
     if sys.stderr.isatty():
         end = "\n" if done >= total else ""

@@ -67,7 +67,7 @@ def exhibit(name: str) -> Exhibit:
 
 
 def needs_of(one: Exhibit) -> str:
-    """Return what an exhibit needs: how many arms, of which each is a campaign a seed."""
+    """Return what an exhibit needs: how many arms, of which each is one campaign per seed."""
     if one.name in NEEDS:
         return NEEDS[one.name]
     arms = one.arms(Request(base_settings(one.dataset, "fast"), Path()))

@@ -70,7 +70,7 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
 
 
 def _legend(names: Sequence[str]) -> list[Entry]:
-    """Return an entry a class, as far as colours go, and what the two greys are."""
+    """Return one entry per class, as far as colours go, and what the two greys are."""
     classes = class_colors()
     entries = [Entry(name, color, "o", "none") for name, color in zip(names, classes, strict=False)]
     if len(names) > len(classes):

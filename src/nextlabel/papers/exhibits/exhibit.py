@@ -41,7 +41,7 @@ class Request:
 
     @property
     def epochs(self) -> int | None:
-        """Epochs of one training, or None where neither the settings nor the data set's recipe say it."""
+        """Epochs of one training run, or None where neither the settings nor the data set's recipe say it."""
         if self.base.learner.epochs is not None:
             return self.base.learner.epochs
         own = DATASETS.create(self.base.dataset[0]).training_defaults
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """What came of an exhibit.
+    """The result of an exhibit.
 
     Attributes:
         images: The figures.

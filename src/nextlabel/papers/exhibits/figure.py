@@ -42,7 +42,7 @@ def draw_lines(
     width: float = 5.0,
     height: float = 3.4,
 ) -> Image:
-    """Draw panels of lines, two a row, with one legend below.
+    """Draw panels of lines, two per row, with one legend below.
 
     Args:
         name: As of :func:`draw_panels`, and so are the other arguments but for these.

@@ -22,7 +22,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
 APART = 0.12
 """Inches between entries of one row, which have no slack from entries that are shorter than the longest."""
 
-BASELINES = ("Random", "Task", "Base", "randomness")
+BASELINES = ("Random", "Task", "Base", "random choice")
 """Series drawn in grey: what the others are measured against."""
 
 

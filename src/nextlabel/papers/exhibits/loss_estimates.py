@@ -1,4 +1,4 @@
-"""Exhibits of how well scores estimate the true loss: by cycle, by band, by share found, by gap.
+"""Exhibits of how well scores estimate the true loss: by cycle, by band, by fraction found, by gap.
 
 All judge scorers on the same trained models, those of COD with the task loss, and share their cells.
 """
@@ -62,7 +62,7 @@ REVERSED = (
     "The initial model's probabilities are nearly even, so that in the first cycle COD is largest where the "
     "model is surest, and the measured bands stand in reverse order. The published ones do not."
 )
-LAST = "After the last training the pool is scored too, and nothing is queried."
+LAST = "After the last training run the pool is scored too, and nothing is queried."
 CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 

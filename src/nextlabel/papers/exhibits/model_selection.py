@@ -46,7 +46,7 @@ def _model_selection(_: Sequence[Finished], request: Request) -> Made:
         f"Measured: {result['models']} models, each trained on all {result['n_labelled']:,} items of the "
         "pool under a seed of its own; Top-k(N) is over all subsets of N of them.",
         f"Data set {result['dataset']}, seed {result['seed']}, device {result['device']}.",
-        "The mean of all models' probabilities and what chance gives are controls that the article lacks.",
+        "The mean of all models' probabilities and a random choice are controls that the article lacks.",
         *result["notes"],
         *EXHIBITS["model_selection"].notes,
     )
@@ -62,12 +62,12 @@ def numbers(result: Mapping[str, Any]) -> list[Measured]:
         return Measured(dataset, panel, series, None, 100 * fraction, None, models, "%", control)
 
     own = []
-    randomness: dict[str, float] = {}
+    by_choice: dict[str, float] = {}
     for name, label in NAMES.items():
         for top, hits in result["model_level"].get(name, {}).get("top", {}).items():
-            own.append(one(f"Top-{top}", label, hits["share"]))
-            randomness[top] = hits["randomness"]
-    own += [one(f"Top-{top}", "randomness", fraction, control=True) for top, fraction in randomness.items()]
+            own.append(one(f"Top-{top}", label, hits["fraction"]))
+            by_choice[top] = hits["random"]
+    own += [one(f"Top-{top}", "random choice", fraction, control=True) for top, fraction in by_choice.items()]
     for word, label in (("min", "minimum"), ("mean", "mean"), ("max", "maximum")):
         own.append(one("sample level", f"single model, {label}", result["single"][word]))
     for name, label in NAMES.items():

@@ -53,9 +53,9 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
     """Write the files of an exhibit and return the page's path.
 
     Args:
-        made: What came of the exhibit.
+        made: The result of the exhibit.
         done: The finished arms; none for drawings.
-        under: How it came about.
+        under: How it was made.
         folder: Where to write; made where it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ class Line:
         spread: (P,) half widths of the band; None where there is none.
         published: Whether a paper printed it.
         level: Whether its one value is drawn across the whole panel.
-        guide: Whether it is a mere guide to the eye, such as randomness.
+        guide: Whether it is a mere guide to the eye, such as a random choice.
     """
 
     label: str

@@ -66,7 +66,7 @@ def lines_made(
     own_legends: bool = False,
     apart: bool = False,
     math: bool = False,
-    told_only: Sequence[str] = (),
+    in_tables_only: Sequence[str] = (),
     title: str = "",
     guide: Callable[[float], float] | None = None,
 ) -> Made:
@@ -85,21 +85,21 @@ def lines_made(
         own_legends: Whether every panel has a legend of its own.
         apart: Whether measured and published numbers are kept in panels of their own.
         math: Whether the figure's Greek letters are typeset; then no name may hold a dollar.
-        told_only: Panels that are in the tables alone.
+        in_tables_only: Panels that are in the tables alone.
         title: What it shows, where the runs decide it.
-        guide: A line to judge the others by, such as randomness.
+        guide: A line to judge the others by, such as a random choice.
     """
     about = EXHIBITS[exhibit]
     pairs, stated = _paired(exhibit, own, reference, tolerance)
     panels = []
     for numbers in _panels(exhibit, pairs, apart=apart):
-        if numbers[0].panel in told_only:
+        if numbers[0].panel in in_tables_only:
             continue
         lines = _unbanded(lines_of(numbers))
         if guide is not None:
             ends = (0.0, max(x for line in lines for x in line.x))
             heights = tuple(guide(x) for x in ends)
-            lines = (*lines, Line("randomness", ends, heights, (None, None), published=False, guide=True))
+            lines = (*lines, Line("random choice", ends, heights, (None, None), published=False, guide=True))
         ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
         words = (heading_of(numbers), about.x_of(numbers[0].panel), about.y)
         heading, x_label, y_label = map(typeset, words) if math else words

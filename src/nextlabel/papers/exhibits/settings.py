@@ -17,7 +17,7 @@ from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
 
 __all__ = [
-    "DENSE",
+    "OF_MASKS",
     "arm_settings",
     "base_settings",
     "changed_settings",
@@ -27,7 +27,7 @@ __all__ = [
     "exhibit_folder",
 ]
 
-DENSE: Mapping[str, str] = {
+OF_MASKS: Mapping[str, str] = {
     "cod": "cod_segmentation",
     "entropy": "entropy_segmentation",
     "margin": "margin_segmentation",
@@ -128,7 +128,7 @@ def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
     if not arms:
         return
     masks, classes = "a class for every pixel", "one class per item"
-    of_masks = any(arm.strategy in DENSE.values() for arm in arms)
+    of_masks = any(arm.strategy in OF_MASKS.values() for arm in arms)
     if of_masks != (dataset in SEGMENTATION):
         needs, has = (masks, classes) if of_masks else (classes, masks)
         instead = "choose --config nuclei or cityscapes" if of_masks else "make fig8 or table2 of it"
@@ -152,7 +152,7 @@ def arm_settings(base: ExperimentConfig, meaning: Meaning) -> tuple[str, str]:
     """Return the strategy and the objective that the words of the released code mean on this data set."""
     strategy = meaning.strategy
     return (
-        DENSE.get(strategy, strategy) if base.dataset[0].name in SEGMENTATION else strategy
+        OF_MASKS.get(strategy, strategy) if base.dataset[0].name in SEGMENTATION else strategy
     ), meaning.objective
 
 

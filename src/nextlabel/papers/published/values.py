@@ -42,11 +42,11 @@ class Published:
         dataset: Name of the data set in the catalogue.
         panel: Which part of the exhibit; empty where it has one part.
         series: Which line, column or row, in the paper's own words.
-        x: Where on the exhibit's horizontal axis; None where it has none. Labelled shares are in %.
+        x: Where on the exhibit's horizontal axis; None where it has none. Labelled fractions are in %.
         y: The number, in ``unit``.
         spread: Half width of the drawn band, in ``unit``; None where none is drawn.
         unit: ``%``, ``nats``, ``s``, a power of ten that ``y`` is to be multiplied by, or empty.
-        how: ``vector``: recovered from the paths of a plot, good to about 0.01 (shares and accuracies) or
+        how: ``vector``: recovered from the paths of a plot, good to about 0.01 (fractions and accuracies) or
             0.003 (losses); ``table``: printed as a number.
         source: Paper, and figure or table.
     """

@@ -36,7 +36,7 @@ CYCLES: tuple[int, ...] = (1, 2, 3, 5, 7)
 """The cycles that the article shows."""
 
 ITEMS = 2000
-"""The most points on a map: t-SNE of so many takes seconds, and more are not told apart by eye."""
+"""The most points on a map: t-SNE of so many takes seconds, and more cannot be distinguished by eye."""
 
 PERPLEXITY = 30.0
 """That of the authors of t-SNE, who find it robust between 5 and 50."""

@@ -92,7 +92,7 @@ def band_series(cells: Sequence[DiagnosedCell], label: str) -> list[Series]:
 
 
 def top_series(cells: Sequence[DiagnosedCell], label: str, cycle: int) -> Series:
-    """Return the fraction of the largest true losses that was found, by share sampled.
+    """Return the fraction of the largest true losses that was found, by fraction sampled.
 
     Fig. 6 of the ICCV paper; by the gaps of COD, Fig. 3 of its supplement.
 

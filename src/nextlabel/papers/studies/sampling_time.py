@@ -59,7 +59,7 @@ class TimingSetup:
         classes: C.
         image: Shape of an image.
         vaal_width: Channels of VAAL's first convolution; 128 in its released code.
-        repeats: How often everything is timed, in turns; medians are told.
+        repeats: How often everything is timed, in turns; medians are reported.
         device: Where.
     """
 
@@ -174,8 +174,8 @@ class _Timing:
             folder.mkdir(parents=True)
             learner.fit(few, self.labels[: len(few)], self.candidates.slice(0, 32), seed=0, workdir=folder)
             if cycle == "first":
-                viewer = ViewBuilder(learner, folder, None, seed=0)
-                viewer.view(frozenset({"log_probs"}), self.candidates, few, self.labels[:0])
+                view_builder = ViewBuilder(learner, folder, None, seed=0)
+                view_builder.view(frozenset({"log_probs"}), self.candidates, few, self.labels[:0])
 
     def plain_pass(self) -> Tensor:
         """Run the network over the candidates as anybody would write it."""
@@ -198,12 +198,12 @@ class _Timing:
         if name == "cod_two_passes":
             kept.rename(hidden)
         try:
-            viewer = ViewBuilder(self.learners[of], folder, first, seed=0, scans=scans)
+            view_builder = ViewBuilder(self.learners[of], folder, first, seed=0, scans=scans)
             began = time.perf_counter()
-            view = viewer.view(strategy.needs, self.candidates, self.labelled, self.labels)
+            view = view_builder.view(strategy.needs, self.candidates, self.labelled, self.labels)
             scanned = time.perf_counter()
             choose(strategy, view, self.setup.batch_size, rng=torch.Generator().manual_seed(0))
-            return scanned - began, time.perf_counter() - scanned, viewer.rows_forwarded
+            return scanned - began, time.perf_counter() - scanned, view_builder.rows_forwarded
         finally:
             if name == "cod_two_passes":
                 hidden.rename(kept)

@@ -75,7 +75,7 @@ class Hits:
         k: Models returned.
         n: Models to choose from.
         fraction: Of the cases, in which one of the truly best was among the k.
-        randomness: What k random ones would give on the same cases; k / n where no two models are equally
+        random: What k random ones would give on the same cases; k / n where no two models are equally
             good.
         cases: Subsets of N models that were looked at.
     """
@@ -83,7 +83,7 @@ class Hits:
     k: int
     n: int
     fraction: float
-    randomness: float
+    random: float
     cases: int
 
 

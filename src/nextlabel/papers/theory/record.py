@@ -18,7 +18,7 @@ class Measurement:
 
     Attributes:
         setting: Under what, e.g. ``{"eta": 0.01, "steps": 20}``.
-        values: What came out, by name.
+        values: What was found, by name.
     """
 
     setting: Mapping[str, float | str]

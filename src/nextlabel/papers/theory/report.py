@@ -47,8 +47,8 @@ def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
     ]
     for check in checks:
         cells = (f"**{check.title}**: {check.claim}", check.finding, check.verdict)
-        told = " | ".join(cell.replace("|", "\\|") for cell in cells)
-        lines.append(f"| {check.number} | {told} | {'yes' if check.as_expected else '**no**'} |")
+        cells_shown = " | ".join(cell.replace("|", "\\|") for cell in cells)
+        lines.append(f"| {check.number} | {cells_shown} | {'yes' if check.as_expected else '**no**'} |")
     lines += ["", "## What was expected, and why", ""]
     lines += [f"{check.number}. {check.expected}. Why: {check.source}." for check in checks]
     for image in drawn:
@@ -85,14 +85,14 @@ def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Image:
         _log_axis(axes, [row.setting["eta"] for row in rows[2]])
 
     ends = {label: rows[number][-1].values for number, (label, *_) in ONE_STEP.items()}
-    told = "; ".join(f"{label} {v['low']:.2f} to {v['high']:.2f}" for label, v in ends.items())
+    shown = "; ".join(f"{label} {v['low']:.2f} to {v['high']:.2f}" for label, v in ends.items())
     return draw(
         "theorem1",
         paint,
         title="Theorem 1 is an equality, to first order",
         caption="Discrepancy over bound for one step on the sample itself: median, and the band of 90 % of "
         "the networks. It reaches above 1 as well as below.",
-        description=f"At small learning rates both ratios are 1; at the largest they spread: {told}.",
+        description=f"At small learning rates both ratios are 1; at the largest they spread: {shown}.",
         math=True,
     )
 
@@ -117,14 +117,14 @@ def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) ->
         axes.set(xlabel="Steps $T$", ylabel="$D/B$, median", ylim=(0, 1.1))
         _log_axis(axes, list(chosen[lines[0][0]]))
 
-    told = "; ".join(f"{label} {list(values.values())[-1]:.2f}" for label, values in chosen.items())
+    shown = "; ".join(f"{label} {list(values.values())[-1]:.2f}" for label, values in chosen.items())
     return draw(
         "corollaries",
         paint,
         title="Corollary 1 is tight, Corollary 2 is not",
         caption="Median of discrepancy over bound after T steps on the sample itself, for both "
         "corollaries. C of Corollary 2 is the largest squared gradient norm of the path.",
-        description=f"Ratios after the last step: {told}.",
+        description=f"Ratios after the last step: {shown}.",
         math=True,
         height=3.8,
     )
