@@ -214,6 +214,31 @@ def _strategies() -> str:
     return catalogue(STRATEGIES, {"Needs": "needs", "Cost": "cost", "When to use": "use_when"})
 
 
+def _modules(registry: Iterable[Any]) -> str:  # Any: nextlabel.registry.Card
+    """Return what mkdocstrings replaces by the documentation of every module of the registry."""
+    targets = (card.target.split(":")[0] for card in registry)
+    modules = dict.fromkeys(module for module in targets if module.startswith("nextlabel."))
+    return "\n\n".join(f"::: {module}" for module in modules)
+
+
+def _strategy_modules() -> str:
+    from nextlabel.strategies.catalogue import STRATEGIES
+
+    return _modules(STRATEGIES)
+
+
+def _objective_modules() -> str:
+    from nextlabel.objectives.catalogue import OBJECTIVES
+
+    return _modules(OBJECTIVES)
+
+
+def _model_modules() -> str:
+    from nextlabel.models.catalogue import MODELS
+
+    return _modules(MODELS)
+
+
 def _objectives() -> str:
     from nextlabel.objectives.catalogue import OBJECTIVES
 
@@ -223,7 +248,7 @@ def _objectives() -> str:
 def _datasets() -> str:
     from nextlabel.datasets.catalogue import DATASETS
 
-    return catalogue(DATASETS, {"Size": "cost", "When to use": "use_when"})
+    return catalogue(DATASETS, {"Size": "cost", "When to use": "use_when", "Licence": "licence"})
 
 
 def _models() -> str:
@@ -311,11 +336,14 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "command_line": command_line,
     "datasets": _datasets,
     "exhibits": _exhibits,
+    "model_modules": _model_modules,
     "models": _models,
     "needs": _needs,
+    "objective_modules": _objective_modules,
     "objectives": _objectives,
     "presets": _presets,
     "strategies": _strategies,
+    "strategy_modules": _strategy_modules,
     "words": _words,
 }
 

@@ -39,11 +39,14 @@ class Card:
 
     Attributes:
         name: Its name in configurations, snake_case of the paper's name.
-        target: ``"module:attribute"`` of the class or function that makes it.
+        target: ``"module:attribute"`` of the class or function that makes it; in a part's own file
+            only the attribute.
         needs: What it asks for, in words of its registry.
         cost: Its cost for N items, e.g. ``"O(N C)"``.
         use_when: When to use it, in one clause.
         citation: Authors, title, venue, year; empty where there is none.
+        licence: Of a data set, its licence in words for a reader.
+        remedy: What to do where something that it needs is missing, as a clause.
     """
 
     name: str
@@ -52,6 +55,8 @@ class Card:
     cost: str = ""
     use_when: str = ""
     citation: str = ""
+    licence: str = ""
+    remedy: str = ""
 
 
 class Registry(Generic[T]):
@@ -110,6 +115,15 @@ class Registry(Generic[T]):
             known = [*self._cards, *(f"{prefix}:NAME" for prefix in self._prefixes)]
             raise UnknownNameError(self.kind, name, known)
         return self._cards[name]
+
+    def remedy(self, name: str, otherwise: str) -> str:
+        """Return what to do where something that the part of this name needs is missing, as a clause.
+
+        Args:
+            name: The part; it need not be registered.
+            otherwise: What to return for a part that has no card, or none with a remedy.
+        """
+        return (name in self and self.card(name).remedy) or otherwise
 
     def __iter__(self) -> Iterator[Card]:
         self._read_entry_points()

@@ -36,7 +36,13 @@ def test_the_learner_keeps_the_moments_that_the_strategy_and_the_audited_ones_ne
         strategy=["cod(first_cycle=initial)"],
         diagnostics=["cod(first_cycle=epoch)", "margin"],
     )
-    assert needs_of(cell) == {"output", "log_probs", "snapshot:previous", "snapshot:initial", "snapshot:epoch"}
+    assert needs_of(cell) == {
+        "output",
+        "log_probs",
+        "snapshot:previous",
+        "snapshot:initial",
+        "snapshot:epoch",
+    }
     learner = make_learner(cell, digits)
     assert isinstance(learner, TorchLearner)
     assert main_learner(learner) is learner

@@ -110,7 +110,7 @@ def test_labels_that_cannot_be_taken_leave_the_campaign_as_it_was(tmp_path, pool
 def test_a_moment_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
     campaign = make(tmp_path, pool, Plain(), "cod(first_cycle=initial)")
     tell(campaign, truth)
-    with pytest.raises(ContractError, match="Plain has not; for cod choose first_cycle='least_confident'"):
+    with pytest.raises(ContractError, match=r"Plain has not; .* choose first_cycle='least_confident'"):
         campaign.ask()
 
 
@@ -121,9 +121,7 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
     campaign.ask()
     for kept in (tmp_path / "a").glob("cycles/0001/train-*/scan"):
         shutil.rmtree(kept)
-    with pytest.raises(
-        ContractError, match="Plain has not; add them, or choose a strategy without snapshots"
-    ):
+    with pytest.raises(ContractError, match="Plain has not; add load and reset to the learner"):
         campaign.fork(tmp_path / "b", before_cycle=2).ask()
 
 

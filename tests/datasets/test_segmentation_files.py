@@ -93,7 +93,7 @@ def test_nuclei_too_few_for_their_test_part_name_the_data_set_and_its_option(nuc
 
 
 def test_missing_and_damaged_nuclei_are_one_sentence(tmp_path: Path, nuclei: Path) -> None:
-    with pytest.raises(DataError, match=r"absent/nuclei\.npz, but it is not there; make it from"):
+    with pytest.raises(DataError, match=r"absent/nuclei\.npz, but it is not there; make nuclei\.npz of"):
         DATASETS.create("nuclei", root=tmp_path / "absent")
     whole = (nuclei / "nuclei.npz").read_bytes()
     (nuclei / "nuclei.npz").write_bytes(whole[:200])

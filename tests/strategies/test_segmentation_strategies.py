@@ -7,7 +7,9 @@ import torch
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.selection.selection import score, select
-from nextlabel.strategies.segmentation import CodSegmentation, EntropySegmentation, MarginSegmentation
+from nextlabel.strategies.cod_segmentation import CodSegmentation
+from nextlabel.strategies.entropy_segmentation import EntropySegmentation
+from nextlabel.strategies.margin_segmentation import MarginSegmentation
 from nextlabel.testing.strategies import check_strategy
 
 FIELDS = {
@@ -28,7 +30,7 @@ def scored(strategy, previous, **options):
 @pytest.mark.parametrize("form", ["half_squared", "l2"])
 @pytest.mark.parametrize("aggregate", ["mean", "max"])
 @pytest.mark.parametrize("first_cycle", ["least_confident", "initial", "random"])
-def test_dense_cod_conforms_with_every_option(form, aggregate, first_cycle):
+def test_cod_segmentation_conforms_with_every_option(form, aggregate, first_cycle):
     check_strategy(lambda: CodSegmentation(form=form, aggregate=aggregate, first_cycle=first_cycle))
 
 

@@ -222,8 +222,8 @@ def _check_kept_whole(cell: Cell, needs: frozenset[str]) -> None:
         asking = next((name for name in names if set(foreign) & set(STRATEGIES.card(name).needs)), names[0])
         raise ConfigurationError(
             f"the strategy '{asking}' needs {listed(foreign)}, which only segmentation gives, but "
-            f"'{cell.dataset.name}' has one class per item; use a strategy such as 'cod', 'entropy' or "
-            "'margin'"
+            f"'{cell.dataset.name}' has one class per item; "
+            f"{STRATEGIES.remedy(asking, 'use another strategy')}"
         )
     if "crop" in cell.learner:
         raise ConfigurationError(

@@ -29,6 +29,7 @@ from nextlabel.pool import Pool
 from nextlabel.progress import Progress, bars
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import Selection, choose
+from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.tasks.task import Task
 from nextlabel.types import Learner, Oracle, PoolView, Restorable, Scorer, Strategy
 
@@ -323,6 +324,7 @@ class Campaign:
             self._reporter("scan"),
             augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
             output=self.setup.task.output,
+            remedy=STRATEGIES.remedy(self.setup.strategy.name, "choose a strategy without snapshots"),
         )  # fmt: skip
         rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
         strategy = self.setup.strategy

@@ -18,7 +18,7 @@ from nextlabel.errors import ContractError
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
 from nextlabel.selection.view import resolve_output
-from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
+from nextlabel.snapshots import Snapshot, snapshots_in_view
 from nextlabel.tasks.task import Targets
 from nextlabel.types import AugmentedScoring, Learner, Outputs, PoolView, Restorable
 
@@ -41,6 +41,7 @@ class ViewBuilder:
             again, where their scans would otherwise do.
         output: The field that answers the campaign's task, which the need ``output`` means; None where
             outputs are not kept whole.
+        remedy: What to do where the learner cannot give an earlier snapshot, as a clause.
         rows_forwarded: How many rows went through the model for the views so far. What a view needs of an
             earlier one's scans is not counted again, nor is it forwarded again; what was scanned before a
             kill is.
@@ -54,6 +55,7 @@ class ViewBuilder:
     scans: Path | None = None
     augment_seed: int = 0
     output: str | None = "log_probs"
+    remedy: str = "choose a strategy without snapshots"
     rows_forwarded: int = field(default=0, init=False)
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
@@ -109,23 +111,14 @@ class ViewBuilder:
         words = snapshots_in_view(needs, first_cycle=self.previous is None)
         if words == ("previous",) and self.previous is not None:
             return (self._outputs_before(self.previous, candidates, fields),), words
-        way_out = (
-            "for cod choose first_cycle='least_confident' or 'random'"
-            if f"{SNAPSHOT}previous" in needs
-            else "choose a strategy without snapshots"
-        )
         snapshot_names = map(Snapshot.parse, words)
-        return tuple(
-            self._outputs_at(snapshot, candidates, fields, way_out) for snapshot in snapshot_names
-        ), words
+        return tuple(self._outputs_at(snapshot, candidates, fields) for snapshot in snapshot_names), words
 
-    def _outputs_at(
-        self, snapshot: Snapshot, candidates: Pool, fields: frozenset[str], way_out: str
-    ) -> Outputs:
+    def _outputs_at(self, snapshot: Snapshot, candidates: Pool, fields: frozenset[str]) -> Outputs:
         name = f"scan-{snapshot.stem}"
         if is_scanned(self._at(name), candidates, fields):
             return self._scan(candidates, fields, name)
-        learner = self._restorable(f"outputs {snapshot.meaning}", way_out)
+        learner = self._restorable(f"outputs {snapshot.meaning}")
         learner.load(self.folder, snapshot=snapshot.name)
         outputs = self._scan(candidates, fields, name)
         learner.load(self.folder)
@@ -138,22 +131,19 @@ class ViewBuilder:
         seen = kept.outputs.rows(rows) if kept else Outputs()
         if not missing:
             return seen
-        learner = self._restorable(
-            "the previous cycle's model for items that its scan did not see",
-            "add them, or choose a strategy without snapshots",
-        )
+        learner = self._restorable("the previous cycle's model for items that its scan did not see")
         learner.load(previous)
         unseen = self._scan(candidates.subset(missing), fields, "scan-previous")
         learner.load(self.folder)
         return _merged(candidates, missing, seen, unseen) if kept else unseen
 
-    def _restorable(self, wanted: str, way_out: str) -> Restorable:
+    def _restorable(self, wanted: str) -> Restorable:
         if isinstance(self.learner, Restorable):
             return self.learner
         who = type(self.learner).__name__
         raise ContractError(
             f"the strategy needs {wanted}, for which the learner must have load and reset, "
-            f"but {who} has not; {way_out}"
+            f"but {who} has not; {self.remedy}"
         )
 
 

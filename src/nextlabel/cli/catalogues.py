@@ -50,6 +50,8 @@ def show_cards(title: str, cards: Iterable[Card], *, as_json: bool, cost: str = 
             "needs": ", ".join(card.needs),
             cost: card.cost,
             "source": card.citation,
+            "licence": card.licence,
+            "otherwise": card.remedy,
         }
         table = Table.grid(padding=(0, 0, 0, 2))
         table.add_column()

@@ -13,9 +13,20 @@ import numpy as np
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.parts import Part
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
 __all__ = ["CLASSES", "animal_id", "load"]
+
+CARD = Card(
+    "animals",
+    "load",
+    cost="7,716 to label, 2,000 to test; 1 x 28 x 28 grey, 10 classes",
+    use_when="images that want a convolutional network; ships with nextlabel",
+    citation="S. Mohammadi, animal-mnist 0.4 (Animal-Shape), Python package, 2025",
+    licence="MIT, copyright (c) 2025 SinaSR-6",
+    remedy="it comes with nextlabel and needs no file",
+)
 
 CLASSES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
 """The package stores class numbers only; its description names the animals in this order, and the images of
@@ -61,7 +72,7 @@ def load() -> BenchmarkDataset:
         task=Classification(CLASSES),
         pool=Split(images[~test], labels[~test], tuple(ids[~test])),
         test=Split(images[test], labels[test], tuple(ids[test])),
-        licence="MIT, copyright (c) 2025 SinaSR-6",
+        licence=CARD.licence,
         source="Python package animal-mnist 0.4 by Sina Mohammadi, without its 284 exact duplicates",
         training_defaults=TRAINING_DEFAULTS,
     )

@@ -15,9 +15,22 @@ from nextlabel.datasets.folders import class_folders, part_of_folders
 from nextlabel.datasets.reduction import divided, first_rows
 from nextlabel.errors import DataError
 from nextlabel.parts import Part
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
 __all__ = ["BACKGROUND", "TRAINING_DEFAULTS", "load", "rows_to_test"]
+
+CARD = Card(
+    "caltech101",
+    "load",
+    needs=("files",),
+    cost="7,766 to label, 911 to test; 3 x 224 x 224 colour, 101 classes",
+    use_when="large images of classes of very unequal size, read one by one",
+    citation="Fei-Fei, Fergus, Perona. Learning Generative Visual Models from Few Training Examples. CVPR "
+    "Workshop 2004",
+    licence="CC BY 4.0",
+    remedy="fetch it with: nextlabel datasets download caltech101",
+)
 
 NAME = "caltech101"
 
@@ -86,7 +99,7 @@ def load(
         task=Classification(classes),
         pool=pool,
         test=test,
-        licence="CC BY 4.0",
+        licence=CARD.licence,
         source="L. Fei-Fei, R. Fergus, P. Perona, Caltech-101, without the background images; split by us",
         training_defaults=TRAINING_DEFAULTS,
         in_memory=in_memory,

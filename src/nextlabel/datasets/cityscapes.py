@@ -13,9 +13,22 @@ from nextlabel.datasets.images import StreamedImages
 from nextlabel.datasets.mask_files import common_size
 from nextlabel.errors import DataError, listed
 from nextlabel.parts import Part
+from nextlabel.registry import Card
 from nextlabel.tasks.segmentation import Segmentation
 
 __all__ = ["TRAIN_IDS", "load"]
+
+CARD = Card(
+    "cityscapes",
+    "load",
+    needs=("files",),
+    cost="2,975 to label, 500 to test; 3 x 1,024 x 2,048 colours, masks of 19 classes",
+    use_when="segmentation on a GPU, as in the TOD papers",
+    citation="M. Cordts and others, The Cityscapes Dataset for Semantic Urban Scene Understanding, CVPR 2016",
+    licence="the Cityscapes terms: research and teaching, no passing on",
+    remedy="register at www.cityscapes-dataset.com, fetch leftImg8bit_trainvaltest.zip and "
+    "gtFine_trainvaltest.zip, and extract both there",
+)
 
 TRAIN_IDS: dict[str, int] = {
     "road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19,
@@ -67,7 +80,7 @@ def load(*, root: Root = None) -> BenchmarkDataset:
         task=Segmentation(tuple(TRAIN_IDS), root=folder, stored=tuple(TRAIN_IDS.values()), known=LARGEST_ID),
         pool=_split(_paths(folder, "train")),
         test=_split(_paths(folder, "val")),
-        licence="the Cityscapes terms: research and teaching, no passing on",
+        licence=CARD.licence,
         source="www.cityscapes-dataset.com, leftImg8bit_trainvaltest and gtFine_trainvaltest; pool is the "
         "training part, test the validation part",
         training_defaults=TRAINING_DEFAULTS,
@@ -80,8 +93,7 @@ def _paths(folder: Path, part: str) -> list[tuple[str, Path, Path]]:
     if not images:
         raise DataError(
             f"the data set 'cityscapes' needs {folder}/leftImg8bit/{part}/<city>/*_leftImg8bit.png, but "
-            "there are none; register at www.cityscapes-dataset.com, fetch leftImg8bit_trainvaltest.zip and "
-            "gtFine_trainvaltest.zip, and extract both there"
+            f"there are none; {CARD.remedy}"
         )
     names = [path.name.removesuffix("_leftImg8bit.png") for path in images]
     masks = [

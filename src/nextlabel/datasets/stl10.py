@@ -18,9 +18,22 @@ from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Inputs, Split
 from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR
 from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
 from nextlabel.errors import ConfigurationError
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
 __all__ = ["load"]
+
+CARD = Card(
+    "stl10",
+    "load",
+    needs=("files",),
+    cost="5,000 to label, 8,000 to test; 3 x 96 x 96 colour, 10 classes",
+    use_when="few labels on larger images",
+    citation="Coates, Lee, Ng. An Analysis of Single-Layer Networks in Unsupervised Feature Learning. "
+    "AISTATS 2011",
+    licence="none stated; the images come from ImageNet",
+    remedy="fetch it with: nextlabel datasets download stl10",
+)
 
 NAME = "stl10"
 SIDE = 96
@@ -63,7 +76,7 @@ def load(
         task=Classification(classes),
         pool=train,
         test=tested,
-        licence="none stated; the images come from ImageNet",
+        licence=CARD.licence,
         source="A. Coates, H. Lee, A. Y. Ng, An Analysis of Single-Layer Networks in Unsupervised Feature "
         "Learning, AISTATS 2011; without the unlabelled part",
         training_defaults=TRAINING_DEFAULTS,

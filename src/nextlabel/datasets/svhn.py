@@ -15,9 +15,22 @@ import numpy as np
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR_TRAINING_DEFAULTS
 from nextlabel.datasets.files import Place, Root, numbered, place_of
+from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
 __all__ = ["load"]
+
+CARD = Card(
+    "svhn",
+    "load",
+    needs=("files",),
+    cost="73,257 to label, 26,032 to test; 3 x 32 x 32 colour, 10 classes",
+    use_when="digits in colour, of unequal number",
+    citation="Netzer, Wang, Coates, Bissacco, Wu, Ng. Reading Digits in Natural Images with Unsupervised "
+    "Feature Learning. NIPS Workshop 2011",
+    licence="for non-commercial use only, as its authors' page says",
+    remedy="fetch it with: nextlabel datasets download svhn",
+)
 
 NAME = "svhn"
 
@@ -50,7 +63,7 @@ def load(
         task=Classification(tuple("0123456789")),
         pool=train,
         test=tested,
-        licence="for non-commercial use only, as its authors' page says",
+        licence=CARD.licence,
         source="Y. Netzer et al., Street View House Numbers, cropped digits, without the extra part",
         training_defaults=TRAINING_DEFAULTS,
     )

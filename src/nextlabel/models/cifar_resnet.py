@@ -13,8 +13,17 @@ from torch.nn import functional
 
 from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 from nextlabel.models.residual import ResNet18
+from nextlabel.registry import Card
 
 __all__ = ["CifarResNet18"]
+
+CARD = Card(
+    "cifar_resnet18",
+    "CifarResNet18",
+    cost="O(pixels * width^2); at width 64 11.2 million parameters",
+    use_when="images of about 32 x 32 pixels, as in the TOD papers",
+    citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
+)
 
 NAME = "cifar_resnet18"
 

@@ -17,8 +17,17 @@ from nextlabel.files import IMAGENET, RELEASED_WEIGHTS
 from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 from nextlabel.models.residual import ResNet18, initialise_by_fan_out
 from nextlabel.models.weights import LoadingReport, checked_state, load_weights, read_weights
+from nextlabel.registry import Card
 
 __all__ = ["ImageNetResNet18"]
+
+CARD = Card(
+    "imagenet_resnet18",
+    "ImageNetResNet18",
+    cost="O(pixels * width^2); at width 64 11.7 million parameters with 1,000 classes",
+    use_when="images of about 224 x 224 pixels, from new or from torchvision's weights",
+    citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
+)
 
 NAME = "imagenet_resnet18"
 

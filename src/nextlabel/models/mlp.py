@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.registry import Card
 
 __all__ = ["Mlp"]
+
+CARD = Card(
+    "mlp",
+    "Mlp",
+    cost="O(input * width + layers * width^2)",
+    use_when="vectors, and images of up to about 16 x 16 pixels",
+)
 
 
 class Mlp(nn.Module):

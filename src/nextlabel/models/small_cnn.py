@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.registry import Card
 
 __all__ = ["SmallCnn"]
+
+CARD = Card(
+    "small_cnn",
+    "SmallCnn",
+    cost="O(pixels * width^2)",
+    use_when="images of 8 x 8 to about 64 x 64 pixels",
+)
 
 
 class SmallCnn(nn.Module):

@@ -15,9 +15,20 @@ from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import Compared, Mode, frozen_copy, joint, mean_squared_distance, teach
 from nextlabel.objectives.tod import WEIGHT
+from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network
 
 __all__ = ["Cyclic"]
+
+CARD = Card(
+    "cyclic",
+    "Cyclic",
+    needs=("labelled", "unlabelled"),
+    cost="2 forward and backward passes, and 2 forward passes of the last cycle's model",
+    use_when="to repeat the TOD paper's ablation; with a warm start, and not in the first cycle",
+    citation="Huang, Wang, Xiong, Huan, Dou. Semi-Supervised Active Learning with Temporal Output "
+    "Discrepancy. ICCV 2021",
+)
 
 
 @final

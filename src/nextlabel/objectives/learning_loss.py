@@ -18,9 +18,19 @@ from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.models.loss_prediction import LossPrediction, Pooling
 from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import Supervised, at_least_float32
+from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["Gradients", "LearningLoss", "Rank", "Rate", "Ties", "ranking_loss"]
+
+CARD = Card(
+    "learning_loss",
+    "LearningLoss",
+    needs=("labelled", "unlabelled where its base needs them"),
+    cost="that of its base, and a linear layer for each stage of the network",
+    use_when="to query by predicted loss, with the strategy 'learning_loss'",
+    citation="Yoo, Kweon. Learning Loss for Active Learning. CVPR 2019",
+)
 
 Rank: TypeAlias = Literal["hinge", "bce"]
 Ties: TypeAlias = Literal["ignore", "negative"]

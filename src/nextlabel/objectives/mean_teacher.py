@@ -17,9 +17,20 @@ from nextlabel.errors import ContractError
 from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import EmaTeacher, Mode, joint, teach
+from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network
 
 __all__ = ["MeanTeacher", "sigmoid_ramp"]
+
+CARD = Card(
+    "mean_teacher",
+    "MeanTeacher",
+    needs=("labelled", "unlabelled"),
+    cost="2 forward and backward passes, and 2 forward passes of the EMA teacher",
+    use_when="as the baseline of semi-supervised losses with an EMA teacher",
+    citation="Tarvainen, Valpola. Mean teachers are better role models: Weight-averaged consistency targets "
+    "improve semi-supervised deep learning results. NeurIPS 2017",
+)
 
 WEIGHT = 100.0
 """Largest consistency weight, in the authors' runs on CIFAR-10."""

@@ -7,9 +7,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network
 
 __all__ = ["SquaredError", "Supervised", "at_least_float32"]
+
+CARDS = (
+    Card(
+        "supervised",
+        "Supervised",
+        needs=("labelled",),
+        cost="1 forward and backward pass of the labelled batch",
+        use_when="classification from the labelled items alone; the default",
+    ),
+    Card(
+        "squared_error",
+        "SquaredError",
+        needs=("labelled",),
+        cost="1 forward and backward pass of the labelled batch",
+        use_when="regression from the labelled items alone",
+    ),
+)
 
 
 def at_least_float32(outputs: Tensor) -> Tensor:

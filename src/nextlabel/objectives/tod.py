@@ -24,9 +24,20 @@ from nextlabel.objectives.teacher import (
     mean_squared_distance,
     teach,
 )
+from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network
 
 __all__ = ["DECAY", "WEIGHT", "Form", "Passes", "TeacherStart", "Tod"]
+
+CARD = Card(
+    "tod",
+    "Tod",
+    needs=("labelled", "unlabelled"),
+    cost="2 forward and backward passes, and 2 forward passes of the EMA teacher",
+    use_when="classification with many unlabelled items and time to train on them",
+    citation="Huang, Wang, Xiong, Huan, Dou. Semi-Supervised Active Learning with Temporal Output "
+    "Discrepancy. ICCV 2021",
+)
 
 DECAY = 0.999
 """alpha of the EMA, in the paper's section on the unsupervised loss; the reference code's upper limit."""

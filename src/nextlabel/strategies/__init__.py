@@ -1,1 +1,1 @@
-"""Query strategies, one file an algorithm; ``catalogue`` lists them without importing torch."""
+"""Query strategies, one file each with its card; ``catalogue`` lists them without importing torch."""

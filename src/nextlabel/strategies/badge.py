@@ -15,9 +15,21 @@ from torch import Tensor
 from nextlabel.maths.distances import without_rounding
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.maths.greedy import kmeans_plus_plus
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["Badge"]
+
+CARD = Card(
+    "badge",
+    "Badge",
+    needs=("log_probs", "embeddings"),
+    cost="O(N B (C + D))",
+    use_when="with large batches, where uncertain items resemble each other",
+    citation="Ash, Zhang, Krishnamurthy, Langford, Agarwal, Deep Batch Active Learning by Diverse, "
+    "Uncertain Gradient Lower Bounds, ICLR 2020",
+    remedy="use a learner that gives class probabilities and embeddings, such as TorchLearner",
+)
 
 
 @dataclass(frozen=True)

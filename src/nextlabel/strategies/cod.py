@@ -14,11 +14,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy, output_discrepancy
-from nextlabel.errors import ConfigurationError, DataError, listed, nearest
+from nextlabel.errors import ConfigurationError, DataError, nearest
+from nextlabel.registry import Card
 from nextlabel.snapshots import Snapshot
+from nextlabel.strategies.options import check_choice
 from nextlabel.types import PoolView
 
 __all__ = ["DEFAULT_FIRST_CYCLE", "Cod", "FirstCycle"]
+
+CARD = Card(
+    "cod",
+    "Cod",
+    needs=("output", "snapshot:previous"),
+    cost="O(N C); one forward pass, where the last scan was kept",
+    use_when="with a warm-started model that has learnt something: from about a tenth of the labels on",
+    citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
+    "Discrepancy, ICCV 2021",
+    remedy="add load and reset to the learner, or choose first_cycle='least_confident' or 'random' and "
+    "gap='cycle'",
+)
 
 FirstCycle: TypeAlias = Literal["initial", "untrained", "least_confident", "epoch", "random"]
 
@@ -87,8 +101,8 @@ class Cod:
     name: ClassVar[str] = "cod"
 
     def __post_init__(self) -> None:
-        _check_choice("form", self.form, get_args(Form))
-        _check_choice("first_cycle", self.first_cycle, get_args(FirstCycle))
+        check_choice(self.name, "form", self.form, get_args(Form))
+        check_choice(self.name, "first_cycle", self.first_cycle, get_args(FirstCycle))
         if self.gap == CYCLE:
             return
         _check_gap(self.gap)
@@ -154,13 +168,4 @@ def _check_gap(gap: str) -> None:
         raise ConfigurationError(
             "option 'gap' of strategy 'cod' must be 'cycle', 'step', '<n> steps', 'epoch' or '<n> epochs', "
             f"but is {gap!r}{guess}"
-        )
-
-
-def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        hint = nearest(str(value), choices)
-        guess = f"; did you mean '{hint}'?" if hint else ""
-        raise ConfigurationError(
-            f"option '{option}' of strategy 'cod' must be {listed(choices)}, but is '{value}'{guess}"
         )

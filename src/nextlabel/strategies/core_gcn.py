@@ -11,10 +11,22 @@ from torch import Tensor
 
 from nextlabel.errors import DataError
 from nextlabel.maths.graph import GraphTraining, trained_graph
+from nextlabel.registry import Card
 from nextlabel.strategies.core_set import CoreSet
 from nextlabel.types import Outputs, PoolView
 
 __all__ = ["CoreGcn", "both_embeddings"]
+
+CARD = Card(
+    "core_gcn",
+    "CoreGcn",
+    needs=("embeddings", "labelled_embeddings"),
+    cost="O((N + L) D H) for each of 200 steps, then O(N (L + B) H)",
+    use_when="as core-set, on features that know what is labelled; embeddings should not be negative",
+    citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, CVPR "
+    "2021",
+    remedy="use a learner that gives embeddings, such as TorchLearner",
+)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,21 @@ from torch import Tensor
 
 from nextlabel.maths.distances import centred, min_squared_distances, squared_distances
 from nextlabel.maths.greedy import farthest_first
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["CoreSet"]
+
+CARD = Card(
+    "core_set",
+    "CoreSet",
+    needs=("embeddings", "labelled_embeddings"),
+    cost="O(N (L + B) D)",
+    use_when="to cover the pool with good embeddings; it also covers outliers",
+    citation="Sener, Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR "
+    "2018",
+    remedy="use a learner that gives embeddings, such as TorchLearner",
+)
 
 
 @dataclass(frozen=True)

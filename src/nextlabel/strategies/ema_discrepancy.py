@@ -14,9 +14,21 @@ from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy
 from nextlabel.errors import UnknownNameError
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["EmaDiscrepancy"]
+
+CARD = Card(
+    "ema_discrepancy",
+    "EmaDiscrepancy",
+    needs=("log_probs", "snapshot:ema"),
+    cost="O(N C); two forward passes",
+    use_when="to compare a model with its own average, also where every cycle trains again",
+    citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
+    "Discrepancy, ICCV 2021",
+    remedy="use a learner that keeps an average of its weights, such as TorchLearner",
+)
 
 
 @dataclass(frozen=True)

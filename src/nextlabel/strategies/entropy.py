@@ -10,9 +10,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.maths.entropy import entropy, mean_log_probs
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["Entropy"]
+
+CARD = Card(
+    "entropy",
+    "Entropy",
+    needs=("log_probs",),
+    cost="O(N K C)",
+    use_when="with few classes; with many, margin is usually better",
+    citation="Shannon, A Mathematical Theory of Communication, Bell System Technical Journal, 1948; "
+    "Settles, Active Learning Literature Survey, University of Wisconsin-Madison, 2009",
+    remedy="use a learner that gives class probabilities",
+)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,10 +11,13 @@ from torch import Tensor
 from nextlabel.errors import DataError
 from nextlabel.types import PoolView
 
-__all__ = ["one_number_an_item"]
+__all__ = ["Aggregate", "one_number_per_item"]
+
+Aggregate: TypeAlias = Literal["mean", "max"]
+"""How the numbers of an item's pixels become one."""
 
 
-def one_number_an_item(view: PoolView, name: str, *, part: str) -> Float[Tensor, " items"]:
+def one_number_per_item(view: PoolView, name: str, *, part: str) -> Float[Tensor, " items"]:
     """Return the (N,) extra field of this name, float32 or wider.
 
     Args:
@@ -26,7 +31,7 @@ def one_number_an_item(view: PoolView, name: str, *, part: str) -> Float[Tensor,
     field = view.pool.extra[name]
     if field.shape != (view.size,):
         raise DataError(
-            f"{part} needs one number per item in 'extra:{name}', shape ({view.size},), but it has "
+            f"{part} needs one number per item in 'extra:{name}', shape ({view.size},), got shape "
             f"{tuple(field.shape)}"
         )
     return field.to(torch.promote_types(field.dtype, torch.float32))

@@ -13,9 +13,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.maths.entropy import gini, mean_log_probs
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["Gini"]
+
+CARD = Card(
+    "gini",
+    "Gini",
+    needs=("log_probs",),
+    cost="O(N K C)",
+    use_when="as the uncertainty that the released TOD code's first cycle comes to",
+    citation="Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, Wadsworth, 1984",
+    remedy="use a learner that gives class probabilities",
+)
 
 
 @dataclass(frozen=True)

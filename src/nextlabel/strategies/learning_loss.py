@@ -12,10 +12,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.errors import DataError
+from nextlabel.registry import Card
+from nextlabel.strategies.extra_field import one_number_per_item
 from nextlabel.types import PoolView
 
 __all__ = ["LearningLoss"]
+
+CARD = Card(
+    "learning_loss",
+    "LearningLoss",
+    needs=("extra:predicted_loss",),
+    cost="O(N)",
+    use_when="with a model trained by the objective 'learning_loss'",
+    citation="Yoo, Kweon, Learning Loss for Active Learning, CVPR 2019",
+    remedy="train the model with the objective 'learning_loss'",
+)
 
 
 @dataclass(frozen=True)
@@ -35,10 +46,4 @@ class LearningLoss:
         Raises:
             DataError: They are not one number per candidate.
         """
-        predicted = view.pool.extra["predicted_loss"]
-        if predicted.ndim != 1:
-            raise DataError(
-                "the strategy 'learning_loss' needs one predicted loss a candidate, of shape (N,), but got "
-                f"shape {tuple(predicted.shape)}"
-            )
-        return predicted.to(torch.promote_types(predicted.dtype, torch.float32))
+        return one_number_per_item(view, "predicted_loss", part="strategy 'learning_loss'")

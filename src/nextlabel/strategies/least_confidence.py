@@ -13,9 +13,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.maths.entropy import least_confidence, mean_log_probs
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["LeastConfidence"]
+
+CARD = Card(
+    "least_confidence",
+    "LeastConfidence",
+    needs=("log_probs",),
+    cost="O(N K C)",
+    use_when="as the plainest measure of uncertainty",
+    citation="Lewis, Gale, A Sequential Algorithm for Training Text Classifiers, SIGIR 1994",
+    remedy="use a learner that gives class probabilities",
+)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.maths.entropy import margin, mean_log_probs
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["Margin"]
+
+CARD = Card(
+    "margin",
+    "Margin",
+    needs=("log_probs",),
+    cost="O(N K C)",
+    use_when="as the first choice for classification with small batches",
+    citation="Scheffer, Decomain, Wrobel, Active Hidden Markov Models for Information Extraction, IDA 2001",
+    remedy="use a learner that gives class probabilities",
+)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,20 @@ from torch import Tensor
 from nextlabel.errors import UnknownNameError
 from nextlabel.maths.disagreement import mutual_information
 from nextlabel.maths.entropy import entropy, least_confidence, mean_log_probs
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["McDropout", "Uncertainty"]
+
+CARD = Card(
+    "mc_dropout",
+    "McDropout",
+    needs=("log_probs", "draws:dropout"),
+    cost="O(N K C); K forward passes",
+    use_when="with a model that has dropout, to ask for what it does not know rather than for noise",
+    citation="Gal, Islam, Ghahramani, Deep Bayesian Active Learning with Image Data, ICML 2017",
+    remedy="wrap the learner in McDropout",
+)
 
 Uncertainty: TypeAlias = Literal["mutual_information", "entropy", "variation_ratio"]
 

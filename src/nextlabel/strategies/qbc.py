@@ -11,9 +11,21 @@ from torch import Tensor
 
 from nextlabel.errors import UnknownNameError
 from nextlabel.maths.disagreement import kl_to_consensus, vote_entropy
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["Disagreement", "Qbc"]
+
+CARD = Card(
+    "qbc",
+    "Qbc",
+    needs=("log_probs", "draws:ensemble"),
+    cost="O(N K C); K fits and K forward passes",
+    use_when="where training several members is affordable",
+    citation="Seung, Opper, Sompolinsky, Query by Committee, COLT 1992; McCallum, Nigam, Employing EM and "
+    "Pool-Based Active Learning for Text Classification, ICML 1998",
+    remedy="wrap the learner in Ensemble",
+)
 
 Disagreement: TypeAlias = Literal["kl", "vote_entropy"]
 

@@ -9,9 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
 __all__ = ["Random"]
+
+CARD = Card(
+    "random",
+    "Random",
+    cost="O(N)",
+    use_when="as the baseline that every other strategy has to beat",
+)
 
 
 @dataclass(frozen=True)

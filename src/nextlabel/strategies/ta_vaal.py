@@ -12,10 +12,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.strategies.extra_field import one_number_an_item
+from nextlabel.registry import Card
+from nextlabel.strategies.extra_field import one_number_per_item
 from nextlabel.types import PoolView
 
 __all__ = ["TaVaal"]
+
+CARD = Card(
+    "ta_vaal",
+    "TaVaal",
+    needs=("extra:task_labelled_probability",),
+    cost="O(N); its learner trains an autoencoder, a discriminator and a loss module",
+    use_when="where VAAL should know what is hard for the task",
+    citation="Kim, Park, Kim, Chun, Task-Aware Variational Adversarial Active Learning, CVPR 2021",
+    remedy="wrap the learner in ta_vaal",
+)
 
 
 @dataclass(frozen=True)
@@ -32,4 +43,4 @@ class TaVaal:
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) scores in [-1, 0], higher = query first; draws nothing from ``rng``."""
-        return -one_number_an_item(view, "task_labelled_probability", part="strategy 'ta_vaal'")
+        return -one_number_per_item(view, "task_labelled_probability", part="strategy 'ta_vaal'")

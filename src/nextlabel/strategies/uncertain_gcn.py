@@ -11,10 +11,22 @@ from torch import Tensor
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.maths.graph import GraphTraining, trained_graph
+from nextlabel.registry import Card
 from nextlabel.strategies.core_gcn import both_embeddings
 from nextlabel.types import PoolView
 
 __all__ = ["UncertainGcn"]
+
+CARD = Card(
+    "uncertain_gcn",
+    "UncertainGcn",
+    needs=("embeddings", "labelled_embeddings"),
+    cost="O((N + L) D H) for each of 200 steps",
+    use_when="as core_gcn's uncertainty variant; embeddings should not be negative",
+    citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, CVPR "
+    "2021",
+    remedy="use a learner that gives embeddings, such as TorchLearner",
+)
 
 
 @dataclass(frozen=True)

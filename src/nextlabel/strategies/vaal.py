@@ -9,10 +9,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.strategies.extra_field import one_number_an_item
+from nextlabel.registry import Card
+from nextlabel.strategies.extra_field import one_number_per_item
 from nextlabel.types import PoolView
 
 __all__ = ["Vaal"]
+
+CARD = Card(
+    "vaal",
+    "Vaal",
+    needs=("extra:labelled_probability",),
+    cost="O(N); its learner trains an autoencoder and a discriminator, often longer than the task",
+    use_when="as the task-agnostic, adversarial baseline on images",
+    citation="Sinha, Ebrahimi, Darrell, Variational Adversarial Active Learning, ICCV 2019",
+    remedy="wrap the learner in Vaal",
+)
 
 
 @dataclass(frozen=True)
@@ -29,4 +40,4 @@ class Vaal:
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) scores in [-1, 0], higher = query first; draws nothing from ``rng``."""
-        return -one_number_an_item(view, "labelled_probability", part="strategy 'vaal'")
+        return -one_number_per_item(view, "labelled_probability", part="strategy 'vaal'")

@@ -1,6 +1,6 @@
-"""Strategies of segmentation: query the images whose pixels moved furthest, or are least certain.
+"""COD of segmentation: query the images whose pixels' outputs moved furthest since the previous cycle.
 
-Know one number per item, which the learner made of its pixels; no maps and no models.
+Knows one number per item, which the learner made of its pixels; no masks and no models.
 """
 
 from __future__ import annotations
@@ -13,12 +13,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.discrepancy import Form
-from nextlabel.errors import ConfigurationError, listed, nearest
+from nextlabel.registry import Card
+from nextlabel.strategies.extra_field import Aggregate, one_number_per_item
+from nextlabel.strategies.options import check_choice
 from nextlabel.types import PoolView
 
-__all__ = ["CodSegmentation", "EntropySegmentation", "MarginSegmentation"]
+__all__ = ["CodSegmentation"]
 
-Aggregate: TypeAlias = Literal["mean", "max"]
+CARD = Card(
+    "cod_segmentation",
+    "CodSegmentation",
+    needs=("extra:mean_discrepancy", "extra:mean_gini", "extra:has_previous"),
+    cost="O(N) after two passes over the pool, of this cycle's model and of the last one's",
+    use_when="segmentation with a warm-started model",
+    citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
+    "Discrepancy, ICCV 2021",
+    remedy="use a SegmentationLearner, or the strategy 'cod' where an item has one class",
+)
+
 FirstCycle: TypeAlias = Literal["least_confident", "initial", "random"]
 
 
@@ -56,9 +68,9 @@ class CodSegmentation:
     name: ClassVar[str] = "cod_segmentation"
 
     def __post_init__(self) -> None:
-        _check_choice(self.name, "form", self.form, get_args(Form))
-        _check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
-        _check_choice(self.name, "first_cycle", self.first_cycle, get_args(FirstCycle))
+        check_choice(self.name, "form", self.form, get_args(Form))
+        check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
+        check_choice(self.name, "first_cycle", self.first_cycle, get_args(FirstCycle))
 
     @property
     def needs(self) -> frozenset[str]:
@@ -73,70 +85,11 @@ class CodSegmentation:
         """
         extra = view.pool.extra
         if bool((extra["has_previous"] > 0).all()) or self.first_cycle == "initial":
-            return _wide(extra[self._moves])
+            return one_number_per_item(view, self._moves, part="strategy 'cod_segmentation'")
         if self.first_cycle == "random":
             return torch.rand(view.size, generator=rng, dtype=torch.float64)
-        return _wide(extra[f"{self.aggregate}_gini"])
+        return one_number_per_item(view, f"{self.aggregate}_gini", part="strategy 'cod_segmentation'")
 
     @property
     def _moves(self) -> str:
         return f"{self.aggregate}_{'discrepancy' if self.form == 'half_squared' else 'distance'}"
-
-
-@dataclass(frozen=True)
-class EntropySegmentation:
-    """Score images by the Shannon entropy of their pixels' predicted class distributions.
-
-    C. E. Shannon, "A Mathematical Theory of Communication", Bell System Technical Journal, 1948.
-
-    Attributes:
-        aggregate: ``"mean"`` over an item's pixels, or their ``"max"``.
-
-    Raises:
-        ConfigurationError: The option has another value than these.
-    """
-
-    aggregate: Aggregate = "mean"
-
-    name: ClassVar[str] = "entropy_segmentation"
-
-    def __post_init__(self) -> None:
-        _check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The pixels' aggregated entropy."""
-        return frozenset({f"extra:{self.aggregate}_entropy"})
-
-    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) entropies in nats; draws nothing from ``rng``."""
-        return _wide(view.pool.extra[f"{self.aggregate}_entropy"])
-
-
-@dataclass(frozen=True)
-class MarginSegmentation:
-    """Score images by the negative mean gap between the two largest class probabilities of a pixel.
-
-    T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for Information Extraction", IDA 2001,
-    for one label; the mean over pixels is ours.
-    """
-
-    name: ClassVar[str] = "margin_segmentation"
-    needs: ClassVar[frozenset[str]] = frozenset({"extra:mean_margin"})
-
-    def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) negative margins in [-1, 0]; draws nothing from ``rng``."""
-        return -_wide(view.pool.extra["mean_margin"])
-
-
-def _wide(scores: Tensor) -> Tensor:
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))
-
-
-def _check_choice(strategy: str, option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        hint = nearest(str(value), choices)
-        guess = f"; did you mean '{hint}'?" if hint else ""
-        raise ConfigurationError(
-            f"option '{option}' of strategy '{strategy}' must be {listed(choices)}, but is '{value}'{guess}"
-        )
