@@ -149,10 +149,12 @@ def test_the_classes_of_the_page_work_as_registered_strategies_of_a_run(tmp_path
     info = tmp_path / "own-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[nextlabel.strategies]\nratio = own:Ratio\nspread = own:Spread\n")
+    (info / "entry_points.txt").write_text(
+        "[nextlabel.strategies]\npower_ratio = own:PowerRatio\nspread = own:Spread\n"
+    )
     arguments = [
-        "run", "--strategy", "ratio,spread", "--seeds", "1", "--cycles", "2", "--jobs", "1",
-        "--set", "learner.epochs=1", "--set", "strategy.ratio.power=2.0", "--out", tmp_path / "run",
+        "run", "--strategy", "power_ratio,spread", "--seeds", "1", "--cycles", "2", "--jobs", "1",
+        "--set", "learner.epochs=1", "--set", "strategy.power_ratio.power=2.0", "--out", tmp_path / "run",
     ]  # fmt: skip
     paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "nextlabel", *map(str, arguments)]
