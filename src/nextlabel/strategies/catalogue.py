@@ -176,6 +176,15 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             use_when="as the baseline that every other strategy has to beat",
         ),
         Card(
+            "ratio",
+            "nextlabel.strategies.ratio:Ratio",
+            needs=("log_probs",),
+            cost="O(N K C)",
+            use_when="as margin, but with the gap relative to the largest probability",
+            citation="Monarch, Human-in-the-Loop Machine Learning, Manning, 2021",
+            remedy="use a learner that gives class probabilities",
+        ),
+        Card(
             "ta_vaal",
             "nextlabel.strategies.ta_vaal:TaVaal",
             needs=("extra:task_labelled_probability",),
