@@ -1,22 +1,22 @@
-"""Progress bars with counts and time left, on standard error, only where that is a terminal.
-
-Knows nothing of what advances.
-"""
+"""The progress of long work: one type, several fits as one, and bars on a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-__all__ = ["Progress", "bars"]
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+__all__ = ["AfterTask", "Progress", "bars", "of_member"]
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase (``fit`` or ``scan``), the work done and the whole."""
+"""Called with the phase (``fit``, ``scan``), the work done in it and the whole."""
 
 
 def bars() -> Progress:
-    """Return an ``Advance`` that draws a bar per phase, or does nothing without a terminal."""
+    """Return a progress that draws a bar per phase on standard error, or does nothing without a terminal."""
     return _Bars() if sys.stderr.isatty() else lambda phase, done, total: None
 
 
@@ -24,20 +24,60 @@ class _Bars:
     """One bar at a time; a phase that is done leaves its line."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description:<6}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._progress.add_task("", total=None)
+        self._bar: RichProgress | None = None
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        self._progress.start()
-        self._progress.update(self._task, description=phase, completed=done, total=total)
+        if self._bar is None:
+            self._bar = _new_bar()
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], description=phase, completed=done, total=total)
         if done >= total:
-            self._progress.stop()
+            self._bar.stop()
+            self._bar = None
+
+
+def _new_bar() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description:<6}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    bar.add_task("", total=None)
+    return bar
+
+
+class AfterTask:
+    """Report the fit of a task and the steps that follow it as one.
+
+    Args:
+        progress: Where to report, or None.
+        steps: The steps that follow; those of the task are known from its own progress.
+    """
+
+    def __init__(self, progress: Progress | None, steps: int) -> None:
+        self._progress, self._steps, self._task_steps = progress, steps, 0
+
+    def task(self, phase: str, done: int, total: int) -> None:
+        """Take the progress of the task's fit."""
+        self._task_steps = total
+        self._report(phase, done)
+
+    def after(self, phase: str, done: int, total: int) -> None:
+        """Take the progress of the ``total`` steps that follow."""
+        self._report(phase, self._task_steps + done)
+
+    def _report(self, phase: str, done: int) -> None:
+        if self._progress:
+            self._progress(phase, done, self._task_steps + self._steps)
+
+
+def of_member(progress: Progress | None, number: int, members: int) -> Progress | None:
+    """Return the progress of the fit with this number among ``members`` equal ones."""
+    if progress is None:
+        return None
+    return lambda phase, done, total: progress(phase, number * total + done, members * total)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from nextlabel.errors import ConfigurationError
 from nextlabel.ledger.events import ItemId, Label
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.snapshots import SNAPSHOT, Snapshot
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "Losses",
     "Network",
     "Objective",
-    "ObjectiveWithExtra",
     "Oracle",
     "Outputs",
     "PoolView",
@@ -37,6 +37,7 @@ __all__ = [
     "Scorer",
     "Strategy",
     "Streaming",
+    "Wrapper",
     "need_meaning",
 ]
 
@@ -198,9 +199,17 @@ class Strategy(Protocol):
 class Learner(Protocol):
     """A model that can be trained and asked; these two methods are all that one's own model needs.
 
-    A learner with an attribute ``progress`` is given a function there, to call in ``fit`` with the steps done
-    and the steps in all.
+    The other members have defaults, which a class inherits that subclasses this one; a campaign gives them to
+    any other object with the two methods.
+
+    Attributes:
+        progress: Set by a campaign before ``fit``, which may call it with ``"fit"``, the steps done and all.
+        warm_start: Whether a fit goes on from what the last one left; a campaign first loads that into a
+            learner that is :class:`Restorable`, and resets one that begins with new weights.
     """
+
+    progress: Progress | None = None
+    warm_start: bool = True
 
     def fit(
         self,
@@ -251,6 +260,15 @@ class Restorable(Protocol):
 
     def reset(self) -> None:
         """Forget every training: the next ``fit`` starts as if it were the first."""
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """A learner around another one, whose accuracy is reported."""
+
+    @property
+    def main(self) -> Learner:
+        """The learner inside."""
 
 
 @runtime_checkable
@@ -305,48 +323,54 @@ class Losses:
         return torch.stack([part.float() for part in self.parts.values()]).sum()
 
 
-@runtime_checkable
-class Objective(Protocol):
-    """The training loss. One instance serves one training; what it must remember lives in a module.
+class Objective(nn.Module):
+    """The training loss: the base of every objective, whose members but :meth:`forward` have defaults.
 
-    An objective is an ``nn.Module``: its parameters (a second head) train with the model's, its buffers and
-    frozen sub-modules (an EMA teacher) travel in the checkpoint, and a warm start carries them on.
+    One instance serves one fit. Its parameters (a second head) train with the model's, its buffers and frozen
+    sub-modules (an EMA teacher) travel in the checkpoint, and a warm start carries them on.
 
-    An objective may have ``uses_embeddings`` (True unless it says False) and ``uses_stages`` (False unless it
-    says True): whether the forward passes of the network shall give these; it may have a ``task``, the only
-    one that it is for, and a method ``begin(total_steps)``, called before the first step of a training run
-    and before the first of a continued one. One with ``uses_fresh_network`` (False unless it says True) is
-    given an unrelated, untrained network by ``take_fresh(network)`` before ``bind`` in its first training,
-    and one with a method ``unscheduled()`` returns those of its parameters whose learning rate does not
-    follow the schedule. What it can say of items besides, it offers as :class:`ObjectiveWithExtra`.
+    Attributes:
+        task: The name of the only task that it is for, or None for every task.
+        uses_unlabelled: Whether it wants an unlabelled batch at every step.
+        uses_embeddings: Whether the network's passes shall give embeddings.
+        uses_stages: Whether they shall give the features after each stage.
+        uses_fresh_network: Whether it is given an unrelated, untrained network by :meth:`take_fresh`.
+        extra_fields: The names of the fields of :class:`Outputs.extra` that :meth:`extra` gives.
     """
 
-    @property
-    def uses_unlabelled(self) -> bool:
-        """Whether it wants an unlabelled batch at every step."""
+    task: str | None = None
+    uses_unlabelled: bool = False
+    uses_embeddings: bool = True
+    uses_stages: bool = False
+    uses_fresh_network: bool = False
+    extra_fields: frozenset[str] = frozenset()
+
+    def forward(
+        self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
+    ) -> Losses:
+        """Return the losses of one step; forward passes are made here."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Return what the network takes of a batch that holds more than inputs."""
+        return x
+
+    def take_fresh(self, network: Network) -> None:
+        """Take the unrelated network; called before :meth:`bind`, in the first fit only."""
 
     def bind(self, model: Network, example: Forward) -> None:
         """Build what depends on the model; called once, before the first step."""
 
-    def __call__(
-        self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
-    ) -> Losses:
-        """Return the losses of one step; forward passes are made here."""
+    def begin(self, total_steps: int) -> None:
+        """Take the steps of this fit; called before its first step, and again where it is continued."""
 
     def after_step(self, model: Network) -> None:
         """Follow the model after an optimiser step (an EMA teacher does)."""
 
-    def state_dict(self) -> dict[str, Any]:  # Any: torch's own signature
-        """Return the tensors to keep."""
-
-
-@runtime_checkable
-class ObjectiveWithExtra(Objective, Protocol):
-    """An objective that trained something which says more of an item: a predicted loss, for example."""
-
-    @property
-    def extra_fields(self) -> frozenset[str]:
-        """The names of the fields of :class:`Outputs.extra` that it gives."""
+    def unscheduled(self) -> tuple[nn.Parameter, ...]:
+        """Return those of its parameters whose learning rate does not follow the schedule."""
+        return ()
 
     def extra(self, model: Network, x: Tensor) -> Mapping[str, Tensor]:
-        """Return each field by name, (B, ...), for a batch; called in evaluation mode, without gradients."""
+        """Return each extra field, (B, ...), for a batch; called in evaluation mode, without gradients."""
+        return {}

@@ -113,7 +113,7 @@ def test_a_scan_in_chunks_that_goes_on_draws_as_one_that_was_not_stopped(tmp_pat
     given = {"needs": frozenset({"log_probs"}), "seed": 5, "chunk": 5, "augmented": True}
     whole = scan(made, pool, folder=tmp_path / "whole", **given).outputs.log_probs
 
-    def stop(done, _):
+    def stop(_phase, done, _):
         if done == 10:
             raise KilledError
 

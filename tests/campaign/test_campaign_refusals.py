@@ -134,7 +134,7 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
         ({"seed": 1.9}, ConfigurationError, "seed must be a whole number, but is 1.9"),
         ({"strategy": "margn"}, ConfigurationError, "did you mean 'margin'"),
         ({"strategy": object()}, ContractError, "a strategy needs name, needs and either score or select"),
-        ({"learner": object()}, ContractError, "object has no fit"),
+        ({"learner": object()}, ContractError, "object without 'fit'"),
         ({"task": "clasification"}, ConfigurationError, "did you mean 'classification'"),
     ],
 )

@@ -87,7 +87,7 @@ def test_rows_are_found_by_id_and_missing_ids_are_named(tmp_path, items):
 
 def test_progress_is_told_after_every_chunk(tmp_path, items):
     told = []
-    kept(items, tmp_path / "scan", chunk=10, progress=lambda done, total: told.append((done, total)))
+    kept(items, tmp_path / "scan", chunk=10, progress=lambda _, done, total: told.append((done, total)))
     assert told == [(10, 25), (20, 25), (25, 25)]
 
 

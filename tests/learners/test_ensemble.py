@@ -83,7 +83,7 @@ def test_a_killed_ensemble_goes_on_with_the_member_that_was_trained(tmp_path, mo
 
 def test_progress_counts_all_members(tmp_path):
     made, calls = ensemble(), []
-    made.progress = lambda done, total: calls.append((done, total))
+    made.progress = lambda _, done, total: calls.append((done, total))
     fit(made, tmp_path)
     assert [call for call in calls if call[0] in (6, 12, 18)] == [(6, 18), (12, 18), (18, 18)]
     assert calls == sorted(calls)

@@ -178,7 +178,7 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path, setting, monkeypatch)
     class KilledError(Exception):
         pass
 
-    def kill(done, total):
+    def kill(_phase, done, total):
         if done == 4:
             raise KilledError
 

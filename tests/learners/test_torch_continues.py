@@ -30,7 +30,7 @@ class KilledError(Exception):
 
 
 def kill_at(step):
-    def progress(done, total):
+    def progress(_phase, done, total):
         if done == step:
             raise KilledError
 
@@ -54,7 +54,7 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path, setting, step):
         fit(made, tmp_path / "killed")
     assert not (tmp_path / "killed" / "end.safetensors").exists()
     calls = []
-    made.progress = lambda *progress: calls.append(progress)
+    made.progress = lambda _, *progress: calls.append(progress)
     metrics = fit(made, tmp_path / "killed")
     assert calls[0] == (step + 1, 9)
     assert metrics == unbroken
@@ -115,7 +115,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_its_tensors(tmp_path):
 
 
 def train_and_wait_at_four(folder, here):
-    def wait_at_four(done, total):
+    def wait_at_four(_phase, done, total):
         if done == 4:
             here.set()
             signal.pause()

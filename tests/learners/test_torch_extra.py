@@ -9,7 +9,6 @@ from torch import nn
 from learner_cases import UNLABELLED, X, fit, learner
 from nextlabel.errors import ContractError
 from nextlabel.objectives.supervised import Supervised
-from nextlabel.types import ObjectiveWithExtra
 
 NEEDS = frozenset({"log_probs", "extra:guess"})
 
@@ -35,8 +34,7 @@ class Guessing(Supervised):
         return {"guess": self.guess(model(x).embeddings)}
 
 
-def test_the_example_is_an_objective_with_extra_fields():
-    assert isinstance(Guessing(), ObjectiveWithExtra)
+def test_the_learner_names_the_extra_fields_of_its_objective():
     assert learner(objective=Guessing).extra_fields == {"guess"}
 
 

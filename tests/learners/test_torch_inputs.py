@@ -154,7 +154,7 @@ def test_a_training_that_was_killed_while_images_grow_ends_in_the_same_bits(tmp_
     class KilledError(Exception):
         pass
 
-    def kill(done, total):
+    def kill(_phase, done, total):
         if done == 3:
             raise KilledError
 
@@ -269,7 +269,7 @@ def test_images_of_sizes_that_the_model_cannot_take_are_refused_before_training(
     pool = Pool(IMAGES, [f"image {row}" for row in range(24)])
     steps = []
     made = torch_learner(model, epochs=1, device="cpu", progressive_resize=fractions)
-    made.progress = lambda *progress: steps.append(progress)
+    made.progress = lambda _, *progress: steps.append(progress)
     with pytest.raises(ConfigurationError, match=sentence):
         made.fit(pool, LABELS, pool.slice(0, 0), seed=1, workdir=tmp_path)
     assert not steps

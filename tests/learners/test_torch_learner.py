@@ -148,7 +148,7 @@ def test_a_finished_folder_is_loaded_and_not_trained_again(tmp_path):
     metrics = fit(learner(), tmp_path)
     before = (tmp_path / "end.safetensors").stat().st_mtime_ns
     again, calls = learner(), []
-    again.progress = lambda *progress: calls.append(progress)
+    again.progress = lambda _, *progress: calls.append(progress)
     assert fit(again, tmp_path) == metrics
     assert calls == []
     assert (tmp_path / "end.safetensors").stat().st_mtime_ns == before
@@ -166,7 +166,7 @@ def test_a_folder_of_another_training_is_refused(tmp_path, options, seed, told):
 
 def test_progress_ends_at_the_last_step(tmp_path):
     made, calls = learner(), []
-    made.progress = lambda *progress: calls.append(progress)
+    made.progress = lambda _, *progress: calls.append(progress)
     fit(made, tmp_path)
     assert calls[-1] == (9, 9)
 

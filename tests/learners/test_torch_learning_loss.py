@@ -34,9 +34,10 @@ def two_layers():
     return Mlp((6,), 3, width=5, layers=2)
 
 
-def ranking(base="supervised", **options):
+def ranking(base="supervised", *, checkpoint_seconds=30.0, **options):
     inner = Part(base.removesuffix(" code"), BASES[base])
-    return learner(model=StagedNet, objective=Part("learning_loss", options, (inner,)))
+    objective = Part("learning_loss", options, (inner,))
+    return learner(model=StagedNet, objective=objective, checkpoint_seconds=checkpoint_seconds)
 
 
 class KilledError(Exception):
@@ -46,7 +47,7 @@ class KilledError(Exception):
 def killer(monkeypatch, step):
     monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
 
-    def kill(done, total):
+    def kill(_phase, done, total):
         if done == step:
             raise KilledError
 
@@ -93,8 +94,8 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path, monkeypatch, step):
     kill = killer(monkeypatch, step)
     for base in ("tod", "cyclic", "mean_teacher"):
         unbroken = fit(ranking(base), tmp_path / base / "unbroken")
-        made = ranking(base)
-        made.checkpoint_seconds, made.progress = 0, kill
+        made = ranking(base, checkpoint_seconds=0)
+        made.progress = kill
         with pytest.raises(KilledError):
             fit(made, tmp_path / base / "killed")
         made.progress = None
@@ -123,8 +124,8 @@ def test_a_killed_warm_start_with_the_cyclic_loss_goes_on_with_its_own_baseline(
     unbroken = ranking("cyclic")
     fit(unbroken, tmp_path / "first")
     fit(unbroken, tmp_path / "second", seed=2)
-    killed, again = ranking("cyclic"), ranking("cyclic")
-    killed.checkpoint_seconds, killed.progress = 0, killer(monkeypatch, 5)
+    killed, again = ranking("cyclic", checkpoint_seconds=0), ranking("cyclic")
+    killed.progress = killer(monkeypatch, 5)
     killed.load(tmp_path / "first")
     with pytest.raises(KilledError):
         fit(killed, tmp_path / "killed", seed=2)

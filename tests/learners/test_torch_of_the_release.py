@@ -119,7 +119,7 @@ def test_the_unlabelled_batch_is_whole_where_the_labelled_items_are_fewer(tmp_pa
 def test_a_killed_fit_of_the_release_ends_in_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr("nextlabel.training.loop.PROGRESS_SECONDS", 0.0)
 
-    def stop(done, _):
+    def stop(_phase, done, _):
         if done == 5:
             raise KilledError
 
@@ -216,7 +216,7 @@ def test_a_killed_fit_with_a_constant_rate_ends_in_the_same_bits(tmp_path, monke
     ]
     fit(made[0], tmp_path / "whole")
 
-    def stop(done, _):
+    def stop(_phase, done, _):
         if done == 4:
             raise KilledError
 

@@ -28,7 +28,7 @@ def test_a_gap_is_the_weights_of_a_training_that_was_stopped_there(tmp_path, mon
     class StoppedError(Exception):
         pass
 
-    def stop(done, total):
+    def stop(_phase, done, total):
         if done == total - steps:
             raise StoppedError
 

@@ -152,7 +152,7 @@ def test_a_finished_training_is_loaded_and_one_with_other_options_refused(tmp_pa
 def test_progress_counts_both_trainings_together(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "PROGRESS_SECONDS", 0)
     made, calls = vaal(), []
-    made.progress = lambda done, total: calls.append((done, total))
+    made.progress = lambda _, done, total: calls.append((done, total))
     fitted(made, tmp_path)
     assert calls[-5:] == [(done, 6) for done in (2, 3, 4, 5, 6)]
 

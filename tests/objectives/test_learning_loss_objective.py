@@ -14,7 +14,7 @@ from nextlabel.models.cifar_resnet import CifarResNet18
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.objectives.learning_loss import ranking_loss
 from nextlabel.parts import Part
-from nextlabel.types import Forward, ObjectiveWithExtra
+from nextlabel.types import Forward
 
 
 def naive_ranking(predicted, losses, margin=1.0, rank="hinge", ties="ignore"):
@@ -149,7 +149,6 @@ def test_in_regression_the_losses_are_squared_errors():
 def test_the_predicted_loss_is_an_extra_field_of_its_module():
     model = TwoLayers()
     objective = bound("learning_loss", model)
-    assert isinstance(objective, ObjectiveWithExtra)
     assert objective.extra_fields == {"predicted_loss"}
     expected = naive_predictions(weights_of(objective.predictor), model(U).stages)
     torch.testing.assert_close(objective.extra(model, U)["predicted_loss"], expected)
@@ -193,7 +192,7 @@ def test_a_base_that_does_not_pass_the_labelled_batch_first_is_refused():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("learning_loss(learning_loss)", "must be another one, but is 'learning_loss' itself"),
+        ("learning_loss(learning_loss)", "must be another objective, got 'learning_loss'"),
         ("learning_loss(tood)", "did you mean 'tod'"),
         ("learning_loss(tod(frm=code))", "no option 'frm'; did you mean 'form'"),
         ("learning_loss(weight=-1.0)", "weight >= 0"),

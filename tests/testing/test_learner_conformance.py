@@ -52,6 +52,19 @@ class InfiniteMetric(Centroids):
         return {**super().fit(x, y, unlabelled, seed=seed, workdir=workdir), "loss": float("inf")}
 
 
+class StopsHalfway(Centroids):
+    def fit(self, x, y, unlabelled, *, seed, workdir):
+        self.progress("fit", 1, 2)
+        return super().fit(x, y, unlabelled, seed=seed, workdir=workdir)
+
+
+class GoesBack(Centroids):
+    def fit(self, x, y, unlabelled, *, seed, workdir):
+        for done in (2, 1, 2):
+            self.progress("fit", done, 2)
+        return super().fit(x, y, unlabelled, seed=seed, workdir=workdir)
+
+
 class ForgetsAField(Centroids):
     def predict(self, x, *, needs, seed):
         return Outputs(log_probs=super().predict(x, needs=needs, seed=seed).log_probs)
@@ -139,6 +152,8 @@ class NeverForgets(Centroids):
 
 BROKEN = [
     (InfiniteMetric, "check_fit_returns_finite_metrics"),
+    (StopsHalfway, "check_progress_reaches_its_whole"),
+    (GoesBack, "check_progress_reaches_its_whole"),
     (ForgetsAField, "check_gives_every_field_asked_for"),
     (DropsTheLastRow, "check_gives_every_field_asked_for"),
     (WithoutDraws, "check_gives_every_field_asked_for"),

@@ -51,7 +51,7 @@ def run_cell(cell: Cell, folder: Path, progress: Callable[[int, str, int, int], 
     """
     torch.set_num_threads(cell.threads)
     data = DATASETS.create(cell.dataset)
-    check_items_of(cell, data, folder, lambda done, total: progress(1, "check", done, total))
+    check_items_of(cell, data, folder, lambda *work: progress(1, *work))
     trial = _Trial(cell, data, folder, data.labels(data.pool))
     campaign = trial.campaign(lambda *work: progress(max(campaign.state.cycle, 0) + 1, *work))
     oracle = SimulatedOracle(trial.labels, noise=cell.label_noise, task=data.task, seed=cell.seed)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nextlabel.adapters import as_objective
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.diagnostics import diagnostics_needs, make_scorers
 from nextlabel.bench.model import Options, for_device, model_functions
@@ -28,7 +29,7 @@ from nextlabel.snapshots import kept_snapshots
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.tasks.segmentation import MOVES, Segmentation
 from nextlabel.training.config import split_options
-from nextlabel.types import Learner
+from nextlabel.types import Learner, Wrapper
 
 __all__ = [
     "DROPOUT",
@@ -153,8 +154,7 @@ def needs_of(cell: Cell) -> frozenset[str]:
 
 def main_learner(learner: Learner) -> Learner:
     """Return the learner whose accuracy is reported: what others wrap, or the learner itself."""
-    main: Learner = getattr(learner, "main", learner)
-    return main
+    return learner.main if isinstance(learner, Wrapper) else learner
 
 
 def _objective(cell: Cell, needs: frozenset[str], module: Part | None) -> Part:
@@ -164,7 +164,7 @@ def _objective(cell: Cell, needs: frozenset[str], module: Part | None) -> Part:
     cross-entropy.
     """
     needed = {"extra:predicted_loss", "extra:task_labelled_probability"} & needs
-    if not needed or "predicted_loss" in getattr(OBJECTIVES.create(cell.objective), "extra_fields", ()):
+    if not needed or "predicted_loss" in as_objective(OBJECTIVES.create(cell.objective)).extra_fields:
         return cell.objective
     options: Options = {"detach_after": 0.0}
     if "extra:task_labelled_probability" in needs:

@@ -16,10 +16,10 @@ from filelock import FileLock
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.items_read import word_of_items_read
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
+from nextlabel.progress import Progress
 
 __all__ = ["check_items", "check_items_of"]
 
-Progress = Callable[[int, int], None]
 
 Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: whatever that part is read by
 """How one thing is read, and what to read."""
@@ -53,7 +53,7 @@ def check_items(data: BenchmarkDataset, progress: Progress) -> None:
 
     Args:
         data: The data set.
-        progress: Called with the number of those read and of all.
+        progress: Called in the phase ``check`` with the number of those read and of all.
 
     Raises:
         DataError: One is missing, damaged, or has another size or class where it must not.
@@ -63,7 +63,7 @@ def check_items(data: BenchmarkDataset, progress: Progress) -> None:
     everything = chain.from_iterable(((read, key) for key in keys) for read, keys in readers)
     for done, (read, key) in enumerate(everything, 1):
         read(key)
-        progress(done, total)
+        progress("check", done, total)
 
 
 def _readers(data: BenchmarkDataset) -> list[Reader]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from nextlabel.adapters import as_learner
 from nextlabel.campaign.cycle import Cycle
 from nextlabel.campaign.setup import Setup
 from nextlabel.campaign.view_builder import ViewBuilder
@@ -124,10 +125,9 @@ class Campaign:
         on_query: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
         progress: Progress | None = None,
     ) -> None:
-        self.path, self.pool, self.learner = Path(path), pool, learner
+        self.path, self.pool, self.learner = Path(path), pool, as_learner(learner)
         self.setup = Setup.checked(
             pool,
-            learner,
             strategy,
             batch_size=batch_size,
             initial_size=initial_size,
@@ -135,7 +135,7 @@ class Campaign:
             seed=seed,
             task=task,
         )
-        self._evaluate, self._on_query, self._progress = evaluate, on_query, progress
+        self._evaluate, self._on_query, self._progress = evaluate, on_query, progress or bars()
         self.ledger = Ledger(self.path / "campaign.db")
         self.ledger.open(self.setup.settings(), pool.ids)
 
@@ -232,8 +232,8 @@ class Campaign:
             )
         if target.resolve().is_relative_to(self.path.resolve()):
             raise ConfigurationError(f"expected a folder outside {self.path} for the fork, but got {target}")
-        learner = changes.pop("learner", self.learner)
-        setup = self.setup.changed(self.pool, learner, changes)
+        learner = as_learner(changes.pop("learner", self.learner))
+        setup = self.setup.changed(self.pool, changes)
         if before_cycle is not None and not 0 <= before_cycle <= self.state.cycle + 1:
             raise ConfigurationError(
                 f"before_cycle must be in 0..{self.state.cycle + 1}, but is {before_cycle}"
@@ -321,7 +321,7 @@ class Campaign:
         self._train(plan)
         view_builder = ViewBuilder(
             self.learner, plan.folder, plan.previous, derive(self.setup.seed, "predict"),
-            self._reporter("scan"),
+            self._progress,
             augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
             output=self.setup.task.output,
             remedy=STRATEGIES.remedy(self.setup.strategy.name, "choose a strategy without snapshots"),
@@ -360,13 +360,12 @@ class Campaign:
         x, y = plan.training_set(self.pool, self.setup.task)
         self.setup.task.trainable(plan.labels)
         if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
-            if plan.previous is None or not getattr(self.learner, "warm_start", True):
+            if plan.previous is None or not self.learner.warm_start:
                 self.learner.reset()
             else:
                 self.learner.load(plan.previous)
         plan.folder.mkdir(parents=True, exist_ok=True)
-        if hasattr(self.learner, "progress"):
-            self.learner.progress = self._reporter("fit")
+        self.learner.progress = self._progress
         began = time.perf_counter()
         unlabelled = self.pool.subset(plan.unlabelled)
         seed = derive(self.setup.seed, "fit", plan.cycle)
@@ -375,7 +374,7 @@ class Campaign:
         if record:
             evaluation = dict(self._evaluate(self.learner)) if self._evaluate else {}
             self.ledger.measure(plan.cycle, plan.name, {
-                "n_labelled": len(y), "warm_start": getattr(self.learner, "warm_start", None),
+                "n_labelled": len(y), "warm_start": self.learner.warm_start,
                 "seconds": seconds, "fit": metrics, "evaluation": evaluation,
             })  # fmt: skip
 
@@ -385,10 +384,6 @@ class Campaign:
         if wanted > left:
             logger.warning("asked for %d items, but only %d are left in the pool; taking those", wanted, left)
         return min(wanted, left)
-
-    def _reporter(self, phase: str) -> Callable[[int, int], None]:
-        progress = self._progress or bars()
-        return lambda done, total: progress(phase, done, total)
 
     def _exclusive_lock(self) -> AbstractContextManager[None]:
         return exclusive_lock(self.path / "campaign.lock", f"working on the campaign in {self.path}")

@@ -10,7 +10,7 @@ import errno
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from torch import Tensor
 from nextlabel.errors import ContractError, DataError
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.types import AugmentedScoring, Learner, Outputs
 
 __all__ = ["CHUNK", "Scan", "is_scanned", "open_scan", "scan"]
@@ -31,8 +32,6 @@ CHUNK = 8192
 
 FLUSH_SECONDS = 20.0
 """How much of a killed scan is done again at most."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def scan(
         seed: Passed on to ``learner.predict``; the same for every chunk, so stochastic passes draw alike.
         folder: Where to keep the outputs: (N, ...) float32 arrays, one file a field.
         chunk: Items handed to the learner at once; bounds the memory.
-        progress: Called after every chunk with the items done and N.
+        progress: Called after every chunk in the phase ``scan`` with the items done and N.
         augmented: Whether the items are augmented, by ``learner.predict_augmented``; the draws are derived
             from the seed.
 
@@ -107,7 +106,7 @@ def scan(
                 files[name][done : done + len(part)] = tensor.numpy()
             done += len(part)
             if progress:
-                progress(done, len(pool))
+                progress("scan", done, len(pool))
             if done == len(pool) or time.monotonic() - written > FLUSH_SECONDS:
                 _record(folder, files, pool, needs, done)
                 written = time.monotonic()

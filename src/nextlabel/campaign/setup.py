@@ -16,7 +16,7 @@ from nextlabel.pool import Pool
 from nextlabel.strategies.catalogue import STRATEGIES, STRATEGY_CONTRACT
 from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.task import Task
-from nextlabel.types import Learner, Scorer, Strategy
+from nextlabel.types import Scorer, Strategy
 
 __all__ = ["Setup", "strategy_options"]
 
@@ -35,7 +35,6 @@ class Setup:
     @staticmethod
     def checked(
         pool: Pool,
-        learner: Learner,
         strategy: str | Part | Scorer | Strategy,
         *,
         batch_size: int,
@@ -48,7 +47,7 @@ class Setup:
 
         Raises:
             ConfigurationError: A number or an option is wrong.
-            ContractError: The learner or the strategy lacks a method.
+            ContractError: The strategy lacks a method.
             DataError: The pool is empty.
         """
         if not isinstance(pool, Pool):
@@ -65,15 +64,11 @@ class Setup:
             )
         if not _is_whole(seed):
             raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
-        for method in ("fit", "predict"):
-            if not callable(getattr(learner, method, None)):
-                who = type(learner).__name__
-                raise ContractError(f"a learner needs the methods fit and predict, but {who} has no {method}")
         numbers = int(batch_size), int(initial_size), int(seed)
         subset = None if candidate_size is None else int(candidate_size)
         return Setup(_as_strategy(strategy), *numbers, as_task(task), subset)
 
-    def changed(self, pool: Pool, learner: Learner, changes: Mapping[str, Any]) -> Setup:
+    def changed(self, pool: Pool, changes: Mapping[str, Any]) -> Setup:
         """Return the settings with some of them changed, checked again.
 
         Raises:
@@ -86,7 +81,7 @@ class Setup:
                 f"a fork can change {listed(['learner', *changeable])}, but not {listed(unknown)}"
             )
         return Setup.checked(
-            pool, learner, changes.get("strategy", self.strategy),
+            pool, changes.get("strategy", self.strategy),
             batch_size=changes.get("batch_size", self.batch_size), initial_size=self.initial_size,
             seed=changes.get("seed", self.seed), task=self.task,
             candidate_size=changes.get("candidate_size", self.candidate_size),

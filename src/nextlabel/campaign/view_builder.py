@@ -6,7 +6,6 @@ made only for rows that it did not see. Knows no strategy, only what it says it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from nextlabel.campaign.scan import Scan, is_scanned, open_scan, scan
 from nextlabel.errors import ContractError
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.selection.view import resolve_output
 from nextlabel.snapshots import Snapshot, snapshots_in_view
 from nextlabel.tasks.task import Targets
@@ -34,7 +34,7 @@ class ViewBuilder:
         folder: That training's folder; scans are kept in it.
         previous: The folder of the training before, or None in the first cycle.
         seed: Seed of stochastic passes, the same in every cycle.
-        progress: Called as scanning advances, with the rows done and the whole.
+        progress: Called as scanning advances, with the rows done and all.
         scans: Where to keep scans, if not in ``folder``.
         augment_seed: Seed of a learner that scores candidates augmented (``score_augmented``), another in
             every cycle. All outputs of a view are then of the same draws, so that earlier models are asked
@@ -51,7 +51,7 @@ class ViewBuilder:
     folder: Path
     previous: Path | None
     seed: int
-    progress: Callable[[int, int], None] | None = None
+    progress: Progress | None = None
     scans: Path | None = None
     augment_seed: int = 0
     output: str | None = "log_probs"

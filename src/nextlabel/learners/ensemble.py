@@ -15,8 +15,8 @@ from torch import Tensor
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress, of_member
 from nextlabel.seeds import derive
-from nextlabel.training.phases import Progress, of_member
 from nextlabel.types import Outputs
 
 __all__ = ["Ensemble"]
@@ -46,7 +46,7 @@ class Ensemble:
     Attributes:
         main: The first member.
         members: All of them.
-        progress: A function of steps done and steps in all, all members together.
+        progress: Called during ``fit``, for all members together, or None.
 
     Raises:
         ConfigurationError: There are fewer than two members.
@@ -61,12 +61,8 @@ class Ensemble:
         else:
             self.members = tuple(make(number) for number in range(members))
         self.main = self.members[0]
+        self.warm_start = self.main.warm_start
         self.progress: Progress | None = None
-
-    @property
-    def warm_start(self) -> bool:
-        """Whether a fit goes on from the weights that the last one left."""
-        return self.main.warm_start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train every member and return the first one's measures, and ``members``.

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
-from nextlabel.training.phases import Progress
 from nextlabel.types import Outputs
 
 __all__ = ["McDropout"]
@@ -48,7 +48,7 @@ class McDropout:
 
     Attributes:
         main: The learner, whose predictions have no dropout.
-        progress: A function of steps done and steps in all.
+        progress: Called during ``fit``, or None.
 
     Raises:
         ConfigurationError: There are fewer than two draws.
@@ -58,12 +58,8 @@ class McDropout:
         if draws < 2:
             raise ConfigurationError(f"Monte Carlo dropout needs at least 2 draws, but got draws={draws}")
         self.main, self.draws = learner, draws
+        self.warm_start = self.main.warm_start
         self.progress: Progress | None = None
-
-    @property
-    def warm_start(self) -> bool:
-        """Whether a fit goes on from the weights that the last one left."""
-        return self.main.warm_start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train the learner and return its measures.

@@ -23,6 +23,7 @@ from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.masked import Masked
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
 from nextlabel.tasks.segmentation import MOVES, Segmentation
@@ -36,7 +37,7 @@ from nextlabel.training.pairs import RandomWindow, check_crop, mask_digests, pai
 from nextlabel.training.preprocess import Normalise, Preparation
 from nextlabel.training.randomness import isolated_rng
 from nextlabel.training.setup import new_objective
-from nextlabel.types import Forward, Objective, Outputs
+from nextlabel.types import Forward, Outputs
 
 __all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner"]
 
@@ -104,7 +105,7 @@ class SegmentationLearner:
         model: Callable[[], nn.Module] | nn.Module,
         task: Segmentation,
         *,
-        objective: str | Part | Callable[[], Objective] = "supervised",
+        objective: str | Part | Callable[[], nn.Module] = "supervised",
         crop: int | None = None,
         normalise: Normalise | None = None,
         augment: Augment | Sequence[Augment] | None = None,
@@ -131,22 +132,18 @@ class SegmentationLearner:
             snapshots=snapshots,
             **options,
         )  # fmt: skip
+        self.warm_start = self.learner.warm_start
         self._folder: Path | None = None
         self._before: ModuleNetwork | None = None
         self._cache = DeviceCache()
 
     @property
-    def warm_start(self) -> bool:
-        """Whether a fit goes on from the weights that the last one left."""
-        return self.learner.warm_start
-
-    @property
-    def progress(self) -> Callable[[int, int], None] | None:
-        """A function of steps done and steps in all, called during ``fit``."""
+    def progress(self) -> Progress | None:
+        """Called during ``fit``, or None."""
         return self.learner.progress
 
     @progress.setter
-    def progress(self, function: Callable[[int, int], None] | None) -> None:
+    def progress(self, function: Progress | None) -> None:
         self.learner.progress = function
 
     def fit(
@@ -323,7 +320,7 @@ class SegmentationLearner:
         return self._before
 
 
-def masked(*, objective: str | Part | Callable[[], Objective], classes: int) -> Masked:
+def masked(*, objective: str | Part | Callable[[], nn.Module], classes: int) -> Masked:
     """Return an objective of classification, applied to every pixel."""
     return Masked(new_objective(objective, Classification()), split=split, classes=classes)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
 from nextlabel.training.labels import checked_labels
@@ -47,7 +48,8 @@ class SklearnLearner:
                 "has none; "
                 "wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True where it can"
             )
-        self.classes = classes
+        self.classes, self.warm_start = classes, False
+        self.progress: Progress | None = None
         self._estimator, self._fitted = estimator, None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.tasks.catalogue import as_task
@@ -73,7 +74,8 @@ class TorchLearner:
             module, which is copied and whose present weights are the initial ones. It maps a batch to (B, C)
             raw outputs, in regression to (B, 1).
         objective: The training loss: a name in the catalogue, a call such as ``"tod(weight=0.1)"``, or a
-            function that returns a new objective.
+            function that returns a new :class:`~nextlabel.types.Objective`, or an ``nn.Module`` with its
+            members.
         task: The name of a task, or a task: ``"classification"`` gives ``log_probs``, ``"regression"``
             gives ``values``.
         training: How the model is trained: optimiser, schedule, sizes, precision.
@@ -96,7 +98,7 @@ class TorchLearner:
         score_augmented: Whether candidates are scored as training draws them, see :meth:`predict_augmented`.
 
     Attributes:
-        progress: A function of steps done and steps in all, called during ``fit`` at most ten times a second.
+        progress: Called during ``fit``, at most ten times a second, or None.
         extra_fields: The names of the extra fields that the objective gives.
 
     Raises:
@@ -109,7 +111,7 @@ class TorchLearner:
         self,
         model: Callable[[], nn.Module] | nn.Module,
         *,
-        objective: str | Part | Callable[[], Objective] = "supervised",
+        objective: str | Part | Callable[[], nn.Module] = "supervised",
         task: str | Task = "classification",
         training: TrainingConfig = DEFAULT_TRAINING,
         epochs: int | None = None,
@@ -138,20 +140,20 @@ class TorchLearner:
         self.snapshots = frozenset(snapshot.name for snapshot in self._snapshots)
         self.warm_start, self.device = warm_start, device
         self.num_workers, self.embedding_layer = num_workers, embedding_layer
-        self.progress: Callable[[int, int], None] | None = None
+        self.progress: Progress | None = None
         self._augment = augmentation(augment)
         self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
         self.score_augmented = score_augmented and self._augment is not None
         self._objective = objective
         self._network: ModuleNetwork | None = None
         self._objective_state: dict[str, Tensor] | None = None
-        self._bound: nn.Module | None = None
+        self._bound: Objective | None = None
         self._cache = DeviceCache()
         self._networks = Networks(
             model, untrained_model, self.task, embedding_layer, self.preparation, self._cache
         )
         Engine(device, training.mixed_precision)  # refuses now what this machine cannot do
-        self.extra_fields = frozenset(getattr(self._new_objective(), "extra_fields", ()))
+        self.extra_fields = self._new_objective().extra_fields
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train on the labelled pool and return ``train_loss``, ``steps`` and ``epochs``.
@@ -197,7 +199,7 @@ class TorchLearner:
         x: Pool,
         y: Tensor,
         others: Pool | None,
-        objective: nn.Module,
+        objective: Objective,
         *,
         seed: int,
         workdir: Path,
@@ -336,7 +338,7 @@ class TorchLearner:
         held = self._held()  # which a fit that fails or is killed must leave alone
         return self._networks.new(seed) if held is None else copy.deepcopy(held)
 
-    def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> nn.Module:
+    def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> Objective:
         """Return the objective as the training left it; after ``load`` it is made again from its state."""
         if self._bound is None:
             if self._objective_state is None:
@@ -350,5 +352,5 @@ class TorchLearner:
             self._bound = objective
         return self._bound
 
-    def _new_objective(self) -> nn.Module:
+    def _new_objective(self) -> Objective:
         return new_objective(self._objective, self.task)

@@ -10,7 +10,7 @@ from torch import Tensor
 from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
-from nextlabel.training.phases import AfterTask, Progress
+from nextlabel.progress import AfterTask, Progress
 from nextlabel.training.vaal import VaalConfig, VaalTrainer
 from nextlabel.training.vaal_losses import Kl
 from nextlabel.types import Outputs
@@ -76,7 +76,7 @@ class Vaal:
     Attributes:
         main: The task learner.
         field: The field that it adds.
-        progress: A function of steps done and steps in all, of the task and what follows together.
+        progress: Called during ``fit``, for the task and what follows together, or None.
 
     Raises:
         ConfigurationError: An option is unknown or out of range, or with ``ranking`` the objective predicts
@@ -120,6 +120,7 @@ class Vaal:
         )
         self.main, self.ranking = learner, ranking
         self.field = EXTRA + ("task_labelled_probability" if ranking else "labelled_probability")
+        self.warm_start = self.main.warm_start
         self.progress: Progress | None = None
         self._trainer = VaalTrainer(
             config,
@@ -128,11 +129,6 @@ class Vaal:
             predict_batch_size=learner.training.predict_batch_size,
             conditions=int(ranking),
         )
-
-    @property
-    def warm_start(self) -> bool:
-        """Whether a fit goes on from the weights that the last one left."""
-        return self.main.warm_start
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train the task learner, then autoencoder and discriminator; return the measures of both.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import final
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.objectives.options import bound, check_choices, check_ranges
@@ -16,7 +16,7 @@ from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import Compared, Mode, frozen_copy, joint, mean_squared_distance, teach
 from nextlabel.objectives.tod import WEIGHT
 from nextlabel.registry import Card
-from nextlabel.types import Forward, Losses, Network
+from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["Cyclic"]
 
@@ -32,7 +32,7 @@ CARD = Card(
 
 
 @final
-class Cyclic(nn.Module):
+class Cyclic(Objective):
     """Cross-entropy plus the discrepancy between the model and the state that its training started from.
 
     Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with
@@ -108,6 +108,3 @@ class Cyclic(nn.Module):
         taught = teach(before, both)
         distance = mean_squared_distance(outputs[len(x) :], taught[len(x) :], self.compared)
         return Losses({"supervised": entropy, "cyclic": self.weight * distance})
-
-    def after_step(self, model: Network) -> None:
-        """Do nothing: the earlier state stays as it is throughout the training."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, TypeAlias, final
+from typing import Literal, TypeAlias, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nextlabel.adapters import as_objective
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.models.loss_prediction import LossPrediction, Pooling
 from nextlabel.objectives.options import bound, check_choices, check_ranges
@@ -95,7 +96,7 @@ class _Recorder(nn.Module):
 
 
 @final
-class LearningLoss(nn.Module):
+class LearningLoss(Objective):
     """Another objective, and a module that learns from the network's stages how large each item's loss is.
 
     Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019: the losses of ``base`` plus
@@ -176,11 +177,11 @@ class LearningLoss(nn.Module):
         if units < 1:
             raise ConfigurationError(f"the objective 'learning_loss' needs units >= 1, but got units={units}")
         self.base = _base(base)
-        self.task: str = getattr(self.base, "task", "classification")
-        self.uses_unlabelled = bool(self.base.uses_unlabelled)
-        self.uses_embeddings = bool(getattr(self.base, "uses_embeddings", True))
+        self.task = self.base.task or "classification"
+        self.uses_unlabelled = self.base.uses_unlabelled
+        self.uses_embeddings = self.base.uses_embeddings
         self.weight, self.margin, self.rank, self.ties = weight, margin, rank, ties
-        self.uses_fresh_network = bool(getattr(self.base, "uses_fresh_network", False))
+        self.uses_fresh_network = self.base.uses_fresh_network
         self.detach_after, self.units, self.pooling = detach_after, units, pooling
         self.module_rate, self.module_gradients = module_rate, module_gradients
         self.predictor: LossPrediction | None = None
@@ -188,7 +189,7 @@ class LearningLoss(nn.Module):
 
     def take_fresh(self, network: Network) -> None:
         """Hand the unrelated network on to the base."""
-        self.base.take_fresh(network)  # type: ignore[operator]  # it said that it uses one
+        self.base.take_fresh(network)
 
     def bind(self, model: Network, example: Forward) -> None:
         """Bind the base and build the module for the model's stages.
@@ -205,7 +206,7 @@ class LearningLoss(nn.Module):
                 "the objective 'learning_loss' predicts losses from the stages of the network, but the model "
                 "gives none; give it forward_stages, as the models of the catalogue have it"
             )
-        _objective(self.base).bind(model, example)  # first, so that it draws what it would draw alone
+        self.base.bind(model, example)  # first, so that it draws what it would draw alone
         channels = [stage.shape[1] for stage in example.stages]
         self.predictor = LossPrediction(channels, units=self.units, pooling=self.pooling)
         if self.module_gradients == "accumulated":
@@ -215,16 +216,13 @@ class LearningLoss(nn.Module):
 
     def unscheduled(self) -> tuple[nn.Parameter, ...]:
         """Return the parameters whose learning rate does not follow the schedule."""
-        of_base: tuple[nn.Parameter, ...] = getattr(self.base, "unscheduled", tuple)()
         own = bound(self.predictor, "learning_loss").parameters() if self.module_rate == "constant" else ()
-        return (*of_base, *own)
+        return (*self.base.unscheduled(), *own)
 
     def begin(self, total_steps: int) -> None:
         """Take the number of steps of this training, of which ``detach_after`` is a fraction."""
         self._total = total_steps
-        begin = getattr(self.base, "begin", None)
-        if begin is not None:
-            begin(total_steps)
+        self.base.begin(total_steps)
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
@@ -244,7 +242,7 @@ class LearningLoss(nn.Module):
         """
         attached = self._attached(step)
         recorder = _Recorder(model)
-        parts = dict(_objective(self.base)(recorder, x, y, unlabelled, step=step).parts)
+        parts = dict(self.base(recorder, x, y, unlabelled, step=step).parts)
         seen = recorder.seen
         if seen is None or len(seen.outputs) < len(x):
             raise ContractError(
@@ -260,7 +258,7 @@ class LearningLoss(nn.Module):
 
     def after_step(self, model: Network) -> None:
         """Let the base follow the model."""
-        _objective(self.base).after_step(model)
+        self.base.after_step(model)
 
     def extra(self, model: Network, x: Tensor) -> Mapping[str, Tensor]:
         """Return ``predicted_loss``, (B,); only its order is meant, not its unit.
@@ -299,20 +297,11 @@ class LearningLoss(nn.Module):
         return step / self._total < self.detach_after
 
 
-def _objective(base: nn.Module) -> Objective:
-    return base  # type: ignore[return-value]  # _base checked it
-
-
-def _base(given: nn.Module | None) -> nn.Module:
-    made: Any = Supervised() if given is None else given  # Any: checked below
+def _base(given: object) -> Objective:
+    made = as_objective(Supervised() if given is None else given)
     if isinstance(made, LearningLoss):
         raise ConfigurationError(
-            "the base of the objective 'learning_loss' must be another one, but is 'learning_loss' itself; "
-            "name the loss that trains the network, e.g. 'supervised' or 'tod'"
-        )
-    if not isinstance(made, nn.Module) or not isinstance(made, Objective):
-        raise ContractError(
-            "the base of the objective 'learning_loss' must be an nn.Module with uses_unlabelled, bind and "
-            f"after_step, got {type(made).__name__}"
+            "the base of the objective 'learning_loss' must be another objective, got 'learning_loss'; name "
+            "the loss that trains the network, such as 'supervised' or 'tod'"
         )
     return made

@@ -6,17 +6,16 @@ Knows pairs of images and masks as batches bring them; how they are drawn and cu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.types import Forward, Losses, Network
+from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["Masked"]
 
 
-class Masked(nn.Module):
+class Masked(Objective):
     """Apply an objective of classification to every pixel with a class.
 
     The objective sees (B, C, height, width) outputs and (B, height, width) class indices with -100 at pixels
@@ -39,15 +38,14 @@ class Masked(nn.Module):
 
     def __init__(
         self,
-        objective: nn.Module,
+        objective: Objective,
         *,
         split: Callable[[Tensor], tuple[Tensor, Tensor]],
         classes: int,
     ) -> None:
         super().__init__()
-        given = getattr(objective, "task", "classification")
-        features = ("uses_embeddings", "uses_stages", "extra_fields")
-        wants = any(getattr(objective, name, False) for name in features)
+        given = objective.task or "classification"
+        wants = objective.uses_embeddings or objective.uses_stages or bool(objective.extra_fields)
         if given != "classification" or wants:
             reason = f"is for {given}" if given != "classification" else "wants features of whole items"
             raise ConfigurationError(
@@ -55,21 +53,13 @@ class Masked(nn.Module):
                 "'supervised', or 'tod' with form='paper'"
             )
         self.inner, self.split, self.classes = objective, split, classes
+        self.uses_unlabelled = objective.uses_unlabelled
+        self.uses_fresh_network = objective.uses_fresh_network
         self._sides: tuple[int, ...] | None = None
-
-    @property
-    def uses_unlabelled(self) -> bool:
-        """Whether the inner objective wants unlabelled images."""
-        return bool(self.inner.uses_unlabelled)
-
-    @property
-    def uses_fresh_network(self) -> bool:
-        """Whether the inner objective begins with an unrelated network."""
-        return bool(getattr(self.inner, "uses_fresh_network", False))
 
     def take_fresh(self, network: Network) -> None:
         """Hand the unrelated network on to the inner objective."""
-        self.inner.take_fresh(network)  # type: ignore[operator]  # it said that it uses one
+        self.inner.take_fresh(network)
 
     def inputs(self, x: Tensor) -> Tensor:
         """Return what the network takes of a batch of pairs."""
@@ -77,10 +67,8 @@ class Masked(nn.Module):
         return self.split(x)[0]
 
     def begin(self, total_steps: int) -> None:
-        """Tell the inner objective how many steps there will be, if it asks to know."""
-        begin: Any = getattr(self.inner, "begin", None)  # Any: an objective may have it or not
-        if begin is not None:
-            begin(total_steps)
+        """Pass the number of steps on to the inner objective."""
+        self.inner.begin(total_steps)
 
     def bind(self, model: Network, example: Forward) -> None:
         """Bind the inner objective.
@@ -101,7 +89,7 @@ class Masked(nn.Module):
                 f"{' x '.join(map(str, self._sides or ()))} pixels, but they are "
                 f"{' x '.join(map(str, outputs.shape[-2:]))}; interpolate them in the model"
             )
-        self.inner.bind(model, example)  # type: ignore[operator]  # the maker checked it
+        self.inner.bind(model, example)
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
@@ -122,4 +110,4 @@ class Masked(nn.Module):
 
     def after_step(self, model: Network) -> None:
         """Pass the word on."""
-        self.inner.after_step(model)  # type: ignore[operator]  # the maker checked it
+        self.inner.after_step(model)

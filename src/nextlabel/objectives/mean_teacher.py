@@ -10,7 +10,7 @@ import math
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.errors import ContractError
@@ -18,7 +18,7 @@ from nextlabel.objectives.options import bound, check_choices, check_ranges
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import EmaTeacher, Mode, joint, teach
 from nextlabel.registry import Card
-from nextlabel.types import Forward, Losses, Network
+from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["MeanTeacher", "sigmoid_ramp"]
 
@@ -54,7 +54,7 @@ def sigmoid_ramp(fraction: float) -> float:
 
 
 @final
-class MeanTeacher(nn.Module):
+class MeanTeacher(Objective):
     """Cross-entropy plus the consistency of the class probabilities with those of an EMA teacher.
 
     Antti Tarvainen, Harri Valpola: Mean teachers are better role models: Weight-averaged consistency targets

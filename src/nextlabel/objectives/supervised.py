@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.registry import Card
-from nextlabel.types import Forward, Losses, Network
+from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["SquaredError", "Supervised", "at_least_float32"]
 
@@ -35,7 +35,7 @@ def at_least_float32(outputs: Tensor) -> Tensor:
     return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
 
 
-class Supervised(nn.Module):
+class Supervised(Objective):
     """Mean cross-entropy of the labelled batch, in nats.
 
     Args:
@@ -46,7 +46,6 @@ class Supervised(nn.Module):
     """
 
     task = "classification"
-    uses_unlabelled = False
     uses_embeddings = False
 
     def __init__(self, *, label_smoothing: float = 0.0) -> None:
@@ -54,9 +53,6 @@ class Supervised(nn.Module):
         if not 0.0 <= label_smoothing < 1.0:
             raise ConfigurationError(f"label_smoothing must be in [0, 1), but is {label_smoothing}")
         self.label_smoothing = label_smoothing
-
-    def bind(self, model: Network, example: Forward) -> None:
-        """Build nothing: the loss has no state."""
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
@@ -75,15 +71,11 @@ class Supervised(nn.Module):
             {"supervised": functional.cross_entropy(outputs, y, label_smoothing=self.label_smoothing)}
         )
 
-    def after_step(self, model: Network) -> None:
-        """Do nothing: the loss has no state."""
 
-
-class SquaredError(nn.Module):
+class SquaredError(Objective):
     """Mean squared error of the labelled batch, in squared units of the target."""
 
     task = "regression"
-    uses_unlabelled = False
     uses_embeddings = False
 
     def bind(self, model: Network, example: Forward) -> None:
@@ -112,6 +104,3 @@ class SquaredError(nn.Module):
         """
         outputs = at_least_float32(model(x).outputs)
         return Losses({"squared_error": functional.mse_loss(outputs[:, 0], y.to(outputs.dtype))})
-
-    def after_step(self, model: Network) -> None:
-        """Do nothing: the loss has no state."""

@@ -25,7 +25,7 @@ from nextlabel.objectives.teacher import (
     teach,
 )
 from nextlabel.registry import Card
-from nextlabel.types import Forward, Losses, Network
+from nextlabel.types import Forward, Losses, Network, Objective
 
 __all__ = ["DECAY", "WEIGHT", "Form", "Passes", "TeacherStart", "Tod"]
 
@@ -55,7 +55,7 @@ TeacherStart = Literal["copy", "random"]
 """Whether the teacher starts as a copy of the student or as a network with other initial weights."""
 
 
-class Tod(nn.Module):
+class Tod(Objective):
     """Cross-entropy plus the discrepancy between the model and an exponential moving average of it.
 
     Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with

@@ -24,6 +24,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from nextlabel.adapters import as_learner
 from nextlabel.pool import Pool
 from nextlabel.testing.random_state import global_random_state_untouched
 from nextlabel.types import Learner, Outputs, Restorable
@@ -96,6 +97,21 @@ def check_gives_every_field_asked_for(
         assert tensor.ndim == axes, f"{name} must have {axes} axes, but has shape {tuple(tensor.shape)}"
         assert tensor.device.type == "cpu", f"{name} must be on the CPU, but is on {tensor.device}"
         assert bool(torch.isfinite(tensor).all()), f"{name} must be finite, but is not everywhere"
+
+
+def check_progress_reaches_its_whole(
+    make: MakeLearner, folder: Path, data: LearnerData | None = None
+) -> None:
+    """Where ``fit`` reports its progress, the work done only grows and ends at the whole."""
+    data = data or example_data()
+    reports: list[tuple[str, int, int]] = []
+    learner = as_learner(make())
+    learner.progress = lambda phase, done, total: reports.append((phase, done, total))
+    learner.fit(data.x, data.y, data.unlabelled, seed=1, workdir=_made(folder))
+    done = [report[1] for report in reports]
+    assert done == sorted(done), f"progress must not go back, but the work done was {done}"
+    if reports:
+        assert done[-1] == reports[-1][2], f"progress must end at the whole, but the last was {reports[-1]}"
 
 
 def check_log_probs_are_normalised(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
@@ -213,6 +229,7 @@ def check_reset_forgets_every_training(
 LEARNER_CHECKS: tuple[LearnerCheck, ...] = (
     check_fit_returns_finite_metrics,
     check_gives_every_field_asked_for,
+    check_progress_reaches_its_whole,
     check_log_probs_are_normalised,
     check_same_seed_gives_same_model,
     check_fitting_again_in_the_folder_changes_nothing,
@@ -242,7 +259,7 @@ def _made(folder: Path) -> Path:
 
 
 def _fitted(make: MakeLearner, folder: Path, data: LearnerData) -> Learner:
-    learner = make()
+    learner = as_learner(make())
     learner.fit(data.x, data.y, data.unlabelled, seed=1, workdir=_made(folder))
     return learner
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.training.arguments import check_same
@@ -41,7 +42,7 @@ from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Preparation, resized
 from nextlabel.training.randomness import default_generators, deterministic_kernels, isolated_rng
 from nextlabel.training.snapshots import SnapshotWriter
-from nextlabel.types import Objective
+from nextlabel.types import Losses, Objective
 
 __all__ = ["CHECKPOINT", "LossMeter", "Training"]
 
@@ -129,11 +130,11 @@ class Training:
         arguments: What tells this training from another, for the checkpoint; JSON.
         cache: Holds tensor pools on the device.
         workers: Processes that load items of pools that are no tensors.
-        progress: Called with steps done and steps in all, at most ten times a second and at the end.
+        progress: Called in the phase ``fit``, at most ten times a second and at the end.
     """
 
     network: ModuleNetwork
-    objective: nn.Module
+    objective: Objective
     config: TrainingConfig
     engine: Engine
     x: Pool
@@ -147,7 +148,7 @@ class Training:
     arguments: dict[str, Any]  # Any: whatever JSON holds
     cache: DeviceCache
     workers: int
-    progress: Callable[[int, int], None] | None
+    progress: Progress | None
     meter: LossMeter = field(default_factory=LossMeter)
 
     def __post_init__(self) -> None:
@@ -162,8 +163,7 @@ class Training:
                 f"{type(self.network.module).__name__} has {'only frozen ones' if every else 'none'}; use "
                 "another model, or set requires_grad"
             )
-        unscheduled = getattr(self.objective, "unscheduled", tuple)  # optional in an objective
-        self.optimizer: Optimizer = self.config.build_optimizer(parameters, unscheduled())
+        self.optimizer: Optimizer = self.config.build_optimizer(parameters, self.objective.unscheduled())
         fraction = self.size / self.config.batch_size
         self.base_lrs = [group["lr"] * fraction for group in self.optimizer.param_groups]
         self.engine.adopt(self.optimizer)
@@ -192,9 +192,7 @@ class Training:
         first = self._resume()
         self.network.train()
         self.objective.train()
-        begin = getattr(self.objective, "begin", None)  # optional in an objective
-        if begin is not None:
-            begin(self.total)
+        self.objective.begin(self.total)
         with isolated_rng(self.seed, self.engine.device), deterministic_kernels():
             self._run_steps(first)
         return {**self.meter.means(), "steps": self.total, "epochs": self.config.epochs}
@@ -218,7 +216,7 @@ class Training:
                     self._save(step + 1)
                     saved = now
                 if self.progress and (now - told >= PROGRESS_SECONDS or step + 1 == self.total):
-                    self.progress(step + 1, self.total)
+                    self.progress("fit", step + 1, self.total)
                     told = now
 
     def _step(self, step: int, x: Tensor, y: Tensor, unlabelled: Tensor | None) -> None:
@@ -229,13 +227,12 @@ class Training:
         fraction = self.config.resolution(step, self.total)
         x = self.prepare(resized(x, fraction))
         unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, fraction))
-        objective: Objective = self.objective  # type: ignore[assignment]  # the learner checked it
         with self.engine.autocast():
-            losses = objective(self.model, x, y, unlabelled, step=step)
+            losses: Losses = self.objective(self.model, x, y, unlabelled, step=step)
             only = next(iter(losses.parts.values())) if len(losses.parts) == 1 else None
             loss = losses.total if only is None else only  # adding one part costs as much as a small layer
         self.engine.step(loss)
-        objective.after_step(self.network)
+        self.objective.after_step(self.network)
         self.meter.add(step, {name: part.detach() for name, part in losses.parts.items()})
 
     def _batches(self, steps: range) -> Generator[tuple[Tensor, Tensor, Tensor | None], None, None]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nextlabel.errors import ContractError, listed
 from nextlabel.tasks.segmentation import Segmentation
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Prepare
-from nextlabel.types import Forward, Outputs
+from nextlabel.types import Forward, Objective, Outputs
 
 __all__ = ["check_needs", "predicted"]
 
@@ -64,7 +64,7 @@ def predicted(
     *,
     engine: Engine,
     prepare: Prepare,
-    objective: nn.Module | None = None,
+    objective: Objective | None = None,
 ) -> Outputs:
     """Return the outputs of all batches, in evaluation mode and on the CPU.
 
@@ -103,11 +103,11 @@ def predicted(
     return Outputs.from_fields({need: torch.cat(parts).cpu() for need, parts in fields.items() if parts})
 
 
-def _extra(objective: nn.Module, network: ModuleNetwork, batch: Tensor, engine: Engine) -> dict[str, Tensor]:
-    network.with_embeddings = bool(getattr(objective, "uses_embeddings", True))
-    network.with_stages = bool(getattr(objective, "uses_stages", False))
+def _extra(objective: Objective, network: ModuleNetwork, batch: Tensor, engine: Engine) -> dict[str, Tensor]:
+    network.with_embeddings = objective.uses_embeddings
+    network.with_stages = objective.uses_stages
     with engine.autocast():
-        return dict(objective.extra(network, batch))  # type: ignore[operator]  # the learner checked it
+        return dict(objective.extra(network, batch))
 
 
 def _field(need: str, forward: Forward) -> Tensor:
@@ -118,7 +118,7 @@ def _field(need: str, forward: Forward) -> Tensor:
     return (outputs.log_softmax(1) if need == "log_probs" else outputs).unsqueeze(1)
 
 
-def _checked(given: dict[str, Tensor], name: str, batch: int, objective: nn.Module) -> Tensor:
+def _checked(given: dict[str, Tensor], name: str, batch: int, objective: Objective) -> Tensor:
     tensor = given.get(name)
     if not isinstance(tensor, Tensor) or tensor.ndim < 1 or len(tensor) != batch:
         got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__

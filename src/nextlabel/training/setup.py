@@ -8,11 +8,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nextlabel.adapters import as_objective
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.parts import Part
@@ -59,7 +59,7 @@ def new_network(
         return network
 
 
-def new_objective(objective: str | Part | Callable[[], Objective], task: Task) -> nn.Module:
+def new_objective(objective: str | Part | Callable[[], nn.Module], task: Task) -> Objective:
     """Return a new objective, not bound yet.
 
     Raises:
@@ -67,19 +67,10 @@ def new_objective(objective: str | Part | Callable[[], Objective], task: Task) -
         ContractError: What the function returned is no objective.
         ConfigurationError: It is for another task, or an option is out of range.
     """
-    if isinstance(objective, (str, Part)):
-        made: Any = OBJECTIVES.create(objective)  # Any: checked below
-    else:
-        made = objective()
-    if not isinstance(made, nn.Module) or not isinstance(made, Objective):
-        raise ContractError(
-            "an objective must be an nn.Module with uses_unlabelled, bind and after_step, but got "
-            f"{type(made).__name__}"
-        )
-    meant = getattr(made, "task", task)
-    if meant != task.name:
+    made = as_objective(OBJECTIVES.create(objective) if isinstance(objective, (str, Part)) else objective())
+    if made.task not in (None, task.name):
         raise ConfigurationError(
-            f"the objective {type(made).__name__} is for {meant}, but the task is {task.name}; "
+            f"the objective {type(made).__name__} is for {made.task}, but the task is {task.name}; "
             f"use objective='{task.default_objective}'"
         )
     return made
@@ -87,7 +78,7 @@ def new_objective(objective: str | Part | Callable[[], Objective], task: Task) -
 
 def example_outputs(
     network: ModuleNetwork,
-    objective: nn.Module,
+    objective: Objective,
     batch: Callable[[], Tensor],
     *,
     task: Task,
@@ -108,15 +99,14 @@ def example_outputs(
     Raises:
         ContractError: The outputs are not those of the task.
     """
-    network.with_embeddings = bool(getattr(objective, "uses_embeddings", True))
-    network.with_stages = bool(getattr(objective, "uses_stages", False))
+    network.with_embeddings = objective.uses_embeddings
+    network.with_stages = objective.uses_stages
     network.eval()
     with (
         isolated_rng(derive(seed, "example"), engine.device),
         torch.no_grad(),
     ):  # items of a data set may draw as well
-        inputs: Callable[[Tensor], Tensor] = getattr(objective, "inputs", lambda items: items)
-        forward: Forward = network(inputs(batch()))
+        forward: Forward = network(objective.inputs(batch()))
     outputs = forward.outputs.shape[1]
     if outputs < 2 if task.width is None else outputs != task.width:
         wanted = {None: "one output per class, at least 2", 1: "1 output"}.get(
@@ -151,7 +141,7 @@ class Networks:
         return self._made(self.model, seed)
 
     def unrelated(
-        self, purpose: str, objective: nn.Module, x: Pool, engine: Engine, seed: int
+        self, purpose: str, objective: Objective, x: Pool, engine: Engine, seed: int
     ) -> ModuleNetwork:
         """Return a network with initial weights of its own for this purpose, on the device."""
         seed = derive(seed, purpose)
@@ -165,7 +155,7 @@ class Networks:
         return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
 
     def example(
-        self, network: ModuleNetwork, objective: nn.Module, x: Pool, engine: Engine, seed: int
+        self, network: ModuleNetwork, objective: Objective, x: Pool, engine: Engine, seed: int
     ) -> Forward:
         """Return the outputs for a few items of the pool, see :func:`example_outputs`."""
 
@@ -215,7 +205,7 @@ def check_progressive_resize(
 
 
 def bind(
-    objective: nn.Module,
+    objective: Objective,
     network: ModuleNetwork,
     example: Forward,
     *,
@@ -239,10 +229,10 @@ def bind(
     Raises:
         ConfigurationError: The state does not fit.
     """
-    if fresh is not None and not state and getattr(objective, "uses_fresh_network", False):
-        objective.take_fresh(fresh())  # type: ignore[operator]  # it says that it uses one
+    if fresh is not None and not state and objective.uses_fresh_network:
+        objective.take_fresh(fresh())
     with isolated_rng(derive(seed, "objective"), engine.device):
-        objective.bind(network, example)  # type: ignore[operator]  # new_objective checked it
+        objective.bind(network, example)
     objective.to(engine.device)
     if state:
         check_fits(objective, state, what="the objective")

@@ -19,6 +19,7 @@ from torch import Tensor
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.models.vae import LEAST_PIXELS, ConvolutionalVae, Discriminator
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.training.arguments import check_same
 from nextlabel.training.batches import DeviceCache, Order, sequential, stream
@@ -139,7 +140,7 @@ class VaalTrainer:
         *,
         seed: int,
         workdir: Path,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> dict[str, float]:
         """Train both networks, or load what an equal training run left in the folder, and return measures.
 
@@ -278,7 +279,7 @@ class _TrainingRun:
     device: torch.device
 
     def make_steps(
-        self, total: int, cache: DeviceCache, workers: int, progress: Callable[[int], None] | None
+        self, total: int, cache: DeviceCache, workers: int, progress: Progress | None
     ) -> dict[str, float]:
         """Make the steps and return the mean of each loss over the last of them."""
         if not total:
@@ -299,7 +300,7 @@ class _TrainingRun:
                 meter.add(step, self._step(batches, optimizers, generator))
                 now = time.monotonic()
                 if progress and (now - reported >= PROGRESS_SECONDS or step + 1 == total):
-                    progress(step + 1)
+                    progress("fit", step + 1, total)
                     reported = now
         meter.settle()
         return {name: value / meter.steps for name, value in meter.sums.items()}

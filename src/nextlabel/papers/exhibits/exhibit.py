@@ -11,6 +11,7 @@ from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.papers.exhibits.arms import Arm, Finished
 from nextlabel.papers.exhibits.numbers import Pair
 from nextlabel.papers.published.values import TITLES, published
+from nextlabel.progress import Progress
 from nextlabel.report.plot import Image
 from nextlabel.report.tables import Table
 
@@ -32,7 +33,7 @@ class Request:
 
     base: ExperimentConfig
     folder: Path
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Progress | None = None
 
     @property
     def dataset(self) -> str:

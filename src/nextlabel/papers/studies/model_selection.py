@@ -42,6 +42,7 @@ from nextlabel.papers.studies.selection import (
     top_k_of_n,
 )
 from nextlabel.pool import Pool
+from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.training.checkpoint import read_json, read_tensors, write_json, write_tensors
@@ -112,7 +113,7 @@ def run_model_selection(
     predicted_loss: bool = False,
     seed: int = 0,
     subsets: int = SUBSETS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Tree:
     """Run the study on the data set of a configuration, by its recipe; see :func:`model_selection`.
 
@@ -174,7 +175,7 @@ def model_selection(
     labelled: int | float = 1.0,
     seed: int = 0,
     subsets: int = SUBSETS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Tree:
     """Train the models that are missing, judge all of them, and write ``model_selection.json``.
 
@@ -317,7 +318,7 @@ class _Study:
     gaps: tuple[str, ...]
     labelled: int
     seed: int
-    progress: Callable[[str, int, int], None] | None
+    progress: Progress | None
     parts: tuple[Pool, Tensor, Pool] = field(init=False)
     device: str = field(init=False)
 
@@ -356,7 +357,7 @@ class _Study:
         learner = self.new_learner()
         if self.progress is not None:
             tell, name = self.progress, f"model {index + 1} of {models}"
-            learner.progress = lambda done, total: tell(name, done, total)
+            learner.progress = lambda _, done, total: tell(name, done, total)
         x, y, others = self.parts
         began = time.perf_counter()
         metrics = learner.fit(x, y, others, seed=derive(self.seed, "model", index), workdir=workdir)

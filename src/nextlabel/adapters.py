@@ -1,0 +1,64 @@
+"""Parts of one's own: what they lack is named, and the members that they leave out get their defaults.
+
+Everything inside can then rely on all members of a contract.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType, MethodType
+from typing import cast
+
+from torch import nn
+
+from nextlabel.errors import ContractError, listed
+from nextlabel.types import Learner, Objective
+
+__all__ = ["as_learner", "as_objective"]
+
+
+def as_objective(made: object) -> Objective:
+    """Return an objective with all members: those that a plain module leaves out get their defaults.
+
+    Raises:
+        ContractError: It is not an ``nn.Module``, or lacks a member that says that it is an objective.
+    """
+    if isinstance(made, Objective):
+        return made
+    needed = ("uses_unlabelled", "bind", "after_step")
+    if not isinstance(made, nn.Module) or not all(hasattr(made, name) for name in needed):
+        raise ContractError(
+            f"an objective must be an nn.Module with {listed(needed)}, got {type(made).__name__}; subclass "
+            "nextlabel.types.Objective"
+        )
+    return cast(Objective, _completed(made, Objective))
+
+
+def as_learner(made: object) -> Learner:
+    """Return a learner with all members: those that an object leaves out get their defaults.
+
+    Raises:
+        ContractError: It has no ``fit`` or no ``predict``, or takes no further members.
+    """
+    missing = [name for name in ("fit", "predict") if not callable(getattr(made, name, None))]
+    if missing:
+        raise ContractError(
+            f"a learner must have the methods fit and predict, got {type(made).__name__} without "
+            f"{listed(missing)}; add them"
+        )
+    return cast(Learner, _completed(made, Learner))
+
+
+def _completed(part: object, contract: type) -> object:
+    """Give a part of one's own the members of the contract that it leaves out, and return it."""
+    for name, default in vars(contract).items():
+        if not name.startswith("_") and not hasattr(part, name):
+            value = MethodType(default, part) if isinstance(default, FunctionType) else default
+            try:
+                setattr(part, name, value)
+            except AttributeError as error:  # of a class with __slots__, or a frozen one
+                who = type(part).__name__
+                raise ContractError(
+                    f"{who} must have a member {name}, as it takes no new ones; let it subclass "
+                    f"nextlabel.types.{contract.__name__}"
+                ) from error
+    return part
