@@ -12,7 +12,7 @@ from nextlabel.learners.mc_dropout import McDropout
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.testing.learners import LEARNER_CHECKS, example_data
-from nextlabel.training.randomness import isolated_rng
+from nextlabel.training.device import isolated_rng
 from nextlabel.types import Learner, Restorable
 from torch_learners import torch_learner
 

@@ -153,7 +153,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
 def test_parts_that_are_not_what_they_should_be_are_refused(tmp_path):
     with pytest.raises(ContractError, match=r"an objective must be an nn.Module"):
         learner(objective=dict)
-    with pytest.raises(ContractError, match=r"must return an nn.Module, but returned int"):
+    with pytest.raises(ContractError, match=r"must return an nn.Module, got int"):
         fit(learner(model=lambda: 3), tmp_path)
 
 

@@ -17,7 +17,7 @@ from nextlabel.seeds import derive
 from nextlabel.testing.learners import LEARNER_CHECKS
 from nextlabel.training import vaal as trainer
 from nextlabel.training.batches import Order
-from nextlabel.training.randomness import isolated_rng
+from nextlabel.training.device import isolated_rng
 from nextlabel.training.vaal import VaalConfig
 from nextlabel.types import Learner, Restorable
 

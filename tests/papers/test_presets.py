@@ -9,7 +9,7 @@ from nextlabel.papers.differences import PRESETS
 from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset, preset_datasets
 from nextlabel.strategies.catalogue import STRATEGIES
-from nextlabel.training.augment import augmentation
+from nextlabel.training.preprocess import augmentation
 
 FILES = [(name, dataset) for name in PRESETS for dataset in preset_datasets(name)]
 

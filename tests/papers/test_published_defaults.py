@@ -16,8 +16,8 @@ from nextlabel.objectives.mean_teacher import MeanTeacher
 from nextlabel.objectives.tod import Tod
 from nextlabel.strategies.core_gcn import CoreGcn
 from nextlabel.strategies.uncertain_gcn import UncertainGcn
-from nextlabel.training.augment import HorizontalFlip, RandomCrop
 from nextlabel.training.config import TrainingConfig, lr_factor
+from nextlabel.training.preprocess import HorizontalFlip, RandomCrop
 from nextlabel.training.vaal import VaalConfig
 
 # github.com/razvancaramalau/Sequential-GCN-for-Active-Learning: layers of 128 and 1, dropout 0.3, 200 steps

@@ -9,8 +9,8 @@ import torch
 from nextlabel.errors import ConfigurationError
 from nextlabel.pool import Pool
 from nextlabel.tasks.segmentation import IGNORED
-from nextlabel.training.augment import HorizontalFlip
 from nextlabel.training.pairs import RandomWindow, mask_digests, paired, split
+from nextlabel.training.preprocess import HorizontalFlip
 from segmentation_cases import IDS, IMAGES, MASKS, POOL, Listed
 
 RNG = torch.Generator

@@ -23,7 +23,6 @@ from nextlabel.parts import Part, part_labels
 from nextlabel.registry import Registry
 from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
-from nextlabel.training.steps import batch_of, steps_of_pass
 
 __all__ = ["Grid", "make_grid", "resolve_count", "with_found_data"]
 
@@ -175,6 +174,9 @@ def _epochs(learner: Mapping[str, Any], *, first: bool) -> int:  # Any: TOML
 
 def _updates(learner: Mapping[str, Any], count: int) -> int:  # Any: TOML
     """Return the updates of one epoch."""
+    from nextlabel.training.batches import steps_of_pass  # imports torch, which other plans leave to workers
+    from nextlabel.training.config import batch_of
+
     return steps_of_pass(
         count, batch_of(count, int(learner["batch_size"]), learner.get("min_steps_per_epoch"))
     )

@@ -27,16 +27,14 @@ from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
 from nextlabel.tasks.segmentation import MOVES, Segmentation
-from nextlabel.training.augment import Augment
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import check_fits, part, read_json, read_tensors, write_json
 from nextlabel.training.config import TrainingConfig
-from nextlabel.training.device import Engine
+from nextlabel.training.device import Engine, isolated_rng
+from nextlabel.training.fit import new_objective
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.pairs import RandomWindow, check_crop, mask_digests, paired, split
-from nextlabel.training.preprocess import Normalise, Preparation
-from nextlabel.training.randomness import isolated_rng
-from nextlabel.training.setup import new_objective
+from nextlabel.training.preprocess import Augment, Normalise, Preparation
 from nextlabel.types import Forward, Outputs
 
 __all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner"]

@@ -18,7 +18,7 @@ from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
-from nextlabel.training.labels import checked_labels
+from nextlabel.tasks.task import check_counts
 from nextlabel.types import Outputs
 
 __all__ = ["SklearnLearner"]
@@ -66,7 +66,8 @@ class SklearnLearner:
             LabelsError: The labels cannot be learnt.
             DataError: The items do not stack to an array.
         """
-        labels = checked_labels(x, y, task=Classification(), width=self.classes).numpy()
+        check_counts(y, x.ids)
+        labels = Classification().checked(y, x.ids, self.classes).numpy()
         estimator: Any = clone(self._estimator)  # Any: scikit-learn is not typed
         chances = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
         estimator.set_params(**{name: derive(seed, "sklearn", name) % 2**32 for name in chances})

@@ -5,11 +5,9 @@ It knows pools, labels and one training at a time; nothing of cycles, strategies
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -20,30 +18,34 @@ from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.tasks.catalogue import as_task
-from nextlabel.tasks.task import Task
-from nextlabel.training.arguments import check_same, described, training_arguments
-from nextlabel.training.augment import Augment, Augmentation, augmentation, augmented
+from nextlabel.tasks.task import Task, check_counts
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import (
     check_fits,
+    check_same,
+    described,
     joined,
     part,
     read_json,
     read_tensors,
+    training_arguments,
     write_json,
     write_tensors,
 )
-from nextlabel.training.config import (
-    TrainingConfig,
-)
-from nextlabel.training.device import DeviceName, Engine
-from nextlabel.training.labels import check_counts, checked_labels
-from nextlabel.training.loop import CHECKPOINT, Training
+from nextlabel.training.config import TrainingConfig
+from nextlabel.training.device import DeviceName, Engine, isolated_rng
+from nextlabel.training.fit import Networks, bind, new_objective, prepare
+from nextlabel.training.loop import CHECKPOINT
 from nextlabel.training.network import ModuleNetwork
-from nextlabel.training.prediction import check_needs, predicted
-from nextlabel.training.preprocess import Normalise, Preparation
-from nextlabel.training.randomness import isolated_rng
-from nextlabel.training.setup import Networks, bind, check_progressive_resize, new_objective
+from nextlabel.training.predict import check_needs, predicted
+from nextlabel.training.preprocess import (
+    Augment,
+    Augmentation,
+    Normalise,
+    Preparation,
+    augmentation,
+    augmented,
+)
 from nextlabel.training.snapshots import check_kept, snapshot_path, validate_snapshots
 from nextlabel.types import Objective, Outputs
 
@@ -153,7 +155,7 @@ class TorchLearner:
             model, untrained_model, self.task, embedding_layer, self.preparation, self._cache
         )
         Engine(device, training.mixed_precision)  # refuses now what this machine cannot do
-        self.extra_fields = self._new_objective().extra_fields
+        self.extra_fields = new_objective(objective, self.task).extra_fields
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train on the labelled pool and return ``train_loss``, ``steps`` and ``epochs``.
@@ -175,8 +177,8 @@ class TorchLearner:
             ContractError: Model or objective broke their contract, or the loss is not finite.
             DataError: The folder holds another training or cannot be written.
         """
-        check_counts(x, y)
-        objective = self._new_objective()
+        check_counts(y, x.ids)
+        objective = new_objective(self._objective, self.task)
         others = unlabelled if objective.uses_unlabelled and len(unlabelled) > 1 else None
         arguments = {
             **training_arguments(x, y, others, self.training, seed),
@@ -191,54 +193,18 @@ class TorchLearner:
             check_same(finished["arguments"], arguments, workdir / FINISHED)
             self.load(workdir)
             return dict(finished["metrics"])
-        training = self._prepared(x, y, others, objective, seed=seed, workdir=workdir, arguments=arguments)
-        return self._trained(training, workdir)
-
-    def _prepared(
-        self,
-        x: Pool,
-        y: Tensor,
-        others: Pool | None,
-        objective: Objective,
-        *,
-        seed: int,
-        workdir: Path,
-        arguments: dict[str, Any],
-    ) -> Training:
-        engine = Engine(self.device, self.training.mixed_precision)
-        network = self._networks.place(self._starting_network(seed), engine)
-        example = self._networks.example(network, objective, x, engine, seed)
-        few = self._networks.few(x, engine)
-        check_progressive_resize(network, few, self.training, self.preparation.on(engine.device))
-        targets = checked_labels(x, y, task=self.task, width=example.outputs.shape[1])
-        carried = self._objective_state if self._held() else None
-        bind(
-            objective, network, example, seed=seed, engine=engine, state=carried or {},
-            fresh=lambda: self._networks.unrelated("teacher", objective, x, engine, seed),
+        held = self._network if self.warm_start else None
+        training = prepare(
+            self._networks, objective, x, y, others, config=self.training, held=held,
+            state=self._objective_state or {} if held else {}, device=self.device, workers=self.num_workers,
+            augment=self._augment, snapshots=self._snapshots, seed=seed, workdir=workdir,
+            arguments=arguments, progress=self.progress,
         )  # fmt: skip
-        return Training(
-            network=network, objective=objective,
-            config=self.training.beginning(with_new_weights=self._held() is None), engine=engine,
-            x=x, targets=targets.to(engine.device), unlabelled=others,
-            augment=self._augment, preparation=self.preparation,
-            snapshots=self._snapshots,
-            seed=seed, workdir=workdir, arguments=arguments,
-            cache=self._cache, workers=self.num_workers,
-            progress=self.progress,
-        )  # fmt: skip
-
-    def _trained(self, training: Training, workdir: Path) -> dict[str, float]:
-        network, objective = training.network, training.objective
-        untrained = Snapshot("untrained")
-        if untrained in self._snapshots:
-            other = self._networks.unrelated(
-                "untrained", objective, training.x, training.engine, training.seed
-            )
-            write_tensors(snapshot_path(workdir, untrained), joined({"model": other.module.state_dict()}))
         metrics = training.run()
+        network = training.network
         states = {"model": network.module.state_dict(), "objective": objective.state_dict()}
         write_tensors(workdir / "end.safetensors", joined(states))
-        write_json(workdir / FINISHED, {"metrics": metrics, "arguments": training.arguments})
+        write_json(workdir / FINISHED, {"metrics": metrics, "arguments": arguments})
         (workdir / CHECKPOINT).unlink(missing_ok=True)
         self._network, self._objective_state, self._bound = network, states["objective"], objective
         return metrics
@@ -331,13 +297,6 @@ class TorchLearner:
         """Return a network with initial weights, which no training of this learner touches."""
         return self._networks.new(seed)
 
-    def _held(self) -> ModuleNetwork | None:
-        return self._network if self.warm_start else None
-
-    def _starting_network(self, seed: int) -> ModuleNetwork:
-        held = self._held()  # which a fit that fails or is killed must leave alone
-        return self._networks.new(seed) if held is None else copy.deepcopy(held)
-
     def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> Objective:
         """Return the objective as the training left it; after ``load`` it is made again from its state."""
         if self._bound is None:
@@ -346,11 +305,8 @@ class TorchLearner:
                     "extra fields are there at the snapshot 'end' only, where the objective's state is kept; "
                     "load that"
                 )
-            objective = self._new_objective()
+            objective = new_objective(self._objective, self.task)
             example = self._networks.example(network, objective, x, engine, seed=0)
             bind(objective, network, example, seed=0, engine=engine, state=self._objective_state)
             self._bound = objective
         return self._bound
-
-    def _new_objective(self) -> Objective:
-        return new_objective(self._objective, self.task)

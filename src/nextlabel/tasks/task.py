@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
+from nextlabel.errors import LabelsError
 from nextlabel.ledger.events import JSON, ItemId, Label
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-__all__ = ["Meter", "Metric", "Targets", "Task"]
+__all__ = ["Meter", "Metric", "Targets", "Task", "check_counts"]
 
 Targets: TypeAlias = "Tensor | Sequence[Any]"  # Any: one target per item, such as a mask
 """What is learnt, row by row: a tensor whose first axis is the items, or what gives one target at a time."""
@@ -158,3 +159,17 @@ class Task(Protocol):
 
     def corrupt(self, label: Label, rng: np.random.Generator) -> Label:
         """Return a wrong label, drawn from ``rng``."""
+
+
+def check_counts(targets: Tensor, ids: Sequence[ItemId]) -> None:
+    """Refuse targets where there are no items, or not one target per item.
+
+    Raises:
+        LabelsError: So it is.
+    """
+    if not ids:
+        raise LabelsError("training needs labelled items, but there are none; label some first")
+    if targets.shape != (len(ids),):
+        raise LabelsError(
+            f"expected one label per item, shape ({len(ids)},), but got shape {tuple(targets.shape)}"
+        )

@@ -21,10 +21,9 @@ from nextlabel.files import exit_with_parent
 from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.training.config import UnlabelledDraw
-from nextlabel.training.randomness import seed_everything
-from nextlabel.training.steps import steps_of_pass
+from nextlabel.training.device import seed_everything
 
-__all__ = ["DeviceCache", "Order", "as_input", "sequential", "stream"]
+__all__ = ["DeviceCache", "Order", "as_input", "sequential", "steps_of_pass", "stream"]
 
 
 def as_input(batch: Tensor) -> Tensor:
@@ -32,6 +31,17 @@ def as_input(batch: Tensor) -> Tensor:
     if batch.dtype == torch.uint8:
         return batch.float() / 255
     return batch.float() if batch.is_floating_point() else batch
+
+
+def steps_of_pass(labelled: int, batch: int) -> int:
+    """Return the steps of one pass; a rest of one item joins the batch before it.
+
+    Args:
+        labelled: L, at least 1.
+        batch: Items in a step, at least 1.
+    """
+    full, rest = divmod(labelled, min(batch, labelled))
+    return full + (rest > 1)
 
 
 class Order:

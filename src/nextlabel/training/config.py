@@ -17,7 +17,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
-from nextlabel.training.steps import batch_of
 
 __all__ = [
     "MixedPrecision",
@@ -26,6 +25,7 @@ __all__ = [
     "Schedule",
     "TrainingConfig",
     "UnlabelledDraw",
+    "batch_of",
     "lr_factor",
     "split_options",
 ]
@@ -36,6 +36,10 @@ MixedPrecision = Literal["no", "fp16", "bf16"]
 UnlabelledDraw = Literal["passes", "redrawn", "fixed", "fixed_first"]
 OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], Optimizer]
 """Makes an optimiser for these parameters; its groups' learning rates are what the schedule scales."""
+
+
+SMALLEST = 8
+"""Batches are not halved below this: batch norm of fewer items is noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +154,7 @@ class TrainingConfig:
         return lr_factor(self.schedule, step / total, self.milestones, self.gamma)
 
     def batch_of(self, labelled: int) -> int:
-        """Return the items per step, see :func:`nextlabel.training.steps.batch_of`.
+        """Return the items per step, see :func:`batch_of`.
 
         The learning rate falls with it (the linear rule of Goyal et al.: Accurate, Large Minibatch SGD,
         2017).
@@ -199,6 +203,20 @@ class TrainingConfig:
             return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, weight_decay=self.weight_decay)
         made = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
         return made(parameters, lr=1e-3 if self.lr is None else self.lr, weight_decay=self.weight_decay)
+
+
+def batch_of(labelled: int, batch_size: int, min_steps_per_epoch: int | None) -> int:
+    """Return the items in a step: ``batch_size``, halved while a pass has too few steps, but not below 8.
+
+    Args:
+        labelled: L, the items of a pass.
+        batch_size: B, at least 1.
+        min_steps_per_epoch: Steps that a pass is to have at least; None for no such wish.
+    """
+    size = batch_size
+    while min_steps_per_epoch is not None and size >= 2 * SMALLEST and labelled < size * min_steps_per_epoch:
+        size //= 2
+    return size
 
 
 def lr_factor(

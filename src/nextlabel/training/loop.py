@@ -24,11 +24,10 @@ from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
-from nextlabel.training.arguments import check_same
-from nextlabel.training.augment import Augmentation
 from nextlabel.training.batches import DeviceCache, Order, stream
 from nextlabel.training.checkpoint import (
     check_fits,
+    check_same,
     joined,
     optimizer_state,
     part,
@@ -37,10 +36,9 @@ from nextlabel.training.checkpoint import (
     write_tensors,
 )
 from nextlabel.training.config import TrainingConfig
-from nextlabel.training.device import Engine
+from nextlabel.training.device import Engine, default_generators, deterministic_kernels, isolated_rng
 from nextlabel.training.network import ModuleNetwork
-from nextlabel.training.preprocess import Preparation, resized
-from nextlabel.training.randomness import default_generators, deterministic_kernels, isolated_rng
+from nextlabel.training.preprocess import Augmentation, Preparation, resized
 from nextlabel.training.snapshots import SnapshotWriter
 from nextlabel.types import Losses, Objective
 

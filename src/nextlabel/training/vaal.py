@@ -21,12 +21,10 @@ from nextlabel.models.vae import LEAST_PIXELS, ConvolutionalVae, Discriminator
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
-from nextlabel.training.arguments import check_same
 from nextlabel.training.batches import DeviceCache, Order, sequential, stream
-from nextlabel.training.checkpoint import check_fits, joined, part, read_tensors, write_tensors
-from nextlabel.training.device import DeviceName, Engine
+from nextlabel.training.checkpoint import check_fits, check_same, joined, part, read_tensors, write_tensors
+from nextlabel.training.device import DeviceName, Engine, deterministic_kernels, isolated_rng
 from nextlabel.training.loop import PROGRESS_SECONDS, LossMeter
-from nextlabel.training.randomness import deterministic_kernels, isolated_rng
 from nextlabel.training.vaal_losses import (
     Kl,
     discriminator_loss,

@@ -15,7 +15,7 @@ from nextlabel.papers.theory.networks import Network, draw_samples
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import order, spread
 from nextlabel.seeds import derive
-from nextlabel.training.randomness import isolated_rng
+from nextlabel.training.device import isolated_rng
 
 __all__ = ["classification", "constant_gradient", "largest_ratio", "summed_gradient"]
 

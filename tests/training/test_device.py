@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nextlabel.training.randomness import deterministic_kernels, isolated_rng, seed_everything
+from nextlabel.training.device import deterministic_kernels, isolated_rng, seed_everything
 
 
 def draws():

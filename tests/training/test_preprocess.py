@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nextlabel.errors import ConfigurationError, DataError, UnknownNameError
-from nextlabel.training.augment import HorizontalFlip, RandomCrop, augmentation
+from nextlabel.training.preprocess import HorizontalFlip, RandomCrop, augmentation
 
 IMAGES = torch.arange(1.0, 1 + 64 * 2 * 3 * 4).view(64, 2, 3, 4)
 

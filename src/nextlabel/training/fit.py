@@ -1,0 +1,276 @@
+"""The preparation of a fit, from a learner's settings and data to the first step.
+
+:func:`prepare` says what comes after what; the rest of the file are its steps. Knows nothing of the steps of
+training, which are in ``loop``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nextlabel.adapters import as_objective
+from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.objectives.catalogue import OBJECTIVES
+from nextlabel.parts import Part
+from nextlabel.pool import Pool
+from nextlabel.progress import Progress
+from nextlabel.seeds import derive
+from nextlabel.snapshots import Snapshot
+from nextlabel.tasks.task import Task
+from nextlabel.training.batches import DeviceCache, sequential
+from nextlabel.training.checkpoint import check_fits, joined, write_tensors
+from nextlabel.training.config import TrainingConfig
+from nextlabel.training.device import DeviceName, Engine, isolated_rng
+from nextlabel.training.loop import Training
+from nextlabel.training.network import ModuleNetwork
+from nextlabel.training.preprocess import Augmentation, Preparation, Prepare, resized
+from nextlabel.training.snapshots import snapshot_path
+from nextlabel.types import Forward, Objective
+
+__all__ = ["Networks", "bind", "new_objective", "prepare"]
+
+UNTRAINED = Snapshot("untrained")
+
+
+def prepare(
+    networks: Networks,
+    objective: Objective,
+    x: Pool,
+    y: Tensor,
+    unlabelled: Pool | None,
+    *,
+    config: TrainingConfig,
+    held: ModuleNetwork | None,
+    state: Mapping[str, Tensor],
+    device: DeviceName,
+    workers: int,
+    augment: Augmentation | None,
+    snapshots: frozenset[Snapshot],
+    seed: int,
+    workdir: Path,
+    arguments: dict[str, Any],  # Any: whatever JSON holds
+    progress: Progress | None,
+) -> Training:
+    """Return the training that a fit consists of, ready for its first step or to be continued.
+
+    Args:
+        networks: Makes the networks.
+        objective: The loss, not bound yet.
+        x: The L labelled items.
+        y: (L,) their targets.
+        unlabelled: Items for the objective, or None.
+        config: How the model is trained.
+        held: The network to go on from; None for one with new weights.
+        state: What an earlier fit left of the objective; empty for none.
+        device: Where.
+        workers: Processes that load items of pools that are no tensors.
+        augment: For labelled and unlabelled batches alike, or None.
+        snapshots: What to keep in ``workdir`` besides the end.
+        seed: All randomness is derived from it.
+        workdir: The folder of this fit.
+        arguments: What tells this fit from another.
+        progress: Called as training advances, or None.
+
+    Raises:
+        LabelsError: A target cannot be learnt.
+        ContractError: Model or objective broke their contract.
+        ConfigurationError: The model cannot be trained so, or the state does not fit.
+        DataError: The items do not stack, or the folder cannot be written.
+    """
+    engine = Engine(device, config.mixed_precision)
+    # A copy of what is held: a fit that fails or is killed leaves it alone.
+    network = networks.place(networks.new(seed) if held is None else copy.deepcopy(held), engine)
+    example = networks.example(network, objective, x, engine, seed)
+    few = networks.few(x, engine)
+    _check_progressive_resize(network, few, config, networks.preparation.on(engine.device))
+    targets = networks.task.checked(y, x.ids, example.outputs.shape[1]).to(engine.device)
+    if objective.uses_fresh_network and not state:
+        objective.take_fresh(networks.unrelated("teacher", objective, x, engine, seed))
+    bind(objective, network, example, seed=seed, engine=engine, state=state)
+    training = Training(
+        network=network, objective=objective, config=config.beginning(with_new_weights=held is None),
+        engine=engine, x=x, targets=targets, unlabelled=unlabelled, augment=augment,
+        preparation=networks.preparation, snapshots=snapshots, seed=seed, workdir=workdir,
+        arguments=arguments, cache=networks.cache, workers=workers, progress=progress,
+    )  # fmt: skip
+    if UNTRAINED in snapshots:
+        other = networks.unrelated("untrained", objective, x, engine, seed)
+        write_tensors(snapshot_path(workdir, UNTRAINED), joined({"model": other.module.state_dict()}))
+    return training
+
+
+def new_objective(objective: str | Part | Callable[[], nn.Module], task: Task) -> Objective:
+    """Return a new objective, not bound yet.
+
+    Raises:
+        UnknownNameError: There is no objective of that name, or no such option.
+        ContractError: What the function returned is no objective.
+        ConfigurationError: It is for another task, or an option is out of range.
+    """
+    made = as_objective(OBJECTIVES.create(objective) if isinstance(objective, (str, Part)) else objective())
+    if made.task not in (None, task.name):
+        raise ConfigurationError(
+            f"the objective {type(made).__name__} is for {made.task}, but the task is {task.name}; "
+            f"use objective='{task.default_objective}'"
+        )
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Makes the networks of a learner and places them on the device.
+
+    Attributes:
+        model: The user's: a function that returns modules, called under a generator that is derived from the
+            seed, or a module, which is copied. Nothing that is done to a network reaches the user's module.
+        untrained_model: Makes networks that are compared with before any training; None for ``model``.
+        task: What outputs are for.
+        embedding_layer: As of :class:`ModuleNetwork`.
+        preparation: What is done to batches.
+        cache: Holds tensor pools on the device.
+    """
+
+    model: Callable[[], nn.Module] | nn.Module
+    untrained_model: Callable[[], nn.Module] | None
+    task: Task
+    embedding_layer: str | None
+    preparation: Preparation
+    cache: DeviceCache
+
+    def new(self, seed: int, *, untrained: bool = False) -> ModuleNetwork:
+        """Return a network with initial weights.
+
+        Args:
+            seed: Of the weights.
+            untrained: Whether it is one that is compared with before any training.
+
+        Raises:
+            ContractError: The function returned no module.
+            UnknownNameError: The module has no such layer.
+        """
+        model = (self.untrained_model or self.model) if untrained else self.model
+        with isolated_rng(derive(seed, "weights")):
+            # A module is callable too, and a function may return the same module twice: a copy is trained.
+            made = model if isinstance(model, nn.Module) else model()
+            if not isinstance(made, nn.Module):
+                raise ContractError(
+                    f"the model function must return an nn.Module, got {type(made).__name__}; return the "
+                    "network"
+                )
+            network = ModuleNetwork(copy.deepcopy(made), embedding_layer=self.embedding_layer)
+            network.dense = self.task.output is None
+            return network
+
+    def unrelated(
+        self, purpose: str, objective: Objective, x: Pool, engine: Engine, seed: int
+    ) -> ModuleNetwork:
+        """Return a network with initial weights of its own for this purpose, on the device."""
+        seed = derive(seed, purpose)
+        network = self.place(self.new(seed, untrained=True), engine)
+        self.example(network, objective, x, engine, seed)
+        return network
+
+    def place(self, network: ModuleNetwork, engine: Engine) -> ModuleNetwork:
+        """Move the network to the device, in the memory layout that inputs have."""
+        network.to(engine.device)
+        return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
+
+    def example(
+        self, network: ModuleNetwork, objective: Objective, x: Pool, engine: Engine, seed: int
+    ) -> Forward:
+        """Return the outputs for a few items of the pool; lazy modules get their shapes by it.
+
+        Args:
+            network: Left in evaluation mode, and set to give what the objective uses.
+            objective: Says what it uses, and takes the network's inputs out of a batch.
+            x: The pool.
+            engine: Where.
+            seed: Of the weights of lazy modules.
+
+        Raises:
+            ContractError: The outputs are not those of the task.
+        """
+        network.with_embeddings, network.with_stages = objective.uses_embeddings, objective.uses_stages
+        network.eval()
+        with isolated_rng(derive(seed, "example"), engine.device), torch.no_grad():
+            items = self.preparation.on(engine.device)(self.few(x, engine))
+            forward: Forward = network(objective.inputs(items))
+        outputs, width = forward.outputs.shape[1], self.task.width
+        if outputs < 2 if width is None else outputs != width:
+            wanted = {None: "one output per class, at least 2", 1: "1 output"}.get(
+                width, f"{width} outputs, one per class"
+            )
+            raise ContractError(f"task='{self.task.name}' needs a model with {wanted}, but it has {outputs}")
+        return forward
+
+    def few(self, x: Pool, engine: Engine) -> Tensor:
+        """Return the first items of the pool on the device, at most two."""
+        with isolated_rng(0, engine.device):  # items of a data set may draw; what comes next must not see it
+            return next(sequential(x.slice(0, 2), 2, 0, engine.device, self.cache))
+
+
+def _check_progressive_resize(
+    network: ModuleNetwork, items: Tensor, config: TrainingConfig, prepare: Prepare
+) -> None:
+    """Refuse a training run on images of a size that the network cannot take.
+
+    Args:
+        network: Left in evaluation mode.
+        items: (B, ...) a few items, on the device.
+        config: Says how small the images are.
+        prepare: What is done to them after that.
+
+    Raises:
+        DataError: The items are not images.
+        ConfigurationError: The network fails on small ones.
+    """
+    network.eval()
+    for fraction in sorted({*(config.progressive_resize or ())} - {1.0}):
+        smaller = resized(items, fraction)
+        try:
+            with isolated_rng(0, items.device), torch.no_grad():
+                network(prepare(smaller))
+        except (RuntimeError, ValueError, AssertionError) as error:  # the last is what timm's models raise
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ConfigurationError(
+                f"progressive_resize must be of images that the model can take, but at {fraction} it cannot "
+                f"take items of shape {tuple(smaller.shape[1:])} ({reason}); use other shares, or leave "
+                "progressive_resize out"
+            ) from error
+
+
+def bind(
+    objective: Objective,
+    network: ModuleNetwork,
+    example: Forward,
+    *,
+    seed: int,
+    engine: Engine,
+    state: Mapping[str, Tensor],
+) -> None:
+    """Bind an objective to its network, on the device, and give it its state where there is one.
+
+    Args:
+        objective: Not bound yet.
+        network: What it is to train, or trained.
+        example: The network's outputs for a few items.
+        seed: All randomness is derived from it.
+        engine: Where.
+        state: What an earlier training left of the objective; empty for none.
+
+    Raises:
+        ConfigurationError: The state does not fit.
+    """
+    with isolated_rng(derive(seed, "objective"), engine.device):
+        objective.bind(network, example)
+    objective.to(engine.device)
+    if state:
+        check_fits(objective, state, what="the objective")
+        objective.load_state_dict(state)
