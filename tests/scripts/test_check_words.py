@@ -96,7 +96,7 @@ REFUSED = {
         "another process is working on X",
         "another process works on",
     ],
-    "cells begun": ["2 cells begun", '"started"'],
+    "cells begun": ["2 cells begun", '"begun"'],
     "exhibit": ["an exhibit", "Exhibits", "refuse_exhibits"],
     "least_steps": ["least_steps=1"],
     "cold_epochs": ["cold_epochs = 3"],

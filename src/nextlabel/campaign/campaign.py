@@ -1,7 +1,6 @@
 """The campaign: train, scan, choose, record, take the labels; killed at any moment, it goes on where it was.
 
-A campaign joins a ledger with a pool, a learner and a strategy. It is the only place where a strategy's rows
-become ids. Knows no particular strategy or model, no web page and no benchmark.
+A campaign joins a ledger with a pool, a learner and a strategy. Nowhere else do a strategy's rows become ids.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The ledger: the append-only record of a campaign, and its only durable truth.
 
-What was asked, told and measured is kept as events in an SQL database and folded into a state. An event is
-written in one transaction or not at all, and once a call has returned neither a killed process nor a power
-cut loses it. Several processes may write at once. Knows nothing of models, strategies or images.
+What was asked, labelled and measured is kept as events in an SQL database and folded into a state. An event
+is written in one transaction or not at all, and what a call has returned survives kills and power cuts.
+Several processes may write at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from sqlalchemy import Connection, insert, select
 
@@ -89,14 +88,13 @@ class Ledger:
     """
 
     def __init__(self, target: Path | str, *, read_only: bool = False) -> None:
-        engine, self.name = engine_for(target, read_only=read_only)
+        self._engine, self.name = engine_for(target, read_only=read_only)
         self.read_only = read_only
-        self._engine = engine
-        self._finalizer = weakref.finalize(self, engine.dispose)
+        self._finalizer = weakref.finalize(self, self._engine.dispose)
         self._lock = threading.RLock()
         self._state = State()
         try:
-            prepare(engine, self.name, read_only=read_only)
+            prepare(self._engine, self.name, read_only=read_only)
         except LedgerError:
             self.close()
             raise
@@ -104,9 +102,7 @@ class Ledger:
     def __enter__(self) -> Ledger:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
