@@ -218,7 +218,7 @@ assert "nextlabel.ledger.database" in sys.modules and "nextlabel.report.build" i
 def test_modules_that_read_and_label_import_no_torch():
     parts = [
         "ledger", "report", "config", "parts", "presets", "results", "files", "errors", "progress",
-        "cli.main",
+        "cli.main", "tasks.catalogue", "tasks.classification", "tasks.regression", "tasks.segmentation",
     ]  # fmt: skip
     code = WITHOUT_TORCH.format(names=[f"nextlabel.{part}" for part in parts])
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
