@@ -65,11 +65,11 @@ def test_outputs_of_different_shapes_are_refused():
 
 def test_an_unknown_form_or_reduction_is_refused_and_not_taken_for_another():
     now, before = torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)
-    with pytest.raises(UnknownNameError, match="no form of discrepancy 'L2'; did you mean 'l2'"):
+    with pytest.raises(UnknownNameError, match="'L2'; did you mean 'l2'"):
         output_discrepancy(now, before, form="L2")
     for measure in (lambda: output_discrepancy(now, before, reduce="median"),
                     lambda: snapshot_discrepancy([now, before], reduce="median")):  # fmt: skip
-        with pytest.raises(UnknownNameError, match="no reduction over positions 'median'"):
+        with pytest.raises(UnknownNameError, match="'median'"):
             measure()
 
 

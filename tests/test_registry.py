@@ -57,7 +57,7 @@ def test_a_name_with_a_prefix_is_resolved_by_the_function_of_the_prefix():
     assert "other:pair" in parts
     assert parts.card("other:pair").name == "other:pair"
     assert list(parts) == []
-    with pytest.raises(UnknownNameError, match="foreign part 'pear'; did you mean 'pair'"):
+    with pytest.raises(UnknownNameError, match="'pear'; did you mean 'pair'"):
         parts.factory("other:pear")
     with pytest.raises(ConfigurationError, match="'other:pair' has no option 'rite'; did you mean 'right'"):
         parts.create("other:pair", left=1, rite=3)
@@ -66,7 +66,7 @@ def test_a_name_with_a_prefix_is_resolved_by_the_function_of_the_prefix():
 def test_an_unknown_prefix_is_an_unknown_name_and_the_known_ones_are_offered():
     parts = Registry("part", "nextlabel.test_parts", prefixes={"other": "no_such_module:thing"})
     assert "another:pair" not in parts
-    with pytest.raises(UnknownNameError, match=r"no part 'another:pair'.*'other:NAME'"):
+    with pytest.raises(UnknownNameError, match=r"'another:pair'.*'other:NAME'"):
         parts.card("another:pair")
     with pytest.raises(ContractError, match="'other:pair' cannot be loaded from 'no_such_module:thing'"):
         parts.create("other:pair")
