@@ -14,7 +14,7 @@ from nextlabel.errors import (
 def test_an_unknown_name_offers_the_nearest_and_lists_the_known_ones():
     error = UnknownNameError("strategy", "margn", ["margin", "cod"])
     assert isinstance(error, NextlabelError)
-    assert str(error) == "there is no strategy 'margn'; did you mean 'margin'? Known: 'cod', 'margin'."
+    assert str(error) == "strategy not found: 'margn'; did you mean 'margin'? Known: 'cod', 'margin'."
 
 
 @pytest.mark.parametrize("name", ["CIFAR10", "Cifar10", "CIFAR-10", "cifar_10"])
@@ -38,7 +38,7 @@ def test_long_lists_end_in_a_count():
 
 
 def test_an_unknown_name_without_a_near_one_still_reads_as_a_sentence():
-    assert str(UnknownNameError("layer", "zzz", [])) == "there is no layer 'zzz'. Known: none."
+    assert str(UnknownNameError("layer", "zzz", [])) == "layer not found: 'zzz'. Known: none."
 
 
 def test_differences_show_the_stored_and_the_given_value_by_its_path():

@@ -48,9 +48,9 @@ def test_read_only_arrays_and_foreign_byte_orders_are_taken_and_texts_refused():
 @pytest.mark.parametrize(
     ("ids", "sentence"),
     [
-        (["a", "b"], "expected one id per item, but got 2 ids for 3 items"),
-        (["a", "b", "a"], "ids must be distinct, but these come more than once: 'a'"),
-        (["a", "b", 7], r"ids must be strings, but got 7 \(int\)"),
+        (["a", "b"], "2 ids for 3 items"),
+        (["a", "b", "a"], "distinct, got 'a'"),
+        (["a", "b", 7], r"got 7 \(int\); .*ids=\[str"),
     ],
 )
 def test_bad_ids_are_refused_with_a_sentence(ids, sentence):

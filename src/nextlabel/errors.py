@@ -64,7 +64,7 @@ class UnknownNameError(ConfigurationError):
         names, name = sorted(known), str(name)  # settings may hold a number or a list where a name is meant
         hint = nearest(name, names)
         guess = f"; did you mean '{hint}'?" if hint else "."
-        super().__init__(f"there is no {kind} '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")
+        super().__init__(f"{kind} not found: '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")
         self.kind, self.name, self.known = kind, name, tuple(names)
 
 

@@ -1,18 +1,19 @@
-"""Files, locks and processes: how they are shared between processes, and named in records. No torch."""
+"""Files, locks and processes: written, shared between processes, named in records. No torch."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import multiprocessing
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from nextlabel.errors import BusyError
+from nextlabel.errors import BusyError, DataError
 
 __all__ = [
     "IMAGENET",
@@ -21,10 +22,14 @@ __all__ = [
     "absolute_weights",
     "exclusive_lock",
     "exit_with_parent",
+    "read_json",
+    "write_file",
 ]
 
+T = TypeVar("T")
+
 LOCK_SECONDS = 10.0
-"""How long to wait for another process before saying that it is busy."""
+"""How long to wait for another process before giving up."""
 
 IMAGENET = "imagenet"
 """What the option ``weights`` of a model says for torchvision's; no path, even where a file has that name."""
@@ -33,13 +38,56 @@ RELEASED_WEIGHTS = "resnet18-5c106cde.pth"
 """torchvision's file of 2016, which the TOD papers' released code asks for in the current directory."""
 
 
-@contextmanager
-def exclusive_lock(lock: Path, doing: str) -> Iterator[None]:
-    """Hold a lock that no other process holds meanwhile; the system lets go of it when a process dies.
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file atomically: a reader sees the old file or the new one, never a part.
+
+    Raises:
+        DataError: The disk is full or read-only, or the folder does not exist.
+    """
+    unfinished = path.with_name(f"{path.name}.new")  # one name, so that the next call overwrites a remnant
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the disk may refuse this too; the first error says why
+            unfinished.unlink(missing_ok=True)
+        raise DataError(
+            f"cannot write {path} ({error.strerror or error}); nothing is lost: free space or allow writing, "
+            "and run again"
+        ) from error
+
+
+def read_json(path: Path, kind: type[T], *, remedy: str = "") -> T:
+    """Read a JSON file.
 
     Args:
-        lock: The lock's file, in a folder that exists.
-        doing: What the other process would be doing, as a phrase: ``"running the experiment in runs/a"``.
+        path: The file.
+        kind: The type of its content: ``dict`` or ``list``.
+        remedy: What to do about a missing or damaged file, for the message.
+
+    Raises:
+        DataError: The file is missing or damaged, or its content is of another type.
+    """
+    end = f"; {remedy}" if remedy else ""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}){end}") from error
+    if not isinstance(content, kind):
+        raise DataError(f"{path} must hold a JSON {kind.__name__}, got {type(content).__name__}{end}")
+    return content
+
+
+@contextlib.contextmanager
+def exclusive_lock(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock that other processes cannot hold; the system releases it when the process dies.
+
+    Args:
+        lock: The lock file, in a folder that exists.
+        what: What is locked, for the message: ``"the experiment in runs/a"``.
 
     Raises:
         BusyError: Another process held it for 10 s.
@@ -48,13 +96,13 @@ def exclusive_lock(lock: Path, doing: str) -> Iterator[None]:
         with FileLock(lock, timeout=LOCK_SECONDS):
             yield
     except Timeout as error:
-        raise BusyError(f"another process is {doing}; wait for it, or end it and try again") from error
+        raise BusyError(f"{what} is locked by another process; wait for it to finish or stop it") from error
 
 
 def exit_with_parent() -> None:
-    """End this process as soon as its parent has ended, however that came; called in the child.
+    """End this process when its parent ends; called in the child.
 
-    Also where the parent ended before the call, which a look at the parent's number would miss.
+    Also works if the parent ended before the call, which comparing process ids would miss.
     """
     threading.Thread(target=_exit_after_parent, daemon=True).start()
 

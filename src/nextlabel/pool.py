@@ -5,7 +5,6 @@ Knows nothing of labels, models or what was asked; ids come from the data and ne
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import DataError, listed
-from nextlabel.ledger.events import ItemId
+from nextlabel.ledger.events import ItemId, check_ids, ids_digest
 
 __all__ = ["Items", "Pool", "tensor_of"]
 
@@ -62,25 +61,9 @@ class Pool:
         self._source = source
         self.ids: tuple[ItemId, ...] = tuple(ids)
         self._rows = torch.arange(len(source))
-        self._check_ids()
-
-    def _check_ids(self) -> None:
-        if len(self.ids) != len(self._source):
-            raise DataError(
-                f"expected one id per item, but got {len(self.ids)} ids for {len(self._source)} items"
-            )
-        wrong = next((item for item in self.ids if not isinstance(item, str)), None)
-        if wrong is not None:
-            raise DataError(
-                f"ids must be strings, but got {wrong!r} ({type(wrong).__name__}); use file names or keys: "
-                "ids=[str(key) for key in keys]"
-            )
-        if len(set(self.ids)) != len(self.ids):
-            seen: set[str] = set()
-            twice = [item for item in self.ids if item in seen or seen.add(item)]  # type: ignore[func-returns-value]
-            raise DataError(
-                f"ids must be distinct, but these come more than once: {listed(dict.fromkeys(twice))}"
-            )
+        if len(self.ids) != len(source):
+            raise DataError(f"ids must be one per item, got {len(self.ids)} ids for {len(source)} items")
+        check_ids(self.ids)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -149,10 +132,7 @@ class Pool:
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits that change when an id is added, removed or moved."""
-        hasher = hashlib.blake2b(digest_size=8)
-        for item in self.ids:
-            hasher.update(item.encode() + b"\0")
-        return hasher.hexdigest()
+        return ids_digest(self.ids)
 
 
 def tensor_of(name: str, array: np.ndarray) -> Tensor:

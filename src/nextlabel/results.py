@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nextlabel.errors import DataError, listed
 
-__all__ = ["COLUMNS", "FULL_TRAINING", "METRIC", "Row", "read_csv", "to_csv"]
+__all__ = ["COLUMNS", "FULL_TRAINING", "METRIC", "Row", "read_csv", "rerun_remedy", "to_csv"]
 
 METRIC = "accuracy"
 """What a row's accuracy is unless it says otherwise."""
@@ -112,6 +112,11 @@ def read_csv(path: Path) -> list[Row]:
             return [_row(record, path) for record in reader]
     except FileNotFoundError as error:
         raise DataError(f"there are no results at {path}; run the experiment first") from error
+
+
+def rerun_remedy(cell: Path) -> str:
+    """Return what to do about a damaged file in the folder of a finished cell, for messages."""
+    return f"delete {cell / 'finished'} and run the same command again to rewrite it"
 
 
 def _row(record: Mapping[str, str], path: Path) -> Row:

@@ -205,5 +205,5 @@ def test_a_missing_or_damaged_audit_is_named_with_a_way_out(tmp_path):
         read_diagnostics(tmp_path)
     for content in ("{", "{}", json.dumps({"rows": [{"cycle": 1}]})):
         (tmp_path / "diagnostics.json").write_text(content)
-        with pytest.raises(DataError, match=r"diagnostics\.json cannot be read .*write it again"):
+        with pytest.raises(DataError, match=r"diagnostics\.json cannot be read .*rewrite it"):
             read_diagnostics(tmp_path)

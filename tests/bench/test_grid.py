@@ -51,10 +51,10 @@ def test_another_model_does_not_inherit_the_options_of_the_recipes_model():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"dataset": ["digit"]}, "there is no data set 'digit'; did you mean 'digits'"),
-        ({"strategy": ["margn"]}, "there is no strategy 'margn'; did you mean 'margin'"),
-        ({"objective": ["supervise"]}, "there is no objective 'supervise'; did you mean 'supervised'"),
-        ({"learner": {"model": "mpl"}}, "there is no model 'mpl'; did you mean 'mlp'"),
+        ({"dataset": ["digit"]}, "data set not found: 'digit'; did you mean 'digits'"),
+        ({"strategy": ["margn"]}, "strategy not found: 'margn'; did you mean 'margin'"),
+        ({"objective": ["supervise"]}, "objective not found: 'supervise'; did you mean 'supervised'"),
+        ({"learner": {"model": "mpl"}}, "model not found: 'mpl'; did you mean 'mlp'"),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest(options, sentence):
@@ -92,7 +92,7 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
             {"candidate_size": 71},
             "a cycle asks for 72 labels on digits, but its candidate subset has only 71 items",
         ),
-        ({"learner": {"wrappers": "vall"}}, "no wrapper 'vall'; did you mean 'vaal'"),
+        ({"learner": {"wrappers": "vall"}}, "'vall'; did you mean 'vaal'"),
         ({"learner": {"wrappers": "vaal(epoch=1)"}}, "did you mean 'epochs'"),
         ({"learner": {"wrappers": "learning_loss(unit=1)"}}, "did you mean 'units'"),
     ],

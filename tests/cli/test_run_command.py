@@ -88,8 +88,8 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--strategy", "cdo"], "there is no strategy 'cdo'; did you mean 'cod'"),
-        (["--dataset", "digit"], "there is no data set 'digit'; did you mean 'digits'"),
+        (["--strategy", "cdo"], "strategy not found: 'cdo'; did you mean 'cod'"),
+        (["--dataset", "digit"], "data set not found: 'digit'; did you mean 'digits'"),
         (["--initial-size", "lots"], "the setting 'initial_size' is wrong"),
         (["--set", "learner.epoch=3"], "did you mean 'epochs'"),
         (

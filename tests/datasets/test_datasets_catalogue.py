@@ -117,7 +117,7 @@ def test_the_animals_come_with_their_licence() -> None:
 
 
 def test_an_unknown_data_set_offers_the_nearest_name() -> None:
-    with pytest.raises(UnknownNameError, match="no data set 'digit'; did you mean 'digits'"):
+    with pytest.raises(UnknownNameError, match="'digit'; did you mean 'digits'"):
         DATASETS.create("digit")
 
 

@@ -99,7 +99,7 @@ def test_a_resolved_configuration_with_a_preset_is_read_back_as_the_same(tmp_pat
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"preset": "cod"}, UnknownNameError, "there is no preset 'cod'; did you mean 'code'"),
+        ({"preset": "cod"}, UnknownNameError, "preset not found: 'cod'; did you mean 'code'"),
         ({"preset": "code", "dataset": ["mnist"]}, ConfigurationError, "but not for 'mnist'; did you mean"),
         (
             {"preset": "code", "dataset": ["digits", "svhn"]},

@@ -69,7 +69,7 @@ def test_a_cell_that_does_not_say_what_it_is_is_refused(run):
 def test_a_file_that_is_not_json_is_named(run):
     (cell_of(run) / "queries.json").write_text("[{")
     with pytest.raises(
-        DataError, match=r"expected JSON in .*queries\.json.*; delete .*finished and run the same"
+        DataError, match=r"queries\.json.* cannot be read .*; delete .*finished and run the same"
     ):
         read_run(run)
 
@@ -84,7 +84,7 @@ def test_a_damaged_description_of_a_cell_comes_with_the_way_out(run):
 
 def test_json_of_another_kind_is_refused(run):
     (cell_of(run) / "queries.json").write_text("{}")
-    with pytest.raises(DataError, match=r"JSON list in .* got dict"):
+    with pytest.raises(DataError, match=r"JSON list, got dict"):
         read_run(run)
 
 

@@ -124,17 +124,15 @@ def test_arrays_and_campaigns_use_the_same_engine_and_seed():
 
 def test_an_object_of_ones_own_is_taken_in_place_of_a_name():
     assert select(Margin(), 1, log_probs=np.log([[0.9, 0.1], [0.5, 0.5]])).tolist() == [1]
-    with pytest.raises(ConfigurationError, match="options go with a strategy's name"):
+    with pytest.raises(ConfigurationError, match=r"'form'.*belongs to the strategy"):
         select(Margin(), 1, log_probs=log_probs(3, 2), form="l2")
 
 
 def test_options_reach_the_strategy():
     arrays = {"log_probs": np.log([[0.9, 0.1], [0.5, 0.5]])}
-    assert select("cod", 1, **arrays, first_cycle="least_confident").tolist() == [1]
+    assert select("cod(first_cycle=least_confident)", 1, **arrays).tolist() == [1]
     with pytest.raises(ConfigurationError, match="did you mean 'first_cycle'"):
-        select("cod", 1, **arrays, first_cicle="random")
-    with pytest.raises(ConfigurationError, match="no option 'name'"):
-        select("margin", 1, **arrays, name="other")
+        select("cod(first_cicle=random)", 1, **arrays)
 
 
 def test_unknown_strategies_come_back_with_the_nearest_name():
@@ -162,7 +160,7 @@ def test_a_pool_smaller_than_the_batch_gives_all_it_has_and_says_so(caplog):
     assert choice.missing == 3
     with caplog.at_level(logging.WARNING, logger="nextlabel"):
         assert sorted(select("badge", 9, **everything(4)).tolist()) == [0, 1, 2, 3]
-    assert caplog.messages == ["a batch of 9 was wanted, but only 4 are left: taking all"]
+    assert caplog.messages == ["requested 9 items, only 4 are left; returning all of them"]
 
 
 def test_a_full_batch_is_silent(caplog):
@@ -184,7 +182,7 @@ def test_an_empty_pool_is_refused():
 
 
 def test_strategies_without_scores_say_so():
-    with pytest.raises(ConfigurationError, match="'badge' chooses a batch as a whole; use select"):
+    with pytest.raises(ConfigurationError, match=r"'badge'.*use select"):
         score("badge", **everything())
 
 
@@ -244,7 +242,7 @@ def test_neither_inputs_nor_the_global_random_state_are_touched():
 
 @pytest.mark.parametrize("entry", [partial(select, batch_size=1), score])
 def test_a_misspelt_argument_is_named_before_the_missing_array(entry):
-    with pytest.raises(ConfigurationError, match="the strategy 'margin' has no option 'log_prob'"):
+    with pytest.raises(ConfigurationError, match="'log_prob'; did you mean 'log_probs'"):
         entry(strategy="margin", log_prob=np.log([[0.5, 0.5]]))
 
 

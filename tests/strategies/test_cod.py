@@ -110,9 +110,10 @@ def test_against_a_nearly_uniform_untrained_network_the_order_is_that_of_least_c
 
 
 def test_arrays_can_say_that_their_snapshot_is_of_an_untrained_network():
-    arrays = {"log_probs": np.log(NOW), "snapshots": [np.log(BEFORE)], "first_cycle": "untrained"}
-    assert score("cod", **arrays).tolist() == pytest.approx(naive(NOW, BEFORE))
-    turned = score("cod", **arrays, snapshot_names=["untrained"])
+    arrays = {"log_probs": np.log(NOW), "snapshots": [np.log(BEFORE)]}
+    cod = "cod(first_cycle=untrained)"
+    assert score(cod, **arrays).tolist() == pytest.approx(naive(NOW, BEFORE))
+    turned = score(cod, **arrays, snapshot_names=["untrained"])
     assert turned.tolist() == pytest.approx([-value for value in naive(NOW, BEFORE)])
 
 
@@ -160,7 +161,7 @@ def test_of_regression_the_values_themselves_are_compared():
     now, before = np.array([[1.0], [2.0], [5.0]]), np.array([[1.5], [2.0], [1.0]])
     scores = nextlabel.score("cod", values=now, snapshots=[before])
     assert scores.tolist() == [0.125, 0.0, 8.0]
-    assert nextlabel.score("cod", values=now, snapshots=[before], form="l2").tolist() == [0.5, 0.0, 4.0]
+    assert nextlabel.score("cod(form=l2)", values=now, snapshots=[before]).tolist() == [0.5, 0.0, 4.0]
     draws = np.stack([now - 1, now + 1], axis=1)
     assert nextlabel.score("cod", values=draws, snapshots=[before]).tolist() == [0.125, 0.0, 8.0]
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nextlabel.errors import ConfigurationError
+from nextlabel.parts import Part
 from nextlabel.selection.selection import score, select
 from nextlabel.strategies.cod_segmentation import CodSegmentation
 from nextlabel.strategies.entropy_segmentation import EntropySegmentation
@@ -21,10 +22,10 @@ FIELDS = {
 }
 
 
-def scored(strategy, previous, **options):
+def scored(strategy, previous, seed=0, **options):
     extra = {name: torch.tensor(values) for name, values in FIELDS.items()}
     extra["has_previous"] = torch.full((3,), float(previous))
-    return score(strategy, extra=extra, **options)
+    return score(Part(strategy, options), extra=extra, seed=seed)
 
 
 @pytest.mark.parametrize("form", ["half_squared", "l2"])
@@ -69,7 +70,7 @@ def test_a_random_first_cycle_draws_and_later_ones_do_not():
 def test_entropy_and_margin_take_the_least_certain_images_first():
     values = torch.tensor([0.2, 0.6, 0.4])
     assert select("entropy_segmentation", 2, extra={"mean_entropy": values}).tolist() == [1, 2]
-    assert select("entropy_segmentation", 1, extra={"max_entropy": values}, aggregate="max").tolist() == [1]
+    assert select("entropy_segmentation(aggregate=max)", 1, extra={"max_entropy": values}).tolist() == [1]
     assert select("margin_segmentation", 2, extra={"mean_margin": values}).tolist() == [0, 2]
 
 

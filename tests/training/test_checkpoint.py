@@ -72,7 +72,7 @@ def test_damaged_files_are_refused(tmp_path):
         read_tensors(tmp_path / "s.safetensors")
     with pytest.raises(DataError, match="cannot be read"):
         read_json(tmp_path / "j.json")
-    with pytest.raises(DataError, match="expected a JSON object"):
+    with pytest.raises(DataError, match="JSON dict, got list"):
         read_json(tmp_path / "list.json")
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from nextlabel.errors import DataError
+from nextlabel.files import read_json, write_file
 from nextlabel.ledger.events import State
+from nextlabel.results import rerun_remedy
 
 __all__ = [
     "BANDS",
@@ -93,9 +95,7 @@ def write_diagnostics(folder: Path, state: State) -> None:
     if not rows:
         return
     tree = {"bands": BANDS, "fractions": FRACTIONS, "rows": [vars(row) for row in rows]}
-    fresh = folder / f"{FILE}.new"
-    fresh.write_text(json.dumps(tree), encoding="utf-8")
-    fresh.replace(folder / FILE)
+    write_file(folder / FILE, json.dumps(tree))
 
 
 def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
@@ -105,20 +105,16 @@ def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
         DataError: There are none, or the file is damaged.
     """
     path = folder / FILE
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-        rows = [DiagnosticsRow(**_tuples(values)) for values in tree["rows"]]
-    except FileNotFoundError as error:
+    if not path.exists():
         raise DataError(
             f"diagnostics not found: {path}; run the experiment with the setting diagnostics, such as "
             "diagnostics = ['cod', 'entropy']"
-        ) from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"the diagnostics in {path} cannot be read ({error}); delete {folder / 'finished'} and run the "
-            "same command again to write it again"
-        ) from error
-    return rows
+        )
+    tree = read_json(path, dict, remedy=rerun_remedy(folder))
+    try:
+        return [DiagnosticsRow(**_tuples(values)) for values in tree["rows"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} cannot be read ({error}); {rerun_remedy(folder)}") from error
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON

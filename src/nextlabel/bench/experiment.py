@@ -23,7 +23,7 @@ from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.config.experiment import ExperimentConfig, fingerprint, load_config, read_toml, to_toml
 from nextlabel.config.setting import flat_settings
 from nextlabel.errors import ConfigurationError, DataError, differences
-from nextlabel.files import exclusive_lock
+from nextlabel.files import exclusive_lock, write_file
 from nextlabel.parts import part_labels
 from nextlabel.results import Row, to_csv
 
@@ -89,9 +89,7 @@ class Experiment:
                     f"expected an empty run directory, but {folder} holds other files; choose another --out"
                 )
             folder.mkdir(parents=True, exist_ok=True)
-            fresh = record.with_name("experiment.toml.new")
-            fresh.write_text(to_toml(experiment._record()), encoding="utf-8")
-            fresh.replace(record)
+            write_file(record, to_toml(experiment._record()))
         except OSError as error:
             raise DataError(
                 f"cannot write the run directory {folder} ({error.strerror}); "
@@ -122,24 +120,21 @@ class Experiment:
         Raises:
             BusyError: Another process runs this experiment.
         """
-        with exclusive_lock(self.folder / "run.lock", f"running the experiment in {self.folder}"):
+        with exclusive_lock(self.folder / "run.lock", f"the experiment in {self.folder}"):
             forget_items_read(self.folder / "cells")
             for event in run_cells(self.unfinished, self.folder / "cells", jobs=jobs):
                 folder = self.folder / "cells" / event.cell.name
                 if isinstance(event, Started):
                     begin(folder, event.cell)
                 elif isinstance(event, Ended) and event.error:
-                    with suppress(OSError):  # on a full disk; the event itself says what happened
+                    with suppress(DataError):  # on a full disk; the event itself says what happened
                         fail(folder, event.error, event.details)
                 yield event
             if self.writes_results:
                 self._write_results()
 
     def _write_results(self) -> None:
-        path = self.folder / "results.csv"
-        fresh = path.with_name("results.csv.new")
-        fresh.write_text(to_csv(self.rows), encoding="utf-8")
-        fresh.replace(path)
+        write_file(self.folder / "results.csv", to_csv(self.rows))
 
     def _record(self) -> dict[str, Any]:  # Any: TOML
         return {

@@ -11,8 +11,9 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.diagnostics_record import write_diagnostics
 from nextlabel.config.experiment import to_toml
 from nextlabel.errors import DataError
+from nextlabel.files import read_json, write_file
 from nextlabel.ledger.events import State
-from nextlabel.results import METRIC, Row
+from nextlabel.results import METRIC, Row, rerun_remedy
 
 if TYPE_CHECKING:
     from nextlabel.ledger.events import ItemId, Label
@@ -24,7 +25,7 @@ def begin(folder: Path, cell: Cell) -> None:
     """Write down what the cell in this folder is; an error of an earlier attempt is forgotten."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "failed.json").unlink(missing_ok=True)
-    _write(folder / "cell.toml", to_toml(cell.resolved()))
+    write_file(folder / "cell.toml", to_toml(cell.resolved()))
 
 
 def finish(
@@ -32,17 +33,17 @@ def finish(
 ) -> None:
     """Write what reports read of a cell, and last of all the marker that it is finished."""
     measured = [row.as_dict() for row in _rows(cell, state)]
-    _write(folder / "classes.json", json.dumps(list(classes)))
-    _write(folder / "queries.json", json.dumps(_queries(state, labels, len(classes))))
-    _write(folder / "evaluations.json", json.dumps(_evaluations(state)))
+    write_file(folder / "classes.json", json.dumps(list(classes)))
+    write_file(folder / "queries.json", json.dumps(_queries(state, labels, len(classes))))
+    write_file(folder / "evaluations.json", json.dumps(_evaluations(state)))
     write_diagnostics(folder, state)
-    _write(folder / "rows.json", json.dumps(measured))
-    _write(folder / "finished", "")
+    write_file(folder / "rows.json", json.dumps(measured))
+    write_file(folder / "finished", "")
 
 
 def fail(folder: Path, sentence: str, details: str) -> None:
     """Leave word that a cell failed; running again tries it again."""
-    _write(folder / "failed.json", json.dumps({"error": sentence, "details": details}))
+    write_file(folder / "failed.json", json.dumps({"error": sentence, "details": details}))
 
 
 def cell_state(folder: Path) -> str:
@@ -64,18 +65,13 @@ def rows_of(folder: Path) -> list[Row]:
     Raises:
         DataError: Its file of rows is missing or damaged.
     """
+    path, remedy = folder / "rows.json", rerun_remedy(folder)
     try:
-        rows = [Row(**values) for values in json.loads((folder / "rows.json").read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"the results in {folder / 'rows.json'} cannot be read ({error}); "
-            f"delete {folder / 'finished'} and run the same command again to write them again"
-        ) from error
+        rows = [Row(**values) for values in read_json(path, list, remedy=remedy)]
+    except TypeError as error:
+        raise DataError(f"{path} cannot be read ({error}); {remedy}") from error
     if not rows:
-        raise DataError(
-            f"expected results in {folder / 'rows.json'}, but it holds none; "
-            f"delete {folder / 'finished'} and run the same command again to write them again"
-        )
+        raise DataError(f"{path} must hold at least one row, got none; {remedy}")
     return rows
 
 
@@ -137,10 +133,3 @@ def _count(labels: Any, classes: int) -> list[int]:  # Any: an iterable of class
     for label in labels if classes else ():
         counts[int(label)] += 1
     return counts
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that it is either there whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)

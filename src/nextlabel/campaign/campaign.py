@@ -385,7 +385,7 @@ class Campaign:
         return min(wanted, left)
 
     def _exclusive_lock(self) -> AbstractContextManager[None]:
-        return exclusive_lock(self.path / "campaign.lock", f"working on the campaign in {self.path}")
+        return exclusive_lock(self.path / "campaign.lock", f"the campaign in {self.path}")
 
 
 def _spent(state: State, until: Budget) -> bool:

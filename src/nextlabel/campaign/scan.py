@@ -11,6 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.errors import ContractError, DataError
+from nextlabel.files import read_json, write_file
 from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
@@ -180,10 +182,9 @@ def _continue_at(folder: Path, pool: Pool, needs: frozenset[str]) -> int:
 
 
 def _state(folder: Path) -> dict[str, Any] | None:
-    try:
-        state: dict[str, Any] = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):  # the latter after a power cut: scan again
-        return None
+    state: dict[str, Any] | None = None
+    with suppress(DataError):  # missing, or damaged by a power cut: scan again
+        state = read_json(folder / "scan.json", dict, remedy="scan again")
     return state
 
 
@@ -219,6 +220,4 @@ def _record(
     for file in files.values():
         file.flush()
     state = {"pool": pool.digest(), "items": len(pool), "needs": sorted(needs), "done": done}
-    fresh = folder / "scan.json.new"
-    fresh.write_text(json.dumps(state), encoding="utf-8")
-    fresh.replace(folder / "scan.json")
+    write_file(folder / "scan.json", json.dumps(state))

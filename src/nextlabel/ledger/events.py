@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import numbers
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
@@ -25,12 +26,13 @@ __all__ = [
     "RawEvent",
     "State",
     "canonical",
+    "check_distinct",
+    "check_ids",
     "fold",
+    "ids_digest",
     "label_text",
     "pool_difference",
-    "pool_digest",
     "query",
-    "repeated",
     "storable",
 ]
 
@@ -96,7 +98,7 @@ class State:
     Attributes:
         settings: What the campaign was opened with; empty before.
         pool_size: Number of items of the pool.
-        pool_digest: The digest of its ids, as :func:`pool_digest` gives it; empty before the opening.
+        pool_digest: The digest of its ids, as :func:`ids_digest` gives it; empty before the opening.
         asked: The items of each cycle's query, best first.
         cycle_of: The cycle in which an item was asked.
         labels: The label of every labelled item, in the order told; a correction keeps the place.
@@ -281,34 +283,35 @@ def storable(text: object) -> bool:
     return True
 
 
-def pool_digest(ids: Sequence[str]) -> str:
-    """Return 16 hexadecimal digits that change when an id is added, removed or moved.
-
-    Raises:
-        DataError: There are no ids, or one is not a string that can be stored, or comes twice.
-    """
-    if len(ids) == 0:
-        raise DataError("expected a pool of at least one item, but it is empty")
-    wrong = next((item for item in ids if not storable(item)), None)
-    if wrong is not None:
-        raise DataError(
-            f"expected ids that are strings of whole characters without NUL, but got {wrong!r}; "
-            "rename the item"
-        )
-    if len(set(ids)) != len(ids):
-        raise DataError(f"expected distinct ids, but these come more than once: {listed(repeated(ids))}")
+def ids_digest(ids: Iterable[str]) -> str:
+    """Return 16 hexadecimal digits that change when an id is added, removed or moved."""
     return hashlib.blake2b("\0".join((*ids, "")).encode(), digest_size=8).hexdigest()
 
 
-def repeated(ids: Iterable[str]) -> list[str]:
-    """Return the ids that come more than once, each once, in order of their second coming."""
-    seen: set[str] = set()
-    twice: dict[str, None] = {}
-    for item in ids:
-        if item in seen:
-            twice[item] = None
-        seen.add(item)
-    return list(twice)
+def check_ids(ids: Sequence[str]) -> None:
+    """Check that the ids are distinct strings that can be stored.
+
+    Raises:
+        DataError: An id is not such a string, or is repeated.
+    """
+    wrong = next((item for item in ids if not storable(item)), None)
+    if wrong is not None:
+        raise DataError(
+            f"ids must be Unicode strings without NUL, got {wrong!r} ({type(wrong).__name__}); "
+            "use file names or keys, ids=[str(key) for key in keys]"
+        )
+    check_distinct(ids)
+
+
+def check_distinct(ids: Sequence[str], error: type[DataError] = DataError) -> None:
+    """Check that no id is repeated.
+
+    Raises:
+        DataError: An id is repeated; of class ``error``.
+    """
+    if len(set(ids)) != len(ids):
+        repeated = [item for item, count in Counter(ids).items() if count > 1]
+        raise error(f"ids must be distinct, got {listed(repeated)} more than once")
 
 
 def pool_difference(stored: Sequence[str], given: Sequence[str]) -> str:
@@ -330,10 +333,7 @@ def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[tuple[str,
     """
     if len(ids) == 0:
         raise DataError("expected at least one item to ask, but got none")
-    if len(set(ids)) != len(ids):
-        raise DataError(
-            f"expected distinct items to ask, but these come more than once: {listed(repeated(ids))}"
-        )
+    check_distinct(ids)
     if scores is not None and len(scores) != len(ids):
         raise DataError(f"expected one score per item, but got {len(scores)} scores for {len(ids)} items")
     given: Sequence[float | None] = [None] * len(ids) if scores is None else scores

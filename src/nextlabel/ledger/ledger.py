@@ -44,12 +44,13 @@ from nextlabel.ledger.events import (
     RawEvent,
     State,
     canonical,
+    check_distinct,
+    check_ids,
     fold,
+    ids_digest,
     label_text,
     pool_difference,
-    pool_digest,
     query,
-    repeated,
     storable,
 )
 
@@ -136,7 +137,11 @@ class Ledger:
             ConfigurationError: The ledger was opened with other settings or another pool; shows both.
             DataError: The pool is empty, or its ids cannot be used.
         """
-        text, digest = canonical(settings, "settings", ConfigurationError), pool_digest(items)
+        text = canonical(settings, "settings", ConfigurationError)
+        if len(items) == 0:
+            raise DataError("the pool must have at least one item, got none")
+        check_ids(items)
+        digest = ids_digest(items)
         if not self.state.opened:
             with self._writing() as connection:
                 if not self._state.opened:  # another process may have been faster
@@ -211,10 +216,7 @@ class Ledger:
         ids = [item for item, _ in pairs]
         if not storable(by):
             raise LabelsError(f"expected a name of whole characters as by, but got {by!r}")
-        if len(set(ids)) != len(ids):
-            raise LabelsError(
-                f"expected each item once, but these were told more than once: {listed(repeated(ids))}"
-            )
+        check_distinct(ids, LabelsError)
         texts = [label_text(item, label) for item, label in pairs]
         if not pairs:
             return self.state

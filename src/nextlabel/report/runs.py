@@ -5,7 +5,6 @@ Knows which files a run holds (``experiment.toml``, ``results.csv``, ``cells/<ce
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 
 from nextlabel.config.experiment import read_toml
 from nextlabel.errors import DataError, NextlabelError
+from nextlabel.files import read_json
 from nextlabel.parts import Part, part_labels, parts_of
-from nextlabel.results import Row, read_csv
+from nextlabel.results import Row, read_csv, rerun_remedy
 
 __all__ = ["Cell", "Query", "Run", "read_run"]
 
@@ -108,9 +108,7 @@ def _readable_cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: T
     try:
         return _cell(folder, settings)
     except NextlabelError as error:
-        raise DataError(
-            f"{error}; delete {folder / 'finished'} and run the same command again to write it again"
-        ) from error
+        raise DataError(f"{error}; {rerun_remedy(folder)}") from error
 
 
 def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
@@ -175,15 +173,7 @@ def _query(record: Any, n_classes: int, path: Path) -> Query:  # Any: what JSON 
 
 def _json(path: Path, kind: type, *, default: Any) -> Any:  # Any: what JSON may hold
     """Return what the file holds, or the default where there is no file."""
-    if not path.exists():
-        return default
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"expected JSON in {path}, but {error}") from error
-    if not isinstance(content, kind):
-        raise DataError(f"expected a JSON {kind.__name__} in {path}, but got {type(content).__name__}")
-    return content
+    return read_json(path, kind) if path.exists() else default
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:  # Any: what TOML may hold

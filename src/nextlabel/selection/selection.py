@@ -7,7 +7,7 @@ keep their own pipeline and have arrays. Knows no strategy by name and nothing o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from typing_extensions import Unpack
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError
+from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.ledger.events import ItemId
+from nextlabel.parts import Part
 from nextlabel.seeds import derive
-from nextlabel.selection.view import Array, make_view, validate_view
+from nextlabel.selection.view import Arrays, make_view, validate_view
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import PoolView, Scorer, Strategy
 
@@ -83,131 +85,70 @@ def choose(
 
 
 def select(
-    strategy: str | Scorer | Strategy,
-    batch_size: int,
-    *,
-    log_probs: Array | None = None,
-    values: Array | None = None,
-    embeddings: Array | None = None,
-    snapshots: Sequence[Array] | None = None,
-    labelled_log_probs: Array | None = None,
-    labelled_embeddings: Array | None = None,
-    labels: Array | None = None,
-    extra: Mapping[str, Array] | None = None,
-    snapshot_names: Sequence[str] | None = None,
-    seed: int = 0,
-    **options: object,
+    strategy: str | Part | Scorer | Strategy, batch_size: int, *, seed: int = 0, **arrays: Unpack[Arrays]
 ) -> np.ndarray:
     """Choose what to label next from arrays, NumPy or torch.
 
     Args:
-        strategy: A name that ``nextlabel strategies`` lists, or an object of one's own.
-        batch_size: How many rows are wanted, >= 1. From a smaller pool all rows come back, and the logger
+        strategy: A name that ``nextlabel strategies`` lists, with its options if any, such as
+            ``"cod(gap='10 steps')"``, or your own object.
+        batch_size: Number of rows to choose, >= 1. From a smaller pool all rows are returned, and the logger
             ``nextlabel`` warns.
-        log_probs: (N, C) or (N, K, C) class log-probabilities of the candidates, in nats.
-        values: (N, O) or (N, K, O) regression outputs of the candidates.
-        embeddings: (N, D) embeddings of the candidates.
-        snapshots: ``log_probs``, or else ``values``, under earlier states of the model, newest first.
-        labelled_log_probs: (L, C) or (L, K, C) log-probabilities of the labelled items.
-        labelled_embeddings: (L, D) embeddings of the labelled items; (0, D) where there are none yet.
-        labels: (L,) labels of the labelled items.
-        extra: Further arrays (N, ...) by name, for strategies that need ``extra:NAME``.
-        snapshot_names: What each snapshot is, for strategies that make a difference: ``"previous"`` for the
-            end of the previous cycle, or a snapshot such as ``"untrained"``, ``"ema"`` or ``"10 steps"``.
         seed: Seed of whatever the strategy draws; the same seed gives the same rows.
-        options: Options of the strategy, e.g. ``first_cycle="least_confident"`` of ``cod``.
+        arrays: Outputs of your model and labels, see :class:`~nextlabel.selection.view.Arrays`.
 
     Returns:
         (min(batch_size, N),) distinct int64 rows, best first.
 
     Raises:
-        ConfigurationError: The strategy, an option or the batch size is not usable.
+        ConfigurationError: The strategy, an option, an argument or the batch size is not usable.
         DataError: The arrays are not usable; the message names array and row.
-        ContractError: A strategy of one's own breaks its contract.
+        ContractError: Your own strategy breaks its contract.
 
     >>> import numpy as np
     >>> probs = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3]])
     >>> select("margin", 2, log_probs=np.log(probs))
     array([1, 2])
     """
-    chooser = _created(strategy, options)  # first, so that a misspelt argument is named as such
-    view = make_view(
-        log_probs=log_probs,
-        values=values,
-        embeddings=embeddings,
-        snapshots=snapshots,
-        labelled_log_probs=labelled_log_probs,
-        labelled_embeddings=labelled_embeddings,
-        labels=labels,
-        extra=extra,
-        snapshot_names=snapshot_names,
-    )
+    chooser, view = _prepared(strategy, arrays)
     choice = choose(chooser, view, batch_size, rng=_rng(seed))
     if choice.missing:
-        _LOGGER.warning("a batch of %d was wanted, but only %d are left: taking all", batch_size, view.size)
+        _LOGGER.warning("requested %d items, only %d are left; returning all of them", batch_size, view.size)
     rows: np.ndarray = choice.rows.numpy()
     return rows
 
 
-def score(
-    strategy: str | Scorer,
-    *,
-    log_probs: Array | None = None,
-    values: Array | None = None,
-    embeddings: Array | None = None,
-    snapshots: Sequence[Array] | None = None,
-    labelled_log_probs: Array | None = None,
-    labelled_embeddings: Array | None = None,
-    labels: Array | None = None,
-    extra: Mapping[str, Array] | None = None,
-    snapshot_names: Sequence[str] | None = None,
-    seed: int = 0,
-    **options: object,
-) -> np.ndarray:
+def score(strategy: str | Part | Scorer, *, seed: int = 0, **arrays: Unpack[Arrays]) -> np.ndarray:
     """Score every candidate from arrays, NumPy or torch; arguments as in :func:`select`.
 
     Returns:
         (N,) float64 scores, higher = query first. :func:`select` returns their top for the same seed.
 
     Raises:
-        ConfigurationError: The strategy or an option is not usable, or the strategy has no scores.
+        ConfigurationError: The strategy, an option or an argument is not usable, or there are no scores.
         DataError: The arrays are not usable; the message names array and row.
-        ContractError: A strategy of one's own breaks its contract.
+        ContractError: Your own strategy breaks its contract.
 
     >>> import numpy as np
     >>> score("least_confidence", log_probs=np.log([[0.75, 0.25], [0.5, 0.5]])).round(6)
     array([0.25, 0.5 ])
     """
-    scorer = _created(strategy, options)
-    view = make_view(
-        log_probs=log_probs,
-        values=values,
-        embeddings=embeddings,
-        snapshots=snapshots,
-        labelled_log_probs=labelled_log_probs,
-        labelled_embeddings=labelled_embeddings,
-        labels=labels,
-        extra=extra,
-        snapshot_names=snapshot_names,
-    )
+    scorer, view = _prepared(strategy, arrays)
     if not _is_scorer(scorer):
         raise ConfigurationError(
-            f"a strategy with scores was expected, but '{scorer.name}' chooses a batch as a whole; "
+            f"`strategy` must have scores, got '{scorer.name}', which chooses a batch as a whole; "
             "use select, or a strategy that scores, such as 'margin'"
         )
     scores: np.ndarray = _scores(scorer, view, rng=_rng(seed), ids=None).double().numpy()
     return scores
 
 
-def _created(strategy: str | Scorer | Strategy, options: dict[str, object]) -> Scorer | Strategy:
-    if isinstance(strategy, str):
-        return STRATEGIES.create(strategy, **options)
-    if options:
-        raise ConfigurationError(
-            f"options go with a strategy's name, but {strategy!r} came with {sorted(options)}; "
-            "set them where the object is made"
-        )
-    return strategy
+def _prepared(strategy: str | Part | Scorer | Strategy, arrays: Arrays) -> tuple[Scorer | Strategy, PoolView]:
+    created = STRATEGIES.create(strategy) if isinstance(strategy, (str, Part)) else strategy
+    try:
+        return created, make_view(**arrays)
+    except UnknownNameError as error:
+        raise ConfigurationError(f"{error} An option belongs to the strategy: 'cod(gap=2)'.") from error
 
 
 def _rng(seed: int) -> torch.Generator:

@@ -9,23 +9,52 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
+from typing_extensions import Unpack
 
-from nextlabel.errors import ContractError, DataError, listed, nearest
+from nextlabel.errors import ContractError, DataError, UnknownNameError, listed, nearest
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.blocks import row_blocks
 from nextlabel.pool import tensor_of
 from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
 from nextlabel.types import NEEDS, Outputs, PoolView, need_meaning
 
-__all__ = ["Array", "make_view", "resolve_output", "validate_view"]
+__all__ = ["Array", "Arrays", "make_view", "resolve_output", "validate_view"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
+
+
+class Arrays(TypedDict, total=False):
+    """The arrays of :func:`select`, :func:`score` and :func:`make_view`, NumPy or torch; None means absent.
+
+    Attributes:
+        log_probs: (N, C) or (N, K, C) class log-probabilities of the candidates, in nats.
+        values: (N, O) or (N, K, O) regression outputs of the candidates.
+        embeddings: (N, D) embeddings of the candidates.
+        snapshots: Log-probabilities of the candidates under earlier states of the model, newest first.
+        labelled_log_probs: (L, C) or (L, K, C) log-probabilities of the labelled items.
+        labelled_embeddings: (L, D) embeddings of the labelled items; (0, D) if nothing is labelled yet.
+        labels: (L,) labels of the labelled items.
+        extra: Further arrays (N, ...) by name, for strategies that need ``extra:NAME``.
+        snapshot_names: The name of each snapshot, for strategies that need particular ones: ``"previous"``
+            for the end of the previous cycle, ``"untrained"``, ``"ema"`` or ``"10 steps"``.
+    """
+
+    log_probs: Array | None
+    values: Array | None
+    embeddings: Array | None
+    snapshots: Sequence[Array] | None
+    labelled_log_probs: Array | None
+    labelled_embeddings: Array | None
+    labels: Array | None
+    extra: Mapping[str, Array] | None
+    snapshot_names: Sequence[str] | None
+
 
 _LARGEST = 1e15
 """Squares of this size, summed over a million features, still fit into float32 (3.4e38)."""
@@ -81,52 +110,36 @@ def validate_view(
     return PoolView(view.size, pool, snapshots, labelled, labels, snapshot_names, output)
 
 
-def make_view(
-    *,
-    log_probs: Array | None = None,
-    values: Array | None = None,
-    embeddings: Array | None = None,
-    snapshots: Sequence[Array] | None = None,
-    labelled_log_probs: Array | None = None,
-    labelled_embeddings: Array | None = None,
-    labels: Array | None = None,
-    extra: Mapping[str, Array] | None = None,
-    snapshot_names: Sequence[str] | None = None,
-) -> PoolView:
+def make_view(**arrays: Unpack[Arrays]) -> PoolView:
     """Build a view from NumPy arrays or tensors; nothing is copied where memory can be shared.
 
     Args:
-        log_probs: (N, C) or (N, K, C) log-probabilities of the candidates.
-        values: (N, O) or (N, K, O) regression outputs of the candidates.
-        embeddings: (N, D) embeddings of the candidates.
-        snapshots: Earlier outputs of the candidates, newest first, each shaped like ``log_probs``, or like
-            ``values`` where there are none.
-        labelled_log_probs: (L, C) or (L, K, C).
-        labelled_embeddings: (L, D); (0, D) where nothing is labelled yet.
-        labels: (L,).
-        extra: Further arrays (N, ...) by name.
-        snapshot_names: What each snapshot is, ``"previous"`` or a word of
-            :class:`~nextlabel.snapshots.Moment`.
+        arrays: See :class:`Arrays`.
 
     Raises:
-        ConfigurationError: A word in ``snapshots`` means nothing.
+        ConfigurationError: An argument or a snapshot name does not exist.
         DataError: Something is not an array or has the wrong number of axes, or the candidates' N differ.
     """
+    for name in arrays:
+        if name not in Arrays.__annotations__:
+            raise UnknownNameError("argument", name, Arrays.__annotations__)
+    snapshots = arrays.get("snapshots")
     if isinstance(snapshots, (np.ndarray, Tensor)):
         raise DataError(
             "snapshots must be a sequence of arrays, newest first, but got one array; use snapshots=[before]"
         )
     pool = Outputs(
-        log_probs=_with_draws("log_probs", log_probs),
-        values=_with_draws("values", values),
-        embeddings=_tensor("embeddings", embeddings),
+        log_probs=_with_draws("log_probs", arrays.get("log_probs")),
+        values=_with_draws("values", arrays.get("values")),
+        embeddings=_tensor("embeddings", arrays.get("embeddings")),
         extra={
             name: tensor
-            for name, array in (extra or {}).items()
+            for name, array in (arrays.get("extra") or {}).items()
             if (tensor := _tensor(f"extra:{name}", array)) is not None
         },
     )
-    field = "values" if log_probs is None and values is not None else "log_probs"
+    of_values = arrays.get("log_probs") is None and arrays.get("values") is not None
+    field = "values" if of_values else "log_probs"
     tensors = [_with_draws(f"snapshots[{i}]", array) for i, array in enumerate(snapshots or ())]
     earlier = [Outputs.from_fields({} if one is None else {field: one}) for one in tensors]
     sizes = {name: len(tensor) for name, tensor in pool.fields().items()}
@@ -135,10 +148,10 @@ def make_view(
     if len(set(sizes.values())) > 1:
         raise DataError(f"the candidates' arrays must have as many rows, but the numbers of rows are {sizes}")
     labelled = Outputs(
-        log_probs=_with_draws("labelled_log_probs", labelled_log_probs),
-        embeddings=_tensor("labelled_embeddings", labelled_embeddings),
+        log_probs=_with_draws("labelled_log_probs", arrays.get("labelled_log_probs")),
+        embeddings=_tensor("labelled_embeddings", arrays.get("labelled_embeddings")),
     )
-    label_tensor = _tensor("labels", labels)
+    label_tensor = _tensor("labels", arrays.get("labels"))
     return PoolView(
         size=next(iter(sizes.values())),
         pool=pool,
@@ -146,7 +159,8 @@ def make_view(
         labelled=labelled,
         labels=torch.empty(0, dtype=torch.int64) if label_tensor is None else label_tensor,
         snapshot_names=[
-            word if word == "previous" else Snapshot.parse(word).name for word in snapshot_names or ()
+            word if word == "previous" else Snapshot.parse(word).name
+            for word in arrays.get("snapshot_names") or ()
         ],
     )
 

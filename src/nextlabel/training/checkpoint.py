@@ -6,12 +6,10 @@ pickled, and no random state is kept. Knows nothing of what the tensors mean.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from nextlabel import files
 from nextlabel.errors import ConfigurationError, ContractError, DataError, MissingStateError, listed
+from nextlabel.files import write_file
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.training.config import TrainingConfig
@@ -44,14 +44,14 @@ __all__ = [
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any] | None = None) -> None:
-    """Write tensors and notes that JSON can hold; a reader sees the old file or the new one, never a part.
+    """Write tensors and notes that JSON can hold, atomically.
 
     Raises:
         DataError: The disk is full or read-only.
     """
     # Copies, because safetensors refuses tensors that fraction memory, and tied weights do.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    _write(path, save(copies, {"notes": json.dumps(dict(notes or {}))}))
+    write_file(path, save(copies, {"notes": json.dumps(dict(notes or {}))}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -74,12 +74,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON; a reader sees the old file or the new one, never a part.
+    """Write JSON atomically.
 
     Raises:
         DataError: The disk is full or read-only.
     """
-    _write(path, (json.dumps(dict(content), indent=1) + "\n").encode())
+    write_file(path, json.dumps(dict(content), indent=1) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -88,32 +88,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     Raises:
         DataError: The file is damaged.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"the file {path} cannot be read ({error}); delete it and train again") from error
-    if not isinstance(content, dict):
-        raise DataError(f"expected a JSON object in {path}, but it holds {type(content).__name__}; delete it")
-    return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.tmp")  # one name, so that what a kill leaves is written over
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # such a disk may keep the remnant too; the first error says why
-            unfinished.unlink(missing_ok=True)
-        raise DataError(
-            f"cannot write {path} ({error.strerror or error}); nothing is lost: free space or allow writing, "
-            "and run again"
-        ) from error
+    return files.read_json(path, dict, remedy="delete it and train again") if path.exists() else None
 
 
 def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -45,11 +45,9 @@ def test_every_word_names_a_part_that_exists():
 
 
 def test_an_unknown_word_is_told_the_nearest():
-    with pytest.raises(UnknownNameError, match="there is no sampling 'MARGN'; did you mean 'MARGIN'"):
+    with pytest.raises(UnknownNameError, match="sampling not found: 'MARGN'; did you mean 'MARGIN'"):
         strategy_of("margn")
-    with pytest.raises(
-        UnknownNameError, match="there is no auxiliary loss 'CYCLIC'; did you mean 'CYCLICOD'"
-    ):
+    with pytest.raises(UnknownNameError, match="auxiliary loss not found: 'CYCLIC'; did you mean 'CYCLICOD'"):
         objective_of("cyclic")
 
 

@@ -56,7 +56,7 @@ def test_a_figure_that_the_article_has_but_is_not_made_says_so(typed, title):
 
 @pytest.mark.parametrize("typed", ["figg7", "fig", "figvx", "iccv-", "tnnls-noise9", ""])
 def test_what_is_no_number_is_an_unknown_name(typed):
-    with pytest.raises(UnknownNameError, match="there is no exhibit"):
+    with pytest.raises(UnknownNameError, match="exhibit not found"):
         exhibit_named(typed)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nextlabel.errors import DataError
+from nextlabel.files import read_json
 from nextlabel.papers.exhibits.arms import Arm, Finished
 from nextlabel.papers.exhibits.exhibit import Exhibit, Made, Request
 from nextlabel.papers.exhibits.learning_curves import OURS_SEMI, title_at_the_end
 from nextlabel.papers.exhibits.numbers import measured
 from nextlabel.papers.exhibits.presentation import lines_made
 from nextlabel.papers.published.exhibits import EXHIBITS
+from nextlabel.results import rerun_remedy
 
 __all__ = ["FIG11", "TABLE2"]
 
@@ -77,14 +77,7 @@ def _by_class(arm: Finished, cycle: int) -> dict[str, list[float]]:
 
 
 def _read(path: Path) -> list[Any]:  # Any: JSON
-    try:
-        content: list[Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"expected what a finished cell leaves at {path}, but {error}; delete {path.parent / 'finished'} "
-            "and run the same command again"
-        ) from error
-    return content
+    return read_json(path, list, remedy=rerun_remedy(path.parent))
 
 
 FIG11 = Exhibit("fig11", lambda _: (OURS_SEMI,), _fig11)

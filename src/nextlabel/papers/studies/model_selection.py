@@ -209,7 +209,7 @@ def model_selection(
     count = len(data.pool.ids) if labelled == 1.0 else resolve_count(labelled, len(data.pool.ids))
     study = _Study(data, new_learner, folder, words, count, seed, progress)
     folder.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(folder / "run.lock", f"running the study in {folder}"):
+    with exclusive_lock(folder / "run.lock", f"the study in {folder}"):
         study.open({**settings, "dataset": data.name, "gaps": list(words), "labelled": count, "seed": seed})
         judged = [study.judged(index, models) for index in range(models)]
     truth = torch.as_tensor(data.test.y)
