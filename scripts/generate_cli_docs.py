@@ -281,7 +281,7 @@ def _exhibits() -> str:
 def _needs() -> str:
     from nextlabel.types import NEEDS
 
-    return table(("Word", "Meaning"), [(f"`{word}`", meaning) for word, meaning in NEEDS.items()])
+    return table(("Need", "Meaning"), [(f"`{need}`", meaning) for need, meaning in NEEDS.items()])
 
 
 def _presets() -> str:
@@ -315,17 +315,17 @@ def _where(datasets: tuple[str, ...]) -> str:
     return f"all but {', '.join(others)}" if len(others) < len(datasets) else ", ".join(datasets)
 
 
-def _words() -> str:
-    from nextlabel.papers.words import SCRIPTS, meaning_of
+def _arguments() -> str:
+    from nextlabel.papers.released_arguments import SCRIPTS, meaning_of
 
-    words = [
+    choices = [
         dict.fromkeys(w for s in SCRIPTS for w in getattr(s, kind)) for kind in ("sampling", "auxiliary")
     ]
     rows = []
-    for given in itertools.product(*([None, *ones] for ones in words)):
+    for given in itertools.product(*([None, *ones] for ones in choices)):
         meaning = meaning_of(*given)
         script = f"`{meaning.script}`" if meaning.script else "neither: nextlabel's own"
-        shown = (f"`{word}`" if word else "absent" for word in given)
+        shown = (f"`{value}`" if value else "absent" for value in given)
         rows.append((*shown, f"`{meaning.strategy}`", f"`{meaning.objective}`", script))
     return table(
         ("`--sampling`", "`--auxiliary`", "strategy", "training loss", "script of the release"), rows
@@ -344,7 +344,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "presets": _presets,
     "strategies": _strategies,
     "strategy_modules": _strategy_modules,
-    "words": _words,
+    "arguments": _arguments,
 }
 
 if __name__ == "__main__":

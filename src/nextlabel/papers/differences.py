@@ -185,7 +185,7 @@ def flat_preset(tree: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def shown(value: Value) -> str:
-    """Return a value as tables show it: words as they are, the rest as JSON, ``none`` for nothing.
+    """Return a value as tables show it: strings as they are, the rest as JSON, ``none`` for nothing.
 
     >>> shown(["horizontal_flip"]), shown("joint"), shown(None), shown(5e-4)
     ('["horizontal_flip"]', 'joint', 'none', '0.0005')

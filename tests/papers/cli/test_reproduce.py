@@ -10,7 +10,7 @@ from nextlabel.config.experiment import read_toml
 from nextlabel.papers.cli import reproduce as command
 from nextlabel.papers.exhibits.catalogue import REPRODUCED
 from nextlabel.papers.exhibits.settings import arm_settings, base_settings
-from nextlabel.papers.words import meaning_of
+from nextlabel.papers.released_arguments import meaning_of
 
 TINY = ("--cycles", "2", "--set", "learner.epochs=2", "--jobs", "1", "--json")
 

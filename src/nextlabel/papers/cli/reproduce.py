@@ -1,4 +1,4 @@
-"""``nextlabel reproduce``: the papers' experiments in the released code's own words, and their exhibits."""
+"""``nextlabel reproduce``: run the papers' experiments and make their exhibits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from nextlabel.bench.experiment import Experiment
     from nextlabel.papers.exhibits.arms import Arm
-    from nextlabel.papers.words import Meaning
+    from nextlabel.papers.released_arguments import Meaning
     from nextlabel.report.tables import Table
 
 __all__ = ["reproduce"]
@@ -56,9 +56,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     ] = None,
     script: Annotated[
         str | None,
-        typer.Option(
-            help="main_TOD.py or main_LL4AL.py: the script of the release, where the words do not say which."
-        ),
+        typer.Option(help="main_TOD.py or main_LL4AL.py: the script, where the arguments do not decide it."),
     ] = None,
     preset: Annotated[
         str | None,
@@ -82,23 +80,23 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         list[str] | None, typer.Option("--set", help="Override a setting (key=value, repeatable).")
     ] = None,
     show_list: Annotated[
-        bool, typer.Option("--list", help="Show all exhibits with their numbers in both papers, and end.")
+        bool, typer.Option("--list", help="Show all exhibits with their numbers in both papers, and exit.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run an experiment of the TOD papers, or make one of their figures or tables from runs of one's own.
 
-    Takes the words of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works here.
-    Its words swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
-    --auxiliary TOD is the unsupervised loss with an EMA teacher. A word that is absent is the default of
-    main_LL4AL.py next to LL4AL, else of main_TOD.py; without arguments TOD with TOD runs on CIFAR-10, as
-    run.sh does. With an exhibit the default is digits and the preset fast, which takes
-    minutes anywhere. Published numbers stand next to measured ones and are never mixed with them. Run again
-    to continue.
+    Takes the arguments of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works
+    here. They swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
+    --auxiliary TOD is the unsupervised loss with an EMA teacher. An argument left out has the default of
+    main_LL4AL.py if the other one is LL4AL, else of main_TOD.py; without arguments TOD with TOD runs on
+    CIFAR-10, as run.sh does. With an exhibit the defaults are digits and the preset fast, which takes minutes
+    on any machine. Published numbers stand next to measured ones and are never mixed with them. Run the
+    command again to continue.
     """
     from nextlabel.errors import ConfigurationError
     from nextlabel.papers.published.numbering import exhibit_named
-    from nextlabel.papers.words import meaning_of
+    from nextlabel.papers.released_arguments import meaning_of
 
     if show_list:
         _list(as_json=as_json)
@@ -139,7 +137,7 @@ def _experiment(
     from nextlabel.papers.exhibits.comparison import compared, comparison_table, published_curve
     from nextlabel.papers.exhibits.learning_curves import curves
     from nextlabel.papers.exhibits.settings import arm_settings, base_settings, changed_settings
-    from nextlabel.papers.words import SEGMENTATION, UNREAD_MODULE
+    from nextlabel.papers.released_arguments import SEGMENTATION, UNREAD_MODULE
     from nextlabel.report.build import build
 
     base = base_settings(dataset, preset, **typed)
@@ -325,8 +323,8 @@ def _show(table: Table) -> None:
     shown = RichTable(box=SIMPLE_HEAD)
     shown.padding, shown.pad_edge, shown.show_edge = (0, 1, 0, 0), False, False
     for place, header in enumerate(table.headers):
-        words = header in {"Series", "Origin"}
-        shown.add_column(header, justify="left" if words or not place else "right", no_wrap=words)
+        names = header in {"Series", "Origin"}
+        shown.add_column(header, justify="left" if names or not place else "right", no_wrap=names)
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)

@@ -31,7 +31,7 @@ class Arm:
     """One line of an exhibit.
 
     Attributes:
-        label: Its name, in the papers' words where they have it.
+        label: Its name, the papers' where they have one.
         strategy: The strategy, or ``full_training``.
         objective: The objective.
         panel: The part of the exhibit that it belongs to.

@@ -58,7 +58,7 @@ def _table2(done: Sequence[Finished], _: Request) -> Made:
     title = title_at_the_end("table2", done)
     return lines_made(
         "table2", own, reference="cityscapes", title=title, caption=f"{title}.",
-        notes=list(dict.fromkeys(notes)), in_tables_only=("mean IoU", "pixel share"),
+        notes=list(dict.fromkeys(notes)), in_tables_only=("mean IoU", "pixel fraction"),
     )  # fmt: skip
 
 

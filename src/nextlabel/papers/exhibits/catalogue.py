@@ -26,7 +26,7 @@ from nextlabel.papers.exhibits.schematics import FIG2, FIG4
 from nextlabel.papers.exhibits.settings import base_settings
 from nextlabel.papers.published.exhibits import EXHIBITS
 from nextlabel.papers.published.numbering import exhibit_named, places_of
-from nextlabel.papers.words import SEGMENTATION
+from nextlabel.papers.released_arguments import SEGMENTATION
 from nextlabel.results import FULL_TRAINING
 
 __all__ = ["REPRODUCED", "exhibit", "listing", "needs_of"]
@@ -73,9 +73,9 @@ def needs_of(one: Exhibit) -> str:
     arms = one.arms(Request(base_settings(one.dataset, "fast"), Path()))
     full = sum(arm.strategy in FULL_TRAINING.values() for arm in arms)
     count = len(arms) - full
-    words = f"{count} arm{'' if count == 1 else 's'}"
-    words += ", full training" if full else ""
-    return words + (" on `nuclei` or `cityscapes`" if one.dataset in SEGMENTATION else "")
+    needed = f"{count} arm{'' if count == 1 else 's'}"
+    needed += ", full training" if full else ""
+    return needed + (" on `nuclei` or `cityscapes`" if one.dataset in SEGMENTATION else "")
 
 
 def listing() -> list[dict[str, str]]:

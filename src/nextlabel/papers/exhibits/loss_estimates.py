@@ -163,8 +163,8 @@ def _fig6(done: Sequence[Finished], request: Request) -> Made:
 
 def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
     names = {_label(request): "COD (whole cycle)", "learning_loss": "LL4AL"}
-    words = {"step": "1 step", "epoch": "1 epoch"}
-    names |= {str(Part("cod", {"gap": gap})): words.get(gap, gap) for gap in reversed(tuple(GAPS))}
+    labels = {"step": "1 step", "epoch": "1 epoch"}
+    names |= {str(Part("cod", {"gap": gap})): labels.get(gap, gap) for gap in reversed(tuple(GAPS))}
     cells = _cells(done)
     own, stated = _found(cells, names, request)
     shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes

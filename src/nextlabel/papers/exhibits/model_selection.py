@@ -68,8 +68,8 @@ def numbers(result: Mapping[str, Any]) -> list[Measured]:
             own.append(one(f"Top-{top}", label, hits["fraction"]))
             by_choice[top] = hits["random"]
     own += [one(f"Top-{top}", "random choice", fraction, control=True) for top, fraction in by_choice.items()]
-    for word, label in (("min", "minimum"), ("mean", "mean"), ("max", "maximum")):
-        own.append(one("sample level", f"single model, {label}", result["single"][word]))
+    for key, label in (("min", "minimum"), ("mean", "mean"), ("max", "maximum")):
+        own.append(one("sample level", f"single model, {label}", result["single"][key]))
     for name, label in NAMES.items():
         if name in result["sample_level"]:
             own.append(one("sample level", label, result["sample_level"][name]))

@@ -101,8 +101,8 @@ def lines_made(
             heights = tuple(guide(x) for x in ends)
             lines = (*lines, Line("random choice", ends, heights, (None, None), published=False, guide=True))
         ticks = sorted({x for line in lines for x in line.x}) if equal_ticks else []
-        words = (heading_of(numbers), about.x_of(numbers[0].panel), about.y)
-        heading, x_label, y_label = map(typeset, words) if math else words
+        texts = (heading_of(numbers), about.x_of(numbers[0].panel), about.y)
+        heading, x_label, y_label = map(typeset, texts) if math else texts
         panels.append(Panel(heading, x_label, y_label, lines, log_x, ticks=tuple(ticks)))
     shown_title = title or about.title
     figure = draw_lines(

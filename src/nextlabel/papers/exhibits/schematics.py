@@ -23,7 +23,7 @@ OWN = "Drawn from the papers' text; the published drawing holds no numbers, and 
 
 
 def _draw_boxes(axes: Axes, boxes: Boxes, arrows: Sequence[tuple[str, str, str, float]]) -> None:
-    """Draw boxes, and arrows from one to another with a word next to them and a bend."""
+    """Draw boxes, and arrows from one to another with a text next to them and a bend."""
     from matplotlib.patches import FancyBboxPatch
 
     width, height = 0.235, 0.16
@@ -40,7 +40,7 @@ def _draw_boxes(axes: Axes, boxes: Boxes, arrows: Sequence[tuple[str, str, str, 
             )
         )
         axes.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.25)
-    for start, end, word, bend in arrows:
+    for start, end, text, bend in arrows:
         (x0, y0, *_), (x1, y1, *_) = boxes[start], boxes[end]
         level = abs(y1 - y0) < height
         side = 1 if x1 > x0 else -1
@@ -58,12 +58,12 @@ def _draw_boxes(axes: Axes, boxes: Boxes, arrows: Sequence[tuple[str, str, str, 
             "connectionstyle": f"arc3,rad={bend}",
         }
         axes.annotate("", b, a, arrowprops=shape)
-        if word:
+        if text:
             dx, dy = (0.0, 0.035) if level else (0.012, 0.0)
             place = ((a[0] + b[0]) / 2 + dx, (a[1] + b[1]) / 2 + dy)
             axes.text(
                 *place,
-                word,
+                text,
                 ha="center" if level else "left",
                 va="center",
                 fontsize=8.5,

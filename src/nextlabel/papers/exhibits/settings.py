@@ -12,7 +12,7 @@ from nextlabel.config.setting import flat_settings
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError, changes
 from nextlabel.papers.exhibits.arms import Arm
-from nextlabel.papers.words import SEGMENTATION, Meaning
+from nextlabel.papers.released_arguments import SEGMENTATION, Meaning
 from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
 
@@ -46,7 +46,7 @@ SAID_ELSEWHERE: Mapping[str, str] = {
     "seeds": "--trials is their number",
     "cycles": "--cycles is their number",
 }
-"""Settings that a word of the command decides, and which."""
+"""Settings that an argument of the command decides, and which."""
 
 
 def base_settings(
@@ -72,8 +72,8 @@ def base_settings(
 
     Raises:
         UnknownNameError: There is no such data set or preset; the message offers the nearest.
-        ConfigurationError: The preset has no settings for the data set, a setting cannot be used, or a word
-            of the command decides it.
+        ConfigurationError: The preset has no settings for the data set, a setting cannot be used, or an
+            argument of the command decides it.
     """
     for setting in settings:
         key = setting.partition("=")[0].strip()
@@ -149,7 +149,7 @@ def check_free(exhibit: str, arms: Sequence[Arm], settings: Sequence[str]) -> No
 
 
 def arm_settings(base: ExperimentConfig, meaning: Meaning) -> tuple[str, str]:
-    """Return the strategy and the objective that the words of the released code mean on this data set."""
+    """Return the strategy and the objective that the released code's arguments mean on this data set."""
     strategy = meaning.strategy
     return (
         OF_MASKS.get(strategy, strategy) if base.dataset[0].name in SEGMENTATION else strategy

@@ -77,7 +77,7 @@ EXHIBITS: Mapping[str, About] = {
     "fig4": About("The training losses", "", "", "ICCV 2021, Fig. 4; a drawing without numbers"),
     "fig5": About("Mean true loss by band of COD", "Cycle", "Mean loss, nats", "ICCV 2021, Fig. 5"),
     "fig6": About(
-        "Share found of the items with the largest true loss",
+        "Fraction found of the items with the largest true loss",
         "Sampled, % of the candidates",
         "Found, %",
         "ICCV 2021, Fig. 6",
@@ -197,7 +197,7 @@ EXHIBITS: Mapping[str, About] = {
         ("The SVHN panel with the loss in TNNLS is a copy of the one without; the supplement's is used.",),
     ),
     "suppfig3": About(
-        "Share found of the items with the largest true loss, by gap",
+        "Fraction found of the items with the largest true loss, by gap",
         "Sampled, % of the candidates",
         "Found, %",
         "ICCV 2021 supplement, Fig. 3; TNNLS 2022, Fig. 7",

@@ -205,12 +205,12 @@ def model_selection(
         raise ConfigurationError(
             f"model selection needs at least 2 models and 1 gap, but got {models} models and {len(gaps)} gaps"
         )
-    words = tuple(dict.fromkeys(Snapshot.parse(gap).name for gap in gaps))
+    names = tuple(dict.fromkeys(Snapshot.parse(gap).name for gap in gaps))
     count = len(data.pool.ids) if labelled == 1.0 else resolve_count(labelled, len(data.pool.ids))
-    study = _Study(data, new_learner, folder, words, count, seed, progress)
+    study = _Study(data, new_learner, folder, names, count, seed, progress)
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(folder / "run.lock", f"the study in {folder}"):
-        study.open({**settings, "dataset": data.name, "gaps": list(words), "labelled": count, "seed": seed})
+        study.open({**settings, "dataset": data.name, "gaps": list(names), "labelled": count, "seed": seed})
         judged = [study.judged(index, models) for index in range(models)]
     truth = torch.as_tensor(data.test.y)
     rng = torch.Generator().manual_seed(derive(seed, "subsets"))

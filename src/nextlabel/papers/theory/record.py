@@ -1,4 +1,4 @@
-"""What a check of the theorem found, as plain numbers and words. Imports no torch, and knows no check."""
+"""What a check of the theorem found, as plain numbers and strings. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""The words of the released code, and what they choose."""
+"""The arguments of the released code, and what they choose."""
 
 import pytest
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.objectives.catalogue import OBJECTIVES
-from nextlabel.papers.words import AUXILIARY, SAMPLING, meaning_of, objective_of, strategy_of
+from nextlabel.papers.released_arguments import AUXILIARY, SAMPLING, meaning_of, objective_of, strategy_of
 from nextlabel.strategies.catalogue import STRATEGIES
 
 
 @pytest.mark.parametrize(
-    ("word", "strategy"),
+    ("value", "strategy"),
     [
         ("RANDOM", "random"), ("TOD", "cod"), ("EMAOD", "ema_discrepancy"), ("LL4AL", "learning_loss"),
         ("CORESET", "core_set"), ("VAAL", "vaal"), ("TAVAAL", "ta_vaal"), ("MCDROPOUT", "mc_dropout"),
@@ -17,34 +17,34 @@ from nextlabel.strategies.catalogue import STRATEGIES
         ("ENTROPY", "entropy"), ("LEASTCONFIDENCE", "least_confidence"), ("BADGE", "badge"),
     ],
 )  # fmt: skip
-def test_every_sampling_word_chooses_its_strategy_in_any_case(word, strategy):
-    assert strategy_of(word) == strategy_of(word.lower()) == strategy
+def test_every_value_of_sampling_chooses_its_strategy_in_any_case(value, strategy):
+    assert strategy_of(value) == strategy_of(value.lower()) == strategy
 
 
 @pytest.mark.parametrize(
-    ("word", "objective"),
+    ("value", "objective"),
     [
         ("NONE", "supervised"), ("TOD", "tod"), ("CYCLICOD", "cyclic"), ("LL4AL", "learning_loss"),
         ("MEANTEACHER", "mean_teacher"),
     ],
 )  # fmt: skip
-def test_every_auxiliary_word_chooses_its_objective_in_any_case(word, objective):
-    assert objective_of(word) == objective_of(word.title()) == objective
+def test_every_value_of_auxiliary_chooses_its_objective_in_any_case(value, objective):
+    assert objective_of(value) == objective_of(value.title()) == objective
 
 
 @pytest.mark.parametrize(
-    ("word", "strategy"), [("TA-VAAL", "ta_vaal"), ("Core_Set", "core_set"), ("mc-dropout", "mc_dropout")]
+    ("value", "strategy"), [("TA-VAAL", "ta_vaal"), ("Core_Set", "core_set"), ("mc-dropout", "mc_dropout")]
 )
-def test_hyphens_and_underscores_do_not_count(word, strategy):
-    assert strategy_of(word) == strategy
+def test_hyphens_and_underscores_do_not_count(value, strategy):
+    assert strategy_of(value) == strategy
 
 
-def test_every_word_names_a_part_that_exists():
+def test_every_value_names_a_part_that_exists():
     assert all(name in STRATEGIES for name in SAMPLING.values())
     assert all(name in OBJECTIVES for name in AUXILIARY.values())
 
 
-def test_an_unknown_word_is_told_the_nearest():
+def test_an_unknown_value_gets_the_nearest_name():
     with pytest.raises(UnknownNameError, match="sampling not found: 'MARGN'; did you mean 'MARGIN'"):
         strategy_of("margn")
     with pytest.raises(UnknownNameError, match="auxiliary loss not found: 'CYCLIC'; did you mean 'CYCLICOD'"):
@@ -75,7 +75,7 @@ TOD_SCRIPT, LL4AL_SCRIPT = "main_TOD.py", "main_LL4AL.py"
         ("LL4AL", "LL4AL", "learning_loss", "learning_loss", LL4AL_SCRIPT),
     ],
 )
-def test_the_words_of_the_release_mean_its_experiment(sampling, auxiliary, strategy, objective, script):
+def test_the_arguments_of_the_release_mean_its_experiment(sampling, auxiliary, strategy, objective, script):
     for meaning in (
         meaning_of(sampling, auxiliary),
         meaning_of(sampling and sampling.lower(), auxiliary and auxiliary.title()),
@@ -84,7 +84,7 @@ def test_the_words_of_the_release_mean_its_experiment(sampling, auxiliary, strat
 
 
 @pytest.mark.parametrize(
-    ("words", "strategy", "objective"),
+    ("arguments", "strategy", "objective"),
     [
         (("VAAL", None), "vaal", "tod"),
         ((None, "CYCLICOD"), "cod", "cyclic"),
@@ -93,8 +93,8 @@ def test_the_words_of_the_release_mean_its_experiment(sampling, auxiliary, strat
         (("EMAOD", "NONE"), "ema_discrepancy", "supervised"),
     ],
 )
-def test_with_a_word_that_the_release_lacks_the_experiment_is_our_own(words, strategy, objective):
-    meaning = meaning_of(*words)
+def test_with_a_value_that_the_release_lacks_the_experiment_is_our_own(arguments, strategy, objective):
+    meaning = meaning_of(*arguments)
     assert (meaning.strategy, meaning.objective, meaning.script) == (strategy, objective, None)
     assert "nextlabel's own" in meaning.note("cifar10")
 
@@ -114,7 +114,7 @@ def test_the_note_says_whose_experiment_it_is():
 
 
 @pytest.mark.parametrize("name", ["main_LL4AL.py", "main_ll4al"])
-def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apart(name):
+def test_a_named_script_gives_its_defaults_and_decides_whose_random_with_none_is(name):
     assert meaning_of(script=name) == meaning_of("LL4AL", "LL4AL")
     assert meaning_of("RANDOM", script=name) == meaning_of("RANDOM", "LL4AL")
     side = meaning_of("RANDOM", "NONE", script=name)
@@ -124,7 +124,7 @@ def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apar
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "stated"),
+    ("arguments", "error", "stated"),
     [
         (
             ("TOD", None, "main_LL4AL.py"),
@@ -135,12 +135,12 @@ def test_a_named_script_gives_its_defaults_and_alone_tells_random_with_none_apar
         ((None, None, "main_LL4A.py"), UnknownNameError, "did you mean 'main_LL4AL.py'"),
     ],
 )
-def test_a_script_that_has_not_the_words_or_does_not_exist_is_one_sentence(words, error, stated):
+def test_a_script_without_the_values_or_that_does_not_exist_is_one_sentence(arguments, error, stated):
     with pytest.raises(error, match=stated):
-        meaning_of(*words)
+        meaning_of(*arguments)
 
 
-def test_on_masks_nobody_is_told_that_the_release_runs_it():
+def test_on_masks_the_note_does_not_claim_that_the_release_runs_it():
     note = meaning_of("TOD", "TOD").note("nuclei")
     assert "has no segmentation" in note
     assert "main_TOD.py" not in note

@@ -1,4 +1,4 @@
-"""The words of the papers' released code, and what they are called here. Loads no torch.
+"""The arguments of the papers' released code, and what they are called here. Loads no torch.
 
 The trap in the names: in the papers *TOD* is the discrepancy in general and *COD*, the cyclic output
 discrepancy, is what queries are chosen by; the released code says ``--sampling TOD`` for COD, and
@@ -41,7 +41,7 @@ SAMPLING: Mapping[str, str] = {
     "LEASTCONFIDENCE": "least_confidence",
     "BADGE": "badge",
 }
-"""Strategies by the word after ``--sampling``. The release knows RANDOM, TOD and LL4AL."""
+"""Strategies by the value of ``--sampling``. The release knows RANDOM, TOD and LL4AL."""
 
 AUXILIARY: Mapping[str, str] = {
     "NONE": "supervised",
@@ -50,7 +50,7 @@ AUXILIARY: Mapping[str, str] = {
     "LL4AL": "learning_loss",
     "MEANTEACHER": "mean_teacher",
 }
-"""Objectives by the word after ``--auxiliary``. The release knows NONE, TOD and LL4AL."""
+"""Objectives by the value of ``--auxiliary``. The release knows NONE, TOD and LL4AL."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,11 @@ detached features, and its gradients are never zeroed."""
 
 @dataclass(frozen=True)
 class Meaning:
-    """The experiment that the words ask for.
+    """The experiment that the arguments ask for.
 
     Attributes:
-        sampling: The word for the strategy, given or implied.
-        auxiliary: The word for the training loss, given or implied.
+        sampling: The value of ``--sampling``, given or implied.
+        auxiliary: The value of ``--auxiliary``, given or implied.
         strategy: The strategy.
         objective: The training loss.
         script: The script of the release that runs it, or None where the release has no such experiment.
@@ -109,44 +109,44 @@ class Meaning:
 
     def note(self, dataset: str, preset: str = "code") -> str:
         """Return one sentence that says whose experiment it is on a data set, under a preset."""
-        words = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
+        arguments = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
         if dataset in SEGMENTATION:
             return (
-                f"The released code has no segmentation: its ways are applied to {dataset}, with the papers' "
-                "loss where a teacher trains it."
+                f"The released code has no segmentation: its settings are applied to {dataset}, with the "
+                "papers' loss where a teacher trains it."
             )
         if self.script is None:
-            return f"Neither script of the released code has {words}: this experiment is nextlabel's own."
+            return f"Neither script of the released code has {arguments}: this experiment is nextlabel's own."
         data = "" if dataset in CONFIGURED else f", on {dataset}, which it has no configuration for"
         constants = "" if preset == "code" else f", with the constants of the preset {preset}"
-        return f"This is {self.script} {words} of the released code{data}{constants}."
+        return f"This is {self.script} {arguments} of the released code{data}{constants}."
 
 
 def meaning_of(
     sampling: str | None = None, auxiliary: str | None = None, script: str | None = None
 ) -> Meaning:
-    """Return the experiment that the words mean, written in any case; None is a word that is absent.
+    """Return the experiment that the arguments ask for, written in any case; None is an argument left out.
 
-    What is absent is what the script defaults to that is named or that the other word belongs to:
-    ``main_LL4AL.py`` for LL4AL, ``main_TOD.py`` for every other word and for none.
+    An argument left out has the default of the given script, or of the script that the other argument
+    belongs to: ``main_LL4AL.py`` for LL4AL, ``main_TOD.py`` for any other value and for none.
 
     Args:
-        sampling: The word after ``--sampling``.
-        auxiliary: The word after ``--auxiliary``.
+        sampling: The value of ``--sampling``.
+        auxiliary: The value of ``--auxiliary``.
         script: The name of a script of the release, with or without ``.py``.
 
     Raises:
-        UnknownNameError: There is no such word or script; the message offers the nearest.
-        ConfigurationError: The script does not take the word.
+        UnknownNameError: There is no such value or script; the message offers the nearest.
+        ConfigurationError: The script does not take the value.
 
     >>> meaning_of("LL4AL").note("svhn")
     'This is main_LL4AL.py --sampling LL4AL --auxiliary LL4AL of the released code.'
     """
-    given = [None if word is None else _plain(word) for word in (sampling, auxiliary)]
+    given = [None if value is None else _plain(value) for value in (sampling, auxiliary)]
     tod, ll4al = SCRIPTS
     named = None if script is None else _script(script)
     default = (named or (ll4al if ll4al.default in given else tod)).default
-    asked, loss = (default if word is None else word for word in given)
+    asked, loss = (default if value is None else value for value in given)
     strategy, objective = strategy_of(asked), objective_of(loss)
     if named is not None:
         _check_takes(named, asked, loss)
@@ -164,46 +164,46 @@ def _script(name: str) -> Script:
 
 
 def _check_takes(script: Script, sampling: str, auxiliary: str) -> None:
-    for option, word, words in (
+    for option, value, choices in (
         ("--sampling", sampling, script.sampling),
         ("--auxiliary", auxiliary, script.auxiliary),
     ):
-        if word not in words:
+        if value not in choices:
             raise ConfigurationError(
-                f"{script.name} of the released code takes {option} {' or '.join(words)}, got {word}; choose "
-                "one of these, or leave --script out"
+                f"{script.name} of the released code takes {option} {' or '.join(choices)}, got {value}; "
+                "choose one of these, or leave --script out"
             )
 
 
-def strategy_of(word: str) -> str:
-    """Return the strategy that a word after ``--sampling`` means, written in any case.
+def strategy_of(value: str) -> str:
+    """Return the strategy that a value of ``--sampling`` means, written in any case.
 
     Raises:
-        UnknownNameError: There is no such word; the message offers the nearest.
+        UnknownNameError: There is no such value; the message offers the nearest.
 
     >>> strategy_of("ta-vaal")
     'ta_vaal'
     """
-    return _meant("sampling", word, SAMPLING)
+    return _meant("sampling", value, SAMPLING)
 
 
-def objective_of(word: str) -> str:
-    """Return the objective that a word after ``--auxiliary`` means, written in any case.
+def objective_of(value: str) -> str:
+    """Return the objective that a value of ``--auxiliary`` means, written in any case.
 
     Raises:
-        UnknownNameError: There is no such word; the message offers the nearest.
+        UnknownNameError: There is no such value; the message offers the nearest.
 
     >>> objective_of("none")
     'supervised'
     """
-    return _meant("auxiliary loss", word, AUXILIARY)
+    return _meant("auxiliary loss", value, AUXILIARY)
 
 
-def _plain(word: str) -> str:
-    return "".join(letter for letter in word.upper() if letter.isalnum())
+def _plain(value: str) -> str:
+    return "".join(letter for letter in value.upper() if letter.isalnum())
 
 
-def _meant(kind: str, word: str, words: Mapping[str, str]) -> str:
-    if _plain(word) not in words:
-        raise UnknownNameError(kind, word.upper(), words)
-    return words[_plain(word)]
+def _meant(kind: str, value: str, meanings: Mapping[str, str]) -> str:
+    if _plain(value) not in meanings:
+        raise UnknownNameError(kind, value.upper(), meanings)
+    return meanings[_plain(value)]
