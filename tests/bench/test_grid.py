@@ -71,7 +71,7 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"learner": {"model": "mlp(depth=3)"}}, "the model 'mlp' has no option 'depth'"),
         ({"learner": {"augment": ["horizontl_flip"]}}, "did you mean 'horizontal_flip'"),
         ({"dataset": "digits(size=3)"}, "the data set 'digits' has no option 'size'"),
-        ({"diagnostics": "cod(form=l3)"}, "option 'form' of strategy 'cod' must be"),
+        ({"diagnostics": "cod(form=l3)"}, "option 'form' of strategy 'cod' not found: 'l3'"),
         ({"diagnostics": "badge"}, "badge"),
         (
             {"initial_size": 1437},

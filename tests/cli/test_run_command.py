@@ -94,7 +94,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
         (["--set", "learner.epoch=3"], "did you mean 'epochs'"),
         (
             ["--set", "strategy.cod.first_cycle=lastt"],
-            "option 'first_cycle' of strategy 'cod' must be",
+            "option 'first_cycle' of strategy 'cod' not found: 'lastt'",
         ),
         (["nowhere.toml"], "cannot read the configuration nowhere.toml"),
     ],

@@ -117,5 +117,6 @@ def test_training_works_where_gradients_are_off_and_leaves_none_behind():
 
 @pytest.mark.parametrize("option", [{"hidden": 0}, {"steps": 0}, {"dropout": 1.0}, {"lr": 0.0}])
 def test_options_out_of_range_are_refused(option):
-    with pytest.raises(ConfigurationError, match=f"{next(iter(option))} of the graph network"):
+    ((name, value),) = option.items()
+    with pytest.raises(ConfigurationError, match=rf"'{name}' of the graph network .*, got {value}"):
         GraphTraining(**option)

@@ -17,5 +17,5 @@ def test_the_largest_predicted_losses_come_first_whatever_their_sign():
 
 def test_more_than_one_number_a_candidate_is_refused():
     view = PoolView(size=3, pool=Outputs(extra={"predicted_loss": torch.zeros(3, 1)}))
-    with pytest.raises(DataError, match=r"one number per item in 'extra:predicted_loss'.*\(3, 1\)"):
+    with pytest.raises(DataError, match=r"'extra:predicted_loss' must .*got shape \(3, 1\); reduce"):
         LearningLoss().score(view, rng=torch.Generator())

@@ -77,12 +77,18 @@ def test_entropy_and_margin_take_the_least_certain_images_first():
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: CodSegmentation(form="l3"), "option 'form' of strategy 'cod_segmentation' must be"),
-        (lambda: CodSegmentation(aggregate="sum"), "option 'aggregate' of strategy 'cod_segmentation'"),
+        (
+            lambda: CodSegmentation(form="l3"),
+            "'form' of strategy .* not found: 'l3'; did you mean 'l2'",
+        ),
+        (
+            lambda: CodSegmentation(aggregate="sum"),
+            "'aggregate' of strategy .* not found: 'sum'",
+        ),
         (lambda: CodSegmentation(first_cycle="least_confidence"), "did you mean 'least_confident'"),
         (
             lambda: EntropySegmentation(aggregate="median"),
-            "option 'aggregate' of strategy 'entropy_segmentation'",
+            "'aggregate' of strategy .* not found: 'median'",
         ),
     ],
 )

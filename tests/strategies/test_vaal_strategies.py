@@ -26,6 +26,6 @@ def test_the_least_labelled_comes_first_however_near_to_zero(made, field):
 @pytest.mark.parametrize(("made", "field"), CASES)
 def test_several_numbers_an_item_are_refused(made, field):
     with pytest.raises(
-        DataError, match=f"strategy '{made.name}' needs one number per item in 'extra:{field}'"
+        DataError, match=f"'extra:{field}' must hold one number per item for strategy '{made.name}'.*; reduce"
     ):
         made.score(view(field, torch.zeros(3, 2)), rng=torch.Generator())

@@ -1,1 +1,1 @@
-"""Pure functions of tensors; knows nothing of pools, models or strategies."""
+"""Pure functions of tensors and arrays."""

@@ -1,4 +1,4 @@
-"""Uncertainty of class log-probabilities, each number straight from the logarithms; knows no strategy."""
+"""Uncertainty of class log-probabilities, each computed straight from the logarithms."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ from torch import Tensor
 
 from nextlabel.errors import DataError
 
-__all__ = ["entropy", "gini", "least_confidence", "margin", "mean_log_probs"]
+__all__ = ["entropy", "gini", "least_confidence", "margin", "mean_log_probs", "top_two"]
 
 
 def mean_log_probs(log_probs_nkc: Float[Tensor, "items draws classes"]) -> Float[Tensor, "items classes"]:
-    """Return the logarithm of the probabilities averaged over draws, by logsumexp.
-
-    Args:
-        log_probs_nkc: (N, K, C) log-probabilities in nats.
-
-    Returns:
-        (N, C) log-probabilities in nats, float32 or wider.
-    """
+    """Return the log of the probabilities averaged over draws: (N, C) in nats, float32 or wider."""
     wide = log_probs_nkc.to(torch.promote_types(log_probs_nkc.dtype, torch.float32))
     if wide.shape[1] == 1:
         return wide[:, 0]
@@ -49,13 +42,23 @@ def margin(log_probs_nc: Float[Tensor, "items classes"]) -> Float[Tensor, " item
     """Return the gap between the two largest probabilities of every row: (N,) in [0, 1].
 
     Computed as p1 (1 - exp(log p2 - log p1)), which is precise where the two are nearly equal.
+    """
+    first, second = top_two(log_probs_nc)
+    return -first.exp() * torch.expm1(second - first)
+
+
+def top_two(
+    log_probs_nc: Float[Tensor, "items classes"],
+) -> tuple[Float[Tensor, " items"], Float[Tensor, " items"]]:
+    """Return the largest and the second largest log-probability of every row.
 
     Raises:
         DataError: There is only one class.
     """
     if log_probs_nc.shape[-1] < 2:
         raise DataError(
-            f"a margin needs at least 2 classes, but the log-probabilities have {log_probs_nc.shape[-1]}"
+            f"log_probs must have at least 2 classes, got {log_probs_nc.shape[-1]}; "
+            "pass the log-probability of every class"
         )
     first, second = log_probs_nc.topk(2, dim=-1).values.unbind(-1)
-    return -first.exp() * torch.expm1(second - first)
+    return first, second

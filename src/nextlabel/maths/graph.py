@@ -1,7 +1,7 @@
 """A graph of all items whose edges are the cosines of their embeddings, and a network that convolves on it.
 
 The table of all pairs is never built: a cosine matrix is a product X X^T, so its product with anything is two
-thin products. Knows nothing of strategies.
+thin products.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import DataError
+from nextlabel.options import check_ranges
 
 __all__ = ["CosineGraph", "GraphTraining", "trained_graph"]
 
@@ -28,7 +29,7 @@ class CosineGraph:
     R. Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
     2021, section 3.2, as in the authors' code: the rows of X are the embeddings at length 1; self-connections
     are taken out, columns scaled to sum to 1, and self-connections of weight 1 put back. Made for embeddings
-    that are not negative, as behind a ReLU; with others a column may sum to 0, and is then left unscaled
+    that are not negative, as after a ReLU; with others a column may sum to 0, and is then left unscaled
     (in the authors' code it becomes infinite).
 
     Args:
@@ -53,7 +54,7 @@ class CosineGraph:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphTraining:
-    """How the graph network trains; the defaults are those of the authors' code.
+    """The training of the graph network; the defaults are those of the authors' code.
 
     Attributes:
         hidden: H, units of the hidden layer.
@@ -75,16 +76,15 @@ class GraphTraining:
     unlabelled_weight: float = 1.2
 
     def __post_init__(self) -> None:
-        for name, value, holds, wanted in (
-            ("hidden", self.hidden, self.hidden >= 1, "at least 1"),
-            ("steps", self.steps, self.steps >= 1, "at least 1"),
-            ("lr", self.lr, 0 < self.lr < math.inf, "above 0"),
-            ("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "at least 0"),
-            ("dropout", self.dropout, 0 <= self.dropout < 1, "in [0, 1)"),
-            ("unlabelled_weight", self.unlabelled_weight, 0 < self.unlabelled_weight < math.inf, "above 0"),
-        ):
-            if not holds:
-                raise ConfigurationError(f"{name} of the graph network must be {wanted}, but is {value}")
+        check_ranges(
+            "the graph network",
+            hidden=(self.hidden, "[1, inf)"),
+            steps=(self.steps, "[1, inf)"),
+            lr=(self.lr, "(0, inf)"),
+            weight_decay=(self.weight_decay, "[0, inf)"),
+            dropout=(self.dropout, "[0, 1)"),
+            unlabelled_weight=(self.unlabelled_weight, "(0, inf)"),
+        )
 
 
 def trained_graph(
@@ -94,7 +94,7 @@ def trained_graph(
     *,
     rng: torch.Generator,
 ) -> tuple[Float[Tensor, " all"], Float[Tensor, "all hidden"]]:
-    """Train a graph network to tell labelled from unlabelled items, and return what it says of all.
+    """Train a graph network to tell labelled from unlabelled items, and return its outputs for all of them.
 
     Two graph convolutions, A V W + b, with ReLU and dropout between them; the loss is -mean ln s over the
     labelled items less ``unlabelled_weight`` times mean ln(1 - s) over the others, s the sigmoid of the
@@ -103,19 +103,32 @@ def trained_graph(
 
     Args:
         embeddings_nd: (N, D) of the unlabelled items.
-        labelled_ld: (L, D) of the labelled items, at least one.
-        training: How.
-        rng: Gives the first weights and the dropout.
+        labelled_ld: (L, D) of the labelled items.
+        training: The options.
+        rng: Draws the initial weights and the dropout.
 
     Returns:
         (N + L,) probabilities s of being labelled, and (N + L, H) hidden features, both without dropout, the
         unlabelled items first.
+
+    Raises:
+        DataError: Nothing is labelled.
     """
+    if not len(labelled_ld):
+        raise DataError(
+            "the graph network must have at least 1 labelled item to tell from the unlabelled ones, got 0; "
+            "label some at random first"
+        )
     dtype = torch.promote_types(embeddings_nd.dtype, labelled_ld.dtype)
     graph = CosineGraph(torch.cat((embeddings_nd.to(dtype), labelled_ld.to(dtype))))
     unlabelled, convolved = len(embeddings_nd), graph.times(graph.features)
-    widths = ((convolved.shape[1], training.hidden), (training.hidden,), (training.hidden, 1), (1,))
-    weights = [_uniform(shape, shape[-1], convolved, rng).requires_grad_() for shape in widths]
+    weights = []
+    for shape in ((convolved.shape[1], training.hidden), (training.hidden,), (training.hidden, 1), (1,)):
+        drawn = 2 * torch.rand(shape, generator=rng, dtype=torch.float64) - 1
+        weights.append((drawn / math.sqrt(shape[-1])).to(convolved).requires_grad_())
+
+    def features() -> Tensor:
+        return torch.relu(torch.addmm(weights[1], convolved, weights[0]))
 
     def outputs(hidden: Tensor) -> Tensor:
         return (graph.times(hidden @ weights[2]) + weights[3]).squeeze(1)
@@ -123,7 +136,7 @@ def trained_graph(
     optimizer = torch.optim.Adam(weights, lr=training.lr, weight_decay=training.weight_decay)
     with torch.enable_grad():
         for _ in range(training.steps):
-            hidden = torch.relu(torch.addmm(weights[1], convolved, weights[0]))
+            hidden = features()
             if training.dropout:
                 kept = torch.rand(hidden.shape, generator=rng) >= training.dropout
                 hidden = hidden * kept.to(hidden) / (1 - training.dropout)
@@ -133,10 +146,5 @@ def trained_graph(
             (-known - training.unlabelled_weight * others).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.no_grad():
-        hidden = torch.relu(torch.addmm(weights[1], convolved, weights[0]))
+        hidden = features()
         return outputs(hidden).sigmoid(), hidden
-
-
-def _uniform(shape: tuple[int, ...], outputs: int, like: Tensor, rng: torch.Generator) -> Tensor:
-    drawn = torch.rand(shape, generator=rng, dtype=torch.float64)
-    return ((2 * drawn - 1) / math.sqrt(outputs)).to(like)

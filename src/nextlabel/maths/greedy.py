@@ -1,7 +1,6 @@
-"""Greedy choice of rows by distance: farthest first, and at random by squared distance.
+"""Greedy choice of rows by distance: farthest first, and at random by squared distance (k-means++).
 
-Both see distances only through a function from a row to its distances, so that no table of pairs is built.
-Knows nothing of strategies.
+Both see distances only through a function, so that no table of pairs is built.
 """
 
 from __future__ import annotations
@@ -26,22 +25,18 @@ def farthest_first(
     *,
     first: int | None = None,
 ) -> Int[Tensor, " count"]:
-    """Choose again and again the row that is farthest from its nearest centre; ties go to the lowest row.
+    """Choose (count,) rows in order, each the farthest from its nearest centre; ties go to the lowest.
 
     Teofilo F. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical Computer
     Science, 1985: at most twice the optimal radius, whatever the first row.
 
     Args:
         distances_from: Gives the squared distances of all rows to a chosen one.
-        nearest_n: (N,) squared distances to the nearest centre there is; infinite where there is none.
+        nearest_n: (N,) squared distances to the nearest existing centre; infinite where there is none.
         count: How many rows, at most N.
         first: The first row, where it is not the farthest one.
-
-    Returns:
-        (count,) distinct rows, in the order of choice.
     """
-    nearest = nearest_n.clone()
-    chosen = torch.empty(count, dtype=torch.int64)
+    nearest, chosen = nearest_n.clone(), torch.empty(count, dtype=torch.int64)
     for position in range(count):
         row = int(nearest.argmax()) if first is None or position > 0 else first
         chosen[position] = row
@@ -54,11 +49,11 @@ def farthest_first(
 def kmeans_plus_plus(
     distances_from: DistancesFrom, first: int, count: int, *, size: int, rng: torch.Generator
 ) -> Int[Tensor, " count"]:
-    """Draw rows with probability proportional to the squared distance to the nearest drawn one.
+    """Draw (count,) rows in order, each by its squared distance to the nearest one drawn before.
 
     David Arthur and Sergei Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007,
-    step 1b-c. scikit-learn's ``kmeans_plusplus`` wants the points as a matrix; here they need not exist, as
-    the gradient embeddings of BADGE do not. Where every row left is at distance 0 the method is
+    step 1b-c. Unlike scikit-learn's ``kmeans_plusplus`` it needs no matrix of points, which for the gradient
+    embeddings of BADGE would not fit into memory. Where every row left is at distance 0 the method is
     undefined: the rest is drawn uniformly.
 
     Args:
@@ -67,36 +62,27 @@ def kmeans_plus_plus(
         count: How many rows, from 1 to ``size``.
         size: N, the number of rows.
         rng: Gives one uniform number per draw.
-
-    Returns:
-        (count,) distinct rows, in the order of drawing.
     """
-    chosen = torch.empty(count, dtype=torch.int64)
-    chosen[0] = first
-    left = torch.ones(size, dtype=torch.float64)
+    chosen, left = [first], torch.ones(size, dtype=torch.float64)
     left[first] = 0
     nearest = distances_from(first) if count > 1 else left
     nearest[first] = 0
-    for position in range(1, count):
+    while len(chosen) < count:
         apart = bool(nearest.any())
         row = draw_row(nearest if apart else left, rng=rng)
-        chosen[position] = row
+        chosen.append(row)
         left[row] = 0
-        if apart and position + 1 < count:
+        if apart and len(chosen) < count:
             torch.minimum(nearest, distances_from(row), out=nearest)
             nearest[row] = 0
-    return chosen
+    return torch.tensor(chosen)
 
 
 def draw_row(weights_n: Float[Tensor, " items"], *, rng: torch.Generator) -> int:
-    """Draw one row with probability proportional to its weight.
+    """Draw one row in proportion to its weight >= 0, by one uniform number; at least one weight is > 0.
 
     By the cumulative sum in float64 and a binary search, since ``torch.multinomial`` takes no more than 2^24
-    rows and works in the precision of the weights. A row of weight 0 is never drawn.
-
-    Args:
-        weights_n: (N,) weights >= 0, at least one > 0.
-        rng: Gives one uniform number.
+    rows and works in the precision of the weights.
     """
     cumulative = torch.cumsum(weights_n, 0, dtype=torch.float64)
     total = cumulative[-1:]

@@ -1,4 +1,4 @@
-"""Masks: maps of class indices, in which a pixel may have none. Knows neither models nor data sets."""
+"""Masks: maps of class indices in which some pixels may have no class."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nextlabel.errors import DataError
 __all__ = ["NO_CLASS", "checked_mask"]
 
 NO_CLASS = 255
-"""What a checked mask holds at a pixel without a class, whatever the data set's own files say there."""
+"""The value of pixels without a class in a checked mask, whatever value the data set's files use."""
 
 
 def checked_mask(
-    mask: NDArray[Any],  # Any: whole numbers, or what is refused
+    mask: NDArray[Any],  # Any: other types than whole numbers are refused
     item: str,
     *,
     classes: int,
@@ -36,22 +36,22 @@ def checked_mask(
     """
     if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
         raise DataError(
-            f"a mask must be (height, width) whole numbers, one class index a pixel, but that of item "
-            f"'{item}' has shape {mask.shape} and type {mask.dtype}"
+            f"the mask of item '{item}' must be (height, width) whole numbers, one class index per pixel, "
+            f"got shape {mask.shape} and type {mask.dtype}; convert it"
         )
     quick = mask.dtype == np.uint8  # counting bytes is much faster than sorting them
     values = set((np.flatnonzero(np.bincount(mask.ravel())) if quick else np.unique(mask)).tolist())
     foreign = sorted(value for value in values if value != ignored and not 0 <= value < classes)
     if foreign:
-        told = f" or {ignored}, which is ignored" if ignored is not None else ""
+        allowed = f"[0, {classes})" + ("" if ignored is None else f" or the ignored value {ignored}")
         raise DataError(
-            f"a mask must hold class indices in [0, {classes}){told}, but that of item '{item}' has "
-            f"{foreign[0]}; name the value of pixels without a class as ignored, or correct the mask"
+            f"the mask of item '{item}' must hold class indices in {allowed}, got {foreign[0]}; declare the "
+            "value of pixels without a class as ignored, or correct the mask"
         )
     if values == {ignored}:
         raise DataError(
-            f"a mask must have a pixel with a class, but that of item '{item}' holds {ignored} only, which "
-            "is ignored; leave the item out"
+            f"the mask of item '{item}' must have a pixel with a class, got only the ignored value "
+            f"{ignored}; leave the item out"
         )
     known = mask.astype(np.uint8)
     return np.where(mask == ignored, np.uint8(NO_CLASS), known) if ignored is not None else known

@@ -1,7 +1,4 @@
-"""Overlap of predicted and true pixels: the confusion matrix, and what is read off it.
-
-Knows neither models nor data sets; pixels without a class are left out before anything is counted.
-"""
+"""Overlap of predicted and true pixels: the confusion matrix and the measures read off it."""
 
 from __future__ import annotations
 
@@ -15,15 +12,10 @@ __all__ = ["confusion_matrix", "intersection_over_union", "mean_iou", "pixel_acc
 def confusion_matrix(
     predicted: Int[Tensor, " *positions"], truth: Int[Tensor, " *positions"], classes: int
 ) -> Int[Tensor, "classes classes"]:
-    """Count the pixels of every true class (rows) by predicted class (columns).
+    """Count the pixels of every true class (rows) by predicted class (columns): (C, C) int64.
 
-    Args:
-        predicted: Class indices in [0, C), of any shape.
-        truth: Class indices of the same shape; pixels with a negative one are left out.
-        classes: C.
-
-    Returns:
-        (C, C) int64 counts. Matrices of parts of a test set add up to that of the whole.
+    Pixels whose true class is negative are left out. Matrices of parts of a test set add up to that of the
+    whole.
 
     >>> confusion_matrix(torch.tensor([0, 1, 1, 1]), torch.tensor([0, 0, 1, -1]), 2)
     tensor([[1, 1],
@@ -38,12 +30,7 @@ def intersection_over_union(confusion: Int[Tensor, "classes classes"]) -> Float[
     """Return every class's intersection over union: true positives / (true + predicted - true positives).
 
     M. Everingham and others, "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2.2.
-
-    Args:
-        confusion: (C, C) counts of :func:`confusion_matrix`.
-
-    Returns:
-        (C,) float64 in [0, 1]; NaN for a class that is neither in the truth nor in the predictions.
+    (C,) float64 in [0, 1]; NaN for a class that is neither in the truth nor in the predictions.
     """
     counts = confusion.double()
     hits = counts.diagonal()
@@ -62,5 +49,5 @@ def mean_iou(confusion: Int[Tensor, "classes classes"]) -> float:
 
 
 def pixel_accuracy(confusion: Int[Tensor, "classes classes"]) -> float:
-    """Return the fraction of pixels that are classified rightly, in [0, 1]."""
+    """Return the fraction of correctly classified pixels, in [0, 1]."""
     return float(confusion.diagonal().sum().double() / confusion.sum())

@@ -1,4 +1,4 @@
-"""Masks as short strings: how often each class index follows itself, row after row. No torch."""
+"""Masks as short strings: run lengths of class indices in reading order. No torch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ from nextlabel.errors import DataError
 __all__ = ["PREFIX", "from_run_length", "run_length"]
 
 PREFIX = "rle:"
-"""What such a string begins with; no path on any system may be mistaken for one."""
+"""How such a string begins; it cannot be mistaken for a path on any system."""
 
 _FORM = re.compile(r"rle:([1-9]\d*)x([1-9]\d*):(\d{1,3}\*[1-9]\d*(?:,\d{1,3}\*[1-9]\d*)*)")
 
 
 def run_length(mask: NDArray[np.uint8]) -> str:
-    """Return a mask as a string of its height, its width, and its runs in reading order.
-
-    Args:
-        mask: (height, width) bytes.
-
-    Returns:
-        ``rle:HEIGHTxWIDTH:VALUE*COUNT,VALUE*COUNT,...``, in which equal values never follow each other.
+    """Return a (height, width) mask as ``rle:HEIGHTxWIDTH:VALUE*COUNT,VALUE*COUNT,...``.
 
     >>> run_length(np.array([[0, 0, 1], [1, 1, 255]], dtype=np.uint8))
     'rle:2x3:0*2,1*3,255*1'
@@ -38,7 +32,7 @@ def run_length(mask: NDArray[np.uint8]) -> str:
 
 
 def from_run_length(text: str) -> NDArray[np.uint8]:
-    """Return the (height, width) mask that :func:`run_length` wrote down.
+    """Return the (height, width) mask that :func:`run_length` encoded.
 
     Raises:
         DataError: The text has another form, a value above 255, or runs that do not fill the mask.
@@ -46,15 +40,14 @@ def from_run_length(text: str) -> NDArray[np.uint8]:
     found = _FORM.fullmatch(text)
     if found is None:
         raise DataError(
-            f"a run-length mask must read rle:HEIGHTxWIDTH:VALUE*COUNT,..., got {text[:40]!r}; write it with "
-            "run_length"
+            f"a run-length mask must have the form rle:HEIGHTxWIDTH:VALUE*COUNT,..., got {text[:40]!r}; "
+            "write it with run_length"
         )
     height, width = int(found[1]), int(found[2])
-    pairs = [run.split("*") for run in found[3].split(",")]
-    values, counts = ([int(pair[place]) for pair in pairs] for place in (0, 1))
+    values, counts = zip(*(map(int, run.split("*")) for run in found[3].split(",")), strict=True)
     if max(values) > 255 or sum(counts) != height * width:
         raise DataError(
-            f"a run-length mask of {height} x {width} pixels must hold as many values of 0 to 255, got "
-            f"{sum(counts)} values up to {max(values)}; write it with run_length"
+            f"a run-length mask of {height} x {width} pixels must hold {height * width} values from 0 to "
+            f"255, got {sum(counts)} values up to {max(values)}; write it with run_length"
         )
     return np.repeat(np.array(values, dtype=np.uint8), counts).reshape(height, width)

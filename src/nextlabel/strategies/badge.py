@@ -1,7 +1,4 @@
-"""BADGE: query a batch that is uncertain and diverse, by the last layer's gradients.
-
-Knows class probabilities and embeddings; the gradients, outer products of the two, are never built.
-"""
+"""BADGE: query a batch that is uncertain and diverse, by the gradients of the last layer."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from nextlabel.maths.distances import without_rounding
+from nextlabel.maths.distances import squared_norms, without_rounding
 from nextlabel.maths.entropy import mean_log_probs
 from nextlabel.maths.greedy import kmeans_plus_plus
 from nextlabel.registry import Card
@@ -45,8 +42,8 @@ class Badge:
 
     so that one draw costs O(N (C + D)) and the (N, C D) table is never built. The first row is the one with
     the largest gradient, as in the authors' code (k-means++ itself draws it uniformly). Where all rows left
-    are at distance 0, k-means++ is undefined and the rest of the batch is drawn uniformly. Deviation: with
-    several draws the probabilities are averaged first; the paper has one.
+    are at distance 0, the rest of the batch is drawn uniformly. Deviation: several draws are averaged first;
+    the paper has one.
     """
 
     name: ClassVar[str] = "badge"
@@ -54,30 +51,18 @@ class Badge:
 
     def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, " batch"]:
         """Return (B,) distinct rows in the order of drawing; ``rng`` gives B - 1 uniform numbers."""
-        assert view.pool.log_probs is not None
-        assert view.pool.embeddings is not None
-        residuals = _residuals(view.pool.log_probs)
-        embeddings = view.pool.embeddings.to(torch.promote_types(view.pool.embeddings.dtype, torch.float32))
-        residuals, embeddings = _same_type(residuals, embeddings)
-        squared_norms = torch.linalg.vector_norm(residuals, dim=1).square_()
-        squared_norms *= torch.linalg.vector_norm(embeddings, dim=1).square_()
+        log_probs = mean_log_probs(view.pool.fields()["log_probs"])
+        top, predicted = log_probs.max(1, keepdim=True)
+        # expm1(ln p_y) is exact where p_y is near 1, as p_y - 1 is not.
+        residuals = log_probs.exp().scatter_(1, predicted, torch.expm1(top))
+        embeddings = view.pool.fields()["embeddings"]
+        dtype = torch.promote_types(residuals.dtype, embeddings.dtype)
+        residuals, embeddings = residuals.to(dtype), embeddings.to(dtype)
+        norms = squared_norms(residuals) * squared_norms(embeddings)
 
         def distances_from(row: int) -> Tensor:
-            scale = squared_norms + squared_norms[row]
+            scale = norms + norms[row]
             product = torch.mv(residuals, residuals[row]).mul_(torch.mv(embeddings, embeddings[row]))
             return without_rounding(product.mul_(-2).add_(scale), scale)
 
-        first = int(squared_norms.argmax())
-        return kmeans_plus_plus(distances_from, first, batch_size, size=view.size, rng=rng)
-
-
-def _residuals(log_probs_nkc: Float[Tensor, "items draws classes"]) -> Float[Tensor, "items classes"]:
-    """Return p - e_y for the predicted class y; its own entry is expm1(ln p_y), exact where p_y is near 1."""
-    log_probs = mean_log_probs(log_probs_nkc)
-    top, predicted = log_probs.max(1, keepdim=True)
-    return log_probs.exp().scatter_(1, predicted, torch.expm1(top))
-
-
-def _same_type(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    dtype = torch.promote_types(first.dtype, second.dtype)
-    return first.to(dtype), second.to(dtype)
+        return kmeans_plus_plus(distances_from, int(norms.argmax()), batch_size, size=view.size, rng=rng)

@@ -1,7 +1,4 @@
-"""The registry of strategies: what each needs, costs and is good for.
-
-Knows the strategies by name only and imports none of them, nor torch.
-"""
+"""The registry of strategies: what each needs, costs and is good for. It imports neither them nor torch."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGIES", "STRATEGY_CONTRACT"]
 
 STRATEGY_CONTRACT = frozenset({"name", "needs", "score", "select"})
-"""The members that make a class a strategy; they are no options, also where they are fields of it."""
+"""The members that make a class a strategy; they are not options, even where they are fields."""
 
 STRATEGIES: Registry[Scorer | Strategy] = Registry(
     "strategy",

@@ -1,13 +1,10 @@
-"""COD: query where the outputs moved furthest since the end of the previous cycle.
-
-Knows the present and earlier outputs, not the models or how they were trained.
-"""
+"""COD: query where the outputs moved furthest since the end of the previous cycle."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -15,9 +12,9 @@ from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy, output_discrepancy
 from nextlabel.errors import ConfigurationError, DataError, nearest
+from nextlabel.options import check_choices
 from nextlabel.registry import Card
 from nextlabel.snapshots import Snapshot
-from nextlabel.strategies.options import check_choice
 from nextlabel.types import PoolView
 
 __all__ = ["DEFAULT_FIRST_CYCLE", "Cod", "FirstCycle"]
@@ -50,8 +47,6 @@ animals (5)             96.92  96.66   96.31    95.62
 CYCLE = "cycle"
 """The gap of COD itself."""
 
-_WITH_SNAPSHOT = ("initial", "untrained", "epoch")
-
 
 @dataclass(frozen=True)
 class Cod:
@@ -59,39 +54,35 @@ class Cod:
 
     S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with Temporal Output
     Discrepancy", ICCV 2021: D(x) = ||f(x; w_c) - f(x; w_{c-1})||, largest first, where w_c are the weights at
-    the end of cycle c. The output f is the softmax, as in the authors' code; the paper leaves it open. With
-    several draws the probabilities are averaged first. Of regression f are the values themselves, in the unit
-    of the target, as section 3 of the paper defines the discrepancy.
+    the end of cycle c. The output f is the softmax, as in the authors' code; the paper leaves it open.
+    Several draws are averaged first. In regression f are the values themselves, in the unit of the target, as
+    section 3 of the paper defines the discrepancy.
 
-    The first cycle has no previous one, and paper and code disagree there. Whenever the view holds a
-    snapshot, the score is the distance to it, also in the first cycle, but for ``untrained``; what the first
-    cycle is to be compared with, or what it is scored by without a snapshot, is ``first_cycle``:
+    The first cycle has no previous one, and paper and code disagree on it. Whenever the view holds a
+    snapshot, the score is the distance to it, except for ``untrained``. The option ``first_cycle`` says which
+    snapshot that is in the first cycle, or what the score is without one:
 
-    - ``initial``: the paper, literally. The snapshot is of the weights that the run began with; the largest
-      distance first, which are the most confident rows, as an untrained network's output is nearly uniform.
-    - ``untrained``: the authors' code, literally. The snapshot is of an unrelated network that was never
-      trained, and the *smallest* distance comes first: the score is minus the distance. The network is what
-      the learner's ``untrained_model`` makes; without one it is what the model function makes, so that where
-      that loads pretrained weights it has them too, but for the head. The code's has none.
+    - ``initial``: the paper, literally. The snapshot is of the weights that the run began with. The most
+      confident rows come first, as an untrained network's output is nearly uniform.
+    - ``untrained``: the authors' code, literally. The snapshot is of an unrelated, untrained network, and the
+      *smallest* distance comes first: the score is minus the distance. The network is what the learner's
+      ``untrained_model`` makes, by default the same as its model: if that loads pretrained weights, so does
+      this network, except for the head. The code's network has none.
     - ``least_confident``: what that amounts to. The untrained network, whose output is nearly uniform, is
       replaced by its limit, the uniform distribution u, so the score is -1/2 ||p - u||^2 = 1/2 (1/C - SUM_c
-      p_c^2) (for ``l2`` -||p - u||), the Gini uncertainty. A deviation: the randomness of that network's
+      p_c^2) (for ``l2`` -||p - u||), the Gini uncertainty. Deviation: the randomness of that network's
       weights is left out.
-    - ``epoch``: the snapshot is of the weights one epoch before the end of the first training.
+    - ``epoch``: the snapshot is of the weights one epoch before the end of the first cycle's training.
     - ``random``: uniform draws.
 
-    With a ``gap`` other than ``"cycle"`` the earlier weights are those so long before the end of the present
-    training, in every cycle, the first included: the gap study of the TNNLS article (arXiv 2212.10613, fig.
-    7). A gap as long as the training or longer compares with the weights that the training began with.
+    With a ``gap`` other than ``"cycle"`` the earlier weights are those that long before the end of the
+    current training run, in every cycle including the first: the gap study of the TNNLS article (arXiv
+    2212.10613, fig. 7). A gap as long as the training or longer compares with its initial weights.
 
     Attributes:
         form: ``"half_squared"``, 1/2 ||.||^2 as in the code, or ``"l2"``, as in the paper; they rank alike.
-        first_cycle: See above.
+        first_cycle: See above; only for ``gap="cycle"``.
         gap: ``"cycle"``, ``"step"``, ``"<n> steps"``, ``"epoch"`` or ``"<n> epochs"``.
-
-    Raises:
-        ConfigurationError: An option has another value than these, or ``first_cycle`` is chosen with a gap
-            that has no use for it.
     """
 
     form: Form = "half_squared"
@@ -101,15 +92,14 @@ class Cod:
     name: ClassVar[str] = "cod"
 
     def __post_init__(self) -> None:
-        check_choice(self.name, "form", self.form, get_args(Form))
-        check_choice(self.name, "first_cycle", self.first_cycle, get_args(FirstCycle))
+        check_choices("strategy 'cod'", form=(self.form, Form), first_cycle=(self.first_cycle, FirstCycle))
         if self.gap == CYCLE:
             return
         _check_gap(self.gap)
         if self.first_cycle != DEFAULT_FIRST_CYCLE:
             raise ConfigurationError(
-                f"with gap='{self.gap}' strategy 'cod' scores the first cycle like all others, but "
-                f"first_cycle is '{self.first_cycle}'; leave one of the two out"
+                f"option 'first_cycle' of strategy 'cod' must be left out with gap='{self.gap}', which "
+                f"scores the first cycle like all others, got '{self.first_cycle}'; leave one of the two out"
             )
 
     @property
@@ -117,44 +107,43 @@ class Cod:
         """``output``, and the snapshots of the gap, or of the previous cycle and the first one's."""
         if self.gap != CYCLE:
             return frozenset({"output", f"snapshot:{Snapshot.parse(self.gap).name}"})
-        first = {f"snapshot:{self.first_cycle}"} if self.first_cycle in _WITH_SNAPSHOT else set()
+        compared = self.first_cycle in ("initial", "untrained", "epoch")
+        first = {f"snapshot:{self.first_cycle}"} if compared else set()
         return frozenset({"output", "snapshot:previous"} | first)
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) discrepancies, higher = query first.
+        """Return (N,) discrepancies; only a first cycle without a snapshot may draw from ``rng``.
 
-        A snapshot counts as that of an untrained network where ``view.snapshots`` says so; of arrays whose
-        snapshots nobody told it counts as the previous cycle's. Draws from ``rng`` only without a snapshot
-        and with ``first_cycle="random"``.
+        A snapshot without a name counts as that of the previous cycle.
 
         Raises:
             DataError: There is no snapshot and ``first_cycle`` asks for one.
+            ConfigurationError: ``first_cycle`` is ``"least_confident"`` in regression.
         """
         now = view.answer(view.pool)
         if view.snapshots:
-            moved = self._moved(view, now, view.answer(view.snapshots[0]))
+            before = view.answer(view.snapshots[0])
+            if view.output == "values":
+                moved = output_discrepancy(now.mean(1), before.mean(1), form=self.form)
+            else:
+                moved = cyclic_discrepancy(now, before, form=self.form)
             return -moved if tuple(view.snapshot_names[:1]) == ("untrained",) else moved
         if self.first_cycle == "random":
             return torch.rand(view.size, generator=rng, dtype=torch.float64)
-        if self.first_cycle == "least_confident" and view.output == "values":
+        if self.first_cycle != "least_confident":
+            raise DataError(
+                "strategy 'cod' needs a snapshot of earlier outputs, but the view has none (first_cycle is "
+                f"'{self.first_cycle}'); pass the outputs of an earlier state as the snapshot, or choose "
+                "first_cycle='least_confident'"
+            )
+        if view.output == "values":
             raise ConfigurationError(
                 "option 'first_cycle' of strategy 'cod' must do without class probabilities, which the task "
                 "lacks, got 'least_confident'; choose 'initial', 'epoch' or 'random'"
             )
-        if self.first_cycle == "least_confident":
-            items, _, classes = now.shape
-            uniform = now.new_full((1, 1, classes), -math.log(classes), dtype=torch.float64)
-            return -cyclic_discrepancy(now, uniform.expand(items, 1, classes), form=self.form)
-        raise DataError(
-            f"strategy 'cod' needs a snapshot of earlier outputs, but the view has none (first_cycle is "
-            f"'{self.first_cycle}'); pass the outputs of an earlier state as the snapshot, or choose "
-            "first_cycle='least_confident'"
-        )
-
-    def _moved(self, view: PoolView, now: Tensor, before: Tensor) -> Tensor:
-        if view.output == "values":
-            return output_discrepancy(now.mean(1), before.mean(1), form=self.form)
-        return cyclic_discrepancy(now, before, form=self.form)
+        items, _, classes = now.shape
+        uniform = now.new_full((1, 1, classes), -math.log(classes), dtype=torch.float64)
+        return -cyclic_discrepancy(now, uniform.expand(items, 1, classes), form=self.form)
 
 
 def _check_gap(gap: str) -> None:
@@ -167,5 +156,5 @@ def _check_gap(gap: str) -> None:
         guess = f"; did you mean '{hint}'?" if hint else ""
         raise ConfigurationError(
             "option 'gap' of strategy 'cod' must be 'cycle', 'step', '<n> steps', 'epoch' or '<n> epochs', "
-            f"but is {gap!r}{guess}"
+            f"got {gap!r}{guess}"
         )

@@ -1,21 +1,18 @@
-"""COD of segmentation: query the images whose pixels' outputs moved furthest since the previous cycle.
-
-Knows one number per item, which the learner made of its pixels; no masks and no models.
-"""
+"""COD of segmentation: query the images whose pixels' outputs moved furthest since the previous cycle."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.discrepancy import Form
+from nextlabel.options import check_choices
 from nextlabel.registry import Card
 from nextlabel.strategies.extra_field import Aggregate, one_number_per_item
-from nextlabel.strategies.options import check_choice
 from nextlabel.types import PoolView
 
 __all__ = ["CodSegmentation"]
@@ -42,23 +39,20 @@ class CodSegmentation:
     Discrepancy", ICCV 2021, on Cityscapes: the distance between a pixel's class probabilities at the end of
     this cycle and of the one before. The papers do not say how the distances of an item's pixels become its
     score, and the segmentation part of their code was not published: the mean is our reading. Unlike for
-    whole items, ``form`` matters, as a mean of squares ranks otherwise than a mean of roots.
+    whole items, ``form`` matters, as a mean of squares ranks differently from a mean of roots.
 
-    The first cycle has no previous one; then ``first_cycle`` decides:
+    The first cycle has no previous one; it is scored by ``first_cycle``:
 
-    - ``least_confident``: what the authors' code for classification amounts to: the smallest half squared
-      distance of a pixel to the uniform distribution, aggregated, first; that is its Gini uncertainty.
+    - ``least_confident``: what the authors' code for classification amounts to, the pixels' Gini uncertainty:
+      the smallest half squared distance of a pixel to the uniform distribution first.
     - ``initial``: the paper, literally: the largest distance to the weights that the training began with.
     - ``random``: uniform draws.
 
     Attributes:
         form: Of a pixel's distance: ``"half_squared"``, 1/2 ||.||^2 as in the code, or ``"l2"``, as in the
             paper.
-        aggregate: ``"mean"`` over an item's pixels, or their ``"max"``.
+        aggregate: ``"mean"`` or ``"max"`` over an item's pixels.
         first_cycle: See above.
-
-    Raises:
-        ConfigurationError: An option has another value than these.
     """
 
     form: Form = "half_squared"
@@ -68,28 +62,27 @@ class CodSegmentation:
     name: ClassVar[str] = "cod_segmentation"
 
     def __post_init__(self) -> None:
-        check_choice(self.name, "form", self.form, get_args(Form))
-        check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
-        check_choice(self.name, "first_cycle", self.first_cycle, get_args(FirstCycle))
+        check_choices(
+            f"strategy '{self.name}'",
+            form=(self.form, Form),
+            aggregate=(self.aggregate, Aggregate),
+            first_cycle=(self.first_cycle, FirstCycle),
+        )
 
     @property
     def needs(self) -> frozenset[str]:
-        """The pixels' moves, whether there was a previous cycle, and the first cycle's score."""
+        """The discrepancy of the pixels, whether there was a previous cycle, and the first cycle's score."""
         gini = {f"extra:{self.aggregate}_gini"} if self.first_cycle == "least_confident" else set()
-        return frozenset({f"extra:{self._moves}", "extra:has_previous"} | gini)
+        return frozenset({f"extra:{self._discrepancy}", "extra:has_previous"} | gini)
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) discrepancies, or in the first cycle what stands for them, higher = query first.
-
-        Draws from ``rng`` only in the first cycle and with ``first_cycle="random"``.
-        """
-        extra = view.pool.extra
-        if bool((extra["has_previous"] > 0).all()) or self.first_cycle == "initial":
-            return one_number_per_item(view, self._moves, part="strategy 'cod_segmentation'")
+        """Return (N,) discrepancies, or the scores of the first cycle."""
+        if bool((view.pool.extra["has_previous"] > 0).all()) or self.first_cycle == "initial":
+            return one_number_per_item(view, self._discrepancy, strategy=self.name)
         if self.first_cycle == "random":
             return torch.rand(view.size, generator=rng, dtype=torch.float64)
-        return one_number_per_item(view, f"{self.aggregate}_gini", part="strategy 'cod_segmentation'")
+        return one_number_per_item(view, f"{self.aggregate}_gini", strategy=self.name)
 
     @property
-    def _moves(self) -> str:
+    def _discrepancy(self) -> str:
         return f"{self.aggregate}_{'discrepancy' if self.form == 'half_squared' else 'distance'}"

@@ -1,4 +1,4 @@
-"""Core-set: query so that every candidate is near a labelled item. Knows only embeddings."""
+"""Core-set: query so that every candidate is near a labelled item."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from nextlabel.maths.distances import centred, min_squared_distances, squared_distances
+from nextlabel.maths.distances import centred, min_squared_distances, squared_distances, squared_norms
 from nextlabel.maths.greedy import farthest_first
 from nextlabel.registry import Card
 from nextlabel.types import PoolView
@@ -34,24 +34,21 @@ class CoreSet:
 
     O. Sener, S. Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR
     2018, Algorithm 1 (k-Center-Greedy) with Euclidean distances between embeddings; not their mixed-integer
-    refinement (Algorithm 2). Ties go to the lowest row. Deviation: the algorithm presumes a labelled item;
-    where there is none, the first choice is the candidate nearest the mean of all. The guarantee of at most
-    twice the optimal radius holds for any first choice.
+    refinement (Algorithm 2). Ties go to the lowest row. Deviation: the algorithm assumes a labelled item;
+    without one, the first choice is the candidate nearest the mean of all. The guarantee of at most twice the
+    optimal radius holds for any first choice.
     """
 
     name: ClassVar[str] = "core_set"
     needs: ClassVar[frozenset[str]] = frozenset({"embeddings", "labelled_embeddings"})
 
     def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, " batch"]:
-        """Return (B,) distinct rows in the order of choice; draws nothing from ``rng``."""
-        embeddings, labelled = view.pool.embeddings, view.labelled.embeddings
-        assert embeddings is not None
-        assert labelled is not None
-        points, centres = centred(embeddings, labelled)
-        squared_norms = torch.linalg.vector_norm(points, dim=1).square_()
+        """Return (B,) distinct rows in the order of choice."""
+        points, centres = centred(*(part.fields()["embeddings"] for part in (view.pool, view.labelled)))
+        norms = squared_norms(points)
         return farthest_first(
-            lambda row: squared_distances(points, points[row], squared_norms),
+            lambda row: squared_distances(points, points[row], norms),
             min_squared_distances(points, centres),
             batch_size,
-            first=int(squared_norms.argmin()) if len(centres) == 0 else None,
+            first=int(norms.argmin()) if len(centres) == 0 else None,
         )

@@ -1,4 +1,4 @@
-"""Entropy: query where the predicted distribution is widest. Knows only the present class probabilities."""
+"""Entropy: query where the predicted distribution is widest."""
 
 from __future__ import annotations
 
@@ -33,13 +33,12 @@ class Entropy:
 
     C. E. Shannon, "A Mathematical Theory of Communication", Bell System Technical Journal, 1948; as a query
     strategy in B. Settles, "Active Learning Literature Survey", University of Wisconsin-Madison, 2009,
-    section 3.1. With several draws the probabilities are averaged first.
+    section 3.1. Several draws are averaged first.
     """
 
     name: ClassVar[str] = "entropy"
     needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) entropies in nats, in [0, ln C]; draws nothing from ``rng``."""
-        assert view.pool.log_probs is not None
-        return entropy(mean_log_probs(view.pool.log_probs))
+        """Return (N,) entropies in nats, in [0, ln C]."""
+        return entropy(mean_log_probs(view.pool.fields()["log_probs"]))

@@ -1,20 +1,17 @@
-"""Entropy of segmentation: query the images whose pixels' class distributions are widest.
-
-Knows one number per item, which the learner made of its pixels; no masks and no models.
-"""
+"""Entropy of segmentation: query the images whose pixels' class distributions are widest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nextlabel.options import check_choices
 from nextlabel.registry import Card
 from nextlabel.strategies.extra_field import Aggregate, one_number_per_item
-from nextlabel.strategies.options import check_choice
 from nextlabel.types import PoolView
 
 __all__ = ["EntropySegmentation"]
@@ -37,10 +34,7 @@ class EntropySegmentation:
     C. E. Shannon, "A Mathematical Theory of Communication", Bell System Technical Journal, 1948.
 
     Attributes:
-        aggregate: ``"mean"`` over an item's pixels, or their ``"max"``.
-
-    Raises:
-        ConfigurationError: The option has another value than these.
+        aggregate: ``"mean"`` or ``"max"`` over an item's pixels.
     """
 
     aggregate: Aggregate = "mean"
@@ -48,13 +42,13 @@ class EntropySegmentation:
     name: ClassVar[str] = "entropy_segmentation"
 
     def __post_init__(self) -> None:
-        check_choice(self.name, "aggregate", self.aggregate, get_args(Aggregate))
+        check_choices(f"strategy '{self.name}'", aggregate=(self.aggregate, Aggregate))
 
     @property
     def needs(self) -> frozenset[str]:
-        """The pixels' aggregated entropy."""
+        """The aggregated entropy of the pixels."""
         return frozenset({f"extra:{self.aggregate}_entropy"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) entropies in nats; draws nothing from ``rng``."""
-        return one_number_per_item(view, f"{self.aggregate}_entropy", part="strategy 'entropy_segmentation'")
+        """Return (N,) entropies in nats."""
+        return one_number_per_item(view, f"{self.aggregate}_entropy", strategy=self.name)

@@ -1,4 +1,4 @@
-"""Reads an extra field of a view that holds one number per item. Knows no strategy."""
+"""Extra fields of a view that hold one number per item."""
 
 from __future__ import annotations
 
@@ -17,21 +17,16 @@ Aggregate: TypeAlias = Literal["mean", "max"]
 """How the numbers of an item's pixels become one."""
 
 
-def one_number_per_item(view: PoolView, name: str, *, part: str) -> Float[Tensor, " items"]:
-    """Return the (N,) extra field of this name, float32 or wider.
-
-    Args:
-        view: What holds it.
-        name: The field, without ``extra:``.
-        part: Who reads it, for the message.
+def one_number_per_item(view: PoolView, name: str, *, strategy: str) -> Float[Tensor, " items"]:
+    """Return the (N,) extra field ``name``, float32 or wider.
 
     Raises:
-        DataError: It holds more than one number per item.
+        DataError: It does not hold one number per item; the message names the strategy.
     """
     field = view.pool.extra[name]
     if field.shape != (view.size,):
         raise DataError(
-            f"{part} needs one number per item in 'extra:{name}', shape ({view.size},), got shape "
-            f"{tuple(field.shape)}"
+            f"'extra:{name}' must hold one number per item for strategy '{strategy}', shape ({view.size},), "
+            f"got shape {tuple(field.shape)}; reduce it to one number per item"
         )
     return field.to(torch.promote_types(field.dtype, torch.float32))

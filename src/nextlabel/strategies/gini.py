@@ -1,7 +1,4 @@
-"""Gini: query where a guess drawn from the predicted probabilities would most often be wrong.
-
-Knows only the present class probabilities.
-"""
+"""Gini: query where a guess drawn from the predicted probabilities would most often be wrong."""
 
 from __future__ import annotations
 
@@ -33,16 +30,15 @@ CARD = Card(
 class Gini:
     """Score candidates by 1 - SUM_c p_c^2, the Gini impurity of their predicted classes.
 
-    The impurity of L. Breiman, J. H. Friedman, R. A. Olshen, C. J. Stone, "Classification and Regression
-    Trees", Wadsworth, 1984, chapter 4. With several draws the probabilities are averaged first. It ranks as
-    minus the distance of the probabilities to the uniform distribution, which is what the released code of
-    the TOD papers scores by in its first cycle, but for the randomness of an untrained network.
+    L. Breiman, J. H. Friedman, R. A. Olshen, C. J. Stone, "Classification and Regression Trees", Wadsworth,
+    1984, chapter 4. Several draws are averaged first. The ranking is that of the negative distance to the
+    uniform distribution, by which the released code of the TOD papers scores in its first cycle, apart from
+    the randomness of an untrained network.
     """
 
     name: ClassVar[str] = "gini"
     needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) scores in [0, 1 - 1/C]; draws nothing from ``rng``."""
-        assert view.pool.log_probs is not None
-        return gini(mean_log_probs(view.pool.log_probs))
+        """Return (N,) scores in [0, 1 - 1/C]."""
+        return gini(mean_log_probs(view.pool.fields()["log_probs"]))

@@ -1,7 +1,4 @@
-"""Learning loss: query where the loss is predicted to be largest.
-
-Knows only the losses that a module next to the network predicts, which the objective of the same name trains.
-"""
+"""Learning loss: query where the predicted loss is largest."""
 
 from __future__ import annotations
 
@@ -31,19 +28,14 @@ CARD = Card(
 
 @dataclass(frozen=True)
 class LearningLoss:
-    """Score candidates by their predicted loss.
+    """Score candidates by their loss as the module of the objective ``learning_loss`` predicts it.
 
-    Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019, section 3.1. Only the order of
-    predicted losses is meant: they are trained to rank.
+    Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019, section 3.1.
     """
 
     name: ClassVar[str] = "learning_loss"
     needs: ClassVar[frozenset[str]] = frozenset({"extra:predicted_loss"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) predicted losses, without a unit; draws nothing from ``rng``.
-
-        Raises:
-            DataError: They are not one number per candidate.
-        """
-        return one_number_per_item(view, "predicted_loss", part="strategy 'learning_loss'")
+        """Return (N,) predicted losses without a unit: they are trained to rank."""
+        return one_number_per_item(view, "predicted_loss", strategy=self.name)

@@ -1,7 +1,4 @@
-"""Least confidence: query where the best guess is least probable.
-
-Knows only the present class probabilities.
-"""
+"""Least confidence: query where the most probable class is least probable."""
 
 from __future__ import annotations
 
@@ -34,13 +31,12 @@ class LeastConfidence:
     """Score candidates by the probability that the most probable class is not the true one.
 
     D. D. Lewis, W. A. Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994, in the form
-    for several classes, 1 - max_c p_c. With several draws the probabilities are averaged first.
+    for several classes, 1 - max_c p_c. Several draws are averaged first.
     """
 
     name: ClassVar[str] = "least_confidence"
     needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) scores in [0, 1 - 1/C]; draws nothing from ``rng``."""
-        assert view.pool.log_probs is not None
-        return least_confidence(mean_log_probs(view.pool.log_probs))
+        """Return (N,) scores in [0, 1 - 1/C]."""
+        return least_confidence(mean_log_probs(view.pool.fields()["log_probs"]))

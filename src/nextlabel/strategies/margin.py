@@ -1,7 +1,4 @@
-"""Margin: query where the two most probable classes are closest.
-
-Knows only the present class probabilities.
-"""
+"""Margin: query where the two most probable classes are closest."""
 
 from __future__ import annotations
 
@@ -34,17 +31,12 @@ class Margin:
     """Score candidates by the negative gap between the two largest class probabilities.
 
     T. Scheffer, C. Decomain, S. Wrobel, "Active Hidden Markov Models for Information Extraction", IDA 2001.
-    With several draws the probabilities are averaged first.
+    Several draws are averaged first.
     """
 
     name: ClassVar[str] = "margin"
     needs: ClassVar[frozenset[str]] = frozenset({"log_probs"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) negative margins in [-1, 0]; draws nothing from ``rng``.
-
-        Raises:
-            DataError: There is only one class.
-        """
-        assert view.pool.log_probs is not None
-        return -margin(mean_log_probs(view.pool.log_probs))
+        """Return (N,) negative margins in [-1, 0]; a single class raises DataError."""
+        return -margin(mean_log_probs(view.pool.fields()["log_probs"]))

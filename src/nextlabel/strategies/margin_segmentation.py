@@ -1,7 +1,4 @@
-"""Margin of segmentation: query the images whose pixels' two most probable classes are closest.
-
-Knows one number per item, which the learner made of its pixels; no masks and no models.
-"""
+"""Margin of segmentation: query the images whose pixels' two most probable classes are closest."""
 
 from __future__ import annotations
 
@@ -41,5 +38,5 @@ class MarginSegmentation:
     needs: ClassVar[frozenset[str]] = frozenset({"extra:mean_margin"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) negative margins in [-1, 0]; draws nothing from ``rng``."""
-        return -one_number_per_item(view, "mean_margin", part="strategy 'margin_segmentation'")
+        """Return (N,) negative margins in [-1, 0]."""
+        return -one_number_per_item(view, "mean_margin", strategy=self.name)

@@ -1,17 +1,17 @@
-"""MC dropout: query where a network's draws are uncertain. Knows only their class probabilities."""
+"""MC dropout: query where a network's draws are uncertain."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.errors import UnknownNameError
-from nextlabel.maths.disagreement import mutual_information
+from nextlabel.maths.disagreement import kl_to_consensus
 from nextlabel.maths.entropy import entropy, least_confidence, mean_log_probs
+from nextlabel.options import check_choices
 from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
@@ -35,18 +35,12 @@ class McDropout:
     """Score candidates by the uncertainty of a network under Monte Carlo dropout.
 
     Yarin Gal, Riashat Islam, Zoubin Ghahramani: Deep Bayesian Active Learning with Image Data, ICML 2017,
-    section 4, over K draws p_k:
+    section 4. The option ``uncertainty`` chooses the measure over K draws p_k:
 
     - ``mutual_information``: H[mean_k p_k] - mean_k H[p_k], known as BALD after N. Houlsby, F. Huszár, Z.
       Ghahramani, M. Lengyel: Bayesian Active Learning for Classification and Preference Learning, 2011.
     - ``entropy``: H[mean_k p_k], the predictive entropy.
     - ``variation_ratio``: 1 - max_c mean_k p_kc, after L. C. Freeman: Elementary Applied Statistics, 1965.
-
-    Attributes:
-        uncertainty: One of these.
-
-    Raises:
-        UnknownNameError: It is none of these.
     """
 
     uncertainty: Uncertainty = "mutual_information"
@@ -55,17 +49,12 @@ class McDropout:
     needs: ClassVar[frozenset[str]] = frozenset({"log_probs", "draws:dropout"})
 
     def __post_init__(self) -> None:
-        if self.uncertainty not in get_args(Uncertainty):
-            raise UnknownNameError(
-                "uncertainty of strategy 'mc_dropout'", self.uncertainty, get_args(Uncertainty)
-            )
+        check_choices(f"strategy '{self.name}'", uncertainty=(self.uncertainty, Uncertainty))
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) scores, in nats or a fraction, higher = query first; draws nothing from ``rng``."""
-        log_probs = view.pool.log_probs
-        assert log_probs is not None
+        """Return (N,) scores, in nats or a fraction."""
+        log_probs = view.pool.fields()["log_probs"]
         if self.uncertainty == "mutual_information":
-            return mutual_information(log_probs)
-        if self.uncertainty == "entropy":
-            return entropy(mean_log_probs(log_probs))
-        return least_confidence(mean_log_probs(log_probs))
+            return kl_to_consensus(log_probs)
+        measure = entropy if self.uncertainty == "entropy" else least_confidence
+        return measure(mean_log_probs(log_probs))

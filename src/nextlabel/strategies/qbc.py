@@ -1,16 +1,16 @@
-"""Query by committee: query where the members disagree. Knows only their class probabilities."""
+"""Query by committee: query where the members of an ensemble disagree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nextlabel.errors import UnknownNameError
 from nextlabel.maths.disagreement import kl_to_consensus, vote_entropy
+from nextlabel.options import check_choices
 from nextlabel.registry import Card
 from nextlabel.types import PoolView
 
@@ -34,23 +34,17 @@ Disagreement: TypeAlias = Literal["kl", "vote_entropy"]
 class Qbc:
     """Score candidates by the disagreement of a committee's members.
 
-    H. S. Seung, M. Opper, H. Sompolinsky: Query by Committee, COLT 1992, with the measures of
+    H. S. Seung, M. Opper, H. Sompolinsky: Query by Committee, COLT 1992. The option ``disagreement`` chooses:
 
     - ``kl``: A. McCallum, K. Nigam: Employing EM and Pool-Based Active Learning for Text Classification, ICML
-      1998: the mean divergence of the members from their mean, mean_k KL(p_k || mean_k p_k). It is the mutual
-      information of label and member.
+      1998: the mean divergence of the members from their mean, mean_k KL(p_k || mean_k p_k), which is the
+      mutual information of label and member.
     - ``vote_entropy``: I. Dagan, S. Engelson: Committee-Based Sampling for Training Probabilistic
       Classifiers, ICML 1995: the entropy of the members' votes, in nats; without their division by the
-      logarithm of the committee's size, which ranks alike.
+      logarithm of the committee's size, which does not change the ranking.
 
-    The committee is an ensemble of members that differ in their seeds; in these papers it is drawn from the
+    The committee is an ensemble whose members differ in their seeds; in these papers it is drawn from the
     posterior of the parameters.
-
-    Attributes:
-        disagreement: One of these.
-
-    Raises:
-        UnknownNameError: It is none of these.
     """
 
     disagreement: Disagreement = "kl"
@@ -59,13 +53,9 @@ class Qbc:
     needs: ClassVar[frozenset[str]] = frozenset({"log_probs", "draws:ensemble"})
 
     def __post_init__(self) -> None:
-        if self.disagreement not in get_args(Disagreement):
-            raise UnknownNameError(
-                "disagreement of strategy 'qbc'", self.disagreement, get_args(Disagreement)
-            )
+        check_choices(f"strategy '{self.name}'", disagreement=(self.disagreement, Disagreement))
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) disagreements in nats, higher = query first; draws nothing from ``rng``."""
-        log_probs = view.pool.log_probs
-        assert log_probs is not None
-        return kl_to_consensus(log_probs) if self.disagreement == "kl" else vote_entropy(log_probs)
+        """Return (N,) disagreements in nats."""
+        measure = kl_to_consensus if self.disagreement == "kl" else vote_entropy
+        return measure(view.pool.fields()["log_probs"])

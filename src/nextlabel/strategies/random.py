@@ -1,4 +1,4 @@
-"""Random query: every candidate is as likely as every other. Knows nothing but the number of candidates."""
+"""Random: every candidate is equally likely to be queried."""
 
 from __future__ import annotations
 

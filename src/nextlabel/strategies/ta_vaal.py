@@ -1,7 +1,4 @@
-"""TA-VAAL: query what looks least like the labelled items, given its predicted loss.
-
-Knows only a learner's word on that.
-"""
+"""TA-VAAL: query what looks least like the labelled items, given its predicted loss."""
 
 from __future__ import annotations
 
@@ -31,16 +28,16 @@ CARD = Card(
 
 @dataclass(frozen=True)
 class TaVaal:
-    """Score candidates by how little TA-VAAL's discriminator takes them for labelled.
+    """Score candidates by how unlikely TA-VAAL's discriminator finds it that they are labelled.
 
     Kwanyoung Kim, Dongwon Park, Kwang In Kim, Se Young Chun: Task-Aware Variational Adversarial Active
-    Learning, CVPR 2021: the candidates with the lowest probability D of being labelled, where D also knows
-    the predicted loss. The score is -D.
+    Learning, CVPR 2021: the candidates with the lowest probability D of being labelled, where D also depends
+    on the predicted loss. The score is -D.
     """
 
     name: ClassVar[str] = "ta_vaal"
     needs: ClassVar[frozenset[str]] = frozenset({"extra:task_labelled_probability"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) scores in [-1, 0], higher = query first; draws nothing from ``rng``."""
-        return -one_number_per_item(view, "task_labelled_probability", part="strategy 'ta_vaal'")
+        """Return (N,) scores in [-1, 0]."""
+        return -one_number_per_item(view, "task_labelled_probability", strategy=self.name)

@@ -1,4 +1,4 @@
-"""VAAL: query what looks least like the labelled items. Knows only a learner's word on that."""
+"""VAAL: query what looks least like the labelled items."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CARD = Card(
 
 @dataclass(frozen=True)
 class Vaal:
-    """Score candidates by how little VAAL's discriminator takes them for labelled.
+    """Score candidates by how unlikely VAAL's discriminator finds it that they are labelled.
 
     Samarth Sinha, Sayna Ebrahimi, Trevor Darrell: Variational Adversarial Active Learning, ICCV 2019,
     Algorithm 2: the b candidates with the lowest probability D of being labelled. The score is -D, which is
@@ -39,5 +39,5 @@ class Vaal:
     needs: ClassVar[frozenset[str]] = frozenset({"extra:labelled_probability"})
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
-        """Return (N,) scores in [-1, 0], higher = query first; draws nothing from ``rng``."""
-        return -one_number_per_item(view, "labelled_probability", part="strategy 'vaal'")
+        """Return (N,) scores in [-1, 0]."""
+        return -one_number_per_item(view, "labelled_probability", strategy=self.name)
