@@ -83,13 +83,14 @@ def test_without_unlabelled_items_it_is_the_supervised_loss():
 
 
 def test_an_unbound_objective_is_refused():
-    with pytest.raises(ContractError, match=r"'cyclic' must be bound.*bind\(\)"):
+    with pytest.raises(ContractError, match=r"'cyclic' must be prepared.*call bind\(\)"):
         OBJECTIVES.create("cyclic")(TwoLayers(), X, Y, U, step=0)
 
 
 @pytest.mark.parametrize("options", [{"weight": -1.0}, {"weight": float("nan")}, {"label_smoothing": 1.0}])
 def test_impossible_options_are_refused(options):
-    with pytest.raises(ConfigurationError, match="'cyclic' needs weight >= 0 and"):
+    ((name, value),) = options.items()
+    with pytest.raises(ConfigurationError, match=rf"'{name}' of objective 'cyclic' must .*, got {value}"):
         OBJECTIVES.create("cyclic", **options)
 
 

@@ -226,5 +226,5 @@ def test_unknown_names_are_refused_with_the_nearest(options, near):
 @pytest.mark.parametrize("value", [1, True, ["joint"], {"a": 1}, None])
 @pytest.mark.parametrize("option", ["passes", "teacher_start", "teacher_buffers", "form"])
 def test_a_choice_that_is_no_text_is_one_sentence_that_names_the_option(option, value):
-    with pytest.raises(UnknownNameError, match=f"the option '{option}' of the objective 'tod'.* Known: "):
+    with pytest.raises(UnknownNameError, match=f"option '{option}' of objective 'tod'.* Known: "):
         OBJECTIVES.create("tod", **{option: value})

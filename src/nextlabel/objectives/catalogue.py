@@ -1,7 +1,4 @@
-"""The registry of objectives: what there is, told without importing torch.
-
-Other packages add theirs by an entry point of the group ``nextlabel.objectives``.
-"""
+"""The registry of objectives, which imports neither them nor torch."""
 
 from __future__ import annotations
 
@@ -68,4 +65,4 @@ OBJECTIVES: Registry[Any] = Registry(  # Any: naming the Objective protocol woul
         # end of generated
     ),
 )
-"""The objectives that can be named in configurations."""
+"""Every known objective; other packages add theirs by entry points of ``nextlabel.objectives``."""

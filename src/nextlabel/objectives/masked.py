@@ -1,7 +1,4 @@
-"""A training loss on the pixels of images: another objective, given masks in place of labels.
-
-Knows pairs of images and masks as batches bring them; how they are drawn and cut is not known here.
-"""
+"""A training loss on the pixels of images: another objective, given masks in place of labels."""
 
 from __future__ import annotations
 
@@ -18,16 +15,16 @@ __all__ = ["Masked"]
 class Masked(Objective):
     """Apply an objective of classification to every pixel with a class.
 
-    The objective sees (B, C, height, width) outputs and (B, height, width) class indices with -100 at pixels
-    without one, which cross-entropy leaves out of its mean. An unsupervised part takes its mean over all
-    pixels of the unlabelled images: for ``tod`` in its form ``paper`` this is the mean over items and
-    pixels of ||f(x; w) - f(x; w~)||^2, summed over classes. The paper does not say how pixels are counted;
-    this is our reading.
+    The objective gets (B, C, height, width) outputs and (B, height, width) class indices with -100 at pixels
+    without one, which cross-entropy leaves out of its mean. An unsupervised part is the mean over all pixels
+    of the unlabelled images: for ``tod`` in its form ``paper`` the mean over items and pixels of
+    ||f(x; w) - f(x; w~)||^2, summed over classes. The paper does not say how pixels are counted; this is our
+    reading.
 
     Args:
-        objective: Of classification; it must want neither embeddings nor stages.
-        split: Takes a batch of pairs apart, into images and class indices.
-        classes: C, which the model's outputs must have.
+        objective: Of classification, without embeddings, stages and extra fields.
+        split: Splits (B, channels + 1, height, width) pairs into images and class indices.
+        classes: C, the channels of the model's outputs.
 
     Raises:
         ConfigurationError: The objective is not for pixels.
@@ -47,10 +44,9 @@ class Masked(Objective):
         given = objective.task or "classification"
         wants = objective.uses_embeddings or objective.uses_stages or bool(objective.extra_fields)
         if given != "classification" or wants:
-            reason = f"is for {given}" if given != "classification" else "wants features of whole items"
             raise ConfigurationError(
-                f"the objective {type(objective).__name__} {reason}, so it cannot train on masks; use "
-                "'supervised', or 'tod' with form='paper'"
+                "the objective must be for classification without features of whole items to train on masks, "
+                f"got {type(objective).__name__}; use 'supervised', or 'tod' with form='paper'"
             )
         self.inner, self.split, self.classes = objective, split, classes
         self.uses_unlabelled = objective.uses_unlabelled
@@ -58,56 +54,47 @@ class Masked(Objective):
         self._sides: tuple[int, ...] | None = None
 
     def take_fresh(self, network: Network) -> None:
-        """Hand the unrelated network on to the inner objective."""
+        """Pass the unrelated network on."""
         self.inner.take_fresh(network)
 
     def inputs(self, x: Tensor) -> Tensor:
-        """Return what the network takes of a batch of pairs."""
+        """Return the images of a batch of pairs."""
         self._sides = tuple(x.shape[-2:])
         return self.split(x)[0]
 
     def begin(self, total_steps: int) -> None:
-        """Pass the number of steps on to the inner objective."""
+        """Pass the number of steps on."""
         self.inner.begin(total_steps)
 
     def bind(self, model: Network, example: Forward) -> None:
         """Bind the inner objective.
 
         Raises:
-            ContractError: The model does not give as many classes for every pixel of the images that
-                :meth:`inputs` saw last.
+            ContractError: The outputs are not of C classes, or not as high and wide as the last images that
+                :meth:`inputs` returned.
         """
         outputs = example.outputs
         if outputs.ndim != 4 or outputs.shape[1] != self.classes:
             raise ContractError(
-                f"segmentation into {self.classes} classes needs a model that returns (B, {self.classes}, "
-                f"height, width) raw outputs, but it returned shape {tuple(outputs.shape)}"
+                f"the model must return (B, {self.classes}, height, width) raw outputs for segmentation into "
+                f"{self.classes} classes, got shape {tuple(outputs.shape)}; end it with one channel per class"
             )
         if self._sides not in (None, tuple(outputs.shape[-2:])):
             raise ContractError(
-                "segmentation needs a model whose outputs are as high and wide as its images, "
-                f"{' x '.join(map(str, self._sides or ()))} pixels, but they are "
-                f"{' x '.join(map(str, outputs.shape[-2:]))}; interpolate them in the model"
+                f"the model's outputs must be as high and wide as its images, {self._sides} pixels, got "
+                f"{tuple(outputs.shape[-2:])}; interpolate them in the model"
             )
         self.inner.bind(model, example)
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:
-        """Return the inner objective's parts.
-
-        Args:
-            model: The network in training.
-            x: (B, channels + 1, height, width) pairs.
-            y: Ignored: the labels are in the pairs.
-            unlabelled: (U, channels + 1, height, width) pairs without classes, or None.
-            step: Passed on.
-        """
+        """Return the inner objective's parts for pairs ``x`` and ``unlabelled``; ``y`` is ignored."""
         images, mask = self.split(x)
         others = None if unlabelled is None else self.inputs(unlabelled)
         losses: Losses = self.inner(model, images, mask, others, step=step)
         return losses
 
     def after_step(self, model: Network) -> None:
-        """Pass the word on."""
+        """Let the inner objective follow the model."""
         self.inner.after_step(model)

@@ -1,8 +1,4 @@
-"""The semi-supervised loss of the mean teacher: agree with an EMA of oneself under other noise.
-
-It follows the model it is handed, step by step. It does not know how batches are drawn, which optimiser
-runs, or that there are cycles.
-"""
+"""The semi-supervised loss of the mean teacher: agree with an EMA of the model under other noise."""
 
 from __future__ import annotations
 
@@ -13,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.errors import ContractError
-from nextlabel.objectives.options import bound, check_choices, check_ranges
+from nextlabel.objectives.prepared import prepared
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import EmaTeacher, Mode, joint, teach
+from nextlabel.options import check_choices, check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 
@@ -32,18 +28,9 @@ CARD = Card(
     "improve semi-supervised deep learning results. NeurIPS 2017",
 )
 
-WEIGHT = 100.0
-"""Largest consistency weight, in the authors' runs on CIFAR-10."""
-
-DECAY = 0.97
-"""Upper limit of the EMA's decay, in the authors' runs of a residual network on CIFAR-10."""
-
-RAMP_UP = 5 / 180
-"""Fraction of the training in which the consistency weight rises: there 5 of 180 epochs."""
-
 
 def sigmoid_ramp(fraction: float) -> float:
-    """Return exp(-5 (1 - share)^2), which rises from 0.0067 at 0 to 1 at 1; 1 after that.
+    """Return exp(-5 (1 - fraction)^2), which rises from 0.0067 at 0 to 1 at 1; 1 after that.
 
     Samuli Laine, Timo Aila: Temporal Ensembling for Semi-Supervised Learning, ICLR 2017, section 2.1.
 
@@ -66,26 +53,23 @@ class MeanTeacher(Objective):
     Deviations:
 
     * Student and teacher see the same augmented view of an item, where the authors draw a view for each. They
-      differ by dropout and by ``noise``, drawn for each network again, whose level 0.15 in the paper is in
+      differ by dropout and by ``noise``, drawn separately for each network; its level 0.15 in the paper is in
       units of normalised inputs.
-    * Cross-entropy is the mean over the labelled batch; the released code divides its sum by labelled and
-      unlabelled items together, which makes it smaller next to the consistency (by half with equal batches).
-    * One head, as in the paper; the residual networks of the released code have two, as has the form
-      ``code`` of the objective ``tod``.
+    * Cross-entropy is the mean over the labelled batch; the released code divides its sum by the number of
+      all items, which makes it smaller next to the consistency (by half with equal batches).
+    * One head, as in the paper; the residual networks of the released code have two, as does ``form="code"``
+      of the objective ``tod``.
     * The teacher starts as a copy of the student, and takes over its batch-norm statistics at every step.
-    * The ramp is a fraction of the training, and begins again with every training; the teacher goes on on a
-      warm start.
+    * The ramp is a fraction of the fit and restarts with every fit; a warm start carries the teacher on.
 
     Args:
-        weight: Largest weight of the consistency, at least 0.
-        decay: Upper limit of a, in [0, 1].
-        ramp_up: Fraction of the training in which the weight rises, in [0, 1]; 0 for a constant weight.
+        weight: Largest weight of the consistency, at least 0; by default that of the authors' CIFAR-10 runs.
+        decay: Upper limit of a, in [0, 1]; by default that of their runs of a residual network on CIFAR-10.
+        ramp_up: Fraction of the fit in which the weight rises, in [0, 1]; by default their 5 of 180 epochs; 0
+            for a constant weight.
         noise: Standard deviation of normal noise on the inputs of either network, in their unit.
         teacher_mode: ``"train"``, as in the released code, or ``"eval"``: running statistics and no dropout.
         label_smoothing: Of the cross-entropy, in [0, 1).
-
-    Raises:
-        ConfigurationError: An option is unknown or out of range.
     """
 
     task = "classification"
@@ -95,22 +79,22 @@ class MeanTeacher(Objective):
     def __init__(
         self,
         *,
-        weight: float = WEIGHT,
-        decay: float = DECAY,
-        ramp_up: float = RAMP_UP,
+        weight: float = 100.0,
+        decay: float = 0.97,
+        ramp_up: float = 5 / 180,
         noise: float = 0.0,
         teacher_mode: Mode = "train",
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        check_choices("mean_teacher", {"teacher_mode": (teacher_mode, Mode)})
+        check_choices("objective 'mean_teacher'", teacher_mode=(teacher_mode, Mode))
         check_ranges(
-            "mean_teacher",
-            weight=weight,
-            decay=decay,
-            ramp_up=ramp_up,
-            noise=noise,
-            label_smoothing=label_smoothing,
+            "objective 'mean_teacher'",
+            weight=(weight, "[0, inf)"),
+            decay=(decay, "[0, 1]"),
+            ramp_up=(ramp_up, "[0, 1]"),
+            noise=(noise, "[0, inf)"),
+            label_smoothing=(label_smoothing, "[0, 1)"),
         )
         self.weight, self.decay, self.ramp_up, self.noise = weight, decay, ramp_up, noise
         self.teacher_mode, self.label_smoothing = teacher_mode, label_smoothing
@@ -122,25 +106,14 @@ class MeanTeacher(Objective):
         self.teacher = EmaTeacher(model, decay=self.decay, warm_up=True, mode=self.teacher_mode)
 
     def begin(self, total_steps: int) -> None:
-        """Take the number of steps of this training, of which the ramp is a fraction."""
+        """Take the number of steps of this fit, of which the ramp is a fraction."""
         self._total = total_steps
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:
-        """Return the parts ``supervised`` and ``consistency``.
-
-        Args:
-            model: The network in training, the student.
-            x: (L, ...) labelled inputs.
-            y: (L,) class indices.
-            unlabelled: (U, ...) unlabelled inputs, or None when the pool has run out of them.
-            step: The step of this training, from 0; the ramp depends on it.
-
-        Raises:
-            ContractError: :meth:`bind`, or with a ramp :meth:`begin`, was not called.
-        """
-        teacher = bound(self.teacher, "mean_teacher")
+        """Return the parts ``supervised`` and ``consistency``."""
+        teacher = prepared(self.teacher, "mean_teacher")
         both = joint(x, unlabelled)
         outputs = at_least_float32(model(self._noisy(both)).outputs)
         taught = teach(teacher, self._noisy(both))
@@ -151,8 +124,7 @@ class MeanTeacher(Objective):
 
     def after_step(self, model: Network) -> None:
         """Move the teacher towards the model: w~ <- a w~ + (1 - a) w; buffers are copied."""
-        assert self.teacher is not None, "after_step follows a step, and a step needs bind()"
-        self.teacher.follow(model)
+        prepared(self.teacher, "mean_teacher").follow(model)
 
     def _noisy(self, x: Tensor) -> Tensor:
         return x + self.noise * torch.randn_like(x) if self.noise > 0 else x
@@ -160,9 +132,5 @@ class MeanTeacher(Objective):
     def _ramp(self, step: int) -> float:
         if self.ramp_up == 0:
             return 1.0
-        if self._total is None:
-            raise ContractError(
-                "the objective 'mean_teacher' must know the length of the training before its first step: "
-                "call begin() with the number of steps, or set ramp_up=0"
-            )
-        return sigmoid_ramp(step / self._total / self.ramp_up)
+        remedy = "begin() with the number of steps, or set ramp_up=0"
+        return sigmoid_ramp(step / prepared(self._total, "mean_teacher", remedy) / self.ramp_up)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.errors import ContractError
+from nextlabel.options import check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 
@@ -40,9 +41,6 @@ class Supervised(Objective):
 
     Args:
         label_smoothing: Fraction of every label's mass that is spread over all classes, in [0, 1).
-
-    Raises:
-        ConfigurationError: ``label_smoothing`` is outside [0, 1).
     """
 
     task = "classification"
@@ -50,26 +48,16 @@ class Supervised(Objective):
 
     def __init__(self, *, label_smoothing: float = 0.0) -> None:
         super().__init__()
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ConfigurationError(f"label_smoothing must be in [0, 1), but is {label_smoothing}")
+        check_ranges("objective 'supervised'", label_smoothing=(label_smoothing, "[0, 1)"))
         self.label_smoothing = label_smoothing
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:
-        """Return the part ``supervised``, a scalar in nats.
-
-        Args:
-            model: The network in training.
-            x: (B, ...) labelled inputs.
-            y: (B,) class indices.
-            unlabelled: Ignored.
-            step: Ignored.
-        """
+        """Return the part ``supervised``, in nats."""
         outputs = at_least_float32(model(x).outputs)
-        return Losses(
-            {"supervised": functional.cross_entropy(outputs, y, label_smoothing=self.label_smoothing)}
-        )
+        entropy = functional.cross_entropy(outputs, y, label_smoothing=self.label_smoothing)
+        return Losses({"supervised": entropy})
 
 
 class SquaredError(Objective):
@@ -79,28 +67,16 @@ class SquaredError(Objective):
     uses_embeddings = False
 
     def bind(self, model: Network, example: Forward) -> None:
-        """Check that the model gives one number per item, as a regression label is one number.
-
-        Raises:
-            ContractError: It gives more.
-        """
+        """Check that the model gives one number per item; more raise a ContractError."""
         if example.outputs.shape[1] != 1:
             raise ContractError(
-                "the objective 'squared_error' needs a model with one output per item, but the model has "
+                "the model must have one output per item for objective 'squared_error', got "
                 f"{example.outputs.shape[1]}; end it with a layer of one unit"
             )
 
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:
-        """Return the part ``squared_error``, a scalar.
-
-        Args:
-            model: The network in training.
-            x: (B, ...) labelled inputs.
-            y: (B,) target values.
-            unlabelled: Ignored.
-            step: Ignored.
-        """
+        """Return the part ``squared_error``."""
         outputs = at_least_float32(model(x).outputs)
         return Losses({"squared_error": functional.mse_loss(outputs[:, 0], y.to(outputs.dtype))})

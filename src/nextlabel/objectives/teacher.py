@@ -1,11 +1,7 @@
-"""What the losses with a teacher share: earlier states of a network as teachers, and distances to a student.
-
-Knows no loss by name, and nothing of steps or cycles.
-"""
+"""Earlier states of a network as teachers, and their distances to a student."""
 
 from __future__ import annotations
 
-import copy
 from typing import Literal, TypeAlias, final
 
 import torch
@@ -15,25 +11,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.types import Network
 
-__all__ = [
-    "Buffers",
-    "Compared",
-    "EmaTeacher",
-    "Mode",
-    "frozen_copy",
-    "joint",
-    "mean_squared_distance",
-    "teach",
-]
+__all__ = ["Buffers", "Compared", "EmaTeacher", "Mode", "joint", "mean_squared_distance", "teach"]
 
 Compared: TypeAlias = Literal["probs", "logits"]
 """Which outputs of student and teacher are compared."""
 
 Mode: TypeAlias = Literal["train", "eval"]
-"""Whether a teacher normalises with its batch and draws dropout, or runs as it predicts."""
+"""Whether a teacher normalises with its batch and draws dropout, or runs as for prediction."""
 
 Buffers: TypeAlias = Literal["copied", "own"]
-"""Whether a teacher takes over the student's buffers at every step, or keeps those that its passes make."""
+"""Whether a teacher's buffers are the student's, copied after every step, or those of its own passes."""
 
 Tensors: TypeAlias = "tuple[Tensor, ...] | list[Tensor]"
 
@@ -45,14 +32,13 @@ class EmaTeacher(AveragedModel):
     It takes no gradients and stays in its own mode, whatever mode the module that holds it is set to.
 
     Args:
-        model: The network with the weights w~_0 with which the teacher starts; a copy is kept.
+        model: The network with the initial weights w~_0; a copy is kept.
         decay: a, in [0, 1].
         warm_up: Whether a is min(1 - 1 / (n + 1), decay) at the n-th step, so that the teacher is at first
             the plain mean of all weights so far: Antti Tarvainen, Harri Valpola: Mean teachers are better
             role models, NeurIPS 2017, in their released code.
-        mode: ``"train"`` or ``"eval"``.
-        buffers: ``"copied"`` from the network that is followed at every step, or the teacher's ``"own"``,
-            which its passes in the mode ``"train"`` update.
+        mode: See :data:`Mode`.
+        buffers: See :data:`Buffers`; only passes in the mode ``"train"`` update its ``"own"``.
     """
 
     def __init__(
@@ -92,15 +78,10 @@ class EmaTeacher(AveragedModel):
         get_ema_multi_avg_fn(decay)(averaged, current, averaged_count)  # type: ignore[no-untyped-call]
 
 
-def frozen_copy(model: Network, mode: Mode) -> Network:
-    """Return a copy of the network in this mode that takes no gradients."""
-    return copy.deepcopy(model).requires_grad_(False).train(mode == "train")
-
-
 def joint(x: Tensor, unlabelled: Tensor | None) -> Tensor:
     """Return the (L + U, ...) labelled and unlabelled items as one batch, the labelled ones first.
 
-    One joint pass, and not one each: batch statistics then describe both, and not the batch that came last.
+    One joint pass makes the batch statistics describe both, and not whichever batch was last.
     """
     return x if unlabelled is None else torch.cat((x, unlabelled))
 
@@ -112,13 +93,7 @@ def teach(teacher: Network, x: Tensor) -> Tensor:
 
 
 def mean_squared_distance(student: Tensor, teacher: Tensor, compared: Compared) -> Tensor:
-    """Return the mean over items of the squared L2 distance between two raw outputs, a scalar.
-
-    Args:
-        student: (B, C) logits.
-        teacher: (B, C) logits.
-        compared: Whether the distance is taken between these or between their class probabilities.
-    """
+    """Return the mean over items of the squared L2 distance between (B, C) logits or their probabilities."""
     if compared == "probs":
         student, teacher = student.softmax(1), teacher.softmax(1)
     return (student - teacher).square().sum(1).mean()
