@@ -20,7 +20,7 @@ from nextlabel.options import check_ranges
 __all__ = ["CosineGraph", "GraphTraining", "trained_graph"]
 
 _ROUNDING = 64.0
-"""In units of M eps: a column's sum below this is 0 but for rounding."""
+"""In units of M eps: a column's sum below this is 0 up to rounding."""
 
 
 class CosineGraph:

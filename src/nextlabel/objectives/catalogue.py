@@ -25,8 +25,8 @@ OBJECTIVES: Registry[Any] = Registry(  # Any: naming the Objective protocol woul
         Card(
             "learning_loss",
             "nextlabel.objectives.learning_loss:LearningLoss",
-            needs=("labelled", "unlabelled where its base needs them"),
-            cost="that of its base, and a linear layer for each stage of the network",
+            needs=("labelled", "unlabelled if its base needs them"),
+            cost="that of its base, and a linear layer per stage of the network",
             use_when="to query by predicted loss, with the strategy 'learning_loss'",
             citation="Yoo, Kweon. Learning Loss for Active Learning. CVPR 2019",
         ),

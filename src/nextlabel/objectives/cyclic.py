@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from nextlabel.objectives.prepared import prepared
 from nextlabel.objectives.supervised import at_least_float32
-from nextlabel.objectives.teacher import Compared, Mode, joint, mean_squared_distance, teach
+from nextlabel.objectives.teacher import Compared, Mode, joint, squared_distance, teach
 from nextlabel.objectives.tod import WEIGHT
 from nextlabel.options import check_choices, check_ranges
 from nextlabel.registry import Card
@@ -41,7 +41,7 @@ class Cyclic(Objective):
     code. Where the paper is silent (``outputs``, ``teacher_mode``, one joint pass of the labelled and the
     unlabelled batch) we read it as for the objective ``tod``.
 
-    The earlier weights are in no checkpoint: a fit that continues after a kill reads them again.
+    The earlier weights are in no checkpoint: a fit that continues after a kill takes them again.
 
     Args:
         weight: lambda, at least 0.
@@ -86,5 +86,5 @@ class Cyclic(Objective):
         entropy = functional.cross_entropy(outputs[: len(x)], y, label_smoothing=self.label_smoothing)
         if unlabelled is None:
             return Losses({"supervised": entropy})
-        distance = mean_squared_distance(outputs[len(x) :], teach(before, both)[len(x) :], self.compared)
+        distance = squared_distance(outputs[len(x) :], teach(before, both)[len(x) :], self.compared)
         return Losses({"supervised": entropy, "cyclic": self.weight * distance})

@@ -24,8 +24,8 @@ __all__ = ["Gradients", "LearningLoss", "Rank", "Rate", "Ties", "ranking_loss"]
 CARD = Card(
     "learning_loss",
     "LearningLoss",
-    needs=("labelled", "unlabelled where its base needs them"),
-    cost="that of its base, and a linear layer for each stage of the network",
+    needs=("labelled", "unlabelled if its base needs them"),
+    cost="that of its base, and a linear layer per stage of the network",
     use_when="to query by predicted loss, with the strategy 'learning_loss'",
     citation="Yoo, Kweon. Learning Loss for Active Learning. CVPR 2019",
 )
@@ -41,10 +41,11 @@ NAME, FIELD = "learning_loss", "predicted_loss"
 def ranking_loss(
     predicted: Tensor, losses: Tensor, *, margin: float = 1.0, rank: Rank = "hinge", ties: Ties = "ignore"
 ) -> Tensor:
-    """Return how badly predicted losses rank the items of a batch, the mean over pairs of a ranking loss.
+    """Return how badly (B,) predicted losses rank (B,) losses, the mean over pairs of a ranking loss.
 
-    Item i is paired with item n - 1 - i; the middle one of an odd batch is left out, and a batch of one item
-    gives 0. With d the difference of a pair's predictions and s = +-1 the sign of that of its losses:
+    Only the predictions get gradients. Item i is paired with item B - 1 - i; the middle one of an odd batch
+    is left out, and a batch of one item gives 0. With d the difference of a pair's predictions and s = +-1
+    the sign of that of its losses:
 
     * ``rank="hinge"``: max(0, margin - s d), Donggeun Yoo, In So Kweon: Learning Loss for Active Learning,
       CVPR 2019, equation 2.
@@ -53,13 +54,6 @@ def ranking_loss(
 
     Deviation: in the released code of both a pair of equal losses has s = -1, which favours a smaller
     prediction for whichever item comes first (``ties="negative"``); with ``"ignore"`` it contributes 0.
-
-    Args:
-        predicted: (B,) predicted losses; only they get gradients.
-        losses: (B,) losses.
-        margin: The distance between predictions that ``hinge`` asks for.
-        rank: See above.
-        ties: See above.
 
     >>> ranking_loss(torch.tensor([0.5, 9.0, 0.0]), torch.tensor([1.0, 5.0, 3.0]))
     tensor(1.5000)
@@ -181,7 +175,7 @@ class LearningLoss(Objective):
         self._total: int | None = None
 
     def take_fresh(self, network: Network) -> None:
-        """Hand the unrelated network on to the base."""
+        """Pass the unrelated network on to the base."""
         self.base.take_fresh(network)
 
     def bind(self, model: Network, example: Forward) -> None:
@@ -218,7 +212,10 @@ class LearningLoss(Objective):
             ContractError: :meth:`bind` or :meth:`begin` was not called, or the base did not run the model on
                 the labelled batch.
         """
-        attached = self._attached(step)
+        attached = self.detach_after == 1.0
+        if 0.0 < self.detach_after < 1.0:
+            remedy = "begin() with the number of steps, or set detach_after to 0 or 1"
+            attached = step / prepared(self._total, NAME, remedy) < self.detach_after
         recorder = _Recorder(model)
         parts = dict(self.base(recorder, x, y, unlabelled, step=step).parts)
         seen = recorder.seen
@@ -254,9 +251,3 @@ class LearningLoss(Objective):
         if self.task == "regression":
             return (outputs[:, 0] - y.to(outputs.dtype)).square()
         return functional.cross_entropy(outputs, y, reduction="none")
-
-    def _attached(self, step: int) -> bool:
-        if self.detach_after in (0.0, 1.0):
-            return self.detach_after == 1.0
-        remedy = "begin() with the number of steps, or set detach_after to 0 or 1"
-        return step / prepared(self._total, NAME, remedy) < self.detach_after

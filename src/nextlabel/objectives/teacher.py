@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.types import Network
 
-__all__ = ["Buffers", "Compared", "EmaTeacher", "Mode", "joint", "mean_squared_distance", "teach"]
+__all__ = ["Buffers", "Compared", "EmaTeacher", "Mode", "joint", "squared_distance", "teach"]
 
 Compared: TypeAlias = Literal["probs", "logits"]
 """Which outputs of student and teacher are compared."""
@@ -92,7 +92,7 @@ def teach(teacher: Network, x: Tensor) -> Tensor:
         return at_least_float32(teacher(x).outputs)
 
 
-def mean_squared_distance(student: Tensor, teacher: Tensor, compared: Compared) -> Tensor:
+def squared_distance(student: Tensor, teacher: Tensor, compared: Compared) -> Tensor:
     """Return the mean over items of the squared L2 distance between (B, C) logits or their probabilities."""
     if compared == "probs":
         student, teacher = student.softmax(1), teacher.softmax(1)

@@ -11,15 +11,7 @@ from torch.nn import functional
 from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.objectives.prepared import prepared
 from nextlabel.objectives.supervised import at_least_float32
-from nextlabel.objectives.teacher import (
-    Buffers,
-    Compared,
-    EmaTeacher,
-    Mode,
-    joint,
-    mean_squared_distance,
-    teach,
-)
+from nextlabel.objectives.teacher import Buffers, Compared, EmaTeacher, Mode, joint, squared_distance, teach
 from nextlabel.options import check_choices, check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
@@ -59,8 +51,8 @@ class Tod(Objective):
     * ``form="code"``: what the authors' released code does. A second linear head on the embeddings gives
       outputs c(x); lambda times, over the labelled and the unlabelled batch each, MSE(f, c), the residual
       tie, which moves both heads, plus MSE(c, teacher's f), the consistency. MSE is the mean over batch and
-      classes of raw logits; a = min(1 - 1 / (n + 1), 0.999) at the n-th step of the run. The recipe is the
-      two-head one of Antti Tarvainen, Harri Valpola: Mean teachers are better role models, NeurIPS 2017.
+      classes of raw logits; a = min(1 - 1 / (n + 1), 0.999) at the n-th step of the run. It is the
+      two-head recipe of Antti Tarvainen, Harri Valpola: Mean teachers are better role models, NeurIPS 2017.
 
     The rest of the released code is behind options, whose defaults repair it. The teacher, its step count and
     the second head are parameters and buffers of this module: they are saved in checkpoints, and a warm start
@@ -137,13 +129,10 @@ class Tod(Objective):
         self._fresh = (network,)
 
     def bind(self, model: Network, example: Forward) -> None:
-        """Make the teacher and, for the form ``code``, the second head.
+        """Make the teacher and, for the form ``code``, the second head, which needs embeddings.
 
         Without a network from :meth:`take_fresh` the teacher is a copy of the model, even if it is to start
         at random: the state of a fit that continues then replaces the copy.
-
-        Raises:
-            ContractError: The form ``code`` has no embeddings to put its second head on.
         """
         if self.form == "code":
             if example.embeddings is None:
@@ -188,7 +177,7 @@ class Tod(Objective):
         if unlabelled is None:
             return Losses({"supervised": entropy})
         taught = teach(teacher, batches[-1])[-len(unlabelled) :]
-        distance = mean_squared_distance(outputs[len(x) :], taught, self.compared)
+        distance = squared_distance(outputs[len(x) :], taught, self.compared)
         return Losses({"supervised": entropy, "tod": self.weight * distance})
 
     def after_step(self, model: Network) -> None:

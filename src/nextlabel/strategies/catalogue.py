@@ -33,7 +33,7 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             "cod",
             "nextlabel.strategies.cod:Cod",
             needs=("output", "snapshot:previous"),
-            cost="O(N C); one forward pass, where the last scan was kept",
+            cost="O(N C); one forward pass if the last scan was kept",
             use_when="with a warm-started model that has learnt something: from about a tenth of the labels "
             "on",
             citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
@@ -49,14 +49,15 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             use_when="segmentation with a warm-started model",
             citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
             "Discrepancy, ICCV 2021",
-            remedy="use a SegmentationLearner, or the strategy 'cod' where an item has one class",
+            remedy="use a SegmentationLearner, or the strategy 'cod' if each item has one class",
         ),
         Card(
             "core_gcn",
             "nextlabel.strategies.core_gcn:CoreGcn",
             needs=("embeddings", "labelled_embeddings"),
             cost="O((N + L) D H) for each of 200 steps, then O(N (L + B) H)",
-            use_when="as core-set, on features that know what is labelled; embeddings should not be negative",
+            use_when="as core_set, on features that separate labelled items; embeddings should not be "
+            "negative",
             citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active "
             "Learning, CVPR 2021",
             remedy="use a learner that gives embeddings, such as TorchLearner",
@@ -76,7 +77,7 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             "nextlabel.strategies.ema_discrepancy:EmaDiscrepancy",
             needs=("log_probs", "snapshot:ema"),
             cost="O(N C); two forward passes",
-            use_when="to compare a model with its own average, also where every cycle trains again",
+            use_when="to compare a model with its own average, also if every cycle trains from scratch",
             citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
             "Discrepancy, ICCV 2021",
             remedy="use a learner that keeps an average of its weights, such as TorchLearner",
@@ -98,14 +99,14 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             cost="O(N)",
             use_when="segmentation, as the plain measure of uncertainty",
             citation="Shannon, A Mathematical Theory of Communication, Bell System Technical Journal, 1948",
-            remedy="use a SegmentationLearner, or the strategy 'entropy' where an item has one class",
+            remedy="use a SegmentationLearner, or the strategy 'entropy' if each item has one class",
         ),
         Card(
             "gini",
             "nextlabel.strategies.gini:Gini",
             needs=("log_probs",),
             cost="O(N K C)",
-            use_when="as the uncertainty that the released TOD code's first cycle comes to",
+            use_when="to repeat the first cycle of the released TOD code, which amounts to it",
             citation="Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, Wadsworth, 1984",
             remedy="use a learner that gives class probabilities",
         ),
@@ -145,14 +146,14 @@ STRATEGIES: Registry[Scorer | Strategy] = Registry(
             use_when="segmentation, where two classes compete for a pixel",
             citation="Scheffer, Decomain, Wrobel, Active Hidden Markov Models for Information Extraction, "
             "IDA 2001",
-            remedy="use a SegmentationLearner, or the strategy 'margin' where an item has one class",
+            remedy="use a SegmentationLearner, or the strategy 'margin' if each item has one class",
         ),
         Card(
             "mc_dropout",
             "nextlabel.strategies.mc_dropout:McDropout",
             needs=("log_probs", "draws:dropout"),
             cost="O(N K C); K forward passes",
-            use_when="with a model that has dropout, to ask for what it does not know rather than for noise",
+            use_when="with a model that has dropout, to query what it does not know rather than noise",
             citation="Gal, Islam, Ghahramani, Deep Bayesian Active Learning with Image Data, ICML 2017",
             remedy="wrap the learner in McDropout",
         ),

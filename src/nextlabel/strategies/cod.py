@@ -23,7 +23,7 @@ CARD = Card(
     "cod",
     "Cod",
     needs=("output", "snapshot:previous"),
-    cost="O(N C); one forward pass, where the last scan was kept",
+    cost="O(N C); one forward pass if the last scan was kept",
     use_when="with a warm-started model that has learnt something: from about a tenth of the labels on",
     citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
     "Discrepancy, ICCV 2021",
@@ -95,7 +95,17 @@ class Cod:
         check_choices("strategy 'cod'", form=(self.form, Form), first_cycle=(self.first_cycle, FirstCycle))
         if self.gap == CYCLE:
             return
-        _check_gap(self.gap)
+        try:
+            usable = Snapshot.parse(self.gap).kind in ("step", "epoch")
+        except ConfigurationError:
+            usable = False
+        if not usable:
+            hint = nearest(str(self.gap), (CYCLE, "step", "10 steps", "epoch", "10 epochs"))
+            guess = f"; did you mean '{hint}'?" if hint else ""
+            raise ConfigurationError(
+                "option 'gap' of strategy 'cod' must be 'cycle', 'step', '<n> steps', 'epoch' or "
+                f"'<n> epochs', got {self.gap!r}{guess}"
+            )
         if self.first_cycle != DEFAULT_FIRST_CYCLE:
             raise ConfigurationError(
                 f"option 'first_cycle' of strategy 'cod' must be left out with gap='{self.gap}', which "
@@ -144,17 +154,3 @@ class Cod:
         items, _, classes = now.shape
         uniform = now.new_full((1, 1, classes), -math.log(classes), dtype=torch.float64)
         return -cyclic_discrepancy(now, uniform.expand(items, 1, classes), form=self.form)
-
-
-def _check_gap(gap: str) -> None:
-    try:
-        usable = Snapshot.parse(gap).kind in ("step", "epoch")
-    except ConfigurationError:
-        usable = False
-    if not usable:
-        hint = nearest(str(gap), (CYCLE, "step", "10 steps", "epoch", "10 epochs"))
-        guess = f"; did you mean '{hint}'?" if hint else ""
-        raise ConfigurationError(
-            "option 'gap' of strategy 'cod' must be 'cycle', 'step', '<n> steps', 'epoch' or '<n> epochs', "
-            f"got {gap!r}{guess}"
-        )

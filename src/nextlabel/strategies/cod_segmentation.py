@@ -25,7 +25,7 @@ CARD = Card(
     use_when="segmentation with a warm-started model",
     citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
     "Discrepancy, ICCV 2021",
-    remedy="use a SegmentationLearner, or the strategy 'cod' where an item has one class",
+    remedy="use a SegmentationLearner, or the strategy 'cod' if each item has one class",
 )
 
 FirstCycle: TypeAlias = Literal["least_confident", "initial", "random"]
@@ -49,8 +49,7 @@ class CodSegmentation:
     - ``random``: uniform draws.
 
     Attributes:
-        form: Of a pixel's distance: ``"half_squared"``, 1/2 ||.||^2 as in the code, or ``"l2"``, as in the
-            paper.
+        form: Of a pixel's distance: ``"half_squared"``, 1/2 ||.||^2 (code), or ``"l2"`` (paper).
         aggregate: ``"mean"`` or ``"max"`` over an item's pixels.
         first_cycle: See above.
     """

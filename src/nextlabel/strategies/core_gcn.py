@@ -21,7 +21,7 @@ CARD = Card(
     "CoreGcn",
     needs=("embeddings", "labelled_embeddings"),
     cost="O((N + L) D H) for each of 200 steps, then O(N (L + B) H)",
-    use_when="as core-set, on features that know what is labelled; embeddings should not be negative",
+    use_when="as core_set, on features that separate labelled items; embeddings should not be negative",
     citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, CVPR "
     "2021",
     remedy="use a learner that gives embeddings, such as TorchLearner",
@@ -35,9 +35,8 @@ class CoreGcn(GraphTraining):
     R. Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
     2021, section 3.3: a graph network (:func:`nextlabel.maths.graph.trained_graph`) learns to tell labelled
     from unlabelled items, and k-center-greedy (:class:`nextlabel.strategies.core_set.CoreSet`) runs on its
-    hidden features, as the paper says; the code as released runs it on the task network's own features.
-
-    The options are those of :class:`nextlabel.maths.graph.GraphTraining`.
+    hidden features, as the paper says; the released code runs it on the task network's own features. The
+    options are those of :class:`nextlabel.maths.graph.GraphTraining`.
     """
 
     name: ClassVar[str] = "core_gcn"

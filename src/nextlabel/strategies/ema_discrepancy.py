@@ -21,7 +21,7 @@ CARD = Card(
     "EmaDiscrepancy",
     needs=("log_probs", "snapshot:ema"),
     cost="O(N C); two forward passes",
-    use_when="to compare a model with its own average, also where every cycle trains again",
+    use_when="to compare a model with its own average, also if every cycle trains from scratch",
     citation="Huang, Wang, Xiong, Huan, Dou, Semi-Supervised Active Learning with Temporal Output "
     "Discrepancy, ICCV 2021",
     remedy="use a learner that keeps an average of its weights, such as TorchLearner",

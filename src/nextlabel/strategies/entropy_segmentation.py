@@ -23,7 +23,7 @@ CARD = Card(
     cost="O(N)",
     use_when="segmentation, as the plain measure of uncertainty",
     citation="Shannon, A Mathematical Theory of Communication, Bell System Technical Journal, 1948",
-    remedy="use a SegmentationLearner, or the strategy 'entropy' where an item has one class",
+    remedy="use a SegmentationLearner, or the strategy 'entropy' if each item has one class",
 )
 
 

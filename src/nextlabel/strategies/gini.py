@@ -20,7 +20,7 @@ CARD = Card(
     "Gini",
     needs=("log_probs",),
     cost="O(N K C)",
-    use_when="as the uncertainty that the released TOD code's first cycle comes to",
+    use_when="to repeat the first cycle of the released TOD code, which amounts to it",
     citation="Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, Wadsworth, 1984",
     remedy="use a learner that gives class probabilities",
 )

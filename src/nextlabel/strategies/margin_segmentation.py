@@ -22,7 +22,7 @@ CARD = Card(
     cost="O(N)",
     use_when="segmentation, where two classes compete for a pixel",
     citation="Scheffer, Decomain, Wrobel, Active Hidden Markov Models for Information Extraction, IDA 2001",
-    remedy="use a SegmentationLearner, or the strategy 'margin' where an item has one class",
+    remedy="use a SegmentationLearner, or the strategy 'margin' if each item has one class",
 )
 
 

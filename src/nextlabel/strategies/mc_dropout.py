@@ -22,7 +22,7 @@ CARD = Card(
     "McDropout",
     needs=("log_probs", "draws:dropout"),
     cost="O(N K C); K forward passes",
-    use_when="with a model that has dropout, to ask for what it does not know rather than for noise",
+    use_when="with a model that has dropout, to query what it does not know rather than noise",
     citation="Gal, Islam, Ghahramani, Deep Bayesian Active Learning with Image Data, ICML 2017",
     remedy="wrap the learner in McDropout",
 )
