@@ -77,7 +77,7 @@ def test_masks_in_files_are_paths_that_are_read_when_they_are_needed(tmp_path: P
     assert dict(labels) == {item: f"{item}.png" for item in "abc"}
     targets = task.targets(labels)
     assert (targets[0] == 0).all()
-    with pytest.raises(DataError, match="item 'b' has 5"):
+    with pytest.raises(DataError, match=r"item 'b' must hold .*, got 5"):
         targets[1]
 
 
@@ -158,16 +158,18 @@ def test_a_negative_ignored_value_is_understood() -> None:
 def test_a_value_that_is_no_class_is_refused_with_item_and_value(value: int, dtype: type) -> None:
     masks = np.zeros((3, 4, 6), dtype=dtype)
     masks[1, 2, 3] = value
-    with pytest.raises(DataError, match=re.escape(f"in [0, 2), but that of item 'b' has {value};")):
+    with pytest.raises(
+        DataError, match=re.escape(f"item 'b' must hold class indices in [0, 2), got {value};")
+    ):
         masked(pool={"y": masks})
-    with pytest.raises(DataError, match="or 9, which is ignored, but that of item 'b'"):
+    with pytest.raises(DataError, match=r"item 'b' must .* or the ignored value 9, got"):
         masked(Segmentation(("ground", "thing"), ignored=9), {"y": masks})
 
 
 def test_a_mask_without_any_class_is_refused() -> None:
     masks = np.zeros((3, 4, 6), dtype=np.uint8)
     masks[2] = 255
-    with pytest.raises(DataError, match="that of item 'c' holds 255 only"):
+    with pytest.raises(DataError, match=r"item 'c' must .* got only the ignored value 255; leave"):
         masked(Segmentation(("ground", "thing")), {"y": masks})
 
 
@@ -176,7 +178,7 @@ def test_a_mask_without_any_class_is_refused() -> None:
     [
         ({"y": np.zeros((3, 4, 5), np.uint8)}, r"height and width of their images, \(4, 6\), got \(4, 5\)"),
         ({"y": np.zeros((2, 4, 6), np.uint8)}, "3 inputs, 2 labels and 3 ids"),
-        ({"y": np.zeros((3, 4, 6), np.float32)}, "item 'a' has shape .* and type float32"),
+        ({"y": np.zeros((3, 4, 6), np.float32)}, "item 'a' must .* got shape .* and type float32"),
         ({"x": np.zeros((3, 3, 4, 6), np.float32)}, "bytes"),
         ({"ids": ("a", "b", "d")}, "more than once: 'd'"),
     ],

@@ -246,7 +246,7 @@ class Pooled(nn.Module):
         (
             {"objective": "tod(form=code)"},
             ConfigurationError,
-            "wants features of whole items",
+            "without features of whole items",
         ),
         ({"normalise": ((0.5,), (0.0,))}, ConfigurationError, "stds above 0"),
         (
@@ -270,7 +270,7 @@ def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentenc
         (
             {"task": Segmentation(tuple("ab"))},
             DataError,
-            r"in \[0, 2\) or 255, .* item 'scene-01' has 2",
+            r"item 'scene-01' must .* in \[0, 2\) or .* 255, got 2",
         ),
         ({"masks": {item: mask[:8] for item, mask in MASKS.items()}}, DataError, "a mask of 8 x 16"),
     ],

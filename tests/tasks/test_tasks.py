@@ -124,7 +124,7 @@ def test_losses_of_classification_equal_naive_ones_over_mean_probabilities():
         (Segmentation(NAMES), "rle:2x2:0*3", "run-length"),
         (Segmentation(NAMES), MASK + 5, "class indices in"),
         (Segmentation(NAMES), 0.75, "shape"),
-        (Segmentation(NAMES, ignored=None), MASK, "has 255"),
+        (Segmentation(NAMES, ignored=None), MASK, "got 255"),
     ],
 )
 def test_what_is_no_label_is_refused(task, value, sentence):
