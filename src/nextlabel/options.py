@@ -24,7 +24,7 @@ def check_choices(part: str, **options: tuple[object, object]) -> None:
             raise UnknownNameError(f"value of option '{option}' of {part}", value, get_args(names))
 
 
-def check_ranges(part: str, **options: tuple[float, str]) -> None:
+def check_ranges(part: str, **options: tuple[int | float, str]) -> None:
     """Refuse an option whose value lies outside its range.
 
     Args:
