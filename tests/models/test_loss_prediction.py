@@ -96,5 +96,5 @@ def test_impossible_sizes_are_refused(channels, units):
     "stages", [maps(4, 2)[:1], maps(4, 2)[::-1], [stage.mean(3) for stage in maps(4, 2)]]
 )
 def test_other_stages_than_it_was_made_for_are_refused_with_their_shapes(stages):
-    with pytest.raises(ContractError, match=r"\[2, 3\] channels, but got shapes \[\(4, "):
+    with pytest.raises(ContractError, match=r"\[2, 3\] channels, got shapes \[\(4, "):
         LossPrediction((2, 3))(stages)

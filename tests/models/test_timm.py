@@ -112,10 +112,10 @@ def test_a_model_of_a_fixed_size_names_the_option_that_sets_it():
 
 def test_images_that_are_too_small_and_items_that_are_not_images_are_refused():
     with pytest.raises(
-        ConfigurationError, match=r"'timm:convnext_atto' takes, got \(1, 8, 8\) .*; resize them"
+        ConfigurationError, match=r"'timm:convnext_atto' accepts, got \(1, 8, 8\) .*; resize them"
     ):
         create("timm:convnext_atto")
-    with pytest.raises(ConfigurationError, match=r"'timm:resnet10t' needs items of shape .* got \(64,\)"):
+    with pytest.raises(ConfigurationError, match=r"'timm:resnet10t' must be of shape .* got \(64,\)"):
         create(shape=(64,))
 
 

@@ -1,5 +1,4 @@
-"""Networks for the embedded data sets and tests, and those of the TOD papers.
+"""Networks for the built-in data sets, and those of the TOD papers.
 
 Each follows the timm contract (``forward_features``, ``forward_head``), from which learners read embeddings.
-They know nothing of training, pools or labels.
 """

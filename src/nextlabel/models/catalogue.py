@@ -1,7 +1,7 @@
-"""The registry of models: what there is, told without importing torch.
+"""The registry of models, which lists them without importing torch.
 
 A factory takes ``input_shape`` (of one item, without the batch axis), ``classes`` and options, and returns
-a fresh ``torch.nn.Module``.
+a new ``torch.nn.Module``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
             "imagenet_resnet18",
             "nextlabel.models.imagenet_resnet:ImageNetResNet18",
             cost="O(pixels * width^2); at width 64 11.7 million parameters with 1,000 classes",
-            use_when="images of about 224 x 224 pixels, from new or from torchvision's weights",
+            use_when="images of about 224 x 224 pixels, from scratch or from torchvision's weights",
             citation="He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR 2016",
         ),
         Card(
@@ -62,4 +62,4 @@ MODELS: Registry[Any] = Registry(  # Any: naming nn.Module would import torch
     ),
     prefixes={"timm": "nextlabel.models.timm:timm_model"},
 )
-"""The models that can be named in configurations; ``timm:NAME`` is the model NAME of timm."""
+"""The models by name; ``timm:NAME`` is the model NAME of timm."""

@@ -1,4 +1,4 @@
-"""The shape of one image, checked once for every network of images. Knows no particular network."""
+"""Checks of shapes and sizes that the models share."""
 
 from __future__ import annotations
 
@@ -6,55 +6,66 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, DataError
 
-__all__ = ["check_sizes", "image_shape", "with_channels"]
+__all__ = ["check_sides", "check_sizes", "image_shape", "with_channels"]
 
 
 def image_shape(
     input_shape: Sequence[int], *, model: str, least: int, multiple: int = 1
 ) -> tuple[int, int, int]:
-    """Return (channels, height, width) of one image; a grey one without the axis has one channel.
+    """Return the (channels, height, width) of one image; (height, width) is an image of one channel.
 
     Args:
-        input_shape: (channels, height, width), or (height, width) of grey images.
-        model: The model's name, for the message.
-        least: The smallest height and width that the model can take, in pixels.
-        multiple: What height and width must be multiples of, in pixels.
+        input_shape: The shape of one item.
+        model: The model's name, for messages.
+        least: The smallest height and width that the model accepts, in pixels.
+        multiple: Height and width must be multiples of this.
 
     Raises:
-        ConfigurationError: The items are no images, or of a size that the model does not take.
+        ConfigurationError: The items are not images, or the model does not accept their size.
     """
     shape = (1, *input_shape) if len(input_shape) == 2 else tuple(input_shape)
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < least:
         raise ConfigurationError(
-            f"the model '{model}' needs items of shape (channels, height, width) with at least {least} x "
-            f"{least} pixels, but got {tuple(input_shape)}; resize them, or use another model"
+            f"items for the model '{model}' must be of shape (channels, height, width) with at least {least} "
+            f"x {least} pixels, got {tuple(input_shape)}; resize them, or use another model"
         )
     channels, height, width = shape
     if height % multiple or width % multiple:
         raise ConfigurationError(
-            f"the model '{model}' needs height and width to be multiples of {multiple}, but got images of "
-            f"shape {tuple(input_shape)}; crop or pad them"
+            f"height and width of images for the model '{model}' must be multiples of {multiple}, got "
+            f"{tuple(input_shape)}; crop or pad them"
         )
     return channels, height, width
 
 
-def check_sizes(*, model: str, classes: int, width: int, dropout: float = 0.0) -> None:
-    """Refuse numbers of classes and channels that are not positive, and a dropout that leaves nothing.
+def check_sides(x: Tensor, *, model: str, multiple: int) -> None:
+    """Refuse a batch of images whose height or width is not a multiple of ``multiple``.
 
     Raises:
-        ConfigurationError: One is below 1, or the dropout is outside [0, 1).
+        DataError: A side is not.
     """
-    if min(classes, width) < 1:
-        raise ConfigurationError(
-            f"the model '{model}' needs classes and width of at least 1, but got classes={classes}, "
-            f"width={width}"
+    if any(side % multiple for side in x.shape[-2:]):
+        raise DataError(
+            f"height and width of images for the model '{model}' must be multiples of {multiple}, got a "
+            f"batch of shape {tuple(x.shape)}; crop or pad them"
         )
+
+
+def check_sizes(model: str, *, dropout: float = 0.0, **sizes: int) -> None:
+    """Refuse sizes below 1, and a dropout outside [0, 1).
+
+    Raises:
+        ConfigurationError: One of them is out of range.
+    """
+    if min(sizes.values()) < 1:
+        given = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        raise ConfigurationError(f"{' and '.join(sizes)} of '{model}' must be at least 1, got {given}")
     if not 0.0 <= dropout < 1.0:
-        raise ConfigurationError(f"the model '{model}' needs a dropout in [0, 1), but got {dropout}")
+        raise ConfigurationError(f"dropout of '{model}' must be in [0, 1), got {dropout}")
 
 
 def with_channels(x: Tensor) -> Tensor:
-    """Return (B, height, width) grey images as (B, 1, height, width), and others as they are."""
+    """Return (B, height, width) grey images as (B, 1, height, width), and others unchanged."""
     return x.unsqueeze(1) if x.ndim == 3 else x

@@ -1,4 +1,4 @@
-"""The module that predicts the loss of an item from a network's stages. Knows nothing of its training."""
+"""The module that predicts the loss of an item from a network's stages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.errors import ContractError
+from nextlabel.models.image_shape import check_sizes
 
 __all__ = ["LossPrediction", "Pooling"]
-
 
 Pooling: TypeAlias = Literal["mean", "corner"]
 
@@ -27,10 +27,10 @@ class LossPrediction(nn.Module):
     Donggeun Yoo, In So Kweon: Learning Loss for Active Learning, CVPR 2019, section 3.2, figure 2: mean over
     positions, linear layer of 128 units and ReLU for each stage, then one linear layer over all of them.
 
-    The mean is over the whole map of whatever size, as in the paper. With ``pooling="corner"`` it is over the
-    upper left 32, 16, 8, 4, ... pixels of the first, second, ... stage, as in the released code of Huang et
-    al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021: the whole maps of 32 x
-    32 images, but a corner of larger ones.
+    As in the paper the mean is over the whole map, whatever its size. With ``pooling="corner"`` it is over
+    the upper left 32, 16, 8, 4, ... pixels of the first, second, ... stage, as in the released code of Huang
+    et al.: Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021: the whole maps of
+    32 x 32 images, but a corner of larger ones.
 
     Args:
         stage_channels: The channels of each stage, the first stage first, e.g. (64, 128, 256, 512).
@@ -43,42 +43,39 @@ class LossPrediction(nn.Module):
 
     def __init__(self, stage_channels: Sequence[int], *, units: int = 128, pooling: Pooling = "mean") -> None:
         super().__init__()
-        if not stage_channels or min(*stage_channels, units) < 1:
-            raise ConfigurationError(
-                "a loss prediction needs at least one stage, and channels and units of at least 1, but got "
-                f"stage_channels={tuple(stage_channels)}, units={units}"
-            )
+        channels = min(stage_channels, default=0)
+        check_sizes("loss prediction", stages=len(stage_channels), channels=channels, units=units)
         self.pooling = pooling
         self.hidden = nn.ModuleList(nn.Linear(channels, units) for channels in stage_channels)
         self.head = nn.Linear(units * len(stage_channels), 1)
 
     def forward(self, stages: Sequence[Tensor]) -> Tensor:
-        """Return (B,) predicted losses; only their order is meant, not their unit.
+        """Return (B,) predicted losses, of which only the order is meaningful.
 
         Args:
             stages: For each stage its (B, channels, height, width) maps, as ``forward_stages`` gives them, or
                 (B, channels) features of a stage without positions.
 
         Raises:
-            ContractError: They are not as many, or have other channels, than the module was made for.
+            ContractError: Their number or channels differ from those that the module was made for.
         """
         shapes = [tuple(maps.shape) for maps in stages]
         expected = [layer.in_features for layer in self.hidden]  # ModuleList of nn.Linear
         if [shape[1] if len(shape) in (2, 4) else None for shape in shapes] != expected:
             raise ContractError(
-                f"the loss prediction needs maps of shape (B, channels, height, width) or (B, channels) with "
-                f"{expected} channels, but got shapes {shapes}; make it with the model's stage_channels"
+                f"stages for the loss prediction must be (B, channels, height, width) or (B, channels) with "
+                f"{expected} channels, got shapes {shapes}; create it with the model's stage_channels"
             )
         means = [self._pooled(maps, number) for number, maps in enumerate(stages)]
         hidden = [functional.relu(layer(mean)) for layer, mean in zip(self.hidden, means, strict=True)]
         losses: Tensor = self.head(torch.cat(hidden, 1))
         return losses.squeeze(1)
 
-    def _pooled(self, maps: Tensor, number: int) -> Tensor:
-        """Return the (B, channels) means of the maps of the stage of this number, from 0."""
+    def _pooled(self, maps: Tensor, stage: int) -> Tensor:
+        """Return the (B, channels) means over positions of a stage, numbered from 0."""
         if maps.ndim != 4:
             return maps
         if self.pooling == "corner":
-            side = max(CORNER >> number, 1)
+            side = max(CORNER >> stage, 1)
             maps = maps[:, :, :side, :side]
         return maps.mean((2, 3))

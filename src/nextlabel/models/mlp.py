@@ -1,4 +1,4 @@
-"""A multi-layer perceptron: flatten, hidden ReLU layers, a linear head. Knows nothing of training."""
+"""A multi-layer perceptron: flatten, hidden ReLU layers, a linear head."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError
+from nextlabel.models.image_shape import check_sizes
 from nextlabel.registry import Card
 
 __all__ = ["Mlp"]
@@ -31,7 +31,7 @@ class Mlp(nn.Module):
         dropout: Fraction of hidden units that are dropped in training, in [0, 1).
 
     Attributes:
-        stage_channels: The units of each hidden layer, as a loss-prediction module wants them.
+        stage_channels: The units of each hidden layer, for a loss-prediction module.
 
     Raises:
         ConfigurationError: A size is not positive, or the dropout is outside [0, 1).
@@ -47,11 +47,7 @@ class Mlp(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(width, layers, classes) < 1 or not 0.0 <= dropout < 1.0:
-            raise ConfigurationError(
-                "an mlp needs classes, width and layers of at least 1 and a dropout in [0, 1), "
-                f"but got classes={classes}, width={width}, layers={layers}, dropout={dropout}"
-            )
+        check_sizes(CARD.name, classes=classes, width=width, layers=layers, dropout=dropout)
         inputs, hidden = math.prod(input_shape), list[nn.Module]()
         for _ in range(layers):
             hidden += [nn.Linear(inputs, width), nn.ReLU()]

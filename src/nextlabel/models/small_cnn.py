@@ -1,4 +1,4 @@
-"""A small convolutional network for little images. Knows nothing of training."""
+"""A small convolutional network for small images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError
+from nextlabel.models.blocks import convolution
+from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 from nextlabel.registry import Card
 
 __all__ = ["SmallCnn"]
@@ -20,10 +21,10 @@ CARD = Card(
 
 
 class SmallCnn(nn.Module):
-    """Map little images to raw class outputs: three 3 x 3 convolutions, mean over positions, linear head.
+    """Map small images to raw class outputs: three 3 x 3 convolutions, mean over positions, linear head.
 
-    Each convolution is followed by batch normalisation and ReLU, the first two by 2 x 2 max pooling; their
-    channels are ``width``, twice and four times that.
+    Each convolution is followed by batch normalisation and ReLU, the first two by 2 x 2 max pooling; they
+    have ``width``, twice and four times as many channels.
 
     Args:
         input_shape: (channels, height, width) of one item, or (height, width) of grey images.
@@ -32,7 +33,7 @@ class SmallCnn(nn.Module):
         dropout: Fraction of embedding features that are dropped in training, in [0, 1).
 
     Attributes:
-        stage_channels: The channels of the three convolutions, as a loss-prediction module wants them.
+        stage_channels: The channels of the three convolutions, for a loss-prediction module.
 
     Raises:
         ConfigurationError: The input is not an image of at least 4 x 4 pixels, or an option is out of range.
@@ -42,32 +43,22 @@ class SmallCnn(nn.Module):
         self, input_shape: Sequence[int], classes: int, *, width: int = 16, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        shape = (1, *input_shape) if len(input_shape) == 2 else tuple(input_shape)
-        if len(shape) != 3 or min(shape[1:]) < 4:
-            raise ConfigurationError(
-                "a small_cnn needs items of shape (channels, height, width) with at least 4 x 4 pixels, "
-                f"but got {tuple(input_shape)}; the model 'mlp' takes any shape"
-            )
-        if min(width, classes) < 1 or not 0.0 <= dropout < 1.0:
-            raise ConfigurationError(
-                "a small_cnn needs classes and width of at least 1 and a dropout in [0, 1), "
-                f"but got classes={classes}, width={width}, dropout={dropout}"
-            )
-        self.grey = len(input_shape) == 2
+        channels, *_ = image_shape(input_shape, model=CARD.name, least=4)
+        check_sizes(CARD.name, classes=classes, width=width, dropout=dropout)
         self.stage_channels = (width, 2 * width, 4 * width)
         self.features = nn.Sequential(
-            *_stage(shape[0], width),
+            *convolution(channels, width),
             nn.MaxPool2d(2),
-            *_stage(width, 2 * width),
+            *convolution(width, 2 * width),
             nn.MaxPool2d(2),
-            *_stage(2 * width, 4 * width),
+            *convolution(2 * width, 4 * width),
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4 * width, classes)
 
     def forward_stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the (B, channels, height, width) maps of each convolution, before any pooling."""
-        x, stages = x.unsqueeze(1) if self.grey else x, list[Tensor]()
+        x, stages = with_channels(x), list[Tensor]()
         for part in self.features:
             x = part(x)
             if isinstance(part, nn.ReLU):
@@ -76,21 +67,14 @@ class SmallCnn(nn.Module):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the (B, D, height / 4, width / 4) maps of the last convolution."""
-        features: Tensor = self.features(x.unsqueeze(1) if self.grey else x)
+        features: Tensor = self.features(with_channels(x))
         return features
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Return the (B, D) means over positions if ``pre_logits``, else the (B, C) raw outputs."""
-        pooled: Tensor = self.dropout(
-            x.mean((2, 3))
-        )  # a mean, as adaptive pooling is not reproducible on CUDA
+        pooled: Tensor = self.dropout(x.mean((2, 3)))  # adaptive pooling is not reproducible on CUDA
         return pooled if pre_logits else self.head(pooled)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the (B, C) raw outputs of a batch of images."""
         return self.forward_head(self.forward_features(x))
-
-
-def _stage(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)  # the norm has a bias of its own
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)

@@ -1,15 +1,16 @@
-"""A small fully convolutional network with outputs for every pixel. Knows nothing of training."""
+"""A small fully convolutional network with outputs for every pixel."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import final
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nextlabel.errors import DataError
-from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
+from nextlabel.models.blocks import convolution
+from nextlabel.models.image_shape import check_sides, check_sizes, image_shape, with_channels
 from nextlabel.registry import Card
 
 __all__ = ["STRIDE", "SmallFcn"]
@@ -22,10 +23,8 @@ CARD = Card(
     citation="Long, Shelhamer, Darrell. Fully Convolutional Networks for Semantic Segmentation. CVPR 2015",
 )
 
-NAME = "small_fcn"
-
 STRIDE = 4
-"""Pixels of the image to one position of the last map, along each axis."""
+"""Pixels of the image per position of the last map, along each axis."""
 
 
 @final
@@ -35,15 +34,14 @@ class SmallFcn(nn.Module):
     A network for CPU studies and tests, in the manner of Jonathan Long, Evan Shelhamer, Trevor Darrell: Fully
     Convolutional Networks for Semantic Segmentation, CVPR 2015, not a published one. 3 x 3 convolutions with
     batch norm and ReLU: one of w channels with stride 2, one of 2 w with stride 2, two of 4 w with dilation 1
-    and 2; 1 x 1 convolutions of the last maps and of the first stage give C classes each, the last maps' are
-    interpolated bilinearly by 2 and added to the first stage's, and the sum is interpolated by 2.
+    and 2. 1 x 1 convolutions of the last maps and of the first stage give C classes each; the former are
+    interpolated bilinearly by 2 and added to the latter, and the sum is interpolated by 2.
 
     Args:
         input_shape: (channels, height, width) of one item, or (height, width) of grey images; height and
-            width are multiples of 4. Other such sizes can be given to a call.
+            width are multiples of 4. A call accepts other such sizes.
         classes: C, the number of classes of a pixel.
-        width: w, channels of the first convolution; embeddings have D = 4 * width features. With 32 it has
-            some 240,000 parameters.
+        width: w, channels of the first convolution; embeddings have D = 4 * width features.
 
     Raises:
         ConfigurationError: The input is not an image whose sides are multiples of 4, or an option is out of
@@ -52,13 +50,13 @@ class SmallFcn(nn.Module):
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 32) -> None:
         super().__init__()
-        channels, *_ = image_shape(input_shape, model=NAME, least=STRIDE, multiple=STRIDE)
-        check_sizes(model=NAME, classes=classes, width=width)
-        self.first = nn.Sequential(*_convolution(channels, width, stride=2))
+        channels, *_ = image_shape(input_shape, model=CARD.name, least=STRIDE, multiple=STRIDE)
+        check_sizes(CARD.name, classes=classes, width=width)
+        self.first = nn.Sequential(*convolution(channels, width, stride=2))
         self.rest = nn.Sequential(
-            *_convolution(width, 2 * width, stride=2),
-            *_convolution(2 * width, 4 * width),
-            *_convolution(4 * width, 4 * width, dilation=2),
+            *convolution(width, 2 * width, stride=2),
+            *convolution(2 * width, 4 * width),
+            *convolution(4 * width, 4 * width, dilation=2),
         )
         self.skip = nn.Conv2d(width, classes, 1)
         self.head = nn.Conv2d(4 * width, classes, 1)
@@ -69,35 +67,18 @@ class SmallFcn(nn.Module):
         Raises:
             DataError: The images' sides are not multiples of 4.
         """
-        if any(side % STRIDE for side in x.shape[-2:]):
-            raise DataError(
-                f"the model '{NAME}' needs height and width to be multiples of {STRIDE}, but got a batch of "
-                f"shape {tuple(x.shape)}; crop or pad them"
-            )
+        check_sides(x, model=CARD.name, multiple=STRIDE)
         first = self.first(with_channels(x))
         return first, self.rest(first)
 
     def forward_head(self, x: tuple[Tensor, Tensor], pre_logits: bool = False) -> Tensor:
-        """Return (B, D) means over positions if ``pre_logits``, else (B, C, height, width) raw outputs.
-
-        Args:
-            x: What :meth:`forward_features` returned.
-            pre_logits: Whether to give embeddings of whole images instead of outputs of pixels.
-        """
+        """Return (B, D) means over positions if ``pre_logits``, else (B, C, height, width) raw outputs."""
         first, last = x
         if pre_logits:
             return last.mean((2, 3))
-        return _doubled(self.skip(first) + _doubled(self.head(last)))
+        double = partial(functional.interpolate, scale_factor=2, mode="bilinear", align_corners=False)
+        return double(self.skip(first) + double(self.head(last)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the (B, C, height, width) raw outputs of all pixels of a batch of images."""
         return self.forward_head(self.forward_features(x))
-
-
-def _doubled(maps: Tensor) -> Tensor:
-    return functional.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
-
-
-def _convolution(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 3, stride, dilation, dilation, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)

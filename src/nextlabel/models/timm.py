@@ -17,18 +17,17 @@ from nextlabel.models.image_shape import image_shape, with_channels
 __all__ = ["create", "timm_model"]
 
 REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What timm's models were seen to raise for options and inputs that they do not take."""
+"""What timm's models were seen to raise for options and inputs that they do not accept."""
 
 NEAR_NAMES = 5
 """How many names a message offers instead of all of timm's, more than a thousand."""
 
 
 def timm_model(name: str) -> Callable[..., nn.Module]:
-    """Return the function that creates the timm model of this name, as :func:`create` without its ``name``.
+    """Return :func:`create` for the timm model of this name.
 
     Args:
-        name: A name of ``timm.list_models()``, also with the tag of its weights as in
-            ``timm.list_pretrained()``.
+        name: A name of ``timm.list_models()``, or with the tag of its weights of ``timm.list_pretrained()``.
 
     Raises:
         MissingExtraError: timm is not installed.
@@ -40,9 +39,8 @@ def timm_model(name: str) -> Callable[..., nn.Module]:
         raise MissingExtraError("timm", "vision", f"the model 'timm:{name}'") from error
     names = timm.list_models()
     if name not in names and name not in timm.list_pretrained():
-        raise UnknownNameError(
-            "timm model", name, difflib.get_close_matches(name, names, NEAR_NAMES) or names
-        )
+        near = difflib.get_close_matches(name, names, NEAR_NAMES)
+        raise UnknownNameError("timm model", name, near or names)
     return partial(create, name)
 
 
@@ -60,56 +58,43 @@ def create(
         name: Its name in timm, for example ``resnet18``.
         input_shape: (channels, height, width) of one item, or (height, width) of grey images.
         classes: C, the number of classes, or of regression outputs.
-        dropout: Another name of ``drop_rate``, as the models of nextlabel call it; ``drop_rate`` wins.
+        dropout: timm's ``drop_rate`` under the name that nextlabel's own models use; ``drop_rate`` wins.
         options: Of ``timm.create_model`` and the model: ``pretrained``, ``drop_rate``, ``img_size`` ...
 
     Raises:
-        ConfigurationError: The items are not images, or timm refuses an option or images of this size.
+        ConfigurationError: The items are not images, or timm rejects an option or images of this size.
         DataError: The pretrained weights cannot be loaded.
     """
     import timm
 
     called = f"timm:{name}"
-    channels, height, width = image_shape(input_shape, model=called, least=1)
+    shape = image_shape(input_shape, model=called, least=1)
     if dropout is not None:
         options = {"drop_rate": dropout, **options}
     try:
-        model: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels, **options)
+        model: nn.Module = timm.create_model(name, num_classes=classes, in_chans=shape[0], **options)
     except (OSError, *REFUSALS) as error:
         if options.get("pretrained") and isinstance(error, OSError | RuntimeError):
             raise DataError(
-                f"the pretrained weights of '{called}' must be in timm's cache or within reach, got "
+                f"the pretrained weights of '{called}' must be in timm's cache or be downloadable, got "
                 f"\"{_reason(error)}\"; check the connection and try again, or leave 'pretrained' out"
             ) from error
         raise ConfigurationError(
-            f"the options of '{called}' must be ones that timm takes, got {options} ({_reason(error)}); "
+            f"the options of '{called}' must be ones that timm accepts, got {options} ({_reason(error)}); "
             "correct them, or leave them out"
         ) from error
-    _check_size(model, called, (channels, height, width), sized="img_size" in options)
-    return _GreyImages(model) if len(input_shape) == 2 else model
-
-
-def _check_size(model: nn.Module, called: str, shape: tuple[int, int, int], *, sized: bool) -> None:
-    """Refuse images of a size that the model does not take, by passing one: timm states no rule for all.
-
-    Args:
-        model: The model.
-        called: Its name, for the message.
-        shape: (channels, height, width) of an image.
-        sized: Whether the option ``img_size`` was given.
-    """
-    training = model.training
-    try:
+    try:  # timm states no rule about sizes that holds for all models: pass one image
         with torch.no_grad():
             model.eval()(torch.zeros(1, *shape))
     except REFUSALS as error:
-        can_be_sized = not sized and "img_size" in inspect.signature(type(model).__init__).parameters
+        can_be_sized = "img_size" in inspect.signature(type(model).__init__).parameters.keys() - options
         remedy = f"set the option img_size={list(shape[1:])}" if can_be_sized else "resize them"
         raise ConfigurationError(
-            f"images must have a size that the model '{called}' takes, got {shape} ({_reason(error)}); "
+            f"images must have a size that the model '{called}' accepts, got {shape} ({_reason(error)}); "
             f"{remedy}, or use another model"
         ) from error
-    model.train(training)
+    model.train()
+    return _GreyImages(model) if len(input_shape) == 2 else model
 
 
 def _reason(error: Exception) -> str:
@@ -117,7 +102,7 @@ def _reason(error: Exception) -> str:
 
 
 class _GreyImages(nn.Module):
-    """A timm model for batches of grey images without the channel axis."""
+    """A timm model for batches of grey images without a channel axis."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The variational autoencoder and the discriminator of VAAL. Know nothing of their training."""
+"""The variational autoencoder and the discriminator of VAAL."""
 
 from __future__ import annotations
 
@@ -10,41 +10,39 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError
-from nextlabel.models.image_shape import image_shape, with_channels
+from nextlabel.models.image_shape import check_sizes, image_shape, with_channels
 
 __all__ = ["ConvolutionalVae", "Discriminator"]
 
 LEAST_PIXELS = 8
-"""Height and width of the smallest images: two halvings lead them to 2 x 2."""
+"""Height and width of the smallest images, which two halvings reduce to 2 x 2."""
 
 
 @final
 class ConvolutionalVae(nn.Module):
-    """Encode images as Gaussians in a latent space, and decode points of it.
+    """Encode images as Gaussians in a latent space, and decode latent points.
 
     Samarth Sinha, Sayna Ebrahimi, Trevor Darrell: Variational Adversarial Active Learning, ICCV 2019, with
     the sizes of the authors' released code for images of 32 x 32: convolutions of 4 x 4 pixels with stride
-    2, batch norm and ReLU, of 128, 256, 512 and 1,024 channels; a linear layer for mean and log-variance
-    each; a linear layer to 1,024 maps of 4 x 4, transposed convolutions of 4 x 4 pixels with stride 2 to
-    512, 256 and 128 channels, and a transposed convolution of one pixel to the image, without a
-    final nonlinearity.
-    The convolutions and the decoder's linear layer start Kaiming-normal with bias 0; the latent layers and
-    the transposed convolutions as torch has them, since the released initialisation does not reach them.
+    2, batch norm and ReLU, of 128, 256, 512 and 1,024 channels; a linear layer each for mean and
+    log-variance; a linear layer to 1,024 maps of 4 x 4, transposed convolutions of 4 x 4 pixels with stride
+    2 to 512, 256 and 128 channels, and a transposed convolution of one pixel to the image, without a final
+    nonlinearity. The convolutions and the decoder's linear layer start Kaiming-normal with bias 0; the latent
+    layers and the transposed convolutions as in torch, since the released initialisation does not reach them.
 
     Deviation: the released sizes fit 32 x 32 only. Here an image is halved until its shorter side is 2 or 3
-    pixels, floor(log2 side) - 1 times, and upsampled once less, from the maps' size that gives at least the
-    image's, which is then cropped; channels stop at eight times the first width. At 32 x 32 this is the
-    released network.
+    pixels, floor(log2 side) - 1 times, and upsampled once less, from the smallest maps that give at least
+    the image's size, to which the result is cropped; channels stop at eight times the first width. At
+    32 x 32 this is the released network.
 
     Args:
         input_shape: (channels, height, width) of one image, or (height, width) of grey ones; 8 x 8 or more.
         latent: Z, the dimensions of the latent space.
         width: Channels of the first convolution.
-        conditions: Numbers next to the latent point that the decoder is told; TA-VAAL has one.
+        conditions: Numbers that the decoder is given next to the latent point; 1 in TA-VAAL.
 
     Raises:
-        ConfigurationError: The items are no images, or too small, or a size is out of range.
+        ConfigurationError: The items are not images, or too small, or a size is out of range.
     """
 
     def __init__(
@@ -52,26 +50,21 @@ class ConvolutionalVae(nn.Module):
     ) -> None:
         super().__init__()
         channels, self.height, self.width = image_shape(input_shape, model="vae", least=LEAST_PIXELS)
-        if min(latent, width) < 1 or conditions < 0:
-            raise ConfigurationError(
-                "the model 'vae' needs latent and width of at least 1 and conditions of at least 0, but got "
-                f"latent={latent}, width={width}, conditions={conditions}"
-            )
+        check_sizes("vae", latent=latent, width=width)
         halvings = math.floor(math.log2(min(self.height, self.width))) - 1
         widths = [width * 2 ** min(stage, 3) for stage in range(halvings)]
         self.encoder = nn.Sequential(
-            *(part for pair in pairwise([channels, *widths]) for part in _halving(*pair)),
+            *(part for pair in pairwise([channels, *widths]) for part in _block(nn.Conv2d, *pair)),
             nn.Flatten(),
         )
         features = widths[-1] * (self.height >> halvings) * (self.width >> halvings)
         self.mean, self.log_variance = nn.Linear(features, latent), nn.Linear(features, latent)
         scale = 2 ** (halvings - 1)
-        start = math.ceil(self.height / scale), math.ceil(self.width / scale)
-        descending = widths[::-1]
+        maps = widths[-1], math.ceil(self.height / scale), math.ceil(self.width / scale)
         self.decoder = nn.Sequential(
-            nn.Linear(latent + conditions, descending[0] * start[0] * start[1]),
-            nn.Unflatten(1, (descending[0], *start)),
-            *(part for pair in pairwise(descending) for part in _doubling(*pair)),
+            nn.Linear(latent + conditions, math.prod(maps)),
+            nn.Unflatten(1, maps),
+            *(part for pair in pairwise(widths[::-1]) for part in _block(nn.ConvTranspose2d, *pair)),
             nn.ConvTranspose2d(widths[0], channels, 1),
         )
         _kaiming_normal((*self.encoder, *self.decoder))
@@ -89,15 +82,15 @@ class ConvolutionalVae(nn.Module):
 
 @final
 class Discriminator(nn.Module):
-    """Tell from a latent point whether its image is labelled: (B, Z) to (B,) log-odds.
+    """Predict from a latent point whether its image is labelled: (B, Z) to (B,) log-odds.
 
     Three linear layers, ReLU after the first two, as in Sinha, Ebrahimi, Darrell, ICCV 2019; the sigmoid is
-    left to the loss. Kaiming-normal start with bias 0, as in the authors' code.
+    part of the loss. Weights start Kaiming-normal and biases at 0, as in the authors' code.
 
     Args:
         latent: Z, the dimensions of the latent space.
         units: Units of each hidden layer.
-        conditions: Numbers next to the latent point; TA-VAAL has one.
+        conditions: Numbers next to the latent point; 1 in TA-VAAL.
 
     Raises:
         ConfigurationError: A size is out of range.
@@ -105,11 +98,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, latent: int = 32, *, units: int = 512, conditions: int = 0) -> None:
         super().__init__()
-        if min(latent, units) < 1 or conditions < 0:
-            raise ConfigurationError(
-                "a discriminator needs latent and units of at least 1 and conditions of at least 0, but got "
-                f"latent={latent}, units={units}, conditions={conditions}"
-            )
+        check_sizes("vaal discriminator", latent=latent, units=units)
         self.layers = nn.Sequential(
             nn.Linear(latent + conditions, units),
             nn.ReLU(),
@@ -125,14 +114,10 @@ class Discriminator(nn.Module):
         return odds.squeeze(1)
 
 
-def _halving(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU()
-
-
-def _doubling(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    convolution = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
-    return convolution, nn.BatchNorm2d(outputs), nn.ReLU()
+def _block(
+    layer: type[nn.Conv2d] | type[nn.ConvTranspose2d], inputs: int, outputs: int
+) -> tuple[nn.Module, ...]:
+    return layer(inputs, outputs, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
 
 
 def _kaiming_normal(layers: Iterable[nn.Module]) -> None:

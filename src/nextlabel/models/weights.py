@@ -1,7 +1,7 @@
-"""Weights from elsewhere, put into a network with an account of every tensor.
+"""Load a checkpoint into a network and account for every tensor.
 
-A checkpoint fits whole or is refused: no tensor is left at random unsaid. Nothing in a file is run. Knows
-no particular network.
+A checkpoint that does not fit as a whole is refused, so that no tensor silently stays random. No code in a
+file is run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # only its name: torch refuses with it what is not plain tensors
+from pickle import UnpicklingError  # only its name: torch raises it for anything but plain tensors
 from typing import Any
 
 import torch
@@ -20,19 +20,14 @@ from torch import Tensor, nn
 
 from nextlabel.errors import DataError, listed
 
-__all__ = ["LoadingReport", "checked_state", "compare", "load_weights", "read_weights"]
+__all__ = ["LoadingReport", "checked_state", "load_weights", "read_weights"]
 
 COUNTER = "num_batches_tracked"
 """A batch norm's count of batches. Files from before torch 0.4.1 lack it, and torch starts it at 0."""
 
 UNREADABLE = (
     *(OSError, EOFError, RuntimeError, ValueError, UnpicklingError, SafetensorError),
-    *(
-        AssertionError,
-        LookupError,
-        TypeError,
-        struct.error,
-    ),  # torch.load's, of damaged files in its old format
+    *(AssertionError, LookupError, TypeError, struct.error),  # damaged files in torch's old format
 )
 """What damaged files were seen to raise."""
 
@@ -61,95 +56,79 @@ class LoadingReport:
             "unexpected": self.unexpected,
             "of another shape": self.wrong_shape,
         }
-        told = [f"{fault}: {listed(names)}" for fault, names in faults.items() if names]
-        return "; ".join((f"{len(self.loaded)} of {total} tensors loaded", *told))
-
-
-def compare(module: nn.Module, state: Mapping[str, Tensor]) -> LoadingReport:
-    """Return which tensors of the module the state gives; nothing is changed."""
-    own = module.state_dict(keep_vars=True)
-    shared = [name for name in own if name in state]
-    return LoadingReport(
-        loaded=tuple(name for name in shared if state[name].shape == own[name].shape),
-        missing=tuple(name for name in own if name not in state),
-        unexpected=tuple(name for name in state if name not in own),
-        wrong_shape=tuple(name for name in shared if state[name].shape != own[name].shape),
-    )
+        return f"{len(self.loaded)} of {total} tensors loaded" + _stated(faults, "; {}: {}")
 
 
 def load_weights(
     module: nn.Module,
     state: Mapping[str, Tensor],
-    *,
     head: str,
-    source: str = "the state dict",
+    *,
+    source: str,
+    remedy: str,
     left_new: Sequence[str] = (),
-    remedy: str = "use a checkpoint of this very architecture",
 ) -> LoadingReport:
     """Copy a state into the module and return what was loaded.
 
-    Every tensor has to be there in its shape, with three exceptions: the head, which is loaded where it fits
-    and stays new where the checkpoint has none or one for other classes; the batch counters of batch
-    norm, which old files lack; and parts that are to stay new.
+    Every tensor must be present with its shape, with three exceptions: the head, which stays new if the
+    checkpoint has none, or one for other classes; the batch counters of batch norm, which old files lack;
+    and parts that are to stay new.
 
     Args:
-        module: Whose tensors are overwritten.
+        module: The network, whose tensors are overwritten.
         state: Tensors by name.
         head: Name of the head within the module.
         source: Where the state comes from, for the message.
+        remedy: What to do if it does not fit, as a clause.
         left_new: Parts of the module that stay as they are, whether the state has them or not.
-        remedy: What to do where it does not fit, as a clause.
 
     Raises:
-        DataError: The state does not fit or has a number that is not finite; the message names the tensors,
-            and the module is unchanged.
+        DataError: The state does not fit or is not finite; the message names the tensors, and the module is
+            unchanged.
     """
     state = {name: tensor for name, tensor in state.items() if name.split(".")[0] not in left_new}
-    report = compare(module, state)
-    faulty = _without_new_head(module, report, head)
-    lacking = [name for name in faulty.missing if name.split(".")[0] not in left_new]
-    missing = [name for name in lacking if not name.endswith(f".{COUNTER}")]
     own = module.state_dict(keep_vars=True)
-    shapes = [
-        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in faulty.wrong_shape
-    ]
+    shared = [name for name in own if name in state]
+    report = LoadingReport(
+        loaded=tuple(name for name in shared if state[name].shape == own[name].shape),
+        missing=tuple(name for name in own if name not in state),
+        unexpected=tuple(name for name in state if name not in own),
+        wrong_shape=tuple(name for name in shared if state[name].shape != own[name].shape),
+    )
+    of_head = {name for name in own if name.startswith(f"{head}.")}
+    head_is_new = of_head <= set(report.missing) or of_head <= set(report.wrong_shape)
+    excused = {name for name in own if name.split(".")[0] in left_new or name.endswith(f".{COUNTER}")}
+    excused |= of_head if head_is_new else set()
     faults = {
-        "it lacks": missing,
-        "it has besides": faulty.unexpected,
-        "it has another shape of": shapes,
+        "it lacks": [name for name in report.missing if name not in excused],
+        "it has the unknown": report.unexpected,
+        "it has another shape of": [
+            f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+            for name in report.wrong_shape
+            if not (head_is_new and name in of_head)
+        ],
     }
-    stated = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
-    if stated:
-        raise DataError(f"expected {source} to fit the model whole, but {stated}; {remedy}")
+    if stated := _stated(faults, "; {} {}"):
+        raise DataError(f"{source} must fit the model as a whole, but {stated[2:]}; {remedy}")
     infinite = [name for name in report.loaded if not torch.isfinite(state[name]).all()]
     if infinite:
         raise DataError(
-            f"expected finite weights in {source}, but found NaN or infinity in {listed(infinite)}; "
-            "use another checkpoint"
+            f"weights in {source} must be finite, got NaN or infinity in {listed(infinite)}; use another "
+            "checkpoint"
         )
     module.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
     return report
 
 
-def _without_new_head(module: nn.Module, report: LoadingReport, head: str) -> LoadingReport:
-    """Return the report without a head that the checkpoint lacks whole, or has whole for other classes."""
-    names = {f"{head}.{name}" for name in module.get_submodule(head).state_dict()}
-    if not (names <= set(report.missing) or names <= set(report.wrong_shape)):
-        return report
-    return LoadingReport(
-        report.loaded,
-        tuple(name for name in report.missing if name not in names),
-        report.unexpected,
-        tuple(name for name in report.wrong_shape if name not in names),
-    )
+def _stated(faults: Mapping[str, Sequence[str]], form: str) -> str:
+    return "".join(form.format(fault, listed(names)) for fault, names in faults.items() if names)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read tensors by name from a ``.safetensors`` file, or from a file of ``torch.save``, onto the CPU.
 
     Raises:
-        DataError: There is no such file, it cannot be read, or it holds something else.
+        DataError: The file is missing or cannot be read, or does not hold tensors by name.
     """
     try:
         content: Any = (  # Any: torch.load returns what is in the file; checked below
@@ -158,16 +137,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             else torch.load(path, map_location="cpu", weights_only=True)
         )
     except FileNotFoundError as error:
-        raise DataError(
-            f"expected weights at {path}, but there is no such file; correct the path, or download them there"
-        ) from error
+        raise DataError(f"file of weights not found: {path}; correct the path, or download it") from error
     except UNREADABLE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        if isinstance(error, UnpicklingError):  # torch's words advise to run what is in the file
+        if isinstance(error, UnpicklingError):  # torch's message advises running what is in the file
             reason = "it is damaged, or holds more than tensors"
         raise DataError(
-            f"expected tensors by name in {path}, but it cannot be read as such ({reason}); download it "
-            "again, or save it as a state dict"
+            f"{path} must hold tensors by name, but it cannot be read ({reason}); download it again, or save "
+            "it as a state dict"
         ) from error
     return checked_state(content, str(path))
 
@@ -180,13 +157,11 @@ def checked_state(content: object, source: str) -> dict[str, Tensor]:
     """
     if not isinstance(content, Mapping):
         raise DataError(
-            f"expected tensors by name in {source}, but it holds {type(content).__name__}; give the state "
-            "dict"
+            f"{source} must hold tensors by name, got {type(content).__name__}; give the state dict itself"
         )
     others = [str(name) for name, tensor in content.items() if not isinstance(tensor, Tensor)]
     if others:
         raise DataError(
-            f"expected only tensors by name in {source}, but {listed(others)} are none; give the state dict "
-            "itself"
+            f"{source} must hold tensors by name, but {listed(others)} are none; give the state dict itself"
         )
     return {str(name): tensor for name, tensor in content.items()}

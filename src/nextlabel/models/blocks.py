@@ -1,18 +1,31 @@
-"""The residual block, and what the 18-layer residual networks share. Knows nothing of training.
+"""The blocks that several networks share, and the body of the 18-layer residual networks.
 
 Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Deep Residual Learning for Image Recognition, CVPR 2016:
-the block of figure 5 (left), with the projection of option B where the shape changes. Parts bear the
-names that torchvision gives them, so that its weights can be loaded.
+the block of figure 5 (left), with the projection of option B where the shape changes. Its parts have the
+names that torchvision uses, so that torchvision's weights can be loaded.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["BasicBlock", "ResNet18", "initialise_by_fan_out", "stage"]
+from nextlabel.models.image_shape import check_sizes, image_shape
+
+__all__ = ["BasicBlock", "ResNet18", "convolution", "initialise_by_fan_out", "stage"]
+
+
+def convolution(
+    inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1
+) -> tuple[nn.Module, ...]:
+    """Return a convolution, batch norm and ReLU; with stride 1 the maps keep their size."""
+    padding = dilation * (kernel // 2)
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)  # the norm has a bias
+    return layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
 
 
 class BasicBlock(nn.Module):
@@ -46,7 +59,7 @@ class BasicBlock(nn.Module):
 
 
 def stage(inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """Return two blocks, of which the first changes channels and size."""
+    """Return two blocks, the first of which changes channels and size."""
     first = BasicBlock(inputs, outputs, stride=stride, dilation=dilation)
     return nn.Sequential(first, BasicBlock(outputs, outputs, dilation=dilation))
 
@@ -55,7 +68,7 @@ def initialise_by_fan_out(module: nn.Module) -> None:
     """Draw every convolution of the module from N(0, sqrt(2 / (k * k * outputs))) for k x k kernels.
 
     Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Delving Deep into Rectifiers, ICCV 2015, equation 14.
-    Biases become 0; batch norms stay as torch makes them, at 1 and 0.
+    Biases become 0; batch norms keep torch's initial 1 and 0.
     """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
@@ -67,26 +80,32 @@ def initialise_by_fan_out(module: nn.Module) -> None:
 class ResNet18(nn.Module, ABC):
     """Four stages of two residual blocks with strides 1, 2, 2, 2, the mean over positions, a linear head.
 
-    The stem, from images to the input of the first stage, is the subclass's.
+    A subclass adds the stem, from images to the input of the first stage, and sets the class variables: its
+    name for messages, the smallest side of an image, and kernel size and stride of the stem's convolution.
 
     Args:
-        channels: Channels of an image.
+        input_shape: (channels, height, width) of one item, or (height, width) of grey images.
         classes: C, the number of classes, or of regression outputs.
         width: Channels of the stem and of the first stage; the later ones have 2, 4 and 8 times as many.
         dropout: Fraction of the features before the head that are dropped in training, in [0, 1).
-        kernel: Size of the stem's convolution.
-        stride: Of the stem's convolution.
 
     Attributes:
-        stage_channels: The channels of the four stages, as a loss-prediction module wants them.
+        stage_channels: The channels of the four stages, for a loss-prediction module.
     """
 
+    NAME: ClassVar[str]
+    LEAST: ClassVar[int]
+    KERNEL: ClassVar[int]
+    STRIDE: ClassVar[int]
+
     def __init__(
-        self, *, channels: int, classes: int, width: int, dropout: float, kernel: int, stride: int
+        self, input_shape: Sequence[int], classes: int, *, width: int = 64, dropout: float = 0.0
     ) -> None:
+        channels, *_ = image_shape(input_shape, model=self.NAME, least=self.LEAST)
+        check_sizes(self.NAME, classes=classes, width=width, dropout=dropout)
         super().__init__()
         self.stage_channels = (width, 2 * width, 4 * width, 8 * width)
-        self.conv1 = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)
+        self.conv1 = nn.Conv2d(channels, width, self.KERNEL, self.STRIDE, self.KERNEL // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.layer1 = stage(width, width)
         self.layer2 = stage(width, 2 * width, stride=2)
@@ -111,12 +130,7 @@ class ResNet18(nn.Module, ABC):
         return self.forward_stages(x)[-1]
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Return the (B, D) means over positions if ``pre_logits``, else the (B, C) raw outputs.
-
-        Args:
-            x: (B, D, height, width) maps of the last stage.
-            pre_logits: Whether to stop before the linear head.
-        """
+        """Return the (B, D) means over positions if ``pre_logits``, else the (B, C) raw outputs."""
         pooled = self.dropout(x.mean((2, 3)))  # a mean, as adaptive pooling is not reproducible on CUDA
         outputs: Tensor = pooled if pre_logits else self.fc(pooled)
         return outputs
