@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.datasets.animals import animal_id
-from nextlabel.datasets.split import stratified_test_rows
+from nextlabel.datasets.reduction import stratified_test_rows
 from nextlabel.errors import DataError
 
 TEST_SIZE = 2_000

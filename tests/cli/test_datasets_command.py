@@ -76,7 +76,7 @@ def test_without_a_connection_there_is_one_sentence_and_exit_code_1(nextlabel, t
     assert done.code == 1
     assert done.err == (
         f"Error: the data set 'caltech101' could not be downloaded to {tmp_path} ({error}); check the "
-        "connection and the room on the disk, and run the same command again\n"
+        "connection and the free disk space, and run the same command again\n"
     )
     assert not nextlabel("datasets", "download", "caltech101", "--root", tmp_path, "--json").json()["ok"]
 
@@ -91,7 +91,7 @@ def test_a_root_that_cannot_be_written_is_refused_before_any_download(nextlabel,
     (tmp_path / "file").write_text("")
     done = nextlabel("datasets", "download", "svhn", "--root", tmp_path / root)
     assert done.code == 1
-    assert f"needs a folder that can be written, but {tmp_path / root} cannot (" in done.err
+    assert f"must be writable, but {tmp_path / root} is not (" in done.err
     assert done.err.endswith("choose another one with --root\n")
     assert "connection" not in done.err
 
@@ -112,13 +112,13 @@ def test_a_read_only_folder_that_holds_the_files_needs_no_download(
     [
         ("digits", "it comes with scikit-learn"),
         ("cifar10_jpeg", "make train.parquet"),
-        ("image_folder", "sub-folder of its name"),
+        ("image_folder", "a folder CLASS"),
     ],
 )
 def test_what_has_to_be_got_by_hand_says_how(nextlabel, name, said):
     done = nextlabel("datasets", "download", name)
     assert done.code == 1
-    assert f"the data set '{name}' cannot be downloaded by this command: " in done.err
+    assert f"the data set '{name}' cannot be downloaded by this command; " in done.err
     assert said in done.err
 
 

@@ -100,7 +100,9 @@ def test_a_label_outside_the_classes_names_its_item(label: int, item: str) -> No
 def test_a_number_that_is_not_finite_names_its_split_and_item() -> None:
     x = np.zeros((2, 1, 2, 2), np.float32)
     x[1, 0, 1, 0] = np.nan
-    with pytest.raises(DataError, match="test inputs of the data set 'toy' must be finite, but item 'e'"):
+    with pytest.raises(
+        DataError, match="test items of the data set 'toy': inputs must be finite, but item 'e'"
+    ):
         build(pool={"x": np.zeros((3, 1, 2, 2), np.float32)}, test={"x": x})
     with pytest.raises(DataError, match="must be finite, but item 'c' has nan"):
         build(Regression(), {"y": np.array([0.5, 2.0, np.nan])}, {"y": np.zeros(2)})
@@ -109,14 +111,14 @@ def test_a_number_that_is_not_finite_names_its_split_and_item() -> None:
 @pytest.mark.parametrize("change", [{"y": np.array([0, 1])}, {"ids": ("a", "b")}])
 def test_a_pool_whose_parts_differ_in_length_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(
-        DataError, match="pool items of the data set 'toy' must be at least one, with one label"
+        DataError, match="pool items of the data set 'toy': there must be at least one, with one label"
     ):
         build(pool=change)
 
 
 def test_an_empty_test_split_is_refused() -> None:
     empty = {"x": np.zeros((0, 1, 2, 2), np.uint8), "y": np.zeros(0, np.int64), "ids": ()}
-    with pytest.raises(DataError, match="test items of the data set 'toy' must be at least one"):
+    with pytest.raises(DataError, match="test items of the data set 'toy': there must be at least one"):
         build(test=empty)
 
 
@@ -135,7 +137,9 @@ def test_other_types_are_refused(change: dict[str, Any], said: str) -> None:
 
 
 def test_pool_and_test_items_of_different_shape_are_refused() -> None:
-    with pytest.raises(DataError, match=r"one shape and type, got \(1, 2, 2\) uint8 and \(1, 3, 3\) uint8"):
+    with pytest.raises(
+        DataError, match=r"the pool's shape and type, \(1, 2, 2\) uint8, got \(1, 3, 3\) uint8"
+    ):
         build(test={"x": np.zeros((2, 1, 3, 3), np.uint8)})
 
 

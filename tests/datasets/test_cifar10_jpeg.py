@@ -63,10 +63,13 @@ def rewritten(path: Path, change: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("column", "train.parquet as it was published, but it lacks the column 'label'; remove it and make"),
+        (
+            "column",
+            "train.parquet .* must be as published, but it lacks the column 'label'; remove it and make",
+        ),
         ("twins", "it names these classes more than once: 'cat'"),
-        ("numbers", "the class name 0 in it is no text"),
-        ("classes", "its metadata 'classes' must name the 10 classes, but is \\['cat'\\]"),
+        ("numbers", "its class name 0 is not text"),
+        ("classes", "it must name 10 classes, got 1"),
         ("labels", "must lie in \\[0, 10\\), but item 'train/cat/0000.jpg' has 11"),
         ("nothing", "its column 'label' holds something else than int"),
         ("image", "32 x 32 pixels, but item 'train/cat/0000.jpg' has 28 x 28"),
@@ -83,14 +86,12 @@ def test_a_truncated_table_is_named(tmp_path: Path) -> None:
     write_cifar10_jpeg(tmp_path)
     path = tmp_path / "test.parquet"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(DataError, match=rf"{path} as it was published, but it cannot be read as Parquet"):
+    with pytest.raises(DataError, match=rf"{path} .* must be as published, but it cannot be read as Parquet"):
         DATASETS.create("cifar10_jpeg", root=tmp_path)
 
 
 def test_a_missing_table_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"train.parquet, but it is not there; make train.parquet and test.par"
-    ):
+    with pytest.raises(DataError, match=r"not found: .*train.parquet'; make train.parquet and test.par"):
         DATASETS.create("cifar10_jpeg", root=tmp_path)
 
 

@@ -74,15 +74,16 @@ def test_the_digits_are_those_of_scikit_learn() -> None:
 def test_the_stored_test_digits_are_those_that_the_rule_draws() -> None:
     from sklearn.datasets import load_digits
 
-    from nextlabel.datasets.split import stratified_test_rows
+    from nextlabel.datasets.reduction import stratified_test_rows
 
     labels = load_digits(return_X_y=True)[1]
-    ids = [digits.digit_id(position) for position in range(len(labels))]
-    assert digits.stored_test_ids() == [ids[row] for row in stratified_test_rows(labels, ids, 360)]
+    ids = [f"digits-{position:04d}" for position in range(len(labels))]
+    rows = stratified_test_rows(labels, ids, 360)
+    assert DATASETS.create("digits").test.ids == tuple(ids[row] for row in rows)
 
 
 def test_the_stored_test_animals_are_those_that_the_rule_draws() -> None:
-    from nextlabel.datasets.split import stratified_test_rows
+    from nextlabel.datasets.reduction import stratified_test_rows
 
     data = DATASETS.create("animals")
     label_of = dict(zip(data.pool.ids + data.test.ids, [*data.pool.y, *data.test.y], strict=True))
@@ -93,7 +94,7 @@ def test_the_stored_test_animals_are_those_that_the_rule_draws() -> None:
 
 def test_other_digits_than_those_that_were_split_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits, "FINGERPRINT", "0123456789abcdef")
-    with pytest.raises(DataError, match="fingerprint 0123456789abcdef, but scikit-learn ships"):
+    with pytest.raises(DataError, match="fingerprint 0123456789abcdef of those that were split, got"):
         digits.load()
 
 

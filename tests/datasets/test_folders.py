@@ -90,13 +90,13 @@ def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
     for name in ("cat", "dog", BACKGROUND):
         (tmp_path / name).mkdir()
     with pytest.raises(
-        DataError, match=r"needs 101 class folders besides BACKGROUND_Google, but .* has 2; fetch"
+        DataError, match=r"must have 101 class folders besides BACKGROUND_Google, but .* has 2; fetch"
     ):
         DATASETS.create("caltech101", root=tmp_path)
 
 
 def test_missing_class_folders_and_packed_ones_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"needs .*/101_ObjectCategories, but it is not there; fetch it with"):
+    with pytest.raises(DataError, match=r"not found: .*/101_ObjectCategories'; fetch it with"):
         DATASETS.create("caltech101", root=tmp_path / "nowhere")
     (tmp_path / "caltech-101").mkdir()
     (tmp_path / "caltech-101" / "101_ObjectCategories.tar.gz").touch()
@@ -129,48 +129,54 @@ def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
     data = DATASETS.create("image_folder", root=tmp_path, size=4, resize=6)
     assert (len(data), len(data.test.ids), data.input_shape) == (6, 4, (3, 4, 4))
     assert data.test.ids[0] == "test/cat/more/0.png"
-    with pytest.raises(ConfigurationError, match="no use for test_fraction where there is a folder"):
+    with pytest.raises(
+        ConfigurationError, match=r"test_fraction .* must be left out where there is a folder"
+    ):
         DATASETS.create("image_folder", root=tmp_path, test_fraction=0.5)
     (tmp_path / "test" / "bird").mkdir()
-    with pytest.raises(
-        DataError, match="same class folders in train and test, but only one of them has 'bird'"
-    ):
+    with pytest.raises(DataError, match="same class folders, but only one of them has 'bird'"):
         DATASETS.create("image_folder", root=tmp_path)
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"size": 0}, "needs size of at least 1 pixels, but got 0"),
-        ({"size": 32, "resize": 16}, "needs resize of at least 32 pixels, but got 16"),
-        ({"test_fraction": 1.0}, "needs test_fraction between 0 and 1, but got 1.0"),
+        ({"size": 0}, "size must be at least 1 pixels, got 0"),
+        ({"size": 32, "resize": 16}, "resize must be at least 32 pixels, got 16"),
+        (
+            {"test_fraction": 1.0},
+            "test_fraction .* must be a count from 1 to 9 or a fraction of 10 items, got 1.0",
+        ),
     ],
 )
-def test_sizes_and_shares_that_cannot_be_are_refused(options: dict[str, object], said: str) -> None:
+def test_sizes_and_shares_that_cannot_be_are_refused(
+    tmp_path: Path, options: dict[str, object], said: str
+) -> None:
+    write_pets(tmp_path)
     with pytest.raises(ConfigurationError, match=said):
-        DATASETS.create("image_folder", root="nowhere", **options)
+        DATASETS.create("image_folder", root=tmp_path, **options)
 
 
 def test_a_test_part_that_leaves_no_image_is_refused(tmp_path: Path) -> None:
     write_pets(tmp_path, count=1)
-    with pytest.raises(DataError, match="'image_folder' has 2 images, of which 2 would be its test part"):
+    with pytest.raises(ConfigurationError, match=r"count from 1 to 1 or a fraction of 2 items, got 0.9"):
         DATASETS.create("image_folder", root=tmp_path, test_fraction=0.9)
 
 
 def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere, but it is not there; put the images of every class"):
+    with pytest.raises(DataError, match="nowhere'; put the images of every class"):
         DATASETS.create("image_folder", root=tmp_path / "nowhere")
     (tmp_path / "packed.zip").touch()
-    with pytest.raises(DataError, match=r"packed.zip, but it is a file; put the images of every class"):
+    with pytest.raises(DataError, match=r"packed.zip', which is a file; put the images of every class"):
         DATASETS.create("image_folder", root=tmp_path / "packed.zip")
     write_image(tmp_path / "cat" / "1.png", 1)
-    with pytest.raises(DataError, match=r"needs at least 2 classes, but .* has 1 sub-folders"):
+    with pytest.raises(DataError, match=r"must have at least 2 classes, but .* has 1 sub-folders"):
         DATASETS.create("image_folder", root=tmp_path)
     (tmp_path / "dog").mkdir()
-    with pytest.raises(DataError, match=r"needs images of every class, but .*/dog holds none \(.jpg, "):
+    with pytest.raises(DataError, match=r"images of .* not found: .*/dog' \(.jpg, "):
         DATASETS.create("image_folder", root=tmp_path)
     (tmp_path / "dog" / "2.png").write_text("not found")
-    with pytest.raises(DataError, match=r"expected an image as item 'dog/2.png' \(.*\(no image\)"):
+    with pytest.raises(DataError, match=r"item 'dog/2.png' \(.*\) must be an image.*\(not an image\)"):
         DATASETS.create("image_folder", root=tmp_path)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from published import encoded, noise, write_image
 
 from nextlabel.datasets.benchmark_dataset import Streamed
-from nextlabel.datasets.images import StreamedImages
+from nextlabel.datasets.images import StreamedImages, image_size
 from nextlabel.errors import DataError
 from nextlabel.pool import Pool
 
@@ -52,16 +52,18 @@ def test_a_image_of_another_size_is_named(tmp_path: Path) -> None:
         images[0]
 
 
-def test_what_is_no_image_is_found_by_a_check_and_named_with_its_path(tmp_path: Path) -> None:
+def test_what_is_no_image_is_found_by_its_head_and_named_with_its_path(tmp_path: Path) -> None:
     write_image(tmp_path / "a.jpg", 1)
     (tmp_path / "b.jpg").write_text("not found")
-    images = StreamedImages([tmp_path / "a.jpg", tmp_path / "b.jpg"], ("a.jpg", "b.jpg"), (8, 8), resize=8)
-    with pytest.raises(DataError, match=rf"item 'b.jpg' \({tmp_path}/b.jpg\), but .* \(no image\); fetch"):
-        images.check()
+    assert image_size(tmp_path / "a.jpg", "a.jpg") == (20, 30)
+    with pytest.raises(
+        DataError, match=rf"item 'b.jpg' \({tmp_path}/b.jpg\) must be .* \(not an image\); fetch"
+    ):
+        image_size(tmp_path / "b.jpg", "b.jpg")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_truncated_image_is_named(kind: str) -> None:
     damaged = encoded(noise(1, 40, 40, 3), kind)[:900]
-    with pytest.raises(DataError, match="expected an image as item 'x', but it cannot be decoded"):
+    with pytest.raises(DataError, match="item 'x' must be an image, but it cannot be decoded"):
         StreamedImages([damaged], ("x",), (40, 40))[0]

@@ -9,9 +9,9 @@ import pytest
 from published import encoded, noise
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
-from nextlabel.datasets.catalogue import DATASETS
+from nextlabel.datasets.catalogue import DATASETS, reducible
 from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.reduction import read_whole, reduced, reducible
+from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
@@ -71,18 +71,18 @@ def test_a_whole_data_set_is_not_copied() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("validation", 20, "validation as a count from 0 to 19 or as a fraction of 20 items, but got 20"),
-        ("validation", 1.0, "validation as a count from 0 to 19"),
-        ("validation", -1, "but got -1"),
-        ("validation", True, "but got True"),
-        ("pool", 0, "pool as a count from 1 to 20 or as a fraction of 20 items, but got 0"),
-        ("pool", 21, "but got 21"),
-        ("pool", 1.5, "but got 1.5"),
-        ("test", "half", "test as a count from 1 to 10 or as a fraction of 10 items, but got 'half'"),
+        ("validation", 20, "must be a count from 0 to 19 or a fraction of 20 items, got 20"),
+        ("validation", 1.0, "must be a count from 0 to 19"),
+        ("validation", -1, "got -1"),
+        ("validation", True, "got True"),
+        ("pool", 0, "must be a count from 1 to 20 or a fraction of 20 items, got 0"),
+        ("pool", 21, "got 21"),
+        ("pool", 1.5, "got 1.5"),
+        ("test", "half", "must be a count from 1 to 10 or a fraction of 10 items, got 'half'"),
     ],
 )
 def test_a_count_that_cannot_be_had_is_refused(option: str, value: object, said: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"the data set 'toy' needs .*{said}"):
+    with pytest.raises(ConfigurationError, match=f"{option} of the data set 'toy' .*{said}"):
         reduced(whole(), **{option: value})  # type: ignore[arg-type]
 
 
@@ -106,7 +106,7 @@ def test_streamed_images_are_reduced_without_being_read_and_read_whole_on_demand
 
 def test_a_validation_part_of_another_shape_or_with_an_id_of_the_pool_is_refused() -> None:
     y = np.zeros(1, np.int64)
-    with pytest.raises(DataError, match="pool and validation items of one shape and type"):
+    with pytest.raises(DataError, match=r"validation items .* the pool's shape and type"):
         whole(validation=Split(np.zeros((1, 2), np.uint8), y, ("v",)))
     with pytest.raises(DataError, match="more than once: 'p3'"):
         whole(validation=Split(np.zeros((1, 1), np.uint8), y, ("p3",)))

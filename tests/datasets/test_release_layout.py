@@ -105,8 +105,8 @@ def test_half_of_a_layout_names_the_missing_file_and_what_completes_it(
     with pytest.raises(DataError) as error:
         DATASETS.create(name)
     assert str(error.value) == (
-        f"the data set '{name}' needs {here}/data/{gone}, but it is not there; fetch it with: nextlabel "
-        f"datasets download {name} --root {here / root}, or say with the option root where its files are"
+        f"files of the data set '{name}' not found: '{here}/data/{gone}'; fetch it with: nextlabel "
+        f"datasets download {name} --root {here / root}, or set root to where they are"
     )
 
 
@@ -129,7 +129,7 @@ def test_caltech_without_some_of_its_classes_is_told_with_their_number(here: Pat
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_what_is_nowhere_is_told_with_all_places(here: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=rf"needs {tmp_path}/shared/{name}/.* and neither is \./data/"):
+    with pytest.raises(DataError, match=rf"not found: '{tmp_path}/shared/{name}/.*' or \./data/"):
         DATASETS.create(name)
 
 
@@ -139,7 +139,7 @@ def test_a_file_where_a_folder_should_be_is_told(here: Path) -> None:
     (here / "data" / "101_ObjectCategories").touch()
     with pytest.raises(DataError, match="data/cifar-10-batches-py is a file, not a folder; fetch it"):
         DATASETS.create("cifar10")
-    with pytest.raises(DataError, match="data/101_ObjectCategories, but it is a file"):
+    with pytest.raises(DataError, match="data/101_ObjectCategories', which is a file"):
         DATASETS.create("caltech101")
 
 
@@ -147,7 +147,7 @@ def test_a_link_to_nowhere_is_not_passed_over(here: Path, tmp_path: Path) -> Non
     write_cifar10(tmp_path / "shared" / "cifar10")
     (here / "data").mkdir()
     (here / "data" / "cifar-10-batches-py").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"data/cifar-10-batches-py/batches\.meta, but it is not there"):
+    with pytest.raises(DataError, match=r"not found: .*data/cifar-10-batches-py/batches\.meta'; fetch"):
         DATASETS.create("cifar10")
 
 

@@ -82,18 +82,15 @@ def test_nuclei_lie_where_the_environment_says(nuclei: Path, monkeypatch: pytest
 
 
 def test_nuclei_too_few_for_their_test_part_name_the_data_set_and_its_option(nuclei: Path) -> None:
-    said = (
-        r"the data set 'nuclei' needs a test part of 1 to 11 of the 12 images in .*nuclei\.npz, but it is "
-        r"to have {}; set dataset\.nuclei\.test"
-    )
-    with pytest.raises(DataError, match=said.format(164)):
+    said = "test of the data set 'nuclei' must be a count from 1 to 11 or a fraction of 12 items, got {}"
+    with pytest.raises(ConfigurationError, match=said.format(164)):
         DATASETS.create("nuclei", root=nuclei)
-    with pytest.raises(DataError, match=said.format(0)):
+    with pytest.raises(ConfigurationError, match=said.format(0)):
         DATASETS.create("nuclei", root=nuclei, test=0)
 
 
 def test_missing_and_damaged_nuclei_are_one_sentence(tmp_path: Path, nuclei: Path) -> None:
-    with pytest.raises(DataError, match=r"absent/nuclei\.npz, but it is not there; make nuclei\.npz of"):
+    with pytest.raises(DataError, match=r"not found: .*absent/nuclei\.npz'; make nuclei\.npz, with"):
         DATASETS.create("nuclei", root=tmp_path / "absent")
     whole = (nuclei / "nuclei.npz").read_bytes()
     (nuclei / "nuclei.npz").write_bytes(whole[:200])
@@ -151,7 +148,7 @@ def test_a_validation_part_of_cityscapes_is_left_out_of_the_pool(cityscapes: Pat
     item = part.pool.ids[1]
     assert (part.pool.x[1] == whole.pool.x[whole.pool.ids.index(item)]).all()
     assert (mask_of(part, item) == mask_of(whole, item)).all()
-    with pytest.raises(ConfigurationError, match=r"validation as a count from 0 to 4 .* but got 5"):
+    with pytest.raises(ConfigurationError, match=r"validation .* a count from 0 to 4 .* got 5"):
         DATASETS.create("cityscapes", root=cityscapes, validation=5)
 
 
@@ -163,7 +160,7 @@ def test_a_street_without_folders_is_told_how_to_get_them(tmp_path: Path) -> Non
 def test_a_street_without_its_mask_is_refused(cityscapes: Path) -> None:
     gone = cityscapes / "gtFine/val/lindau/lindau_000000_000019_gtFine_labelIds.png"
     gone.unlink()
-    with pytest.raises(DataError, match=r"1 of 2 are not there: .*lindau_000000_000019_gtFine_labelIds"):
+    with pytest.raises(DataError, match=r"1 of 2 masks .* not found: .*lindau_000000_000019_gtFine_labelIds"):
         DATASETS.create("cityscapes", root=cityscapes)
 
 
@@ -193,9 +190,9 @@ def test_a_folder_pairs_images_and_masks_by_their_stem(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda f: (f / "masks" / "scene3.png").unlink(), "there is none for 'scene3'"),
+        (lambda f: (f / "masks" / "scene3.png").unlink(), "1 of 10 masks .* not found: .*scene3"),
         (lambda f: save(f / "masks" / "scene3.png", pixels()[..., 0].T), "16 x 8 pixels and .* 8 x 16"),
-        (lambda f: (f / "images" / "scene3.jpg").write_bytes(b"x"), "scene3.jpg cannot be read"),
+        (lambda f: (f / "images" / "scene3.jpg").write_bytes(b"x"), "scene3.jpg.* cannot be decoded"),
         (lambda f: save(f / "images" / "scene3.png", pixels()), "more than once: 'scene3'"),
         (
             lambda f: (
@@ -205,7 +202,7 @@ def test_a_folder_pairs_images_and_masks_by_their_stem(folder: Path) -> None:
                 ]
                 and (f / "images" / "scene9.jpg").unlink()
             ),
-            "expected images of one size",
+            "images must be of one size",
         ),
     ],
 )
@@ -224,17 +221,17 @@ def test_a_mask_in_colours_is_refused_when_it_is_read(folder: Path) -> None:
 
 
 def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(DataError, match=r"needs at least 2 images in .*images, but there are 0"):
+    with pytest.raises(DataError, match=r"at least 2 images in .*images, got 0"):
         DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"])
-    with pytest.raises(ConfigurationError, match=r"fraction of the images in \(0, 1\), but is 2"):
-        DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=2)
-    with pytest.raises(DataError, match=r"'mask_folder' has 10 images in .*, of which 10 would be its test"):
+    with pytest.raises(ConfigurationError, match=r"a count from 1 to 9 or a fraction of 10 items, got 20"):
+        DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=20)
+    with pytest.raises(ConfigurationError, match=r"a fraction of 10 items, got 0.99"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b", "c"], test=0.99)
 
 
 @pytest.mark.parametrize("classes", ["abc", 3, [1, 2, 3]])
 def test_classes_that_are_no_list_of_names_are_refused(folder: Path, classes: object) -> None:
-    with pytest.raises(ConfigurationError, match="'mask_folder' needs classes as a list of names, but got"):
+    with pytest.raises(ConfigurationError, match="'mask_folder' must be a list of names, got"):
         DATASETS.create("mask_folder", root=folder, classes=classes)
 
 

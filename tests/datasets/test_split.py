@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextlabel.datasets.split import stratified_test_rows
+from nextlabel.datasets.reduction import stratified_test_rows
 from nextlabel.errors import DataError
 from nextlabel.seeds import derive
 
@@ -56,5 +56,5 @@ def test_the_items_drawn_do_not_depend_on_their_order(order: list[int]) -> None:
 
 @pytest.mark.parametrize("size", [0, -1, 4, 5])
 def test_a_size_that_leaves_one_part_empty_is_refused(size: int) -> None:
-    with pytest.raises(DataError, match=rf"1 to 3 of the 4 items, but got size {size}"):
+    with pytest.raises(DataError, match=rf"1 to 3 of the 4 items, got size {size}"):
         stratified_test_rows(np.array([0, 0, 1, 1]), names(4), size)

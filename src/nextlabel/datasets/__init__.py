@@ -1,1 +1,1 @@
-"""Benchmark data: labelled sets with a fixed test split and training defaults. Knows no torch."""
+"""Benchmark data: labelled sets with a fixed test split and training defaults, loaded without torch."""

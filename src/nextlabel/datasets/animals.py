@@ -2,7 +2,7 @@
 
 They come from the package animal-mnist 0.4 (MIT licence, next to the archive), which holds 1,000 images of
 each animal. 284 of its 10,000 are exact copies and were removed before the test split was drawn, so that the
-classes hold 812 (bird) to 1,000 images. Knows nothing of models and training.
+classes hold 812 (bird) to 1,000 images.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from importlib import resources
 import numpy as np
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
+from nextlabel.datasets.reduction import divided
 from nextlabel.parts import Part
 from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
@@ -22,16 +23,15 @@ CARD = Card(
     "animals",
     "load",
     cost="7,716 to label, 2,000 to test; 1 x 28 x 28 grey, 10 classes",
-    use_when="images that want a convolutional network; ships with nextlabel",
+    use_when="images for a convolutional network; ships with nextlabel",
     citation="S. Mohammadi, animal-mnist 0.4 (Animal-Shape), Python package, 2025",
     licence="MIT, copyright (c) 2025 SinaSR-6",
     remedy="it comes with nextlabel and needs no file",
 )
 
 CLASSES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")
-"""The package stores class numbers only; its description names the animals in this order, and the images of
-each number, looked at, agree."""
-
+"""The package stores class numbers only; its description names the animals in this order, and a look at the
+images of each number confirms it."""
 
 # Chosen by the test accuracy of random labels, not by what a strategy gains. Plain PyTorch on one CPU thread,
 # cold start, 3 seeds: 0.887 with 772 labels (2.3 s a fit) and 0.949 with 1,930 (6.4 s); warm start, 5 % more
@@ -51,28 +51,16 @@ TRAINING_DEFAULTS: dict[str, object] = {
 
 
 def animal_id(position: int) -> str:
-    """Return the id of the image at this position of the original 10,000.
-
-    >>> animal_id(17)
-    'animals-00017'
-    """
+    """Return the id of the image at this position of the original 10,000."""
     return f"animals-{position:05d}"
 
 
 def load() -> BenchmarkDataset:
-    """Load the animals: 7,716 to label and 2,000 to test, every class with its fraction in the test split."""
+    """Load the animals: 7,716 to label and 2,000 to test, with the proportions of the classes in both."""
     archive = resources.files("nextlabel.datasets") / "data" / "animals.npz"
     with archive.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        images = arrays["images"][:, None]
-        labels = arrays["labels"].astype(np.int64)
-        ids = np.array([animal_id(position) for position in arrays["positions"].tolist()], dtype=object)
-        test = arrays["is_test"]
-    return BenchmarkDataset(
-        name="animals",
-        task=Classification(CLASSES),
-        pool=Split(images[~test], labels[~test], tuple(ids[~test])),
-        test=Split(images[test], labels[test], tuple(ids[test])),
-        licence=CARD.licence,
-        source="Python package animal-mnist 0.4 by Sina Mohammadi, without its 284 exact duplicates",
-        training_defaults=TRAINING_DEFAULTS,
-    )
+        ids = tuple(animal_id(position) for position in arrays["positions"].tolist())
+        whole = Split(arrays["images"][:, None], arrays["labels"].astype(np.int64), ids)
+        splits = divided(whole, np.flatnonzero(arrays["is_test"]))
+    changes = "without its 284 exact duplicates"
+    return BenchmarkDataset.of_card(CARD, Classification(CLASSES), splits, TRAINING_DEFAULTS, changes=changes)

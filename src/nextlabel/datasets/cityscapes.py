@@ -1,6 +1,6 @@
 """Cityscapes: street scenes with fine masks of 19 classes, read from its own folders.
 
-Knows nothing of models and training. The images may not be passed on: everybody fetches them themselves.
+The images may not be passed on: every user downloads them from the publisher.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.files import Root, root_of
-from nextlabel.datasets.images import StreamedImages
-from nextlabel.datasets.mask_files import common_size
-from nextlabel.errors import DataError, listed
+from nextlabel.datasets.folders import split_with_masks
+from nextlabel.datasets.mask_folder import TRAINING_DEFAULTS as MASK_FOLDER
+from nextlabel.errors import DataError
 from nextlabel.parts import Part
 from nextlabel.registry import Card
 from nextlabel.tasks.segmentation import Segmentation
@@ -36,25 +36,19 @@ TRAIN_IDS: dict[str, int] = {
     "truck": 27, "bus": 28, "train": 31, "motorcycle": 32, "bicycle": 33,
 }  # fmt: skip
 """The 19 classes that count, in the benchmark's order, by their number in the files ``*_labelIds.png``; all
-other numbers are ignored. After the table of the benchmark's own scripts (M. Cordts and others, "The
-Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016)."""
+other numbers are ignored. From the table in the benchmark's own scripts, see the citation of the card."""
 
 LARGEST_ID = 33
 """The largest number that a file of label ids may hold."""
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
-# hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs per cycle, random crops of 688 x 688, flips, no
-# decay # and no drop of the learning rate named. Mean and standard deviation are those of the DRN repository
-# that # their segmentation builds on. A test image of 1,024 x 2,048 takes 160 MB of outputs: one at a time.
+# hyper-parameters: Adam, lr 5e-4, batches of 4, 40 epochs per cycle, random crops of 688 x 688, flips; it
+# names neither a decay nor a drop of the learning rate. Mean and standard deviation are those of the DRN
+# repository, on which their segmentation builds. The outputs for a test image of 1,024 x 2,048 take 160 MB:
+# one at a time.
 TRAINING_DEFAULTS: dict[str, object] = {
+    **MASK_FOLDER,
     "model": Part("drn_d_22"),
-    "epochs": 40,
-    "batch_size": 4,
-    "optimizer": "adam",
-    "lr": 5e-4,
-    "weight_decay": 0.0,
-    "schedule": "constant",
-    "augment": ["horizontal_flip"],
     "crop": 688,
     "normalise": [[0.290101, 0.328081, 0.286964], [0.182954, 0.186566, 0.184475]],
     "predict_batch_size": 1,
@@ -68,47 +62,30 @@ def load(*, root: Root = None) -> BenchmarkDataset:
 
     Args:
         root: The folder that holds ``leftImg8bit/{train,val}/<city>/*_leftImg8bit.png`` and
-            ``gtFine/{train,val}/<city>/*_gtFine_labelIds.png``; None for ``$NEXTLABEL_DATA/cityscapes``, else
-            ``~/.cache/nextlabel/cityscapes``.
+            ``gtFine/{train,val}/<city>/*_gtFine_labelIds.png``; None for that of
+            :func:`~nextlabel.datasets.files.root_of`.
 
     Raises:
         DataError: The folders are missing or empty, an image has no mask, or sizes differ.
     """
-    folder = root_of("cityscapes", root)
-    return BenchmarkDataset(
-        name="cityscapes",
-        task=Segmentation(tuple(TRAIN_IDS), root=folder, stored=tuple(TRAIN_IDS.values()), known=LARGEST_ID),
-        pool=_split(_paths(folder, "train")),
-        test=_split(_paths(folder, "val")),
-        licence=CARD.licence,
-        source="www.cityscapes-dataset.com, leftImg8bit_trainvaltest and gtFine_trainvaltest; pool is the "
-        "training part, test the validation part",
-        training_defaults=TRAINING_DEFAULTS,
-    )
+    folder = root_of(CARD.name, root)
+    task = Segmentation(tuple(TRAIN_IDS), root=folder, stored=tuple(TRAIN_IDS.values()), known=LARGEST_ID)
+    splits = _part(folder, "train"), _part(folder, "val")
+    changes = "pool is the training part, test the validation part"
+    return BenchmarkDataset.of_card(CARD, task, splits, TRAINING_DEFAULTS, changes=changes)
 
 
-def _paths(folder: Path, part: str) -> list[tuple[str, Path, Path]]:
-    """Return the id, image and mask of every item, in the order of the ids."""
+def _part(folder: Path, part: str) -> Split:
     images = sorted((folder / "leftImg8bit" / part).glob("*/*_leftImg8bit.png"))
     if not images:
         raise DataError(
-            f"the data set 'cityscapes' needs {folder}/leftImg8bit/{part}/<city>/*_leftImg8bit.png, but "
-            f"there are none; {CARD.remedy}"
+            f"files of the data set '{CARD.name}' not found: "
+            f"'{folder}/leftImg8bit/{part}/<city>/*_leftImg8bit.png'; {CARD.remedy}"
         )
-    names = [path.name.removesuffix("_leftImg8bit.png") for path in images]
-    masks = [
-        folder / "gtFine" / part / path.parent.name / f"{name}_gtFine_labelIds.png"
-        for path, name in zip(images, names, strict=True)
-    ]
-    missing = [str(path) for path in masks if not path.exists()]
-    if missing:
-        raise DataError(
-            f"every image of the data set 'cityscapes' needs its mask, but {len(missing)} of {len(masks)} "
-            f"are not there: {listed(missing, limit=1)}; extract gtFine_trainvaltest.zip into {folder}"
-        )
-    return list(zip(names, images, masks, strict=True))
-
-
-def _split(items: list[tuple[str, Path, Path]]) -> Split:
-    ids, images, masks = zip(*items, strict=True)
-    return Split(StreamedImages(images, ids, common_size(images, masks)), masks, ids)
+    ids = tuple(path.name.removesuffix("_leftImg8bit.png") for path in images)
+    masks = tuple(
+        folder / "gtFine" / part / path.parent.name / f"{item}_gtFine_labelIds.png"
+        for path, item in zip(images, ids, strict=True)
+    )
+    remedy = f"extract gtFine_trainvaltest.zip into {folder}"
+    return split_with_masks(CARD.name, images, masks, ids, remedy=remedy)

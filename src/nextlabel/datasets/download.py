@@ -1,6 +1,6 @@
-"""Fetch data sets from their publishers where their licences let a program do so, checksums and all.
+"""Fetch data sets from their publishers where their licences allow a program to.
 
-torchvision knows the addresses and the checksums. Knows nothing of what is in the files.
+torchvision knows the addresses and the checksums.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.files import Root, root_of
-from nextlabel.datasets.released_layout import find_layout
+from nextlabel.datasets.files import Root, find_layout, root_of
 from nextlabel.errors import DataError, MissingExtraError
 
 __all__ = ["BY_TORCHVISION", "download"]
 
-BY_TORCHVISION: dict[
-    str, tuple[str, tuple[dict[str, Any], ...]]
-] = {  # Any: arguments of torchvision's classes
+BY_TORCHVISION: dict[str, tuple[str, tuple[dict[str, Any], ...]]] = {  # Any: torchvision's arguments
     "cifar10": ("CIFAR10", ({"train": True},)),
     "cifar100": ("CIFAR100", ({"train": True},)),
     "svhn": ("SVHN", ({"split": "train"}, {"split": "test"})),
@@ -41,15 +38,16 @@ FAILURES = (
 
 
 def download(name: str, root: Root = None) -> Path:
-    """Fetch a data set into its folder, where it is not there yet, and return the folder.
+    """Fetch a data set into its folder, unless it is there already, and return the folder.
 
     Args:
         name: The data set.
-        root: The folder to put it into; None for the one in which the data set looks for its files: where the
-            released code's layout below the current directory holds some of them, that is completed.
+        root: The folder to put it into; None for the one in which the data set looks for its files, or for
+            the released code's layout below the current directory if some of the files are in it.
 
     Raises:
-        DataError: The data set has to be got by hand, or could not be fetched, or the folder not be written.
+        DataError: The data set must be fetched by hand, or cannot be downloaded, or the folder cannot be
+            written.
         MissingExtraError: torchvision is not installed.
     """
     layout = find_layout(name) if root is None else None
@@ -57,8 +55,8 @@ def download(name: str, root: Root = None) -> Path:
     if layout and not layout.files:  # torchvision would put it next to that, into a folder of its own
         return folder
     if name not in BY_TORCHVISION:
-        remedy = DATASETS.remedy(name, "the package that it comes from says how to get it")
-        raise DataError(f"the data set '{name}' cannot be downloaded by this command: {remedy} ({folder})")
+        remedy = DATASETS.remedy(name, "see the package that it comes from")
+        raise DataError(f"the data set '{name}' cannot be downloaded by this command; {remedy} ({folder})")
     try:
         from torchvision import datasets
     except ImportError as error:
@@ -73,13 +71,13 @@ def download(name: str, root: Root = None) -> Path:
     except FAILURES as error:
         if refused is not None:
             raise DataError(
-                f"the data set '{name}' needs a folder that can be written, but {folder} cannot "
+                f"the folder of the data set '{name}' must be writable, but {folder} is not "
                 f"({refused.strerror}); choose another one with --root"
             ) from refused
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"the data set '{name}' could not be downloaded to {folder} ({reason}); check the connection and "
-            "the room on the disk, and run the same command again"
+            "the free disk space, and run the same command again"
         ) from error
     return folder
 

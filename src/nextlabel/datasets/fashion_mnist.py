@@ -1,6 +1,6 @@
 """Fashion-MNIST: 70,000 grey images of clothes from a shop's catalogue, 28 x 28 pixels.
 
-Read from its authors' four idx files, packed or unpacked. Knows nothing of models and training.
+Read from its authors' four idx files, packed or unpacked.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
-from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR_TRAINING_DEFAULTS
-from nextlabel.datasets.files import Place, Root, fetch, numbered, root_of
+from nextlabel.datasets.cifar import TRAINING_DEFAULTS
+from nextlabel.datasets.files import Place, Root, numbered, place_of
 from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
@@ -32,45 +32,30 @@ CARD = Card(
     remedy="fetch it with: nextlabel datasets download fashion_mnist",
 )
 
-NAME = "fashion_mnist"
-
 CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-"""Xiao, Rasul, Vollgraf: Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms,
-2017, table 2."""
-
-# As on CIFAR: Huang et al., Temporal Output Discrepancy for Loss Estimation-Based Active Learning, 2022.
-TRAINING_DEFAULTS: dict[str, object] = CIFAR_TRAINING_DEFAULTS
+"""Table 2 of the paper."""
 
 
-def load(
-    *,
-    root: Root = None,
-) -> BenchmarkDataset:
-    """Load Fashion-MNIST from its four idx files: 60,000 to label and 10,000 to test.
+def load(*, root: Root = None) -> BenchmarkDataset:
+    """Load Fashion-MNIST: 60,000 to label and 10,000 to test.
+
+    The training defaults are those of CIFAR, as in Huang et al., Temporal Output Discrepancy for Loss
+    Estimation-Based Active Learning, 2022.
 
     Args:
         root: The folder of the files ``train-images-idx3-ubyte.gz`` and so on, or the folder in which
-            torchvision put ``FashionMNIST/raw``; None for ``$NEXTLABEL_DATA/fashion_mnist``, or
-            ``~/.cache/nextlabel/fashion_mnist`` where that variable is not set.
+            torchvision put ``FashionMNIST/raw``; None for that of
+            :func:`~nextlabel.datasets.files.root_of`.
 
     Raises:
         DataError: A file is missing, damaged or not what was published.
-        ConfigurationError: An option is out of range.
     """
-    place = Place(NAME, root_of(NAME, root), fetch(NAME, root), ("FashionMNIST/raw",))
-    train, tested = _part(place, "train", "train"), _part(place, "t10k", "test")
-    return BenchmarkDataset(
-        name=NAME,
-        task=Classification(CLASSES),
-        pool=train,
-        test=tested,
-        licence=CARD.licence,
-        source="H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST",
-        training_defaults=TRAINING_DEFAULTS,
-    )
+    place = place_of(CARD.name, root, "FashionMNIST/raw")
+    splits = _part(place, "train", "train"), _part(place, "t10k", "test")
+    return BenchmarkDataset.of_card(CARD, Classification(CLASSES), splits, TRAINING_DEFAULTS)
 
 
 def _part(place: Place, files: str, part: str) -> Split:
@@ -78,15 +63,14 @@ def _part(place: Place, files: str, part: str) -> Split:
         place.file(f"{files}-{kind}-ubyte.gz", f"{files}-{kind}-ubyte")
         for kind in ("images-idx3", "labels-idx1")
     )
-    x, y = _idx(place, images, axes=3), _idx(place, labels, axes=1)
+    x, y = _idx(place, images, axes=3), place.labels(labels, _idx(place, labels, axes=1), 0, 9)
     if x.shape != (len(y), 28, 28):
         place.damaged(images, f"it holds images of shape {x.shape} for {len(y)} labels in {labels.name}")
-    place.check_labels(labels, y, 0, 9)
-    return Split(x[:, None], y.astype(np.int64), numbered(f"{NAME}-{part}", len(x)))
+    return Split(x[:, None], y, numbered(f"{CARD.name}-{part}", len(x)))
 
 
 def _idx(place: Place, path: Path, *, axes: int) -> NDArray[np.uint8]:
-    """Read bytes: a magic number that says type and axes, then the sizes, big-endian, then the data."""
+    """Read bytes: a magic number that gives type and axes, then the sizes, big-endian, then the data."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
@@ -97,5 +81,5 @@ def _idx(place: Place, path: Path, *, axes: int) -> NDArray[np.uint8]:
         place.damaged(path, f"it does not begin as an idx file of bytes with {axes} axes does")
     shape = tuple(int(size) for size in head[1:])
     if len(content) - start != np.prod(shape):
-        place.damaged(path, f"it has {len(content) - start:,} bytes of data where its head says {shape}")
+        place.damaged(path, f"it has {len(content) - start:,} bytes of data, while its head states {shape}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,10 +1,15 @@
-"""Where the files of a data set lie, and what to say when they do not. Knows no particular data set."""
+"""Where the files of a data set are, and what to say if they are missing or damaged.
+
+The released code of the TOD papers has its files below the current directory: its README asks for ``./data``
+with a folder for each data set, and its configurations name them. Of these only the names are looked at, and
+a folder that may not be searched counts as one without files.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -12,22 +17,19 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.datasets.released_layout import RELEASED, Layout, find_archive, find_layout
 from nextlabel.errors import ConfigurationError, DataError, listed
 
-__all__ = ["ENVIRONMENT", "Place", "Root", "fetch", "numbered", "place_of", "root_of"]
+__all__ = ["Place", "Root", "fetch", "find_layout", "found_root", "numbered", "place_of", "root_of"]
 
 Root: TypeAlias = "str | os.PathLike[str] | None"
-"""The option ``root`` of a data set: its folder, or None for the usual one."""
+"""The option ``root`` of a data set: its folder, or None for the one that :func:`place_of` finds."""
 
 ENVIRONMENT = "NEXTLABEL_DATA"
-"""The environment variable that names the folder of all data sets; each has a folder of its name in it."""
-
-OPTION = f"the option root or the environment variable {ENVIRONMENT}"
-OPTION_ALONE = "the option root"
-"""What names another place; where the release's layout is begun, that comes before the environment."""
+"""The environment variable that names the folder of all data sets, with a sub-folder for each."""
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+
+UNPACK = "unpack it in its folder, with tar -xf or unzip"
 
 
 def fetch(name: str, root: Root = None) -> str:
@@ -39,67 +41,142 @@ def fetch(name: str, root: Root = None) -> str:
     return f"fetch it with: nextlabel datasets download {name}" + (f" --root {root}" if root else "")
 
 
-def numbered(prefix: str, count: int) -> tuple[str, ...]:
+def numbered(prefix: str, count: int, digits: int = 5) -> tuple[str, ...]:
     """Return the ids of items that files hold without names: their positions.
 
     >>> numbered("svhn-test", 2)
     ('svhn-test-00000', 'svhn-test-00001')
     """
-    return tuple(f"{prefix}-{position:05d}" for position in range(count))
+    return tuple(f"{prefix}-{position:0{digits}d}" for position in range(count))
 
 
 def root_of(name: str, root: Root = None) -> Path:
-    """Return the folder of a data set: ``root``, else ``$NEXTLABEL_DATA/NAME``, else one below ``~/.cache``.
+    """Return the absolute folder of a data set.
 
-    It is absolute, so that it means the same after a change of the directory.
+    It is ``root``, else ``$NEXTLABEL_DATA/NAME``, or ``~/.cache/nextlabel/NAME`` if that variable is not set.
 
     Raises:
-        ConfigurationError: The root is no path.
+        ConfigurationError: The root is not a path.
     """
     if root is not None:
         if not isinstance(root, (str, os.PathLike)) or not str(root):
-            raise ConfigurationError(
-                f"the data set '{name}' needs the option root as a path, but got {root!r}"
-            )
+            raise ConfigurationError(f"root of the data set '{name}' must be a path, got {root!r}")
         return Path(root).expanduser().absolute()
     shared = os.environ.get(ENVIRONMENT)
     usual = Path(shared).expanduser() if shared else Path.home() / ".cache" / "nextlabel"
     return (usual / name).absolute()
 
 
-def place_of(name: str, root: Root = None, inner: tuple[str, ...] = ()) -> Place:
-    """Return the place of a data set that the TOD papers' released code has, too.
+@dataclass(frozen=True)
+class Layout:
+    """One way in which the files of a data set lie below the current directory.
 
-    Without a root, the layout of that code below the current directory counts first, see
-    :mod:`nextlabel.datasets.released_layout`, and then the folders of :func:`root_of`.
+    Attributes:
+        root: The folder into which the data set's publisher would have unpacked it.
+        folder: The folder of the files.
+        files: Their names; empty where folders are read as they are.
+    """
+
+    root: Path
+    folder: Path
+    files: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> list[str]:
+        """The files that exist."""
+        return [name for name in self.files if _is(self.folder / name, Path.is_file)]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files exist, judging by their names."""
+        return _is(self.folder, Path.is_dir) and len(self.present) == len(self.files)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something exists that can only belong to this data set."""
+        return (self.folder != self.root and os.path.lexists(self.folder)) or bool(self.present)
+
+
+DATA = Path("data")
+CIFAR10_FILES = ("batches.meta", *(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+SVHN_FILES = ("train_32x32.mat", "test_32x32.mat")
+
+RELEASED: Mapping[str, tuple[Layout, ...]] = {
+    "cifar10": (Layout(DATA, DATA / "cifar-10-batches-py", CIFAR10_FILES),),
+    "cifar100": (Layout(DATA, DATA / "cifar-100-python", ("meta", "train", "test")),),
+    "svhn": (Layout(DATA / "svhn", DATA / "svhn", SVHN_FILES), Layout(DATA, DATA, SVHN_FILES)),
+    "caltech101": (Layout(DATA, DATA / "101_ObjectCategories"),),
+}
+"""The layouts of the release's data sets, in order of precedence."""
+
+PACKED: Mapping[str, tuple[str, ...]] = {
+    "cifar10": ("cifar-10-python.tar.gz",),
+    "cifar100": ("cifar-100-python.tar.gz",),
+    "caltech101": ("101_ObjectCategories.tar.gz", "caltech-101.zip"),
+}
+"""The archives in which their publishers pack them."""
+
+
+def find_layout(name: str) -> Layout | None:
+    """Return the first whole layout of a data set below the current directory, else the first begun one.
+
+    Its paths are absolute, so that they outlive a change of the directory; None if there is none.
+    """
+    begun = [one for one in RELEASED.get(name, ()) if one.is_whole or one.is_begun]
+    found = min(begun, key=lambda one: not one.is_whole, default=None)
+    return Layout(found.root.absolute(), found.folder.absolute(), found.files) if found else None
+
+
+def found_root(name: str) -> str | None:
+    """Return the root option that names the whole layout of a data set below the current directory, or None.
+
+    A run that records it reads the same files when it is resumed from another directory.
+    """
+    layout = find_layout(name)
+    if layout is None or not layout.is_whole:
+        return None
+    whole = layout.files or _is(layout.folder, lambda path: sum(one.is_dir() for one in path.iterdir()) > 100)
+    return str(layout.folder) if whole else None  # Caltech-101 has 101 classes
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(path)
+    except OSError:  # no permission to look; a link to itself
+        return False
+
+
+def place_of(name: str, root: Root = None, *inner: str, remedy: str = "") -> Place:
+    """Return the place of a data set's files.
+
+    It is the folder of :func:`root_of`, but without a root the layout of the TOD papers' released code below
+    the current directory comes first.
 
     Args:
         name: The data set.
         root: Its folder, or None.
         inner: See :class:`Place`.
+        remedy: How to get the files, as a clause; empty for the command that fetches them.
 
     Raises:
-        DataError: There is nothing but its packed archive.
-        ConfigurationError: The root is no path.
+        DataError: There is only its packed archive.
+        ConfigurationError: The root is not a path.
     """
     usual = root_of(name, root)
-    if root is not None:
-        return Place(name, usual, fetch(name, root), inner)
+    if root is not None or name not in RELEASED:
+        return Place(name, usual, remedy or fetch(name, root), inner)
     if layout := find_layout(name):
-        return Place(name, layout.folder, _completed(name, layout), elsewhere=OPTION_ALONE)
+        remedy = fetch(name, layout.root) if layout.files else "put all folders of its archive into it"
+        return Place(name, layout.folder, remedy, elsewhere="root")
     first = RELEASED[name][0]
-    if not usual.exists() and (archive := find_archive(name)):
+    packed = [DATA / one for one in PACKED.get(name, ()) if _is(DATA / one, Path.is_file)]
+    if packed and not usual.exists():
         raise DataError(
-            f"the data set '{name}' needs {first.folder.absolute()}, but there is only the packed "
-            f"'{archive}'; unpack it in its folder, with tar -xf or unzip"
+            f"files of the data set '{name}' not found: '{first.folder.absolute()}', only the packed "
+            f"'{packed[0].absolute()}'; {UNPACK}"
         )
     sign = first.folder / first.files[0] if first.folder == first.root else first.folder
     return Place(name, usual, fetch(name), inner, also=f"./{sign.as_posix()}")
-
-
-def _completed(name: str, layout: Layout) -> str:
-    """Return the remedy for a layout of the release that is not whole."""
-    return fetch(name, layout.root) if layout.files else "put all folders of its archive into it"
 
 
 @dataclass(frozen=True)
@@ -110,17 +187,17 @@ class Place:
         name: The data set's name.
         root: Its folder.
         remedy: How to get its files, as a clause.
-        inner: Folders below the root in which its archive may have put the files; the first that is there
+        inner: Folders below the root in which its archive may have put the files; the first that exists
             counts, else the root itself.
-        elsewhere: What names another place, as a phrase.
-        also: Where else nothing was found, or None.
+        elsewhere: What can name another place.
+        also: Where else the files were not found, or None.
     """
 
     name: str
     root: Path
     remedy: str
     inner: tuple[str, ...] = ()
-    elsewhere: str = OPTION
+    elsewhere: str = f"root or the environment variable {ENVIRONMENT}"
     also: str | None = None
 
     @property
@@ -129,92 +206,66 @@ class Place:
         return next((self.root / inner for inner in self.inner if (self.root / inner).is_dir()), self.root)
 
     def file(self, *names: str) -> Path:
-        """Return the path of the first of these files that is there.
+        """Return the path of the first of these files that exists.
 
         Raises:
-            DataError: None is; the message says which was expected where, and how to get it.
+            DataError: None does; see :meth:`missing`.
         """
         paths = [self.folder / name for name in names]
         return next((path for path in paths if path.is_file()), None) or self.missing(paths[0])
 
     def missing(self, path: Path) -> NoReturn:
-        """Say that there is no such file, and how to get it.
-
-        Raises:
-            DataError: Always.
-        """
+        """Raise the :class:`DataError` of a missing file or folder, with how to get it."""
+        where = f"files of the data set '{self.name}' not found: '{path}'"
         if self.archives:
-            raise DataError(
-                f"the data set '{self.name}' needs {path}, but there is only the packed "
-                f"{listed(self.archives)}; unpack it in its folder, with tar -xf or unzip"
-            )
+            raise DataError(f"{where}, only the packed {listed(self.archives)}; {UNPACK}")
         blocking = next((one for one in path.parents if one.exists() and not one.is_dir()), None)
-        came = (
-            f"{blocking} is a file, not a folder" if blocking
-            else "it is not there" if not path.exists()
-            else "it is a folder" if path.is_dir()
-            else "it is a file"
-        )  # fmt: skip
-        also = f", and neither is {self.also}" if self.also else ""
+        if blocking:
+            where += f", as {blocking} is a file, not a folder"
+        elif path.exists():
+            where += ", which is a folder" if path.is_dir() else ", which is a file"
+        if self.also:
+            where += f" or {self.also}"
+        raise DataError(f"{where}; {self.remedy}, or set {self.elsewhere} to where they are")
+
+    def damaged(self, path: Path, problem: str, error: Exception | None = None) -> NoReturn:
+        """Raise the :class:`DataError` of a file that is not as published; ``problem`` follows "but"."""
         raise DataError(
-            f"the data set '{self.name}' needs {path}, but {came}{also}; {self.remedy}, or say with "
-            f"{self.elsewhere} where its files are"
-        )
-
-    def damaged(self, path: Path, came: str, error: Exception | None = None) -> NoReturn:
-        """Say that a file is not what the data set's publisher made.
-
-        Args:
-            path: The file.
-            came: What is wrong, as a clause that follows "but".
-            error: What was raised, if anything.
-
-        Raises:
-            DataError: Always.
-        """
-        raise DataError(
-            f"the data set '{self.name}' needs {path} as it was published, but {came}; remove it and "
+            f"{path} of the data set '{self.name}' must be as published, but {problem}; remove it and "
             f"{self.remedy}"
         ) from error
 
-    def check_labels(self, path: Path, labels: NDArray[np.integer], least: int, most: int) -> None:
-        """Refuse labels that the publisher's files do not have.
-
-        Args:
-            path: Their file.
-            labels: (N,) labels as they stand in it.
-            least: The smallest label there is.
-            most: The largest.
+    def labels(self, path: Path, values: Iterable[object], least: int, most: int) -> NDArray[np.int64]:
+        """Return the (N,) labels of a file, which must be whole numbers in [``least``, ``most``].
 
         Raises:
-            DataError: A label is outside.
+            DataError: A label is not.
         """
-        foreign = labels[(labels < least) | (labels > most)]
-        if len(foreign):
-            self.damaged(path, f"it holds the label {foreign[0]} where labels go from {least} to {most}")
+        values = values.ravel().tolist() if isinstance(values, np.ndarray) else list(values)
+        allowed = range(least, most + 1)
+        if foreign := [value for value in values if value not in allowed]:
+            self.damaged(path, f"its labels must be {least} to {most}, got {foreign[0]!r}")
+        return np.asarray(values, dtype=np.int64)
 
-    def check_classes(self, path: Path, names: Sequence[object]) -> tuple[str, ...]:
-        """Return the names of classes; refuse what is no text, and two that are alike.
-
-        Args:
-            path: Their file.
-            names: The names as they stand in it.
+    def classes(self, path: Path, names: object, count: int) -> tuple[str, ...]:
+        """Return the class names of a file, which must be ``count`` distinct texts.
 
         Raises:
-            DataError: A name is no readable text, or comes twice.
+            DataError: They are not.
         """
-        texts = tuple(name for name in names if isinstance(name, str) and name.strip() and name.isprintable())
-        if len(texts) < len(names):
-            foreign = next(name for name in names if name not in texts)
-            self.damaged(path, f"the class name {foreign!r} in it is no text")
-        twice = [name for name, count in Counter(texts).items() if count > 1]
-        if twice:
-            self.damaged(path, f"it names these classes more than once: {listed(twice)}")
-        return texts
+        if not isinstance(names, list) or len(names) != count:
+            found = len(names) if isinstance(names, list) else repr(names)
+            self.damaged(path, f"it must name {count} classes, got {found}")
+        for name in names:
+            if not (isinstance(name, str) and name.strip() and name.isprintable()):
+                self.damaged(path, f"its class name {name!r} is not text")
+        if repeated := [name for name, times in Counter(names).items() if times > 1]:
+            self.damaged(path, f"it names these classes more than once: {listed(repeated)}")
+        return tuple(names)
 
     @property
     def archives(self) -> list[str]:
-        """The paths of the archives that lie where the files or the archives should."""
+        """The paths of the archives that lie where the files or the archives should be."""
         folders = {self.root, self.folder, self.root / "caltech-101"}
         found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
         return sorted(str(path) for path in found if path.name.lower().endswith(ARCHIVES))

@@ -1,20 +1,14 @@
-"""A folder of the user's own images, one sub-folder per class, with or without a test part of its own.
-
-Knows nothing of models and training.
-"""
+"""A folder of the user's own images, one sub-folder per class, with or without a test part of its own."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
-import numpy as np
-
-from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
+from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.caltech101 import TRAINING_DEFAULTS
-from nextlabel.datasets.files import Place, Root, root_of
-from nextlabel.datasets.folders import class_folders, part_of_folders
-from nextlabel.datasets.reduction import divided
-from nextlabel.datasets.split import stratified_test_rows
+from nextlabel.datasets.files import Root, place_of
+from nextlabel.datasets.folders import class_folders, split_of_classes
+from nextlabel.datasets.reduction import split_off_test
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
@@ -25,16 +19,14 @@ CARD = Card(
     "image_folder",
     "load",
     needs=("files",),
-    cost="as many as there are; 3 x size x size colour",
+    cost="any number; 3 x size x size colour",
     use_when="your own images in one folder per class, read one by one",
     licence="that of the images, which nextlabel does not know",
-    remedy="put the images of every class into a sub-folder of its name, or into train/CLASS and test/CLASS",
+    remedy="put the images of every class into a folder CLASS, or train/CLASS and test/CLASS",
 )
 
-NAME = "image_folder"
-
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
-"""Names of folders that, where there are no others, hold parts and not classes."""
+"""Names of folders that, if there are no others, hold parts and not classes."""
 
 
 def load(
@@ -49,13 +41,12 @@ def load(
     """Load images from ``ROOT/CLASS/...``, or from ``ROOT/train/CLASS/...`` and ``ROOT/test/CLASS/...``.
 
     Args:
-        root: The folder; None for ``$NEXTLABEL_DATA/image_folder``, or ``~/.cache/nextlabel/image_folder``
-            where that variable is not set.
+        root: The folder; None for that of :func:`~nextlabel.datasets.files.root_of`.
         size: Height and width of what the model sees, in pixels.
-        resize: Side to which images are scaled, without regard to their proportions, before their centre of
-            ``size`` is cut out; None for ``size``.
-        test_fraction: Fraction of the images that is tested on where there is no folder ``test``, every class
-            with its fraction; None for 0.2.
+        resize: Side of the square to which images are scaled before their centre of ``size`` is cut out;
+            None for ``size``.
+        test_fraction: Fraction of the images in the test split, with the proportions of the classes, where
+            there is no folder ``test``; None for 0.2.
         in_memory: Whether all images are decoded at once and kept, 3 * size * size bytes each.
         split_seed: Draws the test split.
 
@@ -64,77 +55,42 @@ def load(
             the folders are parts, and none is called test.
         ConfigurationError: An option is out of range.
     """
-    scaled = size if resize is None else resize
-    _check(size, scaled, test_fraction)
-    place = Place(NAME, root_of(NAME, root), CARD.remedy)
-    if not place.root.is_dir():
-        place.missing(place.root)
-    parted = {"train", "test"} <= set(class_folders(place.root))
-    folder = place.root / "train" if parted else place.root
-    classes = tuple(class_folders(folder))
+    place = place_of(CARD.name, root, remedy=CARD.remedy)
+    folder, side = place.root, size if resize is None else resize
+    if not folder.is_dir():
+        place.missing(folder)
+    classes = class_folders(folder)
+    parted = {"train", "test"} <= set(classes)
+    if not parted and len(classes) > 1 and set(classes) <= PARTS:
+        raise DataError(
+            f"the data set '{CARD.name}' must have the folders train and test, or one per class, but "
+            f"{folder} has {listed(classes)}; call the part to test on 'test'"
+        )
+    if parted:
+        folder, classes = folder / "train", class_folders(folder / "train")
     if len(classes) < 2:
         raise DataError(
-            f"the data set '{NAME}' needs at least 2 classes, but {folder} has {len(classes)} sub-folders; "
-            f"{CARD.remedy}"
+            f"the data set '{CARD.name}' must have at least 2 classes, but {folder} has {len(classes)} "
+            f"sub-folders; {CARD.remedy}"
         )
-    if not parted and set(classes) <= PARTS:
-        raise DataError(
-            f"the data set '{NAME}' needs the folders train and test, or one per class, but {folder} has "
-            f"{listed(classes)}; call the part to test on 'test'"
-        )
-    train = part_of_folders(place.root, folder, classes, size=size, resize=scaled, who=f"data set '{NAME}'")
+    read = partial(split_of_classes, CARD.name, place.root, size=size, resize=side)
+    pool = read(folder, classes)
     if parted:
-        tested = _test_part(place.root, classes, size, scaled, test_fraction)
-    else:
-        rows = _drawn(train, 0.2 if test_fraction is None else test_fraction, split_seed)
-        train, tested = divided(train, rows)
-    return BenchmarkDataset(
-        name=NAME,
-        task=Classification(classes),
-        pool=train,
-        test=tested,
-        licence=CARD.licence,
-        source=f"the images in {place.root}",
-        training_defaults=TRAINING_DEFAULTS,
-        in_memory=in_memory,
-    )
-
-
-def _check(size: int, resize: int, test_fraction: float | None) -> None:
-    for option, pixels, least in (("size", size, 1), ("resize", resize, size)):
-        if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < least:
+        if test_fraction is not None:
             raise ConfigurationError(
-                f"the data set '{NAME}' needs {option} of at least {least} pixels, but got {pixels!r}"
+                f"test_fraction of the data set '{CARD.name}' must be left out where there is a folder "
+                f"{place.root / 'test'}, got {test_fraction}"
             )
-    if test_fraction is not None and not (isinstance(test_fraction, float) and 0 < test_fraction < 1):
-        raise ConfigurationError(
-            f"the data set '{NAME}' needs test_fraction between 0 and 1, but got {test_fraction!r}"
-        )
-
-
-def _test_part(
-    root: Path, classes: tuple[str, ...], size: int, resize: int, test_fraction: float | None
-) -> Split:
-    if test_fraction is not None:
-        raise ConfigurationError(
-            f"the data set '{NAME}' has no use for test_fraction where there is a folder {root / 'test'}; "
-            "leave it out"
-        )
-    tested = tuple(class_folders(root / "test"))
-    if tested != classes:
-        differing = sorted(set(tested) ^ set(classes))
-        raise DataError(
-            f"the data set '{NAME}' needs the same class folders in train and test, but only one of them has "
-            f"{listed(differing)}; make them alike"
-        )
-    return part_of_folders(root, root / "test", classes, size=size, resize=resize, who=f"data set '{NAME}'")
-
-
-def _drawn(whole: Split, fraction: float, seed: int) -> np.ndarray:
-    size, items = max(1, round(fraction * len(whole.ids))), len(whole.ids)
-    if size >= items:
-        raise DataError(
-            f"the data set '{NAME}' has {items} images, of which {size} would be its test part; add "
-            "images or set a smaller test_fraction"
-        )
-    return stratified_test_rows(np.asarray(whole.y), whole.ids, size, seed=seed)
+        if differing := sorted(set(classes).symmetric_difference(class_folders(place.root / "test"))):
+            raise DataError(
+                f"train and test of the data set '{CARD.name}' must have the same class folders, but only "
+                f"one of them has {listed(differing)}; make them alike"
+            )
+        splits = pool, read(place.root / "test", classes)
+    else:
+        fraction = 0.2 if test_fraction is None else test_fraction
+        splits = split_off_test(CARD.name, pool, fraction, split_seed, option="test_fraction", by_class=True)
+    task, changes = Classification(classes), f"the images in {place.root}"
+    return BenchmarkDataset.of_card(
+        CARD, task, splits, TRAINING_DEFAULTS, changes=changes, in_memory=in_memory
+    )

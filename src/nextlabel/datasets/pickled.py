@@ -1,4 +1,4 @@
-"""Read other people's pickles without running anything that is in them. Knows no particular data set."""
+"""Read foreign pickles without running anything in them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def read_pickled(path: Path) -> object:
     """Return what a pickle of NumPy arrays, dictionaries, lists, strings and numbers holds.
 
     Protocols 0 to 5 are read, as Python 2 and 3 with NumPy 1 and 2 write them. Strings that Python 2 wrote
-    come as ``str``, their bytes read as Latin-1. Arrays are read-only.
+    become ``str``, decoded as Latin-1. Arrays are read-only.
 
     Raises:
-        DataError: The file is damaged, or asks for anything else; nothing of it is then run.
+        DataError: The file is damaged, or asks for anything else, which is not run.
     """
     try:
         with path.open("rb") as file:
-            return _finished(_DataUnpickler(file, encoding="latin1").load())
+            return _finished(_DataUnpickler(file, encoding="latin1").load(), {})
     except _Forbidden as error:
         raise DataError(f"{error}, which data do not need and nextlabel refuses") from error
     except DAMAGED as error:
@@ -59,7 +59,7 @@ class _DataUnpickler(pickle.Unpickler):
 @final
 @dataclass(frozen=True)
 class _Maker:
-    """What a pickle gets for a name: it can be called, and nothing else can be done with it."""
+    """What a pickle gets for a name: it can be called, and nothing else."""
 
     make: Callable[..., Made]
 
@@ -72,7 +72,7 @@ class _Maker:
 
 @final
 class _Type:
-    """A type of an array's numbers; NumPy's own would believe whatever flags a file gives it."""
+    """A type of an array's numbers; NumPy's own would trust any flags in a file."""
 
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str):
@@ -91,7 +91,7 @@ class _Type:
 
 @final
 class _Array:
-    """An array that the pickle has named and not yet filled."""
+    """An array that the pickle has named but not yet filled."""
 
     def __init__(self, kind: object, *_: object) -> None:
         if not isinstance(kind, _Maker) or kind.make is not _Array:
@@ -104,7 +104,7 @@ class _Array:
 
 
 def _from_buffer(data: object, kind: object, shape: object, order: object, axes: object = None) -> Made:
-    """Return an array as NumPy's function of this name does, its axes in the order of memory for K."""
+    """Return an array as NumPy's function of this name does."""
     array = np.frombuffer(_bytes(data), _dtype(kind))
     if order == "K" and axes is not None:
         return array.reshape(shape).transpose(axes)  # type: ignore[call-overload]  # or a TypeError
@@ -122,10 +122,6 @@ def _encoded(text: object, encoding: object) -> Made:
     return text.encode("latin-1")
 
 
-def _empty_bytes() -> Made:
-    return b""
-
-
 def _bytes(data: object) -> bytes | bytearray:
     if isinstance(data, str):  # the bytes of Python 2
         return data.encode("latin-1")
@@ -140,27 +136,24 @@ def _dtype(kind: object) -> np.dtype[Any]:  # Any: numbers of whatever type
     return kind.dtype
 
 
-def _finished(content: Made, done: dict[int, Made] | None = None) -> Made:
-    """Return the content with its arrays in place of what stood for them.
+def _finished(content: Made, done: dict[int, Made]) -> Made:
+    """Return the content with its arrays in place of their stand-ins.
 
-    What the content holds several times is finished once, or a small file could keep this busy for ever.
+    What occurs several times is finished once, or a small file could keep this busy for ever.
     """
-    done = {} if done is None else done
-    if not isinstance(content, dict | list | tuple | _Array):
+    if isinstance(content, _Array):
+        if content.array is None:
+            raise ValueError("an array without numbers")
+        return content.array
+    if not isinstance(content, dict | list | tuple):
         return content
     if id(content) not in done:
-        done[id(content)] = _rebuilt(content, done)
+        done[id(content)] = (
+            {_finished(key, done): _finished(value, done) for key, value in content.items()}
+            if isinstance(content, dict)
+            else type(content)(_finished(one, done) for one in content)
+        )
     return done[id(content)]
-
-
-def _rebuilt(content: Made, done: dict[int, Made]) -> Made:
-    if isinstance(content, dict):
-        return {_finished(key, done): _finished(value, done) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return type(content)(_finished(one, done) for one in content)
-    if content.array is None:
-        raise ValueError("an array without numbers")
-    return content.array
 
 
 MAKERS: Mapping[tuple[str, str], Callable[..., Made]] = {
@@ -170,7 +163,7 @@ MAKERS: Mapping[tuple[str, str], Callable[..., Made]] = {
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
     ("_codecs", "encode"): _encoded,
-    ("builtins", "bytes"): _empty_bytes,
-    ("__builtin__", "bytes"): _empty_bytes,
+    ("builtins", "bytes"): lambda: b"",
+    ("__builtin__", "bytes"): lambda: b"",
 }
-"""What stands for the names that pickles of data hold; none of it reads, writes or runs anything."""
+"""Stand-ins for the names in pickles of data; none of them reads, writes or runs anything."""

@@ -1,13 +1,12 @@
-"""Splits of a data set: a validation split held out of the pool, and smaller pools and test splits.
+"""How items are divided into splits: test splits by class, validation splits, smaller pools and test splits.
 
-Which items go where depends on their ids alone. The registry of data sets applies this to every one of them.
-Knows no particular data set.
+Which items go where depends on their ids alone, on every platform, so a split outlives every library's
+random generator. The registry of data sets gives the options of :func:`reduced` to all of them.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,33 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Inputs, Split
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.seeds import derive
 
-__all__ = ["divided", "first_rows", "read_whole", "reduced", "reducible", "taken"]
-
-
-def reducible(load: Callable[..., BenchmarkDataset]) -> Callable[..., BenchmarkDataset]:
-    """Return a loader with the options of :func:`reduced` next to its own.
-
-    An option that the loader itself names is the loader's alone, but for ``split_seed``, which both are
-    given. Inputs are read into memory after the splits were reduced, where the data set says so.
-    """
-    own = dict(inspect.signature(load).parameters)
-    loose = [own.pop(name) for name, p in list(own.items()) if p.kind is p.VAR_KEYWORD]
-    every = [p for p in inspect.signature(reduced).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    added = [p for p in every if p.name not in own]
-
-    def loaded(**options: Any) -> BenchmarkDataset:  # Any: each loader has its own options
-        reductions = {p.name: options.pop(p.name) for p in added if p.name in options}
-        if "split_seed" in options:
-            reductions["split_seed"] = options["split_seed"]
-        data = reduced(load(**options), **reductions)
-        return read_whole(data) if data.in_memory else data
-
-    signature = inspect.Signature([*own.values(), *added, *loose])
-    loaded.__signature__ = signature  # type: ignore[attr-defined]  # inspect looks there
-    return loaded
+__all__ = ["divided", "first_of_classes", "read_whole", "reduced", "split_off_test", "stratified_test_rows"]
 
 
 def reduced(
@@ -54,8 +30,8 @@ def reduced(
 ) -> BenchmarkDataset:
     """Return the data set with a validation split held out of its pool, and with fewer items.
 
-    The validation split is drawn first, and the smaller pool from what is left of the pool. A smaller pool
-    lies within every larger one of the same seed; classes are not balanced.
+    The validation split is drawn first, and the smaller pool from what is left. A smaller pool is a subset of
+    every larger one of the same seed; classes are not balanced.
 
     Args:
         data: The whole data set.
@@ -65,30 +41,89 @@ def reduced(
         split_seed: Another seed draws other items.
 
     Raises:
-        ConfigurationError: A count or fraction leaves no item, or asks for more than there are.
+        ConfigurationError: A count or fraction leaves no item, or exceeds the number of items.
     """
-    held = _count(data.name, "validation", validation, len(data.pool), least=0)
-    out = first_rows(data.pool.ids, held, "validation", split_seed)
-    kept, held_out = divided(data.pool, out)
-    if pool is not None:
-        size = _count(data.name, "pool", pool, len(kept), least=1)
-        kept = taken(kept, first_rows(kept.ids, size, "pool", split_seed))
-    tested = data.test
-    if test is not None:
-        size = _count(data.name, "test", test, len(tested), least=1)
-        tested = taken(tested, first_rows(tested.ids, size, "test", split_seed))
+
+    def smaller(split: Split, option: str, wanted: int | float | None) -> Split:
+        if wanted is None:
+            return split
+        count = _count(data.name, option, wanted, len(split))
+        return taken(split, first_rows(split.ids, count, option, split_seed))
+
+    size = len(data.pool)
+    held = _count(data.name, "validation", validation, size, least=0, most=size - 1)
+    kept, held_out = divided(data.pool, first_rows(data.pool.ids, held, "validation", split_seed))
+    kept, tested = smaller(kept, "pool", pool), smaller(data.test, "test", test)
     if kept is data.pool and tested is data.test:
         return data
     return replace(data, pool=kept, test=tested, validation=held_out if held else data.validation)
 
 
 def first_rows(ids: Sequence[str], count: int, purpose: str, seed: int) -> NDArray[np.int64]:
-    """Return the ascending rows of those ``count`` ids that have the smallest ``derive(seed, purpose, id)``.
-
-    Which item is before which depends on the two ids alone, on every platform.
-    """
+    """Return the ascending rows of the ``count`` ids with the smallest ``derive(seed, purpose, id)``."""
     ranked = sorted(range(len(ids)), key=lambda row: derive(seed, purpose, ids[row])) if count else []
     return np.sort(np.asarray(ranked[:count], dtype=np.int64))
+
+
+def first_of_classes(
+    y: NDArray[np.integer], ids: Sequence[str], counts: Iterable[int], *, seed: int
+) -> NDArray[np.int64]:
+    """Return the ascending rows that :func:`first_rows` draws for a test split, ``counts[c]`` of class c."""
+    chosen: list[int] = []
+    for label, count in enumerate(counts):
+        rows = np.flatnonzero(y == label).tolist()
+        chosen += [rows[row] for row in first_rows([ids[row] for row in rows], count, "test", seed)]
+    return np.sort(np.asarray(chosen, dtype=np.int64))
+
+
+def stratified_test_rows(
+    y: NDArray[np.integer], ids: Sequence[str], size: int, *, seed: int = 0
+) -> NDArray[np.int64]:
+    """Draw the rows of a test split with the proportions of the classes.
+
+    Class c with n_c of N items gets size * n_c / N rows, rounded down; the rows that are left over go to the
+    largest remainders, lower classes first. Within a class :func:`first_rows` draws, so that the split
+    changes little when items are removed.
+
+    Args:
+        y: (N,) classes, not negative.
+        ids: N distinct ids.
+        size: Rows to draw, in (0, N).
+        seed: Another seed draws another split.
+
+    Returns:
+        (size,) ascending rows.
+
+    Raises:
+        DataError: The size is out of range.
+    """
+    if not 0 < size < len(y):
+        raise DataError(f"a test split must hold 1 to {len(y) - 1} of the {len(y)} items, got size {size}")
+    counts, remainders = np.divmod(size * np.bincount(y), len(y))
+    counts[np.argsort(-remainders, kind="stable")[: size - counts.sum()]] += 1
+    return first_of_classes(y, ids, counts.tolist(), seed=seed)
+
+
+def split_off_test(
+    name: str, whole: Split, wanted: int | float, seed: int, *, option: str = "test", by_class: bool = False
+) -> tuple[Split, Split]:
+    """Return the pool and the test split of a data set, which has ``wanted`` items or that fraction of them.
+
+    Args:
+        name: The data set, for messages.
+        whole: All its items.
+        wanted: A count, or a fraction, rounded, at least one item.
+        seed: Another seed draws another split.
+        option: The option that sets it, for messages.
+        by_class: Whether the classes keep their proportions, as in :func:`stratified_test_rows`.
+
+    Raises:
+        ConfigurationError: One of the splits would be empty.
+    """
+    count = _count(name, option, wanted, len(whole), most=len(whole) - 1)
+    if not by_class:
+        return divided(whole, first_rows(whole.ids, count, "test", seed))
+    return divided(whole, stratified_test_rows(np.asarray(whole.y), whole.ids, count, seed=seed))
 
 
 def divided(split: Split, rows: NDArray[np.int64]) -> tuple[Split, Split]:
@@ -97,7 +132,7 @@ def divided(split: Split, rows: NDArray[np.int64]) -> tuple[Split, Split]:
 
 
 def taken(split: Split, rows: NDArray[np.int64]) -> Split:
-    """Return the items of these distinct ascending rows; of streamed inputs none is read."""
+    """Return the items of these distinct ascending rows, without reading streamed inputs."""
     if len(rows) == len(split):
         return split  # a copy of everything would double the memory
     listed_rows = rows.tolist()
@@ -108,29 +143,30 @@ def taken(split: Split, rows: NDArray[np.int64]) -> Split:
 
 def read_whole(data: BenchmarkDataset) -> BenchmarkDataset:
     """Return the data set with all its inputs in memory."""
-    read: Any = {
-        name: replace(split, x=_array(split.x)) for name, split in data.splits().items()
-    }  # Any: splits
+    read: dict[str, Any] = {name: replace(one, x=_array(one.x)) for name, one in data.splits().items()}
     return replace(data, **read)
 
 
-def _array(x: Inputs) -> NDArray[np.uint8] | NDArray[np.float32]:
+def _array(x: Inputs) -> NDArray[Any]:  # Any: bytes or float32
     if isinstance(x, np.ndarray):
         return x
-    array = np.empty(x.shape, x.dtype)
-    for row in range(len(x)):
-        array[row] = x[row]
-    return array
+    return np.fromiter((x[row] for row in range(len(x))), np.dtype((x.dtype, x.shape[1:])), len(x))
 
 
-def _count(name: str, option: str, wanted: int | float, size: int, *, least: int) -> int:
-    most = size - 1 if option == "validation" else size
-    count = wanted
+def _count(
+    name: str, option: str, wanted: int | float, size: int, *, least: int = 1, most: int | None = None
+) -> int:
+    """Return an option of a data set as a count: the count itself, or that fraction of ``size``, rounded.
+
+    Raises:
+        ConfigurationError: The count is not in [``least``, ``most``], or the fraction not in (0, 1].
+    """
+    most, count = size if most is None else most, wanted
     if isinstance(wanted, float):
-        count = round(wanted * size) if 0 <= wanted <= 1 else -1
+        count = max(least, round(wanted * size)) if 0 < wanted <= 1 or wanted == least else -1
     if isinstance(wanted, bool) or not isinstance(count, int) or not least <= count <= most:
         raise ConfigurationError(
-            f"the data set '{name}' needs {option} as a count from {least} to {most:,} or as a fraction of "
-            f"{size:,} items, but got {wanted!r}"
+            f"{option} of the data set '{name}' must be a count from {least} to {most:,} or a fraction of "
+            f"{size:,} items, got {wanted!r}"
         )
     return count

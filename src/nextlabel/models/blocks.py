@@ -32,12 +32,7 @@ class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions with batch norm, added to a shortcut, then ReLU.
 
     The shortcut is the input itself, or a 1 x 1 convolution with batch norm where channels or size change.
-
-    Args:
-        inputs: Channels of the input.
-        outputs: Channels of the output.
-        stride: Of the first convolution and of the shortcut.
-        dilation: Of both convolutions.
+    The stride is that of the first convolution and of the shortcut, the dilation that of both convolutions.
     """
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> None:

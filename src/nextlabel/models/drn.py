@@ -82,7 +82,7 @@ class DrnD22(nn.Module):
         Raises:
             DataError: The images' sides are not multiples of 8.
         """
-        check_sides(x, model=CARD.name, multiple=STRIDE)
+        check_sides(x.shape, model=CARD.name, multiple=STRIDE)
         features: Tensor = self.features(with_channels(x))
         return features
 

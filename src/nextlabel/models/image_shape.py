@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from nextlabel.errors import ConfigurationError, DataError
+from nextlabel.errors import ConfigurationError, DataError, NextlabelError
 
 __all__ = ["check_sides", "check_sizes", "image_shape", "with_channels"]
 
@@ -19,8 +19,8 @@ def image_shape(
     Args:
         input_shape: The shape of one item.
         model: The model's name, for messages.
-        least: The smallest height and width that the model accepts, in pixels.
-        multiple: Height and width must be multiples of this.
+        least: The smallest height and width, in pixels.
+        multiple: What height and width must be multiples of, in pixels.
 
     Raises:
         ConfigurationError: The items are not images, or the model does not accept their size.
@@ -31,25 +31,18 @@ def image_shape(
             f"items for the model '{model}' must be of shape (channels, height, width) with at least {least} "
             f"x {least} pixels, got {tuple(input_shape)}; resize them, or use another model"
         )
-    channels, height, width = shape
-    if height % multiple or width % multiple:
-        raise ConfigurationError(
-            f"height and width of images for the model '{model}' must be multiples of {multiple}, got "
-            f"{tuple(input_shape)}; crop or pad them"
-        )
-    return channels, height, width
+    check_sides(shape, model=model, multiple=multiple, error=ConfigurationError)
+    return shape[0], shape[1], shape[2]
 
 
-def check_sides(x: Tensor, *, model: str, multiple: int) -> None:
-    """Refuse a batch of images whose height or width is not a multiple of ``multiple``.
-
-    Raises:
-        DataError: A side is not.
-    """
-    if any(side % multiple for side in x.shape[-2:]):
-        raise DataError(
-            f"height and width of images for the model '{model}' must be multiples of {multiple}, got a "
-            f"batch of shape {tuple(x.shape)}; crop or pad them"
+def check_sides(
+    shape: Sequence[int], *, model: str, multiple: int, error: type[NextlabelError] = DataError
+) -> None:
+    """Refuse images whose height or width, the last two axes, is not a multiple of ``multiple``."""
+    if any(side % multiple for side in shape[-2:]):
+        raise error(
+            f"height and width of images for the model '{model}' must be multiples of {multiple}, got shape "
+            f"{tuple(shape)}; crop or pad them"
         )
 
 

@@ -67,7 +67,7 @@ class SmallFcn(nn.Module):
         Raises:
             DataError: The images' sides are not multiples of 4.
         """
-        check_sides(x, model=CARD.name, multiple=STRIDE)
+        check_sides(x.shape, model=CARD.name, multiple=STRIDE)
         first = self.first(with_channels(x))
         return first, self.rest(first)
 

@@ -70,17 +70,16 @@ def load_weights(
 ) -> LoadingReport:
     """Copy a state into the module and return what was loaded.
 
-    Every tensor must be present with its shape, with three exceptions: the head, which stays new if the
-    checkpoint has none, or one for other classes; the batch counters of batch norm, which old files lack;
-    and parts that are to stay new.
+    Every tensor must be present with its shape, except: the head, which stays new if the checkpoint has none,
+    or one for other classes; the batch counters of batch norm, which old files lack; and ``left_new``.
 
     Args:
         module: The network, whose tensors are overwritten.
         state: Tensors by name.
         head: Name of the head within the module.
-        source: Where the state comes from, for the message.
+        source: Where the state comes from, for messages.
         remedy: What to do if it does not fit, as a clause.
-        left_new: Parts of the module that stay as they are, whether the state has them or not.
+        left_new: Parts of the module that stay new, whether the state has them or not.
 
     Raises:
         DataError: The state does not fit or is not finite; the message names the tensors, and the module is
@@ -113,8 +112,7 @@ def load_weights(
     infinite = [name for name in report.loaded if not torch.isfinite(state[name]).all()]
     if infinite:
         raise DataError(
-            f"weights in {source} must be finite, got NaN or infinity in {listed(infinite)}; use another "
-            "checkpoint"
+            f"{source} must be finite, got NaN or infinity in {listed(infinite)}; use another checkpoint"
         )
     module.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
     return report
