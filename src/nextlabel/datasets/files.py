@@ -150,13 +150,8 @@ def place_of(name: str, root: Root = None, *inner: str, remedy: str = "") -> Pla
     """Return the place of a data set's files.
 
     It is the folder of :func:`root_of`, but without a root the layout of the TOD papers' released code below
-    the current directory comes first.
-
-    Args:
-        name: The data set.
-        root: Its folder, or None.
-        inner: See :class:`Place`.
-        remedy: How to get the files, as a clause; empty for the command that fetches them.
+    the current directory comes first. For ``inner`` and ``remedy`` see :class:`Place`; without a remedy it is
+    the command that fetches the files.
 
     Raises:
         DataError: There is only its packed archive.

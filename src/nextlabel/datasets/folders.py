@@ -40,10 +40,10 @@ def split_of_classes(
     Args:
         name: The data set, for messages.
         root: Ids are paths relative to it, with slashes.
-        folder: The folder of the class folders.
-        classes: Their names, in the order of the classes' indices.
+        folder: The folder of the class folders, whose names are ``classes``.
+        classes: The classes in the order of their indices.
         size: Height and width of the images, in pixels.
-        resize: Side to which they are scaled before their centre is cut out.
+        resize: See :class:`~nextlabel.datasets.images.StreamedImages`.
 
     Raises:
         ConfigurationError: ``size`` or ``resize`` is too small.
@@ -72,12 +72,7 @@ def split_with_masks(
 ) -> Split:
     """Return images with their masks, all of one size; only the files' heads are read.
 
-    Args:
-        name: The data set, for messages.
-        images: At least one file.
-        masks: A file for each image.
-        ids: Their ids.
-        remedy: How to get masks, as a clause.
+    Messages name the data set and the ``remedy`` for missing masks, a clause.
 
     Raises:
         DataError: A mask is missing, sizes differ, or a file is not an image.

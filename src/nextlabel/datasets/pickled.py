@@ -105,14 +105,10 @@ class _Array:
 
 def _from_buffer(data: object, kind: object, shape: object, order: object, axes: object = None) -> Made:
     """Return an array as NumPy's function of this name does."""
-    array = np.frombuffer(_bytes(data), _dtype(kind))
+    array = _numbers(data, kind)
     if order == "K" and axes is not None:
         return array.reshape(shape).transpose(axes)  # type: ignore[call-overload]  # or a TypeError
     return array.reshape(shape, order=order)  # type: ignore[call-overload]  # or a TypeError
-
-
-def _scalar(kind: object, data: object) -> Made:
-    return np.frombuffer(_bytes(data), _dtype(kind), 1)[0]
 
 
 def _encoded(text: object, encoding: object) -> Made:
@@ -122,18 +118,12 @@ def _encoded(text: object, encoding: object) -> Made:
     return text.encode("latin-1")
 
 
-def _bytes(data: object) -> bytes | bytearray:
+def _numbers(data: object, kind: object, count: int = -1) -> NDArray[Any]:  # Any: of whatever type
     if isinstance(data, str):  # the bytes of Python 2
-        return data.encode("latin-1")
-    if not isinstance(data, bytes | bytearray):
-        raise TypeError(f"an array of {type(data).__name__}")
-    return data
-
-
-def _dtype(kind: object) -> np.dtype[Any]:  # Any: numbers of whatever type
-    if not isinstance(kind, _Type):
-        raise TypeError(f"an array of the type {kind!r}")
-    return kind.dtype
+        data = data.encode("latin-1")
+    if not isinstance(data, bytes | bytearray) or not isinstance(kind, _Type):
+        raise TypeError(f"an array of {type(data).__name__} and of the type {kind!r}")
+    return np.frombuffer(data, kind.dtype, count)
 
 
 def _finished(content: Made, done: dict[int, Made]) -> Made:
@@ -160,7 +150,7 @@ MAKERS: Mapping[tuple[str, str], Callable[..., Made]] = {
     ("numpy", "dtype"): _Type,
     ("numpy", "ndarray"): _Array,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
-    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy.core.multiarray", "scalar"): lambda kind, data: _numbers(data, kind, 1)[0],
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
     ("_codecs", "encode"): _encoded,
     ("builtins", "bytes"): lambda: b"",

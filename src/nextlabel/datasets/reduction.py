@@ -79,7 +79,7 @@ def first_of_classes(
 def stratified_test_rows(
     y: NDArray[np.integer], ids: Sequence[str], size: int, *, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Draw the rows of a test split with the proportions of the classes.
+    """Return the ``size`` ascending rows of a test split with the proportions of the classes.
 
     Class c with n_c of N items gets size * n_c / N rows, rounded down; the rows that are left over go to the
     largest remainders, lower classes first. Within a class :func:`first_rows` draws, so that the split
@@ -90,9 +90,6 @@ def stratified_test_rows(
         ids: N distinct ids.
         size: Rows to draw, in (0, N).
         seed: Another seed draws another split.
-
-    Returns:
-        (size,) ascending rows.
 
     Raises:
         DataError: The size is out of range.
@@ -109,13 +106,8 @@ def split_off_test(
 ) -> tuple[Split, Split]:
     """Return the pool and the test split of a data set, which has ``wanted`` items or that fraction of them.
 
-    Args:
-        name: The data set, for messages.
-        whole: All its items.
-        wanted: A count, or a fraction, rounded, at least one item.
-        seed: Another seed draws another split.
-        option: The option that sets it, for messages.
-        by_class: Whether the classes keep their proportions, as in :func:`stratified_test_rows`.
+    They are drawn by :func:`stratified_test_rows`, or, unless ``by_class``, by :func:`first_rows`. A fraction
+    is rounded, to at least one item. Messages name the data set and the ``option`` that sets the size.
 
     Raises:
         ConfigurationError: One of the splits would be empty.

@@ -50,8 +50,7 @@ class DrnD22(nn.Module):
         width: w, channels of the first convolution; embeddings have D = 32 * width features.
 
     Raises:
-        ConfigurationError: The input is not an image whose sides are multiples of 8, or an option is out of
-            range.
+        ConfigurationError: The images' sides are not multiples of 8, or an option is out of range.
     """
 
     interpolation: Tensor

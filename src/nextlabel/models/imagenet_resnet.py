@@ -42,13 +42,12 @@ class ImageNetResNet18(ResNet18):
     Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun: Deep Residual Learning for Image Recognition, CVPR
     2016, table 1, 18 layers; at width 64 the tensors have torchvision's names and shapes. Siyu Huang,
     Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou: Semi-Supervised Active Learning with Temporal Output
-    Discrepancy, ICCV 2021, use it for Caltech-101. New convolutions are drawn from N(0, sqrt(2 / (k * k *
-    outputs))).
+    Discrepancy, ICCV 2021, use it for Caltech-101. New weights are those of
+    :func:`~nextlabel.models.blocks.initialise_by_fan_out`.
 
-    The released code of the latter renames its fourth stage and its head, so that torchvision's weights
-    reach only the stem and three stages, and most of the network silently stays random; this is
-    ``weight_stages=3``. By default the weights reach all four, and the head if it has as many classes. A
-    checkpoint that does not fit is refused, and ``loading`` says what was loaded.
+    The released code of the latter renames its fourth stage and its head, so that torchvision's weights reach
+    only the stem and three stages, and most of the network silently stays random: ``weight_stages=3``. By
+    default they reach all four, and the head if it fits; a checkpoint that does not fit is refused.
 
     torchvision's weights expect images in [0, 1] minus (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225).
 
@@ -59,18 +58,16 @@ class ImageNetResNet18(ResNet18):
         dropout: Fraction of the features before the head that are dropped in training, in [0, 1); 0 in the
             papers.
         weights: None for new weights; tensors by torchvision's names, or the path of a file of them; or
-            ``"imagenet"`` for those that torchvision publishes: the file ``resnet18-5c106cde.pth`` in the
-            current directory, where the TOD papers' code expects it, else a download, which torchvision
-            caches.
+            ``"imagenet"`` for those that torchvision publishes: ``resnet18-5c106cde.pth`` in the current
+            directory, where the TOD papers' code expects it, else torchvision's cached download.
         weight_stages: How many of the four stages take their weights from there; below 4 the later ones and
-            the head stay new, whether the weights have them or not.
+            the head stay new.
 
     Attributes:
         loading: What was loaded from ``weights``; None without any.
 
     Raises:
-        ConfigurationError: The input is not an image of at least 32 x 32 pixels, or an option is out of
-            range.
+        ConfigurationError: Images are smaller than 32 x 32 pixels, or an option is out of range.
         DataError: The weights cannot be read or downloaded, or do not fit; the message names the tensors.
         MissingExtraError: ``"imagenet"`` with neither that file nor torchvision.
     """

@@ -44,8 +44,7 @@ class SmallFcn(nn.Module):
         width: w, channels of the first convolution; embeddings have D = 4 * width features.
 
     Raises:
-        ConfigurationError: The input is not an image whose sides are multiples of 4, or an option is out of
-            range.
+        ConfigurationError: The images' sides are not multiples of 4, or an option is out of range.
     """
 
     def __init__(self, input_shape: Sequence[int], classes: int, *, width: int = 32) -> None:

@@ -31,9 +31,8 @@ class ConvolutionalVae(nn.Module):
     layers and the transposed convolutions as in torch, since the released initialisation does not reach them.
 
     Deviation: the released sizes fit 32 x 32 only. Here an image is halved until its shorter side is 2 or 3
-    pixels, floor(log2 side) - 1 times, and upsampled once less, from the smallest maps that give at least
-    the image's size, to which the result is cropped; channels stop at eight times the first width. At
-    32 x 32 this is the released network.
+    pixels, floor(log2 side) - 1 times, and upsampled once less, from the smallest maps that give at least the
+    image's size, to which the result is cropped; channels stop at eight times the first width.
 
     Args:
         input_shape: (channels, height, width) of one image, or (height, width) of grey ones; 8 x 8 or more.

@@ -56,7 +56,8 @@ class LoadingReport:
             "unexpected": self.unexpected,
             "of another shape": self.wrong_shape,
         }
-        return f"{len(self.loaded)} of {total} tensors loaded" + _stated(faults, "; {}: {}")
+        stated = [f"; {fault}: {listed(names)}" for fault, names in faults.items() if names]
+        return f"{len(self.loaded)} of {total} tensors loaded" + "".join(stated)
 
 
 def load_weights(
@@ -70,16 +71,9 @@ def load_weights(
 ) -> LoadingReport:
     """Copy a state into the module and return what was loaded.
 
-    Every tensor must be present with its shape, except: the head, which stays new if the checkpoint has none,
-    or one for other classes; the batch counters of batch norm, which old files lack; and ``left_new``.
-
-    Args:
-        module: The network, whose tensors are overwritten.
-        state: Tensors by name.
-        head: Name of the head within the module.
-        source: Where the state comes from, for messages.
-        remedy: What to do if it does not fit, as a clause.
-        left_new: Parts of the module that stay new, whether the state has them or not.
+    Every tensor must be present with its shape, except: the part ``head`` of the module, which stays new if
+    the state has none, or one for other classes; the batch counters of batch norm, which old files lack; and
+    the parts ``left_new``, which always stay new. Messages name the state's ``source`` and the ``remedy``.
 
     Raises:
         DataError: The state does not fit or is not finite; the message names the tensors, and the module is
@@ -107,8 +101,8 @@ def load_weights(
             if not (head_is_new and name in of_head)
         ],
     }
-    if stated := _stated(faults, "; {} {}"):
-        raise DataError(f"{source} must fit the model as a whole, but {stated[2:]}; {remedy}")
+    if stated := "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names):
+        raise DataError(f"{source} must fit the model as a whole, but {stated}; {remedy}")
     infinite = [name for name in report.loaded if not torch.isfinite(state[name]).all()]
     if infinite:
         raise DataError(
@@ -116,10 +110,6 @@ def load_weights(
         )
     module.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
     return report
-
-
-def _stated(faults: Mapping[str, Sequence[str]], form: str) -> str:
-    return "".join(form.format(fault, listed(names)) for fault, names in faults.items() if names)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
