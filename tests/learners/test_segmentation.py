@@ -236,12 +236,16 @@ class Pooled(nn.Module):
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"crop": 0}, ConfigurationError, "crop must be at least 1 pixel, but is 0"),
-        ({"augment": ["random_crop"]}, ConfigurationError, "pads with zeros, which in a mask are a class"),
+        ({"crop": 0}, ConfigurationError, "crop must be at least 1 pixel, got 0"),
+        (
+            {"augment": ["random_crop"]},
+            ConfigurationError,
+            "got 'random_crop', which pads with zeros, a class in masks",
+        ),
         (
             {"objective": "squared_error"},
             ConfigurationError,
-            "is for regression, but",
+            "SquaredError is for regression; use objective='supervised'",
         ),
         (
             {"objective": "tod(form=code)"},
@@ -264,9 +268,9 @@ def test_options_that_cannot_be_used_are_refused_at_once(options, error, sentenc
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"crop": 17}, ConfigurationError, "smaller side, 16 of 16 x 16 pixels, but is 17"),
-        ({"model": Pooled}, ContractError, "shape .*outputs, height, width.* but returned"),
-        ({"task": Segmentation(tuple("abcd"))}, ContractError, "model with 4 outputs, .* it has 3"),
+        ({"crop": 17}, ConfigurationError, "smaller side, 16 of 16 x 16 pixels, got 17"),
+        ({"model": Pooled}, ContractError, "shape .*outputs, height, width.* got shape"),
+        ({"task": Segmentation(tuple("abcd"))}, ContractError, "model with 4 outputs, .* got 3"),
         (
             {"task": Segmentation(tuple("ab"))},
             DataError,
@@ -284,13 +288,13 @@ def test_what_cannot_be_trained_on_is_refused_before_any_step(tmp_path, options,
 
 
 def test_as_many_masks_as_images_are_needed(tmp_path):
-    with pytest.raises(LabelsError, match="one mask per labelled item, 9, but got 2"):
+    with pytest.raises(LabelsError, match="one mask per labelled item, 9, got 2"):
         segmentation_learner().fit(X, TARGETS[:2], UNLABELLED, seed=0, workdir=tmp_path)
 
 
 def test_images_that_are_no_bytes_are_refused(tmp_path):
     pool = Pool(torch.rand(5, 3, 16, 16), IDS[:5])
-    with pytest.raises(DataError, match=r"bytes \(uint8\), but item 'scene-00' has .* torch.float32"):
+    with pytest.raises(DataError, match=r"bytes \(uint8\) .* got item 'scene-00' of .* torch.float32"):
         segmentation_learner().fit(pool, TARGETS[:5], pool.slice(0, 0), seed=0, workdir=tmp_path)
 
 

@@ -53,7 +53,7 @@ def test_the_task_learner_ends_bit_for_bit_as_it_does_alone(tmp_path):
 
 def test_decoder_and_discriminator_see_the_sigmoid_of_the_predicted_loss(tmp_path):
     made, _ = fitted(short(), tmp_path)
-    vae, discriminator = made._trainer._vae, made._trainer._discriminator
+    vae, discriminator = made._trainer._trained
     assert vae.decoder[0].in_features == discriminator.layers[0].in_features == SHORT_VAAL["latent"] + 1
     losses = made.predict(DATA.unlabelled, needs=frozenset({"extra:predicted_loss"}), seed=0)
     ranks = losses.extra["predicted_loss"].sigmoid().unsqueeze(1)

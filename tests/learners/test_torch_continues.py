@@ -100,7 +100,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     made.progress = kill_at(4)
     with pytest.raises(KilledError):
         fit(made, tmp_path)
-    with pytest.raises(DataError, match="seed=2, but it was made with seed=1"):
+    with pytest.raises(DataError, match="seed=2, got one with seed=1"):
         fit(learner(), tmp_path, seed=2)
 
 
@@ -151,7 +151,7 @@ def test_a_killed_warm_fit_is_not_taken_for_one_of_cold_epochs_by_a_learner_with
     with pytest.raises(KilledError):
         fit(made, tmp_path / "second", seed=2)
     again = learner(**options)
-    with pytest.raises(DataError, match=r"of 9 steps, but it was made by one of 3, .*load those first"):
+    with pytest.raises(DataError, match=r"a fit of 9 steps, got one of 3, .*load those first"):
         fit(again, tmp_path / "second", seed=2)
     again.load(tmp_path / "first")
     assert fit(again, tmp_path / "second", seed=2)["steps"] == 3

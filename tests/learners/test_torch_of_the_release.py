@@ -161,8 +161,8 @@ def test_an_unknown_draw_is_refused_with_the_nearest():
 
 def test_the_draw_of_the_first_fit_is_fixed_for_new_weights_alone():
     recipe = TrainingConfig(unlabelled_draw="fixed_first")
-    assert recipe.beginning(with_new_weights=True).unlabelled_draw == "fixed"
-    assert recipe.beginning(with_new_weights=False).unlabelled_draw == "redrawn"
+    assert recipe.for_fit(from_scratch=True).unlabelled_draw == "fixed"
+    assert recipe.for_fit(from_scratch=False).unlabelled_draw == "redrawn"
 
 
 def test_untrained_networks_come_from_a_function_of_their_own(tmp_path):
@@ -187,7 +187,7 @@ def test_untrained_networks_come_from_a_function_of_their_own(tmp_path):
 
 def test_the_rate_of_the_loss_module_stays_while_that_of_the_network_falls(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(training.Training, "_step", spy(training.Training._step, seen))
+    monkeypatch.setattr(training.TrainingRun, "_step", spy(training.TrainingRun._step, seen))
     options = {"module_rate": "constant", "units": 4}
     made = learner(model=small_mlp, objective=Part("learning_loss", options), lr=0.1, epochs=5)
     fit(made, tmp_path)

@@ -22,7 +22,7 @@ def test_a_diverging_training_is_stopped_in_one_sentence_and_keeps_the_old_weigh
     before = made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs
     points = X.tensor().clone()
     points[4, 2] = float("inf")
-    with pytest.raises(ContractError, match=r"part 'supervised' is nan at step \d"):
+    with pytest.raises(ContractError, match=r"got nan as its part 'supervised' at step \d"):
         made.fit(Pool(points, X.ids), Y, UNLABELLED, seed=1, workdir=tmp_path)
     assert torch.equal(made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs, before)
     assert not (tmp_path / "fit.json").exists()
@@ -30,7 +30,7 @@ def test_a_diverging_training_is_stopped_in_one_sentence_and_keeps_the_old_weigh
 
 def test_a_state_of_another_model_is_refused_by_its_tensors(tmp_path):
     fit(learner(model=small_mlp), tmp_path)
-    with pytest.raises(ConfigurationError, match=r"fits the model, but it lacks 'first.weight'"):
+    with pytest.raises(ConfigurationError, match=r"fit the model, but it lacks 'first.weight'"):
         learner().load(tmp_path)
     with pytest.raises(ConfigurationError, match=r"'hidden.1.weight \(5, 6\) instead of \(9, 6\)'"):
         learner(model=lambda: Mlp((6,), 3, width=9)).load(tmp_path)
@@ -73,17 +73,17 @@ def test_targets_that_are_not_finite_are_refused_by_item(tmp_path):
 
 
 def test_a_model_that_does_not_fit_the_task_is_refused(tmp_path):
-    with pytest.raises(ContractError, match="one output per class, at least 2, but it has 1"):
+    with pytest.raises(ContractError, match="one output per class, at least 2, got 1"):
         fit(learner(model=lambda: nn.Linear(6, 1)), tmp_path)
-    with pytest.raises(ContractError, match="needs a model with 1 output, but it has 3"):
+    with pytest.raises(ContractError, match="needs a model with 1 output, got 3"):
         fit(learner(task="regression", objective="squared_error"), tmp_path)
 
 
 def test_a_model_without_parameters_to_train_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="parameters that may change, but Identity has none; use"):
+    with pytest.raises(ConfigurationError, match="parameters that can change, got Identity with none; use"):
         fit(learner(model=nn.Identity), tmp_path)
     frozen = nn.Linear(6, 3).requires_grad_(False)
-    with pytest.raises(ConfigurationError, match="but Linear has only frozen ones; use another model"):
+    with pytest.raises(ConfigurationError, match="got Linear with only frozen ones; use another model"):
         fit(learner(model=frozen), tmp_path)
 
 

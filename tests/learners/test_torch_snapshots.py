@@ -112,12 +112,12 @@ def test_keeping_moments_changes_nothing_else(tmp_path):
     ("options", "sentence"),
     [
         ({"snapshots": ["10 step"]}, "a snapshot of a training run must be .*, but is '10 step'"),
-        ({"snapshots": "epoch"}, r"snapshots must be a list of words, but is 'epoch'; use \['epoch'\]"),
+        ({"snapshots": "epoch"}, r"snapshots must be a list of names, got 'epoch'; use \['epoch'\]"),
         (
             {"snapshots": ["untrained"], "model": small_mlp()},
-            "'untrained' needs a function that makes models",
+            "a function that returns a new module for the snapshot 'untrained', got a ready",
         ),
-        ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\], but is 1.5"),
+        ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\], got 1.5"),
     ],
 )
 def test_moments_that_cannot_be_kept_are_refused_before_training(options, sentence):

@@ -27,9 +27,7 @@ def batches():
 
 def network():
     torch.manual_seed(0)
-    net = ModuleNetwork(nn.Conv2d(2, 3, 1))
-    net.dense = True
-    return net
+    return ModuleNetwork(nn.Conv2d(2, 3, 1), per_pixel=True)
 
 
 def probabilities(net, images):
@@ -110,8 +108,7 @@ def test_a_model_without_one_output_a_class_and_pixel_is_refused(shape):
 
 def test_a_model_whose_outputs_are_coarser_than_its_images_is_refused():
     x, _, _ = batches()
-    net = ModuleNetwork(nn.Conv2d(2, 3, 2, 2))
-    net.dense = True
+    net = ModuleNetwork(nn.Conv2d(2, 3, 2, 2), per_pixel=True)
     objective = Masked(Supervised(), split=split, classes=3)
     example = net(objective.inputs(x))
     with pytest.raises(ContractError, match=r"images, \(4, 5\) pixels, got \(2, 2\); interpolate"):

@@ -18,7 +18,7 @@ def test_means_are_over_the_steps_of_the_epoch():
     assert meter.means() == {"train_loss": 3.5, "a_loss": 3.0, "b_loss": 0.5}
 
 
-def test_one_part_is_told_once():
+def test_one_part_is_reported_once():
     meter = LossMeter()
     meter.add(0, {"a": torch.tensor(2.0)})
     assert meter.means() == {"train_loss": 2.0}
@@ -40,5 +40,5 @@ def test_a_loss_that_is_not_finite_is_named_by_part_and_step(value):
     meter, good = LossMeter(), {"a": torch.tensor(1.0), "b": torch.tensor(1.0)}
     for step in range(WINDOW - 1):
         meter.add(step, {**good, "b": torch.tensor(value)} if step == 3 else good)
-    with pytest.raises(ContractError, match=r"part 'b' is (nan|inf) at step 3; lower lr"):
+    with pytest.raises(ContractError, match=r"got (nan|inf) as its part 'b' at step 3; lower lr"):
         meter.add(WINDOW - 1, good)

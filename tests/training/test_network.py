@@ -93,7 +93,7 @@ def test_a_layer_that_runs_twice_cannot_be_the_embedding():
 @pytest.mark.parametrize(
     ("returned", "told"),
     [
-        (lambda x: (x, x), "returned tuple"),
+        (lambda x: (x, x), "got tuple"),
         (lambda x: x[:, :, None], r"shape \(3, 6, 1\)"),
         (lambda x: x[:1], r"shape \(1, 6\)"),
         (lambda x: x.long(), "torch.int64"),

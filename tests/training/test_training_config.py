@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
-from nextlabel.training.config import TrainingConfig, lr_factor
+from nextlabel.training.config import TrainingConfig, batch_of, lr_factor
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,7 @@ def test_factors_stay_between_zero_and_one(schedule, progress):
 
 
 def test_a_milestone_falls_on_the_first_step_of_its_epoch():
-    recipe = TrainingConfig(epochs=10, milestones=(0.8,))
-    factors = [recipe.factor(step, 70) for step in range(70)]
+    factors = [lr_factor("multistep", step / 70, (0.8,), 0.1) for step in range(70)]
     assert factors.index(0.1) == 56
     assert math.prod(factors[:56]) == 1
 
@@ -118,19 +117,19 @@ def test_three_steps_of_sgd_are_those_worked_out_from_the_formula():
     [(10_000, 128), (1_536, 128), (1_535, 64), (768, 64), (767, 32), (100, 8), (3, 8)],
 )
 def test_batches_are_halved_until_a_pass_has_enough_steps_but_not_below_eight(labelled, size):
-    assert TrainingConfig(batch_size=128, min_steps_per_epoch=12).batch_of(labelled) == size
-    assert TrainingConfig(batch_size=128).batch_of(labelled) == 128
+    assert batch_of(labelled, 128, 12) == size
+    assert batch_of(labelled, 128, None) == 128
 
 
 def test_a_small_batch_is_never_made_larger():
-    assert TrainingConfig(batch_size=5, min_steps_per_epoch=12).batch_of(3) == 5
+    assert batch_of(3, 5, 12) == 5
 
 
 @pytest.mark.parametrize(("epochs_from_scratch", "cold"), [(None, 10), (30, 30), (1, 1)])
-def test_only_a_beginning_with_new_weights_has_its_own_epochs(epochs_from_scratch, cold):
+def test_only_a_fit_from_new_weights_has_its_own_epochs(epochs_from_scratch, cold):
     recipe = TrainingConfig(epochs=10, epochs_from_scratch=epochs_from_scratch)
-    assert recipe.beginning(with_new_weights=True).epochs == cold
-    assert recipe.beginning(with_new_weights=False).epochs == 10
+    assert recipe.for_fit(from_scratch=True).epochs == cold
+    assert recipe.for_fit(from_scratch=False).epochs == 10
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nextlabel.errors import UnknownNameError
+from nextlabel.training.vaal import VaalConfig
 from nextlabel.training.vaal_losses import (
     discriminator_loss,
     fooling_loss,
@@ -73,4 +74,4 @@ def test_the_reconstruction_error_is_a_mean_over_everything_and_knows_grey_image
 
 def test_an_unknown_kind_of_divergence_is_refused():
     with pytest.raises(UnknownNameError, match="did you mean 'mean'"):
-        kl_divergence(normal(1, 1), normal(1, 1), kind="meen")
+        VaalConfig(kl="meen")

@@ -1,7 +1,4 @@
-"""An ensemble: the same learner trained several times from different seeds.
-
-Knows nothing of what the members' disagreement is used for.
-"""
+"""An ensemble: the same learner trained several times from different seeds."""
 
 from __future__ import annotations
 
@@ -12,16 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, of_member
 from nextlabel.seeds import derive
+from nextlabel.training.config import check_option
+from nextlabel.training.predict import DRAWN
 from nextlabel.types import Outputs
 
 __all__ = ["Ensemble"]
-
-OWN = frozenset({"log_probs", "values"})
 
 
 class Ensemble:
@@ -33,14 +29,13 @@ class Ensemble:
     Query by Committee, COLT 1992; W. H. Beluch, T. Genewein, A. Nürnberger, J. M. Köhler: The Power of
     Ensembles for Active Learning in Image Classification, CVPR 2018, with five members.
 
-    The first member trains with the seed and in the folder that are given, so it is the learner that there
-    would be without the ensemble, bit for bit; the others train with derived seeds in sub-folders
-    ``member-1``, ``member-2``, ... Embeddings and extra fields are the first member's.
+    The first member trains with the given seed in the given folder, so it equals the learner without the
+    ensemble, bit for bit; the others train with derived seeds in sub-folders ``member-1``, ``member-2``, ...
+    Embeddings and extra fields are the first member's.
 
     Args:
         make: The learner, which becomes the first member and is copied for the others, or a function that
-            returns the member of a number. A learner of a module with given weights makes members that
-            start from these same weights.
+            returns the member of a number. Copies of a learner of a ready module start from its weights.
         members: K, at least 2.
 
     Attributes:
@@ -53,8 +48,7 @@ class Ensemble:
     """
 
     def __init__(self, make: TorchLearner | Callable[[int], TorchLearner], *, members: int = 5) -> None:
-        if members < 2:
-            raise ConfigurationError(f"an ensemble needs at least 2 members, but got members={members}")
+        check_option("members", members, members >= 2, "at least 2")
         if isinstance(make, TorchLearner):
             copies = (copy.deepcopy(make) for _ in range(members - 1))
             self.members: tuple[TorchLearner, ...] = (make, *copies)
@@ -65,21 +59,10 @@ class Ensemble:
         self.progress: Progress | None = None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train every member and return the first one's measures, and ``members``.
+        """Train every member and return the first one's metrics, and ``members``.
 
-        Called again with the same arguments, it goes on with the member that was being trained.
-
-        Args:
-            x: The L labelled items.
-            y: (L,) labels.
-            unlabelled: The other items.
-            seed: The first member's seed; the others' are derived from it.
-            workdir: An existing folder for this training alone.
-
-        Raises:
-            LabelsError: The labels cannot be learnt.
-            ContractError: Model or objective broke their contract, or the loss is not finite.
-            DataError: The folder holds another training or cannot be written.
+        Called again with the same arguments, it continues with the member that was being trained. Arguments
+        and errors are those of :meth:`TorchLearner.fit`.
         """
         metrics: dict[str, float] = {"members": len(self.members)}
         for number, member in enumerate(self.members):
@@ -92,39 +75,32 @@ class Ensemble:
         return metrics
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what the members say of the items, one draw per member.
+        """Return the outputs for the items, one draw per member.
 
         Args:
             x: The N items.
-            needs: ``log_probs``, (N, K, C) in nats, or ``values``, (N, K, 1), of all members; what else the
-                first member gives.
-            seed: Handed to the members.
+            needs: ``log_probs``, (N, K, C) in nats, or ``values``, (N, K, 1), of all members; other fields of
+                the first member.
+            seed: Passed on to the members.
 
         Raises:
             ContractError: Nothing was trained, or the members cannot give what is needed.
             DataError: There are no items, or they do not stack.
         """
         fields = self.main.predict(x, needs=needs, seed=seed).fields()
-        wanted = needs & OWN
-        if wanted:
-            draws = [fields] + [
-                member.predict(x, needs=wanted, seed=seed).fields() for member in self.members[1:]
-            ]
-            fields |= {name: torch.cat([draw[name] for draw in draws], 1) for name in wanted}
+        drawn = needs & DRAWN
+        if drawn:
+            others = [member.predict(x, needs=drawn, seed=seed).fields() for member in self.members[1:]]
+            fields |= {name: torch.cat([draw[name] for draw in (fields, *others)], 1) for name in drawn}
         return Outputs.from_fields(fields)
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become what ``fit`` left in ``workdir``.
-
-        Raises:
-            DataError: The folder lacks a member's state, or one is damaged.
-            ConfigurationError: There is no such snapshot, or a state does not fit the model.
-        """
+        """Load what ``fit`` left in ``workdir``; see :meth:`TorchLearner.load`."""
         for number, member in enumerate(self.members):
             member.load(_folder(workdir, number), snapshot=snapshot)
 
     def reset(self) -> None:
-        """Forget every training."""
+        """Forget every fit."""
         for member in self.members:
             member.reset()
 

@@ -1,33 +1,28 @@
-"""Monte Carlo dropout: several predictions of one network, each with other units dropped.
-
-Knows nothing of what the draws are used for.
-"""
+"""Monte Carlo dropout: several predictions of one network, each with other units dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.errors import ContractError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
+from nextlabel.training.config import check_option
+from nextlabel.training.predict import DRAWN, trained_model
 from nextlabel.types import Outputs
 
 __all__ = ["McDropout"]
 
-OWN = frozenset({"log_probs", "values"})
-
-UNITS = (nn.Dropout,)
-"""Layers that drop single numbers."""
-
-CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
-"""Layers that drop whole channels."""
+ChannelDropout: TypeAlias = nn.Dropout1d | nn.Dropout2d | nn.Dropout3d
+Dropout: TypeAlias = nn.Dropout | ChannelDropout
 
 
 class McDropout:
@@ -35,15 +30,15 @@ class McDropout:
 
     Y. Gal, Z. Ghahramani: Dropout as a Bayesian Approximation, ICML 2016; for queries Y. Gal, R. Islam, Z.
     Ghahramani: Deep Bayesian Active Learning with Image Data, ICML 2017. The masks are consistent, as in A.
-    Kirsch, J. van Amersfoort, Y. Gal: BatchBALD, NeurIPS 2019, section 3: in one draw every item is passed
-    by the same network, not by one of its own. A mask is a function of the seed, the draw and the layer, so
-    that a draw does not depend on how the items are batched.
+    Kirsch, J. van Amersfoort, Y. Gal: BatchBALD, NeurIPS 2019, section 3: within one draw, all items pass
+    through the same network. A mask is a function of the seed, the draw and the layer, so a draw does not
+    depend on how the items are batched.
 
-    Dropout is found in modules of torch: ``Dropout`` and ``Dropout1d``, ``2d`` and ``3d`` with p > 0; not in
-    calls of ``torch.nn.functional``. A layer that a pass calls twice drops the same units twice.
+    The layers are torch's modules ``Dropout`` and ``Dropout1d``, ``2d`` and ``3d`` with p > 0; calls of
+    ``torch.nn.functional`` are not found. A layer that a pass calls twice drops the same units twice.
 
     Args:
-        learner: The learner, which trains as it does alone.
+        learner: The learner, which trains as it does without the wrapper.
         draws: K, at least 2.
 
     Attributes:
@@ -55,78 +50,54 @@ class McDropout:
     """
 
     def __init__(self, learner: TorchLearner, *, draws: int = 10) -> None:
-        if draws < 2:
-            raise ConfigurationError(f"Monte Carlo dropout needs at least 2 draws, but got draws={draws}")
+        check_option("draws", draws, draws >= 2, "at least 2")
         self.main, self.draws = learner, draws
         self.warm_start = self.main.warm_start
         self.progress: Progress | None = None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train the learner and return its measures.
-
-        Args:
-            x: The L labelled items.
-            y: (L,) labels.
-            unlabelled: The other items.
-            seed: Of the training.
-            workdir: An existing folder for this training alone.
-
-        Raises:
-            ContractError: The model has no dropout, or broke its contract, or the loss is not finite.
-            LabelsError: The labels cannot be learnt.
-            DataError: The folder holds another training or cannot be written.
-        """
-        _dropouts(self.main.new_network(seed))  # a model without is refused before its training
+        """Train the learner, see :meth:`TorchLearner.fit`; the model must have dropout (ContractError)."""
+        _dropouts(self.main.new_network(seed))  # refused before training
         self.main.progress = self.progress
         return self.main.fit(x, y, unlabelled, seed=seed, workdir=workdir)
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return the draws of the network, and all else that is needed without dropout.
-
-        Every draw is a pass of its own over the items.
+        """Return the draws of the network, one pass each, and all other fields without dropout.
 
         Args:
             x: The N items.
-            needs: ``log_probs``, (N, K, C) in nats, or ``values``, (N, K, 1), by dropout; what else the
-                learner gives.
+            needs: ``log_probs``, (N, K, C) in nats, or ``values``, (N, K, 1), by dropout; other fields of the
+                learner.
             seed: The masks are derived from it.
 
         Raises:
             ContractError: Nothing was trained, or the learner cannot give what is needed.
             DataError: There are no items, or they do not stack.
         """
-        wanted, network = needs & OWN, self.main.network
-        rest = needs - wanted
+        network = trained_model(self.main.network, x)
+        drawn, rest = needs & DRAWN, needs - DRAWN
         fields = self.main.predict(x, needs=rest, seed=seed).fields() if rest else {}
-        if wanted and network is None:
-            raise ContractError("predict needs a trained model, but there is none; call fit or load first")
-        if wanted and network is not None:
-            draws = []
-            for draw in range(self.draws):
-                with _dropping(network, derive(seed, "dropout", draw)):
-                    draws.append(self.main.predict(x, needs=wanted, seed=seed).fields())
-            fields |= {name: torch.cat([draw[name] for draw in draws], 1) for name in wanted}
+        draws = []
+        for draw in range(self.draws if drawn else 0):
+            with _dropping(network, derive(seed, "dropout", draw)):
+                draws.append(self.main.predict(x, needs=drawn, seed=seed).fields())
+        fields |= {name: torch.cat([draw[name] for draw in draws], 1) for name in drawn}
         return Outputs.from_fields(fields)
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become the model that ``fit`` left in ``workdir``.
-
-        Raises:
-            DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: There is no such snapshot, or the state does not fit the model.
-        """
+        """Load what ``fit`` left in ``workdir``; see :meth:`TorchLearner.load`."""
         self.main.load(workdir, snapshot=snapshot)
 
     def reset(self) -> None:
-        """Forget every training."""
+        """Forget every fit."""
         self.main.reset()
 
 
 class _Mask:
     """A forward hook that drops units of a layer's output, the same ones of every item."""
 
-    def __init__(self, layer: nn.Module, seed: int) -> None:
-        self.fraction, self.whole_channels, self.seed = _share(layer), isinstance(layer, CHANNELS), seed
+    def __init__(self, layer: Dropout, seed: int) -> None:
+        self.fraction, self.whole_channels, self.seed = layer.p, isinstance(layer, ChannelDropout), seed
         self._masks: dict[tuple[int, ...], Tensor] = {}
 
     def __call__(self, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -153,25 +124,16 @@ def _dropping(network: nn.Module, seed: int) -> Iterator[None]:
             handle.remove()
 
 
-def _dropouts(network: nn.Module) -> dict[str, nn.Module]:
-    """Return the layers of a network that drop something, by name.
-
-    Raises:
-        ContractError: There are none.
-    """
-    found: dict[str, nn.Module] = {
+def _dropouts(network: nn.Module) -> dict[str, Dropout]:
+    """Return the layers of a network that drop something, by name; refuse a network without."""
+    found = {
         name: layer
         for name, layer in network.named_modules()
-        if isinstance(layer, UNITS + CHANNELS) and 0 < _share(layer) < 1
+        if isinstance(layer, Dropout) and 0 < layer.p < 1
     }
     if not found:
         raise ContractError(
-            "Monte Carlo dropout needs a model with a dropout layer whose p is above 0, but it has none; "
-            "give the model the option dropout=0.5"
+            "the model must have a dropout layer with p above 0 for Monte Carlo dropout, got none; give the "
+            "model the option dropout=0.5"
         )
     return found
-
-
-def _share(layer: nn.Module) -> float:
-    fraction: float = layer.p  # type: ignore[assignment]  # every dropout layer has it
-    return fraction

@@ -1,7 +1,6 @@
-"""The learner of segmentation: a network with outputs for every pixel, masks by item, one row per item back.
+"""The learner of segmentation: a network with outputs for every pixel, trained on masks.
 
-The maps of a prediction are reduced while they stream and never pile up. Trains by means of a
-:class:`TorchLearner`; knows nothing of cycles, strategies or budgets.
+Predictions are reduced to one row per item while they stream, so maps never pile up.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, listed
+from nextlabel.errors import ConfigurationError, ContractError, LabelsError, listed
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.masked import Masked
 from nextlabel.parts import Part
@@ -28,18 +27,17 @@ from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
 from nextlabel.tasks.segmentation import MOVES, Segmentation
 from nextlabel.training.batches import DeviceCache, sequential
-from nextlabel.training.checkpoint import check_fits, part, read_json, read_tensors, write_json
-from nextlabel.training.config import TrainingConfig
+from nextlabel.training.checkpoint import load_state, part, read_json, read_tensors, write_json
+from nextlabel.training.config import TrainingConfig, check_option
 from nextlabel.training.device import Engine, isolated_rng
 from nextlabel.training.fit import new_objective
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.pairs import RandomWindow, check_crop, mask_digests, paired, split
-from nextlabel.training.preprocess import Augment, Normalise, Preparation
+from nextlabel.training.predict import EXTRA, check_embeddings, trained_model
+from nextlabel.training.preprocess import Augment, Normalise, Preparation, listed_augmentations
 from nextlabel.types import Forward, Outputs
 
 __all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner"]
-
-EXTRA = "extra:"
 
 HAS_PREVIOUS = "has_previous"
 
@@ -47,10 +45,10 @@ SEGMENTATION_FIELDS = Segmentation.fields | {HAS_PREVIOUS}
 """The extra fields of a segmentation learner."""
 
 BEGINNING = "beginning.json"
-"""Says whether a training run began with the weights of a cycle before it."""
+"""Records whether a fit started from the weights of the previous cycle."""
 
 # Huang et al., Semi-Supervised Active Learning with Temporal Output Discrepancy, ICCV 2021, table of
-# hyper-parameters, column Cityscapes; a drop of the learning rate is not named there.
+# hyper-parameters, column Cityscapes; it names no drop of the learning rate.
 TRAINING = TrainingConfig(
     epochs=40,
     batch_size=4,
@@ -63,34 +61,33 @@ TRAINING = TrainingConfig(
 
 
 class SegmentationLearner:
-    """Train a network on images and masks, and reduce what it says of every pixel to one row per item.
+    """Train a network on images and masks, and reduce its outputs for every pixel to one row per item.
 
-    Everything that :class:`TorchLearner` promises of fits holds: the same seed gives the same weights, a
-    killed fit goes on, nothing is pickled.
+    A fit has all properties of :meth:`TorchLearner.fit`: the same seed gives the same weights, a killed fit
+    continues, nothing is pickled.
 
     ``predict`` gives ``embeddings``, the mean features over positions, and extra fields over all pixels of an
     item: ``mean_entropy``, ``max_entropy``, ``mean_gini``, ``max_gini``, ``mean_margin``, and the moves
     ``mean_discrepancy`` (1/2 ||p - q||^2), ``mean_distance`` (||p - q||) and ``max_`` of both, where q are
-    the probabilities under the weights that the last training began with: on a warm start those at the end of
-    the previous cycle. For moves both models pass over the pool, side by side: two passes.
-    ``has_previous`` is 1 where these weights are of a cycle before, and 0 after a first training. A cold
-    start has neither.
+    the probabilities under the weights that the last fit started from: on a warm start those at the end of
+    the previous cycle. Moves take two passes over the pool, one per model. ``has_previous`` is 1 if these
+    weights are of a previous cycle, and 0 after the first fit. A cold start gives neither.
 
     Args:
         model: A function that returns a module, or a module, as of :class:`TorchLearner`; a call maps (B,
             channels, height, width) to (B, C, height, width) raw outputs.
-        task: What a mask is; its C classes are the model's outputs.
+        task: Defines the C classes, which are the model's outputs.
         objective: ``"supervised"``, ``"tod"`` in its form ``paper``, or a function that returns an objective
             of classification without features of whole items.
-        crop: Side in pixels of the random square window that is trained on, the same of image and mask;
-            None trains on whole images. Predictions are of whole images.
+        crop: Side in pixels of the random square window of image and mask that is trained on; None trains on
+            whole images. Predictions are of whole images.
         normalise: Mean and standard deviation of each channel, of images in [0, 1], or None.
-        augment: ``"horizontal_flip"``, callables that treat all channels of a (B, channels, height, width)
-            batch alike (the mask is one of them) and a generator, or a sequence of them, for training only.
+        augment: For training only: ``"horizontal_flip"``, or callables of a generator and a (B, channels,
+            height, width) batch that treat all channels alike (the mask is one), or a sequence of them.
         training: How the model is trained. The default is that of Huang et al., Semi-Supervised Active
             Learning with Temporal Output Discrepancy, ICCV 2021, for Cityscapes: Adam with lr 5e-4, 40
-            epochs, batches of 4, no decay, here at a constant learning rate. ``predict_batch_size`` images of
-            C classes and P pixels each take some 16 C P bytes.
+            epochs, batches of 4, no decay, at a constant learning rate. ``predict_batch_size`` images of C
+            classes and P pixels take about 16 C P bytes each.
         snapshots: As of :class:`TorchLearner`.
         options: Further options of :class:`TorchLearner`: ``epochs``, ``device``, ``warm_start``, ...
 
@@ -111,25 +108,23 @@ class SegmentationLearner:
         snapshots: Sequence[str] = ("initial",),
         **options: Any,  # Any: as TorchLearner has them
     ) -> None:
-        if crop is not None and crop < 1:
-            raise ConfigurationError(f"crop must be at least 1 pixel, but is {crop}")
-        if training.progressive_resize is not None:
-            raise ConfigurationError(
-                "progressive_resize must be left out of segmentation, as smaller images would blur masks, "
-                f"got {training.progressive_resize}; use a smaller crop"
-            )
+        check_option("crop", crop, crop is None or crop >= 1, "at least 1 pixel")
+        sizes, wanted = training.progressive_resize, "left out of segmentation, as smaller images blur masks"
+        check_option("progressive_resize", sizes, sizes is None, wanted, "use a smaller crop")
         self.task, self.crop = task, crop
         self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
+        scale = self.preparation.normalise
         self.learner = TorchLearner(
             model,
             objective=partial(masked, objective=objective, classes=task.width),
             task=task,
             augment=_augmentations(crop, augment),
-            normalise=_of_pairs(self.preparation),
+            # the mask, the last channel, stays as it is
+            normalise=None if scale is None else ((*scale[0], 0.0), (*scale[1], 1.0)),
             training=training,
             snapshots=snapshots,
             **options,
-        )  # fmt: skip
+        )
         self.warm_start = self.learner.warm_start
         self._folder: Path | None = None
         self._before: ModuleNetwork | None = None
@@ -158,23 +153,23 @@ class SegmentationLearner:
         Args:
             x: The L labelled images, (channels, height, width) bytes each.
             y: Their L masks, (height, width) class indices in [0, C), 255 at pixels without a class; each is
-                taken when it is needed.
+                read when it is needed.
             unlabelled: The other images.
             seed: All randomness is derived from it.
-            workdir: An existing folder for this training alone.
+            workdir: An existing folder for this fit only.
 
         Raises:
             LabelsError: There is no labelled item, or not one mask per item.
-            DataError: An image or mask cannot be used, or the folder holds another training.
+            DataError: An image or mask cannot be used, or the folder holds another fit.
             ConfigurationError: The images are smaller than the crop.
             ContractError: The model does not give C outputs for every pixel.
         """
         if len(y) != len(x):
-            raise LabelsError(f"expected one mask per labelled item, {len(x)}, but got {len(y)}")
+            raise LabelsError(f"y must be one mask per labelled item, {len(x)}, got {len(y)}; add masks")
         if len(x) and self.crop is not None:
             check_crop(self.crop, *np.shape(x[0])[-2:])
-        continues = self.warm_start and self._folder is not None
         if read_json(workdir / BEGINNING) is None:  # a killed fit may be called again by another learner
+            continues = self.warm_start and self._folder is not None
             write_json(workdir / BEGINNING, {"continues": continues})
         metrics = self.learner.fit(
             paired(x, y, self.task.width),
@@ -187,24 +182,19 @@ class SegmentationLearner:
         return metrics
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become the model that ``fit`` left in ``workdir``; see :meth:`TorchLearner.load`.
-
-        Raises:
-            DataError: The folder holds no such state, or a damaged one.
-            ConfigurationError: The word means no snapshot, or the state does not fit the model.
-        """
+        """Load the model that ``fit`` left in ``workdir``; see :meth:`TorchLearner.load`."""
         self.learner.load(workdir, snapshot=snapshot)
         self._folder, self._before = workdir, None
 
     def reset(self) -> None:
-        """Forget every training: the next fit starts from initial weights, also on a warm start."""
+        """Forget every fit: the next one starts from initial weights, also on a warm start."""
         self.learner.reset()
         self._folder = self._before = None
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return one row per item, of whole images, in evaluation mode and on the CPU.
 
-        The maps of ``predict_batch_size`` images are there at a time, and none is kept.
+        Only the maps of ``predict_batch_size`` images are in memory at a time.
 
         Args:
             x: The N images.
@@ -214,16 +204,18 @@ class SegmentationLearner:
 
         Raises:
             ContractError: The model was not trained, or cannot give what is needed.
-            DataError: There are no items, or the weights that the training began with were not kept.
+            DataError: There are no items, or the weights that the fit started from were not kept.
         """
         network = self._checked(x, needs)
         names = sorted(need.removeprefix(EXTRA) for need in needs - {"embeddings"})
         before = self._network_before(network) if MOVES & set(names) else None
-        continues = float(self._continues()) if HAS_PREVIOUS in names else 0.0
+        continues = 0.0
+        if HAS_PREVIOUS in names and self._folder is not None:
+            continues = float((read_json(self._folder / BEGINNING) or {}).get("continues", False))
         network.with_embeddings = "embeddings" in needs
         fields: dict[str, list[Tensor]] = {need: [] for need in needs}
         reducible = self.task.fields.intersection(names)
-        with closing(self._passes(x, (network, before), seed)) as passes:
+        with closing(self._passes(x, network, before, seed)) as passes:
             for forward, earlier in passes:
                 now, then = forward.outputs, None if earlier is None else earlier.outputs
                 for name, value in self.task.reduce(reducible, now, then).items():
@@ -247,28 +239,23 @@ class SegmentationLearner:
         """
         network = self._checked(x, frozenset())
         network.with_embeddings = False
-        with closing(self._passes(x, (network, None), seed)) as passes:
+        with closing(self._passes(x, network, None, seed)) as passes:
             for forward, _ in passes:
                 yield forward.outputs.float()
 
     def _passes(
-        self, x: Pool, networks: tuple[ModuleNetwork, ModuleNetwork | None], seed: int
+        self, x: Pool, now: ModuleNetwork, before: ModuleNetwork | None, seed: int
     ) -> Generator[tuple[Forward, Forward | None], None, None]:
-        """Yield what both networks say of every batch of images."""
-        pairs = paired(x, None, self.task.width)
-        engine = Engine(self.learner.device, self.learner.training.mixed_precision)
-        prepare = self.preparation.on(engine.device)
-        now, before = (None if network is None else network.to(engine.device).eval() for network in networks)
-        assert now is not None, "the first is the present one"
-        batches = sequential(
-            pairs,
-            self.learner.training.predict_batch_size,
-            seed,
-            engine.device,
-            self._cache,
-            workers=self.learner.num_workers,
-        )
-        with isolated_rng(derive(seed, "predict"), engine.device), torch.no_grad():
+        """Yield the outputs of both networks for every batch of images."""
+        training, workers = self.learner.training, self.learner.num_workers
+        engine = Engine(self.learner.device, training.mixed_precision)
+        device, prepare = engine.device, self.preparation.on(engine.device)
+        for network in (now, before):
+            if network is not None:
+                network.to(device).eval()
+        pairs, size = paired(x, None, self.task.width), training.predict_batch_size
+        batches = sequential(pairs, size, seed, device, self._cache, workers=workers)
+        with isolated_rng(derive(seed, "predict"), device), torch.no_grad():
             for batch in batches:
                 inputs = prepare(split(batch)[0])
                 with engine.autocast():
@@ -276,45 +263,31 @@ class SegmentationLearner:
                 yield forwards
 
     def _checked(self, x: Pool, needs: frozenset[str]) -> ModuleNetwork:
-        if len(x) == 0:
-            raise DataError("predict needs at least one item, but the pool is empty")
+        """Return the trained network, if it can give what is needed for these items."""
         known = {"embeddings", *(EXTRA + name for name in SEGMENTATION_FIELDS)}
         for need in sorted(needs - known):
-            given = listed(sorted(known), limit=20)
             raise ContractError(
-                f"a SegmentationLearner gives one row per item ({given}), not '{need}'; choose a strategy "
-                "that needs these, such as 'cod_segmentation', 'entropy_segmentation', 'core_set' or 'random'"
+                f"a SegmentationLearner gives one row per item ({listed(sorted(known), limit=20)}), not "
+                f"'{need}'; choose a strategy that needs these, such as 'cod_segmentation', "
+                "'entropy_segmentation', 'core_set' or 'random'"
             )
-        if not self.warm_start and {EXTRA + name for name in (*MOVES, "has_previous")} & needs:
+        if not self.warm_start and {EXTRA + name for name in (*MOVES, HAS_PREVIOUS)} & needs:
             raise ContractError(
-                "moves of pixels are since the end of the previous cycle, which a cold start forgets; use "
-                "warm_start=True, or a strategy such as 'entropy_segmentation'"
+                "moves of pixels are measured from the end of the previous cycle, which a cold start "
+                "forgets; use warm_start=True, or a strategy such as 'entropy_segmentation'"
             )
-        network = self.learner.network
-        if network is None:
-            raise ContractError("predict needs a trained model, but there is none; call fit or load first")
-        if "embeddings" in needs and not network.has_embeddings:
-            raise ContractError(
-                f"embeddings are needed, but {type(network.module).__name__} has no forward_features and "
-                "forward_head as timm's models have; name a layer with embedding_layer="
-            )
+        network = trained_model(self.learner.network, x)
+        check_embeddings(needs, network)
         return network
 
-    def _continues(self) -> bool:
-        """Return whether the present training began with the weights of a cycle before it."""
-        beginning = None if self._folder is None else read_json(self._folder / BEGINNING)
-        return bool(beginning and beginning["continues"])
-
     def _network_before(self, network: ModuleNetwork) -> ModuleNetwork:
-        """Return a network with the weights that the present training began with."""
+        """Return a network with the weights that the last fit started from."""
         if self._before is None:
             assert self._folder is not None, "the network comes from fit or load"
             tensors, _ = read_tensors(self._folder / "initial.safetensors")
-            before, state = copy.deepcopy(network), part(tensors, "model")
-            check_fits(before.module, state, what="the model")
-            before.module.load_state_dict(state)
-            before.with_embeddings = False
-            self._before = before
+            self._before = copy.deepcopy(network)
+            load_state(self._before.module, part(tensors, "model"), what="the model")
+            self._before.with_embeddings = False
         return self._before
 
 
@@ -324,18 +297,10 @@ def masked(*, objective: str | Part | Callable[[], nn.Module], classes: int) -> 
 
 
 def _augmentations(crop: int | None, augment: Augment | Sequence[Augment] | None) -> list[Augment]:
-    one = isinstance(augment, (str, Part)) or callable(augment)
-    given: list[Any] = [] if augment is None else [augment] if one else list(augment)  # type: ignore[arg-type]
+    given = listed_augmentations(augment)
     if any(Part.parse(each).name == "random_crop" for each in given if isinstance(each, (str, Part))):
         raise ConfigurationError(
-            "the augmentation 'random_crop' pads with zeros, which in a mask are a class; use crop= for "
-            "random windows"
+            "augment must leave masks alone, got 'random_crop', which pads with zeros, a class in masks; use "
+            "crop= for random windows"
         )
     return [*([] if crop is None else [RandomWindow(crop)]), *given]
-
-
-def _of_pairs(preparation: Preparation) -> Normalise | None:
-    """Return the normalisation that leaves the mask, the last channel, as it is."""
-    if preparation.mean is None or preparation.std is None:
-        return None
-    return (*preparation.mean, 0.0), (*preparation.std, 1.0)

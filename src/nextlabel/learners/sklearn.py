@@ -1,6 +1,6 @@
-"""The learner for scikit-learn's classifiers. It knows no training beyond the estimator's own ``fit``.
+"""The learner for scikit-learn's classifiers.
 
-Nothing is kept on disk, as estimators can only be pickled: a killed fit is simply made again.
+Nothing is kept on disk, as estimators can only be pickled: a killed fit starts again.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from nextlabel.errors import ContractError, DataError
+from nextlabel.errors import ContractError
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.tasks.classification import Classification
 from nextlabel.tasks.task import check_counts
+from nextlabel.training.batches import as_input
+from nextlabel.training.predict import trained_model
 from nextlabel.types import Outputs
 
 __all__ = ["SklearnLearner"]
 
 TINY = float(np.finfo(np.float32).tiny)
-"""The least probability that is told, 1.2e-38: a logarithm must be finite."""
+"""The least probability that is returned, 1.2e-38: a logarithm must be finite."""
 
 
 class SklearnLearner:
     """Train a copy of a scikit-learn classifier on flattened inputs and predict with it.
 
-    Every fit starts again: the estimator is cloned, and each of its parameters named ``random_state``, also
-    inside a pipeline, is derived from the seed. uint8 inputs are divided by 255.
+    Every fit starts from scratch: the estimator is cloned, and each of its parameters named ``random_state``,
+    also inside a pipeline, is derived from the seed. uint8 inputs are divided by 255.
 
     Args:
         estimator: Any classifier with ``predict_proba``; it is never fitted itself.
@@ -44,16 +46,15 @@ class SklearnLearner:
     def __init__(self, estimator: Any, classes: int) -> None:  # Any: scikit-learn is not typed
         if not hasattr(estimator, "predict_proba"):
             raise ContractError(
-                f"a SklearnLearner needs a classifier with predict_proba, but {type(estimator).__name__} "
-                "has none; "
-                "wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True where it can"
+                f"a SklearnLearner needs a classifier with predict_proba, but {type(estimator).__name__} has "
+                "none; wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True"
             )
         self.classes, self.warm_start = classes, False
         self.progress: Progress | None = None
         self._estimator, self._fitted = estimator, None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train on the labelled pool and return ``train_accuracy``, the fraction of it classified rightly.
+        """Train on the labelled pool and return ``train_accuracy``, the fraction of it classified correctly.
 
         Args:
             x: The L labelled items.
@@ -69,15 +70,15 @@ class SklearnLearner:
         check_counts(y, x.ids)
         labels = Classification().checked(y, x.ids, self.classes).numpy()
         estimator: Any = clone(self._estimator)  # Any: scikit-learn is not typed
-        chances = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
-        estimator.set_params(**{name: derive(seed, "sklearn", name) % 2**32 for name in chances})
+        seeded = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
+        estimator.set_params(**{name: derive(seed, "sklearn", name) % 2**32 for name in seeded})
         inputs = _flattened(x)
         estimator.fit(inputs, labels)
         self._fitted = estimator
         return {"train_accuracy": float(np.mean(estimator.predict(inputs) == labels))}
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what the trained estimator says of the items.
+        """Return the outputs of the trained estimator.
 
         Args:
             x: The N items.
@@ -89,13 +90,9 @@ class SklearnLearner:
             ContractError: The estimator was not trained, or something else is needed.
             DataError: There are no items, or they do not stack to an array.
         """
-        estimator: Any = self._fitted  # Any: scikit-learn is not typed
-        if estimator is None:
-            raise ContractError("predict needs a trained estimator, but there is none; call fit first")
+        estimator: Any = trained_model(self._fitted, x, remedy="call fit first")  # Any: as above
         for need in sorted(needs - {"log_probs", "embeddings"}):
             raise ContractError(f"a SklearnLearner gives 'log_probs' and 'embeddings', not '{need}'")
-        if len(x) == 0:
-            raise DataError("predict needs at least one item, but the pool is empty")
         inputs = _flattened(x)
         return Outputs(
             log_probs=self._log_probs(estimator, inputs) if "log_probs" in needs else None,
@@ -107,9 +104,8 @@ class SklearnLearner:
         probs = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
         if probs.shape != (len(inputs), len(seen)):
             raise ContractError(
-                f"predict_proba of {type(estimator).__name__} must return shape ({len(inputs)}, "
-                f"{len(seen)}), but "
-                f"returned {probs.shape}"
+                f"predict_proba of {type(estimator).__name__} must return shape {(len(inputs), len(seen))}, "
+                f"got {probs.shape}"
             )
         placed = np.zeros((len(inputs), self.classes))
         placed[:, seen] = probs
@@ -117,7 +113,5 @@ class SklearnLearner:
 
 
 def _flattened(x: Pool) -> np.ndarray:
-    inputs = x.tensor()
-    scaled = inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs.float()
-    flattened: np.ndarray = scaled.reshape(len(x), -1).numpy()
+    flattened: np.ndarray = as_input(x.tensor()).float().reshape(len(x), -1).numpy()
     return flattened

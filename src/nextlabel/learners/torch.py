@@ -1,7 +1,4 @@
-"""The learner for any ``torch.nn.Module``: training, prediction, and the states it leaves in a folder.
-
-It knows pools, labels and one training at a time; nothing of cycles, strategies or budgets.
-"""
+"""The learner for any ``torch.nn.Module``: fits, predictions, and the states that it leaves in a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError
+from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
@@ -21,10 +18,10 @@ from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.task import Task, check_counts
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import (
-    check_fits,
     check_same,
     described,
     joined,
+    load_state,
     part,
     read_json,
     read_tensors,
@@ -32,12 +29,12 @@ from nextlabel.training.checkpoint import (
     write_json,
     write_tensors,
 )
-from nextlabel.training.config import TrainingConfig
+from nextlabel.training.config import TrainingConfig, check_option
 from nextlabel.training.device import DeviceName, Engine, isolated_rng
 from nextlabel.training.fit import Networks, bind, new_objective, prepare
 from nextlabel.training.loop import CHECKPOINT
 from nextlabel.training.network import ModuleNetwork
-from nextlabel.training.predict import check_needs, predicted
+from nextlabel.training.predict import check_needs, predicted, trained_model
 from nextlabel.training.preprocess import (
     Augment,
     Augmentation,
@@ -52,7 +49,7 @@ from nextlabel.types import Objective, Outputs
 __all__ = ["TorchLearner"]
 
 FINISHED = "fit.json"
-"""Written last: a folder that holds it holds a finished training."""
+"""Written last: a folder that holds it holds a finished fit."""
 
 DEFAULT_TRAINING = TrainingConfig()
 
@@ -62,14 +59,12 @@ class TorchLearner:
 
     A ``fit`` is a function of its arguments and, on a warm start, of the weights held when it begins: the
     same seed gives the same weights, bit for bit, on one machine with one number of threads (on CUDA as far
-    as the model's operations are reproducible), also when it was killed at any step and is called again with
-    the same ``workdir``.
-    Optimiser and schedule begin again in every fit. Randomness inside modules must come from torch's
-    generators.
+    as the model's operations are reproducible), also if it was killed at any step and is called again with
+    the same ``workdir``. Optimiser and schedule start afresh in every fit. Randomness inside modules must
+    come from torch's generators.
 
     Pools of tensors stay on the device and are sliced there; others come through a DataLoader. uint8 inputs
-    are turned into float32 in [0, 1], other floats into float32; then come, in this order, augmentation (in
-    training only) and ``normalise``.
+    become float32 in [0, 1], other floats float32; augmentation (in training only) and ``normalise`` follow.
 
     Args:
         model: A function that returns a new module, called under a generator derived from the seed; or a
@@ -78,8 +73,7 @@ class TorchLearner:
         objective: The training loss: a name in the catalogue, a call such as ``"tod(weight=0.1)"``, or a
             function that returns a new :class:`~nextlabel.types.Objective`, or an ``nn.Module`` with its
             members.
-        task: The name of a task, or a task: ``"classification"`` gives ``log_probs``, ``"regression"``
-            gives ``values``.
+        task: A task or its name: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``.
         training: How the model is trained: optimiser, schedule, sizes, precision.
         epochs: Passes over the labelled items in one fit; None for those of ``training``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -87,17 +81,16 @@ class TorchLearner:
             and a generator, or a sequence of them.
         normalise: The mean and the standard deviation of every channel of an image; None leaves inputs as
             they are.
-        warm_start: Whether a fit goes on from the weights that the last one left, or begins with new ones.
-        embedding_layer: Name of the layer whose output are the embeddings; None for the timm contract.
-        num_workers: Processes that load items of pools that are no tensors.
-        snapshots: What ``fit`` keeps besides its end, words of :class:`~nextlabel.snapshots.Moment`: its
-            ``"initial"`` weights, those of an ``"untrained"`` network, the ``"ema"``, and ``"10 steps"``,
-            ``"epoch"``, ... before the end, of which a gap as long as the training or longer gives the
-            initial weights. Files of other snapshots are not written.
-        untrained_model: Makes the networks that are compared with before any training, the snapshot
-            ``"untrained"`` and a teacher that starts at random; None for ``model``. One that leaves
-            pretrained weights out makes them random throughout.
-        score_augmented: Whether candidates are scored as training draws them, see :meth:`predict_augmented`.
+        warm_start: Whether a fit continues from the weights of the last one or starts from new ones.
+        embedding_layer: Name of the layer whose outputs are the embeddings; None for the timm contract.
+        num_workers: Processes that load items of pools that are not tensors.
+        snapshots: What ``fit`` keeps besides its end, by the names of :class:`~nextlabel.snapshots.Snapshot`:
+            its ``"initial"`` weights, those of an ``"untrained"`` network, the ``"ema"``, and ``"10 steps"``,
+            ``"epoch"``, ... before the end; a gap at least as long as the fit gives the initial weights.
+        untrained_model: Makes the networks for comparison before any fit: the snapshot ``"untrained"`` and a
+            teacher that starts at random; None for ``model``. One without pretrained weights makes them
+            entirely random.
+        score_augmented: Whether candidates are scored with augmentation, see :meth:`predict_augmented`.
 
     Attributes:
         progress: Called during ``fit``, at most ten times a second, or None.
@@ -133,15 +126,12 @@ class TorchLearner:
                 f"training must be a TrainingConfig, got {type(training).__name__}; write "
                 "training=TrainingConfig(batch_size=64)"
             )
-        if not isinstance(warm_start, bool):
-            raise ConfigurationError(f"warm_start must be True or False, got {warm_start!r}")
-        if num_workers < 0:
-            raise ConfigurationError(f"num_workers must be at least 0, got {num_workers}")
+        check_option("warm_start", warm_start, isinstance(warm_start, bool), "True or False")
+        check_option("num_workers", num_workers, num_workers >= 0, "at least 0")
         self.training = training if epochs is None else replace(training, epochs=epochs)
         self._snapshots = validate_snapshots(snapshots, untrained_model or model, training.ema_decay)
         self.snapshots = frozenset(snapshot.name for snapshot in self._snapshots)
-        self.warm_start, self.device = warm_start, device
-        self.num_workers, self.embedding_layer = num_workers, embedding_layer
+        self.warm_start, self.device, self.num_workers = warm_start, device, num_workers
         self.progress: Progress | None = None
         self._augment = augmentation(augment)
         self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
@@ -160,7 +150,7 @@ class TorchLearner:
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train on the labelled pool and return ``train_loss``, ``steps`` and ``epochs``.
 
-        Called again with the same arguments, it goes on from the checkpoint of a killed fit, or loads a
+        Called again with the same arguments, it continues from the checkpoint of a killed fit, or loads a
         finished one. The folder then holds ``end.safetensors``, a file for every other snapshot, and
         ``fit.json``.
 
@@ -170,12 +160,12 @@ class TorchLearner:
             unlabelled: The other items; an objective that uses them is given batches of these, unless there
                 are fewer than two, which batch norm cannot normalise.
             seed: All randomness is derived from it.
-            workdir: An existing folder for this training alone.
+            workdir: An existing folder for this fit only.
 
         Raises:
             LabelsError: The labels cannot be learnt.
             ContractError: Model or objective broke their contract, or the loss is not finite.
-            DataError: The folder holds another training or cannot be written.
+            DataError: The folder holds another fit or cannot be written.
         """
         check_counts(y, x.ids)
         objective = new_objective(self._objective, self.task)
@@ -185,7 +175,7 @@ class TorchLearner:
             "warm_start": self.warm_start,
             "objective": described(self._objective),
             "augment": described(self._augment),
-            "normalise": self.preparation.normalise,
+            "normalise": described(self.preparation.normalise),
             "untrained_model": described(self._networks.untrained_model),
         }
         finished = read_json(workdir / FINISHED)
@@ -194,23 +184,22 @@ class TorchLearner:
             self.load(workdir)
             return dict(finished["metrics"])
         held = self._network if self.warm_start else None
-        training = prepare(
-            self._networks, objective, x, y, others, config=self.training, held=held,
+        run = prepare(
+            self._networks, objective, x, y, unlabelled=others, config=self.training, held=held,
             state=self._objective_state or {} if held else {}, device=self.device, workers=self.num_workers,
             augment=self._augment, snapshots=self._snapshots, seed=seed, workdir=workdir,
             arguments=arguments, progress=self.progress,
         )  # fmt: skip
-        metrics = training.run()
-        network = training.network
-        states = {"model": network.module.state_dict(), "objective": objective.state_dict()}
+        metrics = run.run()
+        states = {"model": run.network.module.state_dict(), "objective": objective.state_dict()}
         write_tensors(workdir / "end.safetensors", joined(states))
         write_json(workdir / FINISHED, {"metrics": metrics, "arguments": arguments})
         (workdir / CHECKPOINT).unlink(missing_ok=True)
-        self._network, self._objective_state, self._bound = network, states["objective"], objective
+        self._network, self._objective_state, self._bound = run.network, states["objective"], objective
         return metrics
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what the trained model says of the items, in evaluation mode; one draw, on the CPU.
+        """Return the outputs of the trained model, in evaluation mode; one draw, on the CPU.
 
         Args:
             x: The N items.
@@ -227,65 +216,52 @@ class TorchLearner:
     def predict_augmented(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return what :meth:`predict` does, of items that are augmented as in training.
 
-        The draws depend on the seed and the items alone, so that two models see the same views of them. The
-        released code of Huang et al., ICCV 2021, scores SVHN and Caltech-101 so.
+        The draws depend on the seed and the items alone, so two models see the same views of them. The
+        released code of Huang et al., ICCV 2021, scores SVHN and Caltech-101 in this way.
         """
         return self._predicted(x, needs, seed, self._augment)
 
     def _predicted(self, x: Pool, needs: frozenset[str], seed: int, augment: Augmentation | None) -> Outputs:
-        network = self._network
-        if network is None:
-            raise ContractError("predict needs a trained model, but there is none; call fit or load first")
-        if len(x) == 0:
-            raise DataError("predict needs at least one item, but the pool is empty")
-        own = self.task.output
+        network, own = trained_model(self._network, x), self.task.output
         assert own is not None, "a SegmentationLearner makes its own passes"
         check_needs(needs, network, own=own, extra_fields=self.extra_fields)
         engine = Engine(self.device, self.training.mixed_precision)
         self._networks.place(network, engine)
         objective = self._bound_objective(network, x, engine) if needs - {own, "embeddings"} else None
+        size, workers = self.training.predict_batch_size, self.num_workers
         with isolated_rng(derive(seed, "predict"), engine.device):
-            batches = sequential(
-                x,
-                self.training.predict_batch_size,
-                seed,
-                engine.device,
-                self._cache,
-                workers=self.num_workers,
-            )
+            batches = sequential(x, size, seed, engine.device, self._cache, workers=workers)
             if augment is not None:
                 batches = augmented(batches, x.ids, augment, seed, engine.device)
             prepare = self.preparation.on(engine.device)
             return predicted(network, batches, needs, engine=engine, prepare=prepare, objective=objective)
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become the model that ``fit`` left in ``workdir``.
+        """Load the model that ``fit`` left in ``workdir``.
 
-        The objective's state comes back with the snapshot ``"end"`` only; after another snapshot a warm start
+        The objective's state is loaded with the snapshot ``"end"`` only; after another snapshot a warm start
         binds its objective again.
 
         Args:
             workdir: The folder that was given to ``fit``.
-            snapshot: ``"end"``, or one of the ``snapshots`` that the training kept.
+            snapshot: ``"end"``, or one of the ``snapshots`` that the fit kept.
 
         Raises:
             MissingStateError: The folder holds no such state.
             DataError: It is damaged.
-            ConfigurationError: The word means no snapshot, or the state does not fit the model.
+            ConfigurationError: There is no such snapshot, or the state does not fit the model.
         """
         wanted = Snapshot.parse(snapshot)
         if (workdir / FINISHED).exists():
             check_kept(workdir, wanted)
         tensors, _ = read_tensors(snapshot_path(workdir, wanted))
         network = self._networks.new(seed=0) if self._network is None else self._network
-        state = part(tensors, "model")
-        check_fits(network.module, state, what="the model")
-        network.module.load_state_dict(state)
+        load_state(network.module, part(tensors, "model"), what="the model")
         self._network, self._bound = network, None
         self._objective_state = part(tensors, "objective") if wanted.kind == "end" else None
 
     def reset(self) -> None:
-        """Forget every training: the next fit starts from initial weights, also on a warm start."""
+        """Forget every fit: the next one starts from initial weights, also on a warm start."""
         self._network = self._objective_state = self._bound = None
 
     @property
@@ -294,16 +270,16 @@ class TorchLearner:
         return self._network
 
     def new_network(self, seed: int) -> ModuleNetwork:
-        """Return a network with initial weights, which no training of this learner touches."""
+        """Return a network with initial weights, which this learner never trains."""
         return self._networks.new(seed)
 
     def _bound_objective(self, network: ModuleNetwork, x: Pool, engine: Engine) -> Objective:
-        """Return the objective as the training left it; after ``load`` it is made again from its state."""
+        """Return the objective as the fit left it; after ``load`` it is made again from its state."""
         if self._bound is None:
             if self._objective_state is None:
                 raise ContractError(
-                    "extra fields are there at the snapshot 'end' only, where the objective's state is kept; "
-                    "load that"
+                    "extra fields need the snapshot 'end', which holds the objective's state, but another "
+                    "one is loaded; load 'end'"
                 )
             objective = new_objective(self._objective, self.task)
             example = self._networks.example(network, objective, x, engine, seed=0)

@@ -1,4 +1,4 @@
-"""The wrapper of VAAL and TA-VAAL: a task learner that also says how labelled each image looks."""
+"""The wrapper of VAAL and TA-VAAL: a task learner that also estimates how labelled each image looks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.progress import AfterTask, Progress
+from nextlabel.training.predict import EXTRA
 from nextlabel.training.vaal import VaalConfig, VaalTrainer
 from nextlabel.training.vaal_losses import Kl
 from nextlabel.types import Outputs
 
 __all__ = ["Vaal", "ta_vaal"]
 
-EXTRA = "extra:"
-
-PREDICTED_LOSS = "predicted_loss"
-"""The extra field of the task learner that ``ranking`` uses."""
+PREDICTED_LOSS = f"{EXTRA}predicted_loss"
+"""The field of the task learner that ``ranking`` uses."""
 
 
 class Vaal:
@@ -40,17 +39,17 @@ class Vaal:
     appended to the latent point for the decoder and for the discriminator. Its released code takes
     ``vae_steps=1`` and ``kl="mean"``; :data:`ta_vaal` sets all three.
 
-    ``predict`` gives, besides all that the task learner gives, ``extra:labelled_probability``, with
-    ``ranking`` ``extra:task_labelled_probability``: (N,) in [0, 1], what the discriminator makes of the
-    latent mean of each image (and of its predicted loss).
+    ``predict`` gives, besides the fields of the task learner, ``extra:labelled_probability``, or with
+    ``ranking`` ``extra:task_labelled_probability``: (N,) in [0, 1], the discriminator's output for the latent
+    mean of each image (and its predicted loss).
 
     Deviations from the released code:
 
     * The adversarial training follows the task's instead of alternating with it, as in the released code of
       R. Caramalau, B. Bhattarai, T.-K. Kim: Sequential Graph Convolutional Network for Active Learning, CVPR
-      2021, for as many steps as VAAL's own: (L + U) * epochs / batch_size. The two share no weights, so the
-      order does not matter. Both start every fit from new weights there; here the task starts as its learner
-      says.
+      2021, for as many steps as VAAL's own: (L + U) * epochs / batch_size. The two have no weights in common,
+      so the order does not matter. There both start every fit from new weights; here the task learner starts
+      as its ``warm_start`` says.
     * Images are taken as the pool gives them, bytes as [0, 1]; there they are flipped at random and scaled to
       [-1, 1].
     * Scores are computed in evaluation mode; there batch norm stays in training mode.
@@ -58,12 +57,12 @@ class Vaal:
       prediction, whose scale is arbitrary; and the first step has no random numbers in place of predictions.
 
     Args:
-        learner: The task learner; its training is that without the wrapper, bit for bit. With ``ranking``, it
-            has an objective that gives ``predicted_loss``.
+        learner: The task learner; it trains as it does without the wrapper, bit for bit. With ``ranking``,
+            its objective must give ``predicted_loss``.
         ranking: Whether decoder and discriminator also see the predicted loss of each image.
         epochs: Passes over all L + U images, in batches of ``batch_size`` of either side.
         steps: Steps instead of epochs.
-        batch_size: Labelled images in a step, and as many unlabelled ones; fewer where there are fewer.
+        batch_size: Labelled images per step, and as many unlabelled ones; fewer if there are fewer.
         lr: Learning rate of Adam for both networks.
         beta: Weight of the KL divergence.
         adversarial: Weight of the discriminator in the autoencoder's loss.
@@ -75,8 +74,8 @@ class Vaal:
 
     Attributes:
         main: The task learner.
-        field: The field that it adds.
-        progress: Called during ``fit``, for the task and what follows together, or None.
+        field: The field that this wrapper adds.
+        progress: Called during ``fit``, for the task and the adversarial steps together, or None.
 
     Raises:
         ConfigurationError: An option is unknown or out of range, or with ``ranking`` the objective predicts
@@ -100,7 +99,7 @@ class Vaal:
         width: int = 128,
         units: int = 512,
     ) -> None:
-        if ranking and PREDICTED_LOSS not in learner.extra_fields:
+        if ranking and PREDICTED_LOSS.removeprefix(EXTRA) not in learner.extra_fields:
             raise ConfigurationError(
                 "the objective must give 'predicted_loss' for VAAL with ranking, got one that gives "
                 f"{sorted(learner.extra_fields) or 'no extra field'}; use objective='learning_loss'"
@@ -131,26 +130,19 @@ class Vaal:
         )
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
-        """Train the task learner, then autoencoder and discriminator; return the measures of both.
+        """Train the task learner, then autoencoder and discriminator; return the metrics of both.
 
-        Called again with the same arguments, the task's training goes on from its checkpoint; an adversarial
-        training that was killed starts over, and a finished one is loaded. Besides the task learner's files,
-        the folder then holds ``vaal.safetensors``.
-
-        Args:
-            x: The L labelled images.
-            y: (L,) labels.
-            unlabelled: The other images.
-            seed: All randomness is derived from it; the task learner is given the same.
-            workdir: An existing folder for this fit only.
+        Called again with the same arguments, the task learner continues from its checkpoint; an adversarial
+        training run that was killed starts over, and a finished one is loaded. Besides the task learner's
+        files, the folder then holds ``vaal.safetensors``. Arguments are those of :meth:`TorchLearner.fit`.
 
         Raises:
             DataError: The items are not images, or the folder holds another fit or cannot be written.
             LabelsError: The labels cannot be learnt.
             ContractError: A part broke its contract, or a loss is not finite.
         """
-        self._trainer.check(x)
-        phases = AfterTask(self.progress, self._trainer.steps(x, unlabelled))
+        self._trainer.checked_shape(x)
+        phases = AfterTask(self.progress, self._trainer.config.total(len(x), len(unlabelled)))
         self.main.progress = phases.task
         metrics = self.main.fit(x, y, unlabelled, seed=seed, workdir=workdir)
 
@@ -168,12 +160,12 @@ class Vaal:
         return {**metrics, **found}
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what the task learner gives and, where needed, how labelled each image looks.
+        """Return the outputs of the task learner and, where needed, how labelled each image looks.
 
         Args:
             x: The N images.
-            needs: :attr:`field`, (N,) float32 in [0, 1], and what the task learner gives.
-            seed: Handed to the task learner.
+            needs: :attr:`field`, (N,) float32 in [0, 1], and fields of the task learner.
+            seed: Passed on to the task learner.
 
         Raises:
             ContractError: Nothing was trained, or the task learner cannot give what is needed.
@@ -182,9 +174,9 @@ class Vaal:
         if self.field not in needs:
             return self.main.predict(x, needs=needs, seed=seed)
         rest = needs - {self.field}
-        asked = rest | {EXTRA + PREDICTED_LOSS} if self.ranking else rest
+        asked = rest | {PREDICTED_LOSS} if self.ranking else rest
         fields = self.main.predict(x, needs=asked, seed=seed).fields() if asked else {}
-        conditions = _sigmoid(fields[EXTRA + PREDICTED_LOSS]) if self.ranking else None
+        conditions = _sigmoid(fields[PREDICTED_LOSS]) if self.ranking else None
         found = self._trainer.score(x, conditions, seed=seed)
         return Outputs.from_fields({name: fields[name] for name in rest} | {self.field: found})
 
@@ -205,8 +197,8 @@ class Vaal:
 
     def _conditions(self, x: Pool, seed: int) -> Tensor:
         """Return (N,) sigmoids of the predicted losses."""
-        fields = self.main.predict(x, needs=frozenset({EXTRA + PREDICTED_LOSS}), seed=seed).fields()
-        return _sigmoid(fields[EXTRA + PREDICTED_LOSS])
+        fields = self.main.predict(x, needs=frozenset({PREDICTED_LOSS}), seed=seed).fields()
+        return _sigmoid(fields[PREDICTED_LOSS])
 
 
 ta_vaal = partial(Vaal, ranking=True, vae_steps=1, kl="mean")
@@ -214,5 +206,5 @@ ta_vaal = partial(Vaal, ranking=True, vae_steps=1, kl="mean")
 
 
 def _sigmoid(losses: Tensor) -> Tensor:
-    """Return (N,) sigmoids of the (N, ...) losses that were predicted."""
+    """Return (N,) sigmoids of (N, ...) predicted losses, one per item."""
     return losses.reshape(len(losses)).sigmoid()

@@ -1,14 +1,13 @@
 """Batches of a pool: which items belong to which step, and their inputs on the device.
 
-The order is a function of seed and step, so a training run can go on from any step. Tensor pools stay
-resident on the device and are sliced there; other pools come through a DataLoader. Knows nothing of labels or
-models.
+The order is a function of seed and step, so a training run can continue from any step. Tensor pools stay
+resident on the device and are sliced there; other pools come through a DataLoader.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,29 +33,24 @@ def as_input(batch: Tensor) -> Tensor:
 
 
 def steps_of_pass(labelled: int, batch: int) -> int:
-    """Return the steps of one pass; a rest of one item joins the batch before it.
-
-    Args:
-        labelled: L, at least 1.
-        batch: Items in a step, at least 1.
-    """
+    """Return the steps of a pass over L items, both at least 1; a remainder of 1 joins the last batch."""
     full, rest = divmod(labelled, min(batch, labelled))
     return full + (rest > 1)
 
 
 class Order:
-    """Which rows belong to which step: a new random permutation at every pass, cut into batches.
+    """Which rows belong to which step: a new random permutation for every pass, cut into batches.
 
     Args:
         count: N, the rows of the pool, at least 1.
         batch_size: B, the rows of a batch.
-        seed: The training's seed; pass p is ordered by ``derive(seed, purpose, p)``.
+        seed: Pass p is ordered by ``derive(seed, purpose, p)``.
         purpose: What the batches are for.
-        whole: Whether every row comes in every pass. Then the last batch may be shorter, and one of a single
-            row is merged into the batch before it, as batch norm cannot normalise one item. Otherwise the
-            rest of each pass is left out, and every batch has min(B, N) rows.
-        draw: ``"passes"``; or every step is a pass by itself, of which only the first batch is taken:
-            ``"redrawn"`` at every step, or ``"fixed"``, the same at all of them.
+        whole: Whether a pass takes every row. Then its last batch may be shorter, and a single remaining row
+            joins the batch before, as batch norm cannot normalise one item. Otherwise the remainder is left
+            out, and every batch has min(B, N) rows.
+        draw: ``"passes"``; or every step is a pass of its own, of which only the first batch is taken: a new
+            one at every step (``"redrawn"``) or always the same (``"fixed"``).
     """
 
     def __init__(
@@ -70,9 +64,8 @@ class Order:
         draw: UnlabelledDraw = "passes",
     ) -> None:
         self.count, self.batch_size = count, min(batch_size, count)
-        self.seed, self.purpose = seed, purpose
+        self.seed, self.purpose, self.whole, self.draw = seed, purpose, whole, draw
         self.per_pass = steps_of_pass(count, batch_size) if whole else count // self.batch_size
-        self.whole, self.draw = whole, draw
         if draw != "passes":
             self.per_pass = 1
 
@@ -88,6 +81,14 @@ class Order:
         drawn = 0 if self.draw == "fixed" else number
         generator = torch.Generator().manual_seed(derive(self.seed, self.purpose, drawn))
         return torch.randperm(self.count, generator=generator)
+
+    def batches(self, steps: range) -> Iterator[tuple[int, Tensor, slice]]:
+        """Yield, for every step, its pass, the pass's permutation, and the batch's place in it."""
+        current, rows = -1, torch.empty(0, dtype=torch.int64)
+        for number, start, stop in map(self.locate, steps):
+            if number != current:
+                current, rows = number, self.permutation(number)
+            yield number, rows, slice(start, stop)
 
 
 class DeviceCache:
@@ -116,26 +117,27 @@ def stream(
     """Yield, for every step, the (B,) rows of its batch and the (B, ...) inputs, both on the device.
 
     Args:
-        pool: Where the items come from.
+        pool: The items.
         order: Which rows belong to which step.
         steps: The steps, ascending by one.
         device: Where batches are wanted.
         cache: Holds tensor pools on the device.
-        workers: Processes that load items of a pool that is no tensor; they do not change what is loaded.
+        workers: Processes that load the items of other pools; they do not change what is loaded.
 
     Raises:
         DataError: Items are not tensors or arrays of one shape.
     """
     if pool.resident is not None:
         data, current = cache.on(pool.resident, device), -1
-        for number, rows, start, stop in _walk(order, steps):
+        for number, rows, batch in order.batches(steps):
             if number != current:
                 current, on_device, picked = number, rows.to(device), pool.source_rows[rows].to(device)
-            yield on_device[start:stop], as_input(data.index_select(0, picked[start:stop]))
+            yield on_device[batch], as_input(data.index_select(0, picked[batch]))
         return
-    loaded = _loaded(pool, _Plan(order, steps), derive(order.seed, order.purpose, "item"), device, workers)
-    for (_, rows, start, stop), batch in zip(_walk(order, steps), loaded, strict=True):
-        yield rows[start:stop].to(device), batch
+    plan = ([(number, row) for row in rows[batch].tolist()] for number, rows, batch in order.batches(steps))
+    loaded = _load(pool, plan, derive(order.seed, order.purpose, "item"), device, workers)
+    for (_, rows, batch), inputs in zip(order.batches(steps), loaded, strict=True):
+        yield rows[batch].to(device), inputs
 
 
 def sequential(
@@ -148,43 +150,15 @@ def sequential(
     """
     starts = range(0, len(pool), batch_size)
     if pool.resident is not None:
-        data, rows = cache.on(pool.resident, device), pool.source_rows
+        data = cache.on(pool.resident, device)
         for start in starts:
-            yield as_input(_taken(data, rows[start : start + batch_size]))
+            rows = pool.source_rows[start : start + batch_size]
+            first, stop = int(rows[0]), int(rows[0]) + len(rows)
+            adjacent = torch.equal(rows, torch.arange(first, stop))  # then a slice saves a copy
+            yield as_input(data[first:stop] if adjacent else data.index_select(0, rows.to(data.device)))
         return
-    plan = [[(0, row) for row in range(start, min(start + batch_size, len(pool)))] for start in starts]
-    yield from _loaded(pool, plan, derive(seed, "item"), device, workers)
-
-
-def _taken(data: Tensor, rows: Tensor) -> Tensor:
-    first = int(rows[0])
-    if torch.equal(rows, torch.arange(first, first + len(rows))):
-        return data[first : first + len(rows)]  # a run of rows needs no copy
-    return data.index_select(0, rows.to(data.device))
-
-
-def _walk(order: Order, steps: range) -> Iterator[tuple[int, Tensor, int, int]]:
-    """Yield, for every step, its pass, the pass's permutation, and the batch's start and stop in it."""
-    current, rows = -1, torch.empty(0, dtype=torch.int64)
-    for step in steps:
-        number, start, stop = order.locate(step)
-        if number != current:
-            current, rows = number, order.permutation(number)
-        yield number, rows, start, stop
-
-
-class _Plan:
-    """The batches of these steps as lists of (pass, row), for a DataLoader."""
-
-    def __init__(self, order: Order, steps: range) -> None:
-        self.order, self.steps = order, steps
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for number, rows, start, stop in _walk(self.order, self.steps):
-            yield [(number, row) for row in rows[start:stop].tolist()]
+    plan = ([(0, row) for row in range(start, min(start + batch_size, len(pool)))] for start in starts)
+    yield from _load(pool, plan, derive(seed, "item"), device, workers)
 
 
 class _SeededItems(Dataset[Any]):  # Any: whatever the user's data set holds
@@ -201,33 +175,28 @@ class _SeededItems(Dataset[Any]):  # Any: whatever the user's data set holds
         seed_everything(derive(self.seed, number, self.pool.ids[row]))
         try:
             return self.pool[row]
-        except DataError as error:  # an image that cannot be decoded; handed over, see below
+        except DataError as error:  # an image that cannot be decoded, see _stack
             return error
 
 
-def _loaded(
-    pool: Pool, plan: _Plan | Sequence[list[tuple[int, int]]], seed: int, device: torch.device, workers: int
+def _load(
+    pool: Pool, plan: Iterable[list[tuple[int, int]]], seed: int, device: torch.device, workers: int
 ) -> Iterator[Tensor]:
+    """Yield the inputs of batches that are given as lists of (pass, row)."""
     loader: DataLoader[Any] = DataLoader(  # Any: as above
         _SeededItems(pool, seed),
         batch_sampler=plan,
         num_workers=workers,
-        collate_fn=_stacked,
-        worker_init_fn=_begin_loading,
+        collate_fn=_stack,
+        worker_init_fn=_init_worker,
         pin_memory=device.type == "cuda",
         generator=torch.Generator().manual_seed(seed),
     )
-    batches = iter(loader)
-    while (batch := _next(batches)) is not None:
-        if isinstance(batch, DataError):
-            raise batch
-        yield as_input(batch.to(device, non_blocking=True))
-
-
-def _next(batches: Iterator[Any]) -> Any:  # Any: as above
-    """Return the next batch or the error that stands for it, None after the last."""
     try:
-        return next(batches, None)
+        for batch in loader:
+            if isinstance(batch, DataError):
+                raise batch
+            yield as_input(batch.to(device, non_blocking=True))
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
@@ -237,24 +206,19 @@ def _next(batches: Iterator[Any]) -> Any:  # Any: as above
         ) from error
 
 
-def _begin_loading(_: int) -> None:
-    # torch's own watch trusts whoever is the parent when it begins: a death before that it never sees.
+def _init_worker(_: int) -> None:
+    # torch's own watch trusts whoever is the parent when it starts: it misses a death before that.
     exit_with_parent()
 
 
-def _stacked(items: list[Any]) -> Tensor | DataError:
-    # The error is handed over and raised in the main process: raised in a worker, it would come with a
-    # traceback.
+def _stack(items: list[Any]) -> Tensor | DataError:
+    # An error is returned, and raised in the main process: raised in a worker, it would carry a traceback.
     fault = next((item for item in items if isinstance(item, DataError)), None)
     if fault is not None:
         return fault
-    try:
-        return torch.stack([_as_tensor(item) for item in items])
+    try:  # NumPy arrays of decoded images are often read-only, of which torch warns: copy them
+        return torch.stack(
+            [torch.as_tensor(item.copy() if isinstance(item, np.ndarray) else item) for item in items]
+        )
     except (RuntimeError, TypeError, ValueError) as error:
-        wanted = "expected items that are tensors or arrays of one shape"
-        return DataError(f"{wanted}, but could not stack them: {error}")
-
-
-def _as_tensor(item: Any) -> Tensor:
-    # NumPy arrays of decoded images are often read-only, of which torch warns: copy them.
-    return torch.from_numpy(item.copy()) if isinstance(item, np.ndarray) else torch.as_tensor(item)
+        return DataError(f"items must be tensors or arrays of one shape, got some that do not stack: {error}")

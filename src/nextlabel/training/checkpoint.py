@@ -1,7 +1,7 @@
 """What a fit leaves on disk: tensors as safetensors, the rest as JSON, each file whole or not there.
 
-A file names the arguments of its fit, in plain JSON, and is used by a fit with the same ones only. Nothing is
-pickled, and no random state is kept. Knows nothing of what the tensors mean.
+A file records the arguments of its fit as plain JSON and is used only by a fit with the same ones. Nothing is
+pickled, and no random state is kept.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from nextlabel.pool import Pool
 from nextlabel.training.config import TrainingConfig
 
 __all__ = [
-    "check_fits",
     "check_same",
     "described",
     "joined",
+    "load_state",
     "optimizer_state",
     "part",
     "read_json",
@@ -42,6 +42,9 @@ __all__ = [
     "write_tensors",
 ]
 
+WITHOUT_EFFECT = ("predict_batch_size", "checkpoint_seconds")
+"""Settings that may change before a fit is continued: the weights do not depend on them."""
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any] | None = None) -> None:
     """Write tensors and notes that JSON can hold, atomically.
@@ -49,7 +52,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str,
     Raises:
         DataError: The disk is full or read-only.
     """
-    # Copies, because safetensors refuses tensors that fraction memory, and tied weights do.
+    # Copies, because safetensors refuses tensors that share memory, and tied weights do.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     write_file(path, save(copies, {"notes": json.dumps(dict(notes or {}))}))
 
@@ -67,18 +70,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118  # it is no dict
     except FileNotFoundError as error:
         raise MissingStateError(
-            f"there is no state at {path}; it was not kept, or its training is not finished"
+            f"there is no state at {path}: it was not kept, or its fit is not finished"
         ) from error
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(f"the state at {path} cannot be read ({error}); delete it and train again") from error
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON atomically.
-
-    Raises:
-        DataError: The disk is full or read-only.
-    """
+    """Write JSON atomically; raise :class:`DataError` where the disk is full or read-only."""
     write_file(path, json.dumps(dict(content), indent=1) + "\n")
 
 
@@ -99,41 +98,41 @@ def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
 def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Return the tensors of one part from what :func:`joined` returned."""
     prefix = f"{name}/"
-    return {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 
-def check_fits(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
-    """Refuse a state whose tensors are not those of the module.
+def load_state(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
+    """Load a state into a module, or leave the module alone where the state does not fit.
 
     Args:
-        module: What is to take the state.
+        module: A module.
         tensors: The state.
         what: Names the module in the message: ``"the model"``.
 
     Raises:
-        ConfigurationError: Tensors are missing, unknown or of another shape; the message names them. It is
-            no DataError, because the state is whole: nobody may take it for lost and train over it.
+        ConfigurationError: Tensors are missing, unknown or of another shape; the message names them. It is no
+            DataError, because the state is whole: nobody may take it for lost and train over it.
     """
     own = module.state_dict(keep_vars=True)
-    missing, unknown = (
-        [name for name in own if name not in tensors],
-        [name for name in tensors if name not in own],
-    )
-    differing = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in tensors and not is_lazy(tensor) and tensors[name].shape != tensor.shape
-    ]
-    faults = {"it lacks": missing, "it has besides": unknown, "it has another shape of": differing}
-    told = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
-    if told:
+    faults = {
+        "it lacks": [name for name in own if name not in tensors],
+        "it has besides": [name for name in tensors if name not in own],
+        "it has another shape of": [
+            f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
+            for name, tensor in own.items()
+            if name in tensors and not is_lazy(tensor) and tensors[name].shape != tensor.shape
+        ],
+    }
+    found = "; ".join(f"{fault} {listed(names)}" for fault, names in faults.items() if names)
+    if found:
         raise ConfigurationError(
-            f"expected a saved state that fits {what}, but {told}; use the settings it was made with"
+            f"a saved state must fit {what}, but {found}; use the settings it was made with"
         )
+    module.load_state_dict(tensors)
 
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the optimiser's state by ``index/name``: its tensors, and apart from them what is no tensor.
+    """Return the optimiser's state by ``index/name``: its tensors, and separately what is no tensor.
 
     Raises:
         ContractError: It holds something that neither safetensors nor JSON can keep.
@@ -148,15 +147,14 @@ def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, 
                 others[f"{index}/{name}"] = value
             else:
                 raise ContractError(
-                    f"the state of optimizer {type(optimizer).__name__} must be tensors and numbers, but "
-                    f"'{name}' is "
-                    f"{type(value).__name__}, which cannot be kept; use another optimizer"
+                    f"the state of {type(optimizer).__name__} must be tensors and numbers, got '{name}' of "
+                    f"type {type(value).__name__}, which cannot be saved; use another optimizer"
                 )
     return tensors, others
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], others: Mapping[str, Any]) -> None:
-    """Give an optimiser what :func:`optimizer_state` returned."""
+    """Load what :func:`optimizer_state` returned into an optimiser."""
     state: dict[int, dict[str, Any]] = {}
     for key, value in {**others, **tensors}.items():
         index, _, name = key.partition("/")
@@ -164,21 +162,17 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], other
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-WITHOUT_EFFECT = ("predict_batch_size", "checkpoint_seconds")
-"""What may be changed while a fit is continued: the weights do not depend on it."""
-
-
 def training_arguments(
     x: Pool, y: Tensor, unlabelled: Pool | None, config: TrainingConfig, seed: int
 ) -> dict[str, Any]:  # Any: whatever JSON holds
-    """Return a training run's data, configuration and seed, items and labels as digests.
+    """Return the arguments of a fit as JSON, items and labels as digests.
 
     Args:
         x: The L labelled items.
         y: (L,) their labels.
         unlabelled: The unlabelled items that are trained on, or None.
-        config: How.
-        seed: Of the training.
+        config: How the model is trained.
+        seed: All randomness is derived from it.
     """
     return {
         "seed": seed,
@@ -207,7 +201,7 @@ def described(value: Any) -> Any:  # Any: a setting, as JSON gives it back
 
 
 def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
-    """Refuse a file that was made by a training run with other arguments.
+    """Refuse a file that was made by a fit with other arguments.
 
     Raises:
         DataError: An argument differs; the message names the first.
@@ -215,6 +209,6 @@ def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> Non
     for name in sorted({*found, *wanted}):
         if found.get(name) != wanted.get(name):
             raise DataError(
-                f"expected {path} to be of this training, with {name}={wanted.get(name)!r}, but it was made "
-                f"with {name}={found.get(name)!r}; use another folder, or delete it"
+                f"{path} must be of a fit with {name}={wanted.get(name)!r}, got one with "
+                f"{name}={found.get(name)!r}; use another folder, or delete it"
             )

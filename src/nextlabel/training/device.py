@@ -1,8 +1,8 @@
-"""Where and in which arithmetic a learner works, and under which random states.
+"""The device and the arithmetic of a learner, and the random states that it works under.
 
-Devices and mixed precision are those of accelerate. Modules such as dropout draw from torch's default
-generators, and data sets may draw from ``random`` and NumPy; so these are set from derived seeds while a
-learner works, and given back as they were. No other file touches them. Knows nothing of what is computed.
+Modules such as dropout draw from torch's default generators, and data sets may draw from ``random`` and
+NumPy. No other file sets these states: they are set from derived seeds while a learner works, and restored
+afterwards.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -45,7 +43,7 @@ def device_title(device: torch.device) -> str:
 
 
 class Engine:
-    """Run forward and backward passes on one device in one arithmetic.
+    """Run forward and backward passes on one device in one arithmetic, by ``torch.amp``.
 
     Args:
         device: One of :data:`DEVICES`.
@@ -61,53 +59,33 @@ class Engine:
             raise UnknownNameError("device", device, DEVICES)
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigurationError(
-                "device='cuda' needs a CUDA GPU that PyTorch can use, but found none; use device='auto'"
+                "device must be one that PyTorch can use, got 'cuda' without a CUDA GPU; use device='auto'"
             )
-        cpu = device == "cpu" or not torch.cuda.is_available()
-        if cpu and mixed_precision == "fp16":
+        gpu = device != "cpu" and torch.cuda.is_available()
+        if not gpu and mixed_precision == "fp16":
             raise ConfigurationError("mixed_precision='fp16' needs a CUDA GPU; on a CPU use 'bf16' or 'no'")
-        self._accelerator = _accelerator(cpu, mixed_precision)
-        self._mixed = mixed_precision != "no"
-        self._optimizer: Any = None  # Any: accelerate is not typed
-        self.device: torch.device = self._accelerator.device
+        self.device = torch.device("cuda" if gpu else "cpu")
+        self._half = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(mixed_precision)
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=mixed_precision == "fp16")
 
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         """Return the context in which a forward pass runs."""
-        return self._accelerator.autocast() if self._mixed else contextlib.nullcontext()
+        return torch.autocast(self.device.type, self._half) if self._half else contextlib.nullcontext()
 
-    def adopt(self, optimizer: Optimizer) -> None:
-        """Take the optimiser whose steps :meth:`step` makes."""
-        self._optimizer = self._accelerator.prepare_optimizer(optimizer) if self._mixed else optimizer
-
-    def step(self, loss: Tensor) -> None:
+    def step(self, optimizer: Optimizer, loss: Tensor) -> None:
         """Make one optimiser step down the gradient of ``loss``, scaled against underflow in fp16."""
-        self._optimizer.zero_grad()
-        if self._mixed:
-            self._accelerator.backward(loss)
-        else:
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self._optimizer.step()
+        optimizer.zero_grad()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._scaler.step(optimizer)
+        self._scaler.update()
 
-    def state(self) -> dict[str, float]:
-        """Return what must be kept to continue: the loss scale in fp16, else nothing."""
-        scaler = self._accelerator.scaler
-        return dict(scaler.state_dict()) if scaler is not None else {}
+    def state(self) -> dict[str, Any]:  # Any: numbers
+        """Return what a checkpoint must keep: the loss scale in fp16, else nothing."""
+        return dict(self._scaler.state_dict())
 
-    def restore(self, state: dict[str, float]) -> None:
-        """Become what :meth:`state` told."""
-        if state and self._accelerator.scaler is not None:
-            self._accelerator.scaler.load_state_dict(state)
-
-
-def _accelerator(cpu: bool, mixed_precision: MixedPrecision) -> Any:  # Any: accelerate is not typed
-    # accelerate keeps one device and one precision per process and refuses a second Accelerator with others.
-    # Two learners in one process may well differ, and no learner keeps an Accelerator between calls, so the
-    # old state can go; outside of accelerate's own tests this function is the only way to let it go.
-    if AcceleratorState._shared_state:
-        present = AcceleratorState()
-        if present.mixed_precision != mixed_precision or (present.device.type == "cpu") != cpu:
-            AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=cpu, mixed_precision=mixed_precision)
+    def restore(self, state: dict[str, Any]) -> None:  # Any: as above
+        """Continue from what :meth:`state` returned."""
+        self._scaler.load_state_dict(state)
 
 
 def default_generators(device: torch.device | None = None) -> list[torch.Generator]:
@@ -121,11 +99,11 @@ def default_generators(device: torch.device | None = None) -> list[torch.Generat
 
 
 def seed_everything(seed: int, device: torch.device | None = None) -> None:
-    """Set every global random state; to be called inside :func:`isolated_rng` or in a worker process only.
+    """Set every global random state; call it inside :func:`isolated_rng` or in a worker process only.
 
     Args:
         seed: A derived seed, in [0, 2^63).
-        device: Where modules draw besides the CPU.
+        device: Where modules draw, besides the CPU.
     """
     for generator in default_generators(device):
         generator.manual_seed(seed)
@@ -135,23 +113,15 @@ def seed_everything(seed: int, device: torch.device | None = None) -> None:
 
 @contextmanager
 def isolated_rng(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Run the block with every global random state set from ``seed``, and restore them all after it.
-
-    Args:
-        seed: A derived seed, in [0, 2^63).
-        device: Where modules draw besides the CPU.
-    """
-    generators = default_generators(device)
-    kept = [generator.get_state() for generator in generators]
-    kept_python, kept_numpy = random.getstate(), np.random.get_state()
-    seed_everything(seed, device)
-    try:
-        yield
-    finally:
-        for generator, state in zip(generators, kept, strict=True):
-            generator.set_state(state)
-        random.setstate(kept_python)
-        np.random.set_state(kept_numpy)
+    """Run the block under :func:`seed_everything`, and restore every global random state after it."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng([device] if device is not None and device.type == "cuda" else []):
+        seed_everything(seed, device)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 @contextmanager

@@ -1,8 +1,4 @@
-"""The preparation of a fit, from a learner's settings and data to the first step.
-
-:func:`prepare` says what comes after what; the rest of the file are its steps. Knows nothing of the steps of
-training, which are in ``loop``.
-"""
+"""The preparation of a fit, from a learner's settings and data to the first step, which ``loop`` makes."""
 
 from __future__ import annotations
 
@@ -20,17 +16,16 @@ from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
-from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.tasks.task import Task
 from nextlabel.training.batches import DeviceCache, sequential
-from nextlabel.training.checkpoint import check_fits, joined, write_tensors
+from nextlabel.training.checkpoint import joined, load_state, write_tensors
 from nextlabel.training.config import TrainingConfig
 from nextlabel.training.device import DeviceName, Engine, isolated_rng
-from nextlabel.training.loop import Training
+from nextlabel.training.loop import TrainingRun
 from nextlabel.training.network import ModuleNetwork
-from nextlabel.training.preprocess import Augmentation, Preparation, Prepare, resized
+from nextlabel.training.preprocess import Preparation, Prepare, resized
 from nextlabel.training.snapshots import snapshot_path
 from nextlabel.types import Forward, Objective
 
@@ -44,39 +39,31 @@ def prepare(
     objective: Objective,
     x: Pool,
     y: Tensor,
-    unlabelled: Pool | None,
     *,
     config: TrainingConfig,
     held: ModuleNetwork | None,
     state: Mapping[str, Tensor],
     device: DeviceName,
-    workers: int,
-    augment: Augmentation | None,
     snapshots: frozenset[Snapshot],
     seed: int,
     workdir: Path,
-    arguments: dict[str, Any],  # Any: whatever JSON holds
-    progress: Progress | None,
-) -> Training:
-    """Return the training that a fit consists of, ready for its first step or to be continued.
+    **others: Any,  # Any: further fields of TrainingRun
+) -> TrainingRun:
+    """Return the training run of a fit, ready for its first step or to be continued.
 
     Args:
         networks: Makes the networks.
         objective: The loss, not bound yet.
         x: The L labelled items.
         y: (L,) their targets.
-        unlabelled: Items for the objective, or None.
         config: How the model is trained.
-        held: The network to go on from; None for one with new weights.
+        held: The network to continue from; None for new weights.
         state: What an earlier fit left of the objective; empty for none.
-        device: Where.
-        workers: Processes that load items of pools that are no tensors.
-        augment: For labelled and unlabelled batches alike, or None.
-        snapshots: What to keep in ``workdir`` besides the end.
-        seed: All randomness is derived from it.
-        workdir: The folder of this fit.
-        arguments: What tells this fit from another.
-        progress: Called as training advances, or None.
+        device: Where to compute.
+        snapshots: As of :class:`TrainingRun`, and so are ``seed`` and ``workdir``.
+        seed: See there.
+        workdir: See there.
+        others: Further fields of :class:`TrainingRun`.
 
     Raises:
         LabelsError: A target cannot be learnt.
@@ -94,16 +81,15 @@ def prepare(
     if objective.uses_fresh_network and not state:
         objective.take_fresh(networks.unrelated("teacher", objective, x, engine, seed))
     bind(objective, network, example, seed=seed, engine=engine, state=state)
-    training = Training(
-        network=network, objective=objective, config=config.beginning(with_new_weights=held is None),
-        engine=engine, x=x, targets=targets, unlabelled=unlabelled, augment=augment,
-        preparation=networks.preparation, snapshots=snapshots, seed=seed, workdir=workdir,
-        arguments=arguments, cache=networks.cache, workers=workers, progress=progress,
+    run = TrainingRun(
+        network=network, objective=objective, config=config.for_fit(from_scratch=held is None),
+        engine=engine, x=x, targets=targets, preparation=networks.preparation, snapshots=snapshots,
+        seed=seed, workdir=workdir, cache=networks.cache, **others,
     )  # fmt: skip
     if UNTRAINED in snapshots:
         other = networks.unrelated("untrained", objective, x, engine, seed)
         write_tensors(snapshot_path(workdir, UNTRAINED), joined({"model": other.module.state_dict()}))
-    return training
+    return run
 
 
 def new_objective(objective: str | Part | Callable[[], nn.Module], task: Task) -> Objective:
@@ -117,7 +103,7 @@ def new_objective(objective: str | Part | Callable[[], nn.Module], task: Task) -
     made = as_objective(OBJECTIVES.create(objective) if isinstance(objective, (str, Part)) else objective())
     if made.task not in (None, task.name):
         raise ConfigurationError(
-            f"the objective {type(made).__name__} is for {made.task}, but the task is {task.name}; "
+            f"the objective must be for the task {task.name}, but {type(made).__name__} is for {made.task}; "
             f"use objective='{task.default_objective}'"
         )
     return made
@@ -129,8 +115,8 @@ class Networks:
 
     Attributes:
         model: The user's: a function that returns modules, called under a generator that is derived from the
-            seed, or a module, which is copied. Nothing that is done to a network reaches the user's module.
-        untrained_model: Makes networks that are compared with before any training; None for ``model``.
+            seed, or a module, which is copied and never changed.
+        untrained_model: Makes networks for comparison before any fit; None for ``model``.
         task: What outputs are for.
         embedding_layer: As of :class:`ModuleNetwork`.
         preparation: What is done to batches.
@@ -145,11 +131,7 @@ class Networks:
     cache: DeviceCache
 
     def new(self, seed: int, *, untrained: bool = False) -> ModuleNetwork:
-        """Return a network with initial weights.
-
-        Args:
-            seed: Of the weights.
-            untrained: Whether it is one that is compared with before any training.
+        """Return a network with initial weights from this seed, made by ``untrained_model`` if so asked.
 
         Raises:
             ContractError: The function returned no module.
@@ -164,34 +146,35 @@ class Networks:
                     f"the model function must return an nn.Module, got {type(made).__name__}; return the "
                     "network"
                 )
-            network = ModuleNetwork(copy.deepcopy(made), embedding_layer=self.embedding_layer)
-            network.dense = self.task.output is None
-            return network
+            per_pixel = self.task.output is None
+            return ModuleNetwork(
+                copy.deepcopy(made), embedding_layer=self.embedding_layer, per_pixel=per_pixel
+            )
 
     def unrelated(
         self, purpose: str, objective: Objective, x: Pool, engine: Engine, seed: int
     ) -> ModuleNetwork:
-        """Return a network with initial weights of its own for this purpose, on the device."""
+        """Return an untrained network with weights of its own for this purpose, on the device."""
         seed = derive(seed, purpose)
         network = self.place(self.new(seed, untrained=True), engine)
         self.example(network, objective, x, engine, seed)
         return network
 
     def place(self, network: ModuleNetwork, engine: Engine) -> ModuleNetwork:
-        """Move the network to the device, in the memory layout that inputs have."""
+        """Move the network to the device, in the memory layout of the inputs."""
         network.to(engine.device)
         return network.to(memory_format=torch.channels_last) if self.preparation.channels_last else network
 
     def example(
         self, network: ModuleNetwork, objective: Objective, x: Pool, engine: Engine, seed: int
     ) -> Forward:
-        """Return the outputs for a few items of the pool; lazy modules get their shapes by it.
+        """Return the outputs for a few items of the pool, which gives lazy modules their shapes.
 
         Args:
             network: Left in evaluation mode, and set to give what the objective uses.
-            objective: Says what it uses, and takes the network's inputs out of a batch.
+            objective: Takes the network's inputs out of a batch.
             x: The pool.
-            engine: Where.
+            engine: Where to compute.
             seed: Of the weights of lazy modules.
 
         Raises:
@@ -207,25 +190,19 @@ class Networks:
             wanted = {None: "one output per class, at least 2", 1: "1 output"}.get(
                 width, f"{width} outputs, one per class"
             )
-            raise ContractError(f"task='{self.task.name}' needs a model with {wanted}, but it has {outputs}")
+            raise ContractError(f"task='{self.task.name}' needs a model with {wanted}, got {outputs}")
         return forward
 
     def few(self, x: Pool, engine: Engine) -> Tensor:
         """Return the first items of the pool on the device, at most two."""
-        with isolated_rng(0, engine.device):  # items of a data set may draw; what comes next must not see it
+        with isolated_rng(0, engine.device):  # items of a data set may draw; what follows must not notice
             return next(sequential(x.slice(0, 2), 2, 0, engine.device, self.cache))
 
 
 def _check_progressive_resize(
     network: ModuleNetwork, items: Tensor, config: TrainingConfig, prepare: Prepare
 ) -> None:
-    """Refuse a training run on images of a size that the network cannot take.
-
-    Args:
-        network: Left in evaluation mode.
-        items: (B, ...) a few items, on the device.
-        config: Says how small the images are.
-        prepare: What is done to them after that.
+    """Refuse sizes of ``progressive_resize`` that the network cannot take, given a few items on the device.
 
     Raises:
         DataError: The items are not images.
@@ -240,9 +217,8 @@ def _check_progressive_resize(
         except (RuntimeError, ValueError, AssertionError) as error:  # the last is what timm's models raise
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ConfigurationError(
-                f"progressive_resize must be of images that the model can take, but at {fraction} it cannot "
-                f"take items of shape {tuple(smaller.shape[1:])} ({reason}); use other shares, or leave "
-                "progressive_resize out"
+                f"progressive_resize must give images that the model can take, got {fraction}, which gives "
+                f"items of shape {tuple(smaller.shape[1:])} ({reason}); use other fractions, or leave it out"
             ) from error
 
 
@@ -255,15 +231,15 @@ def bind(
     engine: Engine,
     state: Mapping[str, Tensor],
 ) -> None:
-    """Bind an objective to its network, on the device, and give it its state where there is one.
+    """Bind an objective to its network, move it to the device, and load its state if there is one.
 
     Args:
         objective: Not bound yet.
-        network: What it is to train, or trained.
+        network: What it trains, or trained.
         example: The network's outputs for a few items.
         seed: All randomness is derived from it.
-        engine: Where.
-        state: What an earlier training left of the objective; empty for none.
+        engine: Where to compute.
+        state: What an earlier fit left of the objective; empty for none.
 
     Raises:
         ConfigurationError: The state does not fit.
@@ -272,5 +248,4 @@ def bind(
         objective.bind(network, example)
     objective.to(engine.device)
     if state:
-        check_fits(objective, state, what="the objective")
-        objective.load_state_dict(state)
+        load_state(objective, state, what="the objective")

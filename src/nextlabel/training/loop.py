@@ -1,8 +1,7 @@
-"""The training loop: steps, checkpoints, snapshots and the watch over the loss.
+"""The training loop: steps, checkpoints, snapshots and the check of the loss.
 
 Every step's randomness is derived from the seed and the step, so a training run that was killed at any step
-and goes on from its checkpoint ends in the same weights, bit for bit, as one that was not. Knows nothing of
-how the network was made, of tasks, or of predictions.
+and continues from its checkpoint ends in the same weights, bit for bit, as one that was not.
 """
 
 from __future__ import annotations
@@ -26,23 +25,23 @@ from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.training.batches import DeviceCache, Order, stream
 from nextlabel.training.checkpoint import (
-    check_fits,
     check_same,
     joined,
+    load_state,
     optimizer_state,
     part,
     read_tensors,
     restore_optimizer,
     write_tensors,
 )
-from nextlabel.training.config import TrainingConfig
+from nextlabel.training.config import TrainingConfig, batch_of, lr_factor
 from nextlabel.training.device import Engine, default_generators, deterministic_kernels, isolated_rng
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Augmentation, Preparation, resized
 from nextlabel.training.snapshots import SnapshotWriter
 from nextlabel.types import Losses, Objective
 
-__all__ = ["CHECKPOINT", "LossMeter", "Training"]
+__all__ = ["CHECKPOINT", "LossMeter", "TrainingRun"]
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -57,8 +56,8 @@ class LossMeter:
     """Add up the losses of an epoch without reading the device at every step, and refuse non-finite ones.
 
     Attributes:
-        sums: The present epoch's sum by part of the loss.
-        steps: The steps in these sums.
+        sums: The sum so far in this epoch of each part of the loss.
+        steps: The number of steps in these sums.
     """
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class LossMeter:
             self.settle()
 
     def settle(self) -> None:
-        """Read and add what waits; sums do not depend on when this is called.
+        """Read and add what waits; the sums do not depend on when this is called.
 
         Raises:
             ContractError: A loss is not finite; the message names step and part.
@@ -89,7 +88,7 @@ class LossMeter:
         for (step, name), value in zip(keys, torch.stack(losses).tolist(), strict=True):
             if not math.isfinite(value):
                 raise ContractError(
-                    f"the training loss must be finite, but its part '{name}' is {value} at step {step}; "
+                    f"the training loss must be finite, got {value} as its part '{name}' at step {step}; "
                     "lower lr, or look for non-finite inputs"
                 )
             self.sums[name] = self.sums.get(name, 0.0) + value
@@ -97,38 +96,38 @@ class LossMeter:
         self._waiting.clear()
 
     def restart(self) -> None:
-        """Begin an epoch."""
+        """Start an epoch."""
         self.settle()
         self.sums, self.steps = {}, 0
 
     def means(self) -> dict[str, float]:
-        """Return ``train_loss``, the mean over the epoch's steps, and ``PART_loss`` for each of several."""
+        """Return ``train_loss``, the mean over the epoch's steps, and ``PART_loss`` if there are several."""
         self.settle()
         means = {f"{name}_loss": total / self.steps for name, total in self.sums.items()}
         return {"train_loss": sum(means.values()), **(means if len(means) > 1 else {})}
 
 
 @dataclass(kw_only=True)
-class Training:
-    """One training of a network, from its present weights to the end.
+class TrainingRun:
+    """Train a network from its present weights to the end of one fit.
 
     Attributes:
         network: Trained in place.
         objective: The loss, bound to the network.
-        config: How.
-        engine: Where.
+        config: How the network is trained.
+        engine: Where to compute.
         x: The L labelled items.
         targets: (L,) labels as the objective takes them, on the device.
         unlabelled: Items for the objective, or None.
-        augment: For labelled and unlabelled batches alike, or None.
-        preparation: For the same batches, after that.
+        augment: Applied to labelled and unlabelled batches, or None.
+        preparation: Applied to the same batches after that.
         snapshots: What to keep in ``workdir`` besides the end.
         seed: All randomness is derived from it.
-        workdir: Where the checkpoint is kept.
-        arguments: What tells this training from another, for the checkpoint; JSON.
+        workdir: The folder of this fit.
+        arguments: What distinguishes this fit from others, as JSON.
         cache: Holds tensor pools on the device.
-        workers: Processes that load items of pools that are no tensors.
-        progress: Called in the phase ``fit``, at most ten times a second and at the end.
+        workers: Processes that load the items of other pools.
+        progress: Called in the phase ``fit``, at most ten times a second and at the end; or None.
     """
 
     network: ModuleNetwork
@@ -150,33 +149,33 @@ class Training:
     meter: LossMeter = field(default_factory=LossMeter)
 
     def __post_init__(self) -> None:
-        self.size = self.config.batch_of(len(self.x))
+        config = self.config
+        self.size = batch_of(len(self.x), config.batch_size, config.min_steps_per_epoch)
         self.order = Order(len(self.x), self.size, seed=self.seed, purpose="order", whole=True)
-        self.total = self.order.per_pass * self.config.epochs
+        self.total = self.order.per_pass * config.epochs
         every = [*self.network.parameters(), *self.objective.parameters()]
         parameters = [parameter for parameter in every if parameter.requires_grad]
         if not parameters:
             raise ConfigurationError(
-                "training needs a model with parameters that may change, but "
-                f"{type(self.network.module).__name__} has {'only frozen ones' if every else 'none'}; use "
+                "the model must have parameters that can change, got "
+                f"{type(self.network.module).__name__} with {'only frozen ones' if every else 'none'}; use "
                 "another model, or set requires_grad"
             )
-        self.optimizer: Optimizer = self.config.build_optimizer(parameters, self.objective.unscheduled())
-        fraction = self.size / self.config.batch_size
+        self.optimizer: Optimizer = config.build_optimizer(parameters, self.objective.unscheduled())
+        fraction = self.size / config.batch_size
         self.base_lrs = [group["lr"] * fraction for group in self.optimizer.param_groups]
-        self.engine.adopt(self.optimizer)
         self.device_generator = torch.Generator(self.engine.device)
         self.prepare = self.preparation.on(self.engine.device)
         self.model: nn.Module = self.network
-        if self.config.compile:  # a wrapper: the network itself, its names and its state stay as they are
+        if config.compile:  # a wrapper: the network itself, its names and its state stay as they are
             self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
-        self.keeper = SnapshotWriter(
+        self.writer = SnapshotWriter(
             self.snapshots,
             self.network.module,
             self.workdir,
             steps=self.total,
             steps_per_epoch=self.order.per_pass,
-            ema_decay=self.config.ema_decay,
+            ema_decay=config.ema_decay,
         )
 
     def run(self) -> dict[str, float]:
@@ -184,7 +183,7 @@ class Training:
 
         Raises:
             ContractError: The loss is not finite.
-            DataError: The checkpoint is of another training or damaged, or a state cannot be written.
+            DataError: The checkpoint is of another fit or damaged, or a state cannot be written.
             ConfigurationError: The checkpoint does not fit the model or the objective.
         """
         first = self._resume()
@@ -197,10 +196,10 @@ class Training:
 
     def _run_steps(self, first: int) -> None:
         generators = default_generators(self.engine.device)
-        saved = told = time.monotonic()
+        saved = reported = time.monotonic()
         with closing(self._batches(range(first, self.total))) as batches:
             for step, (rows, x, unlabelled) in zip(range(first, self.total), batches, strict=True):
-                self.keeper.before(step)
+                self.writer.before(step)
                 if step % self.order.per_pass == 0:
                     self.meter.restart()
                 self._set_lr(step)
@@ -208,14 +207,14 @@ class Training:
                 for generator in generators:
                     generator.manual_seed(seed)
                 self._step(step, x, self.targets[rows], unlabelled)
-                self.keeper.after(step)
+                self.writer.after(step)
                 now = time.monotonic()
                 if step + 1 < self.total and now - saved >= self.config.checkpoint_seconds:
                     self._save(step + 1)
                     saved = now
-                if self.progress and (now - told >= PROGRESS_SECONDS or step + 1 == self.total):
+                if self.progress and (now - reported >= PROGRESS_SECONDS or step + 1 == self.total):
                     self.progress("fit", step + 1, self.total)
-                    told = now
+                    reported = now
 
     def _step(self, step: int, x: Tensor, y: Tensor, unlabelled: Tensor | None) -> None:
         if self.augment is not None:
@@ -229,7 +228,7 @@ class Training:
             losses: Losses = self.objective(self.model, x, y, unlabelled, step=step)
             only = next(iter(losses.parts.values())) if len(losses.parts) == 1 else None
             loss = losses.total if only is None else only  # adding one part costs as much as a small layer
-        self.engine.step(loss)
+        self.engine.step(self.optimizer, loss)
         self.objective.after_step(self.network)
         self.meter.add(step, {name: part.detach() for name, part in losses.parts.items()})
 
@@ -248,7 +247,8 @@ class Training:
             yield rows, x, unlabelled
 
     def _set_lr(self, step: int) -> None:
-        factor = self.config.factor(step, self.total)
+        config = self.config
+        factor = lr_factor(config.schedule, step / self.total, config.milestones, config.gamma)
         for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = lr * (factor if group.get("scheduled", True) else 1.0)
 
@@ -259,7 +259,7 @@ class Training:
             "model": self.network.module.state_dict(),
             "objective": self.objective.state_dict(),
             "optimizer": tensors,
-            "ema": self.keeper.state(),
+            "ema": self.writer.state(),
         }
         notes = {
             "step": step,
@@ -273,6 +273,7 @@ class Training:
         write_tensors(self.workdir / CHECKPOINT, joined(parts), notes)
 
     def _resume(self) -> int:
+        """Load the checkpoint, if there is one, and return the first step to make."""
         path = self.workdir / CHECKPOINT
         if not path.exists():
             return 0
@@ -280,14 +281,12 @@ class Training:
         check_same(notes["arguments"], self.arguments, path)
         if notes["steps"] != self.total:
             raise DataError(
-                f"expected {path} to be of this training, of {self.total} steps, but it was made by one of "
-                f"{notes['steps']}, which began with other weights; load those first, or use another folder"
+                f"{path} must be of a fit of {self.total} steps, got one of {notes['steps']}, which started "
+                "from other weights; load those first, or use another folder"
             )
         for name, module in (("model", self.network.module), ("objective", self.objective)):
-            state = part(tensors, name)
-            check_fits(module, state, what=f"the {name}")
-            module.load_state_dict(state)
-        self.keeper.restore(part(tensors, "ema"))
+            load_state(module, part(tensors, name), what=f"the {name}")
+        self.writer.restore(part(tensors, "ema"))
         restore_optimizer(self.optimizer, part(tensors, "optimizer"), notes["optimizer"])
         self.engine.restore(notes["engine"])
         self.meter.sums, self.meter.steps = dict(notes["losses"]), int(notes["loss_steps"])

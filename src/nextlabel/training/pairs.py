@@ -1,7 +1,7 @@
 """Images paired with their masks: one tensor of channels + 1, so that both are cut and mirrored alike.
 
-The mask travels as the last channel, in bytes, 255 at pixels without a class; unlabelled images have such
-a channel too, of 255 alone. Knows nothing of training.
+The mask is the last channel, in bytes, 255 at pixels without a class; unlabelled images have such a channel
+too, filled with 255.
 """
 
 from __future__ import annotations
@@ -36,22 +36,20 @@ class _Pairs:
         return len(self.pool)
 
     def __getitem__(self, row: int) -> Tensor:
-        item = self.pool.ids[row]
-        given = self.pool[row]
+        item, given = self.pool.ids[row], self.pool[row]
         image = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
         if image.dtype != torch.uint8 or image.ndim != 3:
             raise DataError(
-                "segmentation needs images of (channels, height, width) bytes (uint8), but item "
-                f"'{item}' has shape {tuple(image.shape)} and type {image.dtype}"
+                f"images must be (channels, height, width) bytes (uint8) for segmentation, got item '{item}' "
+                f"of shape {tuple(image.shape)} and type {image.dtype}; convert them"
             )
         if self.masks is None:
             return torch.cat((image, torch.full_like(image[:1], NO_CLASS)))
-        mask = torch.from_numpy(_mask_of(item, self.masks[row], self.classes))
+        mask = torch.from_numpy(_checked(item, self.masks[row], self.classes))
         if image.shape[1:] != mask.shape:
             raise DataError(
-                f"a mask must have its image's height and width, but item '{item}' has an image of "
-                f"{image.shape[1]} x {image.shape[2]} pixels and a mask of {mask.shape[0]} x "
-                f"{mask.shape[1]}"
+                f"a mask must have its image's height and width, got item '{item}' with an image of "
+                f"{image.shape[1]} x {image.shape[2]} pixels and a mask of {mask.shape[0]} x {mask.shape[1]}"
             )
         return torch.cat((image, mask[None]))
 
@@ -59,17 +57,17 @@ class _Pairs:
 def paired(pool: Pool, masks: Sequence[NDArray[Any]] | None, classes: int) -> Pool:
     """Return the pool of (channels + 1, height, width) bytes: each image with its mask as last channel.
 
-    A pool that is one tensor gives a pool that is one tensor; the pairs of others are read one at a time.
+    If the pool is one tensor, so is the result; the pairs of others are read one at a time.
 
     Args:
         pool: Images, (channels, height, width) bytes each.
-        masks: (height, width) class indices in [0, C) of each image, 255 where a pixel has no class; None for
-            images whose pixels have none.
+        masks: (height, width) class indices in [0, C) of each image, 255 at pixels without a class; None for
+            unlabelled images.
         classes: C.
 
     Raises:
-        DataError: An image is not of bytes; a mask holds a value that is no class, or is not as large as its
-            image.
+        DataError: An image is not of bytes; a mask holds a value that is no class, or differs in size from
+            its image.
     """
     pairs = _Pairs(pool, masks, classes)
     if pool.resident is None or not len(pool):
@@ -78,26 +76,23 @@ def paired(pool: Pool, masks: Sequence[NDArray[Any]] | None, classes: int) -> Po
 
 
 def split(pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the (B, channels, height, width) images and the (B, height, width) class indices of a batch.
-
-    Args:
-        pairs: (B, channels + 1, height, width) as batches come, the mask divided by 255.
+    """Return the images and masks of a (B, channels + 1, height, width) batch, whose mask is divided by 255.
 
     Returns:
-        Images as they are, and int64 class indices, :data:`IGNORED` where there is none.
+        (B, channels, height, width) images as they are, and (B, height, width) int64 class indices,
+        :data:`IGNORED` where there is no class.
     """
     mask = (pairs[:, -1] * 255).round().long()
     return pairs[:, :-1], torch.where(mask == NO_CLASS, IGNORED, mask)
 
 
 def mask_digests(pool: Pool, masks: Sequence[NDArray[Any]], classes: int) -> Tensor:
-    """Return (N,) int64 numbers that stand for the items' masks: they tell one training from another.
+    """Return (N,) int64 digests of the items' masks, which tell one fit from another.
 
     Raises:
         DataError: A mask holds a value that is no class.
     """
-    pairs = zip(pool.ids, masks, strict=True)
-    contents = (_mask_of(item, mask, classes).tobytes() for item, mask in pairs)
+    contents = (_checked(item, mask, classes).tobytes() for item, mask in zip(pool.ids, masks, strict=True))
     digests = [hashlib.blake2b(content, digest_size=7).digest() for content in contents]
     return torch.tensor([int.from_bytes(digest, "big") for digest in digests])
 
@@ -106,8 +101,8 @@ def mask_digests(pool: Pool, masks: Sequence[NDArray[Any]], classes: int) -> Ten
 class RandomWindow:
     """Cut a square window at a random place, the same of an image and its mask.
 
-    A window that would hold no pixel with a class, of a mask that has some, is moved to hold the first of
-    them, as the mean loss over no pixel is no number.
+    If the window would hold no pixel with a class, but the mask has some, it is moved to hold the first of
+    them, because the mean loss over no pixel is undefined.
 
     Attributes:
         size: Height and width of the window in pixels.
@@ -135,15 +130,11 @@ class RandomWindow:
 
 
 def check_crop(crop: int, height: int, width: int) -> None:
-    """Refuse a window that is larger than the images.
-
-    Raises:
-        ConfigurationError: So it is.
-    """
+    """Raise :class:`ConfigurationError` if the window is larger than the images."""
     if crop > min(height, width):
         raise ConfigurationError(
             f"crop must be at most the images' smaller side, {min(height, width)} of {height} x {width} "
-            f"pixels, but is {crop}; choose a smaller one, or leave it out to train on whole images"
+            f"pixels, got {crop}; choose a smaller one, or leave it out to train on whole images"
         )
 
 
@@ -159,5 +150,5 @@ def _around_first_class(item: Tensor, size: int) -> Tensor:
     return item[:, top : top + size, left : left + size]
 
 
-def _mask_of(item: ItemId, mask: NDArray[Any], classes: int) -> NDArray[np.uint8]:
+def _checked(item: ItemId, mask: NDArray[Any], classes: int) -> NDArray[np.uint8]:
     return checked_mask(np.asarray(mask), item, classes=classes, ignored=NO_CLASS)

@@ -1,22 +1,28 @@
-"""What a trained network says of the items of a pool, batch by batch. Knows nothing of fits."""
+"""What a trained network says of the items of a pool, batch by batch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from nextlabel.errors import ContractError, listed
+from nextlabel.errors import ContractError, DataError, listed
+from nextlabel.pool import Pool
 from nextlabel.tasks.segmentation import Segmentation
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Prepare
 from nextlabel.types import Forward, Objective, Outputs
 
-__all__ = ["check_needs", "predicted"]
+__all__ = ["DRAWN", "EXTRA", "check_embeddings", "check_needs", "predicted", "trained_model"]
 
 EXTRA = "extra:"
+"""The prefix of a need for an extra field."""
+
+DRAWN = frozenset({"log_probs", "values"})
+"""The fields that an ensemble or dropout gives with several draws."""
 
 REMEDIES = {
     "predicted_loss": "train with an objective that gives it, such as 'learning_loss'",
@@ -28,6 +34,31 @@ REMEDIES = {
 }
 """What gives an extra field that an objective does not."""
 
+M = TypeVar("M")
+
+
+def trained_model(model: M | None, x: Pool, *, remedy: str = "call fit or load first") -> M:
+    """Return the model, if there is one and items to predict for.
+
+    Raises:
+        ContractError: Nothing was trained.
+        DataError: The pool is empty.
+    """
+    if model is None:
+        raise ContractError(f"predict needs a trained model, but there is none; {remedy}")
+    if len(x) == 0:
+        raise DataError("predict needs at least one item, but the pool is empty; add items")
+    return model
+
+
+def check_embeddings(needs: frozenset[str], network: ModuleNetwork) -> None:
+    """Raise :class:`ContractError` if the needs hold embeddings and the network has none."""
+    if "embeddings" in needs and not network.has_embeddings:
+        raise ContractError(
+            f"embeddings are needed, but {type(network.module).__name__} has no forward_features and "
+            "forward_head, as timm's models have; name a layer with embedding_layer="
+        )
+
 
 def check_needs(
     needs: frozenset[str], network: ModuleNetwork, *, own: str, extra_fields: frozenset[str]
@@ -37,8 +68,8 @@ def check_needs(
     Args:
         needs: Names of the fields of :class:`Outputs`.
         network: What is to give them.
-        own: ``"log_probs"`` or ``"values"``, as the task is.
-        extra_fields: What the objective gives.
+        own: The field that answers the task: ``"log_probs"`` or ``"values"``.
+        extra_fields: The extra fields of the objective.
 
     Raises:
         ContractError: Something cannot be given.
@@ -50,11 +81,7 @@ def check_needs(
         hint = f"; {remedy}" if need.startswith(EXTRA) else ""
         given = listed([own, "embeddings", *sorted(known - {own, "embeddings"})], limit=20)
         raise ContractError(f"a TorchLearner with task='{task}' gives {given}, not '{need}'{hint}")
-    if "embeddings" in needs and not network.has_embeddings:
-        raise ContractError(
-            f"embeddings are needed, but {type(network.module).__name__} has no forward_features and "
-            "forward_head as timm's models have; name a layer with embedding_layer="
-        )
+    check_embeddings(needs, network)
 
 
 def predicted(
@@ -68,22 +95,22 @@ def predicted(
 ) -> Outputs:
     """Return the outputs of all batches, in evaluation mode and on the CPU.
 
-    The network passes each batch once for its own fields; the objective makes the passes that its extra
-    fields take.
+    Each batch passes through the network once for the network's own fields, and as often as the objective
+    needs for its extra fields.
 
     Args:
         network: On the engine's device.
         batches: (B, ...) inputs on the device.
         needs: Names of fields, checked.
-        engine: Where.
-        prepare: For every batch.
-        objective: Bound; gives the extra fields. None where there are none among the needs.
+        engine: Where to compute.
+        prepare: Applied to every batch.
+        objective: Bound; gives the extra fields. None if no need is one.
 
     Raises:
         ContractError: The objective returned something else than one row per item.
     """
     extra = sorted(need for need in needs if need.startswith(EXTRA))
-    own = sorted(needs - set(extra))
+    own = sorted(needs.difference(extra))
     network.eval()
     if objective is not None:
         objective.eval()
@@ -95,22 +122,19 @@ def predicted(
                 with engine.autocast():
                     forward: Forward = network(batch)
                 for need in own:
-                    fields[need].append(_field(need, forward))
+                    fields[need].append(_own_field(need, forward))
             if objective is not None and extra:
-                given = _extra(objective, network, batch, engine)
+                network.with_embeddings = objective.uses_embeddings
+                network.with_stages = objective.uses_stages
+                with engine.autocast():
+                    given = objective.extra(network, batch)
                 for need in extra:
-                    fields[need].append(_checked(given, need.removeprefix(EXTRA), len(batch), objective))
+                    name = need.removeprefix(EXTRA)
+                    fields[need].append(_extra_field(name, given.get(name), len(batch), objective))
     return Outputs.from_fields({need: torch.cat(parts).cpu() for need, parts in fields.items() if parts})
 
 
-def _extra(objective: Objective, network: ModuleNetwork, batch: Tensor, engine: Engine) -> dict[str, Tensor]:
-    network.with_embeddings = objective.uses_embeddings
-    network.with_stages = objective.uses_stages
-    with engine.autocast():
-        return dict(objective.extra(network, batch))
-
-
-def _field(need: str, forward: Forward) -> Tensor:
+def _own_field(need: str, forward: Forward) -> Tensor:
     if need == "embeddings":
         assert forward.embeddings is not None, "has_embeddings was checked"
         return forward.embeddings.float()
@@ -118,12 +142,11 @@ def _field(need: str, forward: Forward) -> Tensor:
     return (outputs.log_softmax(1) if need == "log_probs" else outputs).unsqueeze(1)
 
 
-def _checked(given: dict[str, Tensor], name: str, batch: int, objective: Objective) -> Tensor:
-    tensor = given.get(name)
-    if not isinstance(tensor, Tensor) or tensor.ndim < 1 or len(tensor) != batch:
-        got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise ContractError(
-            f"the objective {type(objective).__name__} must give '{name}' as a tensor of {batch} rows for "
-            f"{batch} items, but gave {got}"
-        )
-    return tensor.detach().float()
+def _extra_field(name: str, given: object, batch: int, objective: Objective) -> Tensor:
+    if isinstance(given, Tensor) and given.ndim >= 1 and len(given) == batch:
+        return given.detach().float()
+    found = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+    raise ContractError(
+        f"the objective {type(objective).__name__} must give '{name}' as a tensor of {batch} rows for "
+        f"{batch} items, got {found}; correct its extra"
+    )

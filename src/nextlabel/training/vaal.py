@@ -1,30 +1,33 @@
 """The adversarial training of VAAL: an autoencoder and a discriminator of labelled and unlabelled images.
 
-It runs after the fit of the task and leaves one file in the folder of that fit. Knows nothing of labels,
-strategies or cycles, nor what the number next to an image means.
+It follows the fit of the task and leaves one file in the folder of that fit. An image may have a condition, a
+number that decoder and discriminator see next to it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
+from nextlabel.errors import DataError, UnknownNameError
 from nextlabel.models.vae import LEAST_PIXELS, ConvolutionalVae, Discriminator
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.training.batches import DeviceCache, Order, sequential, stream
-from nextlabel.training.checkpoint import check_fits, check_same, joined, part, read_tensors, write_tensors
+from nextlabel.training.checkpoint import check_same, joined, load_state, part, read_tensors, write_tensors
+from nextlabel.training.config import check_option
 from nextlabel.training.device import DeviceName, Engine, deterministic_kernels, isolated_rng
 from nextlabel.training.loop import PROGRESS_SECONDS, LossMeter
+from nextlabel.training.predict import trained_model
 from nextlabel.training.vaal_losses import (
     Kl,
     discriminator_loss,
@@ -66,21 +69,15 @@ class VaalConfig:
     units: int = 512
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "vae_steps", "latent", "width", "units"):
-            self._check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        self._check("steps", self.steps, self.steps is None or self.steps >= 1, "at least 1")
-        self._check("lr", self.lr, 0 < self.lr < math.inf, "above 0")
-        for name in ("beta", "adversarial"):
-            self._check(name, getattr(self, name), 0 <= getattr(self, name) < math.inf, "at least 0")
+        for name in ("epochs", "steps", "batch_size", "vae_steps", "latent", "width", "units"):
+            value = getattr(self, name)
+            holds = value >= 1 if value is not None else name == "steps"
+            check_option(f"{name} of VAAL", value, holds, "at least 1")
+        check_option("lr of VAAL", self.lr, 0 < self.lr < math.inf, "above 0")
+        for name, weight in (("beta", self.beta), ("adversarial", self.adversarial)):
+            check_option(f"{name} of VAAL", weight, 0 <= weight < math.inf, "at least 0")
         if self.kl not in get_args(Kl):
             raise UnknownNameError("kind of KL divergence", self.kl, get_args(Kl))
-
-    @staticmethod
-    def _check(name: str, value: object, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise ConfigurationError(
-                f"{name} of VAAL must be {wanted}, got {value}; correct it or leave it out"
-            )
 
     def total(self, labelled: int, unlabelled: int) -> int:
         """Return the number of steps: none where one side has no items."""
@@ -99,8 +96,8 @@ class VaalTrainer:
         config: The options.
         device: Where to compute.
         workers: Processes that load items of pools that are not tensors.
-        predict_batch_size: Images in one pass of :meth:`score`.
-        conditions: Numbers next to each image, 0 or 1.
+        predict_batch_size: Images per pass of :meth:`score`.
+        conditions: Conditions per image, 0 or 1.
     """
 
     def __init__(
@@ -112,23 +109,26 @@ class VaalTrainer:
         predict_batch_size: int,
         conditions: int = 0,
     ) -> None:
-        self.config, self.device_name, self.conditions = config, device, conditions
+        self.config, self.device, self.conditions = config, device, conditions
         self.workers, self.predict_batch_size = workers, predict_batch_size
-        self._vae: ConvolutionalVae | None = None
-        self._discriminator: Discriminator | None = None
+        self._trained: tuple[ConvolutionalVae, Discriminator] | None = None
         self._cache = DeviceCache()
 
-    def check(self, x: Pool) -> None:
-        """Refuse a pool whose items are not images; call it before any work starts.
+    def checked_shape(self, x: Pool) -> tuple[int, ...]:
+        """Return the shape of the pool's images.
 
         Raises:
             DataError: They are not images, or are too small.
         """
-        self._shape(x)
-
-    def steps(self, x: Pool, unlabelled: Pool) -> int:
-        """Return how many steps :meth:`train` makes with these pools."""
-        return self.config.total(len(x), len(unlabelled))
+        with isolated_rng(0):  # items of a data set may draw
+            shape = tuple(torch.as_tensor(x[0]).shape)
+        if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST_PIXELS:
+            raise DataError(
+                "items must be images of shape (channels, height, width) or (height, width) with at least "
+                f"{LEAST_PIXELS} x {LEAST_PIXELS} pixels for VAAL, got shape {shape} for item '{x.ids[0]}'; "
+                "choose a strategy that needs no autoencoder"
+            )
+        return shape
 
     def train(
         self,
@@ -140,13 +140,12 @@ class VaalTrainer:
         workdir: Path,
         progress: Progress | None = None,
     ) -> dict[str, float]:
-        """Train both networks, or load what an equal training run left in the folder, and return measures.
+        """Train both networks, or load what an equal training run left in the folder, and return metrics.
 
         Args:
             x: The L labelled images.
             unlabelled: The U unlabelled ones; without any, the networks keep their initial weights.
-            conditions: Gives the (L,) and (U,) numbers next to the images, or None; called only if there are
-                steps to make.
+            conditions: Gives the (L,) and (U,) conditions, or None; called only if there are steps to make.
             seed: All randomness is derived from it.
             workdir: Where the state is kept.
             progress: Called with the steps done, at most ten times a second and at the end.
@@ -158,12 +157,13 @@ class VaalTrainer:
             DataError: The folder holds a run of other arguments, or cannot be written.
             ContractError: A loss is not finite.
         """
+        shape = self.checked_shape(x)
         arguments = {
             "seed": seed,
             "labelled": x.digest(),
             "unlabelled": unlabelled.digest(),
             "conditions": self.conditions,
-            "shape": list(self._shape(x)),
+            "shape": list(shape),
             **asdict(self.config),
         }
         path = Path(workdir) / STATE
@@ -173,14 +173,20 @@ class VaalTrainer:
             self.load(workdir)
             return dict(notes["metrics"])
         began = time.perf_counter()
-        device = Engine(self.device_name, "no").device
+        engine = Engine(self.device, "no")
         with isolated_rng(derive(seed, "vaal", "weights")):
-            vae, discriminator = self._networks(self._shape(x))
-        steps = self.steps(x, unlabelled)
-        values = conditions() if conditions and steps else None
-        networks = vae.to(device), discriminator.to(device)
-        run = _TrainingRun(self.config, *networks, x, unlabelled, values, seed, device)
-        losses = run.make_steps(steps, self._cache, self.workers, progress)
+            vae, discriminator = self._networks(shape)
+        steps = self.config.total(len(x), len(unlabelled))
+        run = _AdversarialRun(
+            self.config, vae.to(engine.device), discriminator.to(engine.device), seed, engine
+        )
+        values = conditions() if conditions and steps else (None, None)
+        sides = zip((x, unlabelled), ("vaal-labelled", "vaal-unlabelled"), values, strict=True)
+        count = steps * self.config.vae_steps
+        batches = [
+            run.batches(*side, count, cache=self._cache, workers=self.workers) for side in sides if steps
+        ]
+        losses = run.make_steps(steps, zip(*batches, strict=True), progress)
         metrics = {
             **{f"vaal_{name}_loss": value for name, value in losses.items()},
             "vaal_steps": steps,
@@ -188,7 +194,7 @@ class VaalTrainer:
         }
         states = {"vae": vae.state_dict(), "discriminator": discriminator.state_dict()}
         write_tensors(path, joined(states), {"arguments": arguments, "metrics": metrics})
-        self._vae, self._discriminator = vae, discriminator
+        self._trained = vae, discriminator
         return metrics
 
     def score(self, x: Pool, conditions: Tensor | None, *, seed: int) -> Tensor:
@@ -199,29 +205,27 @@ class VaalTrainer:
 
         Args:
             x: The N images.
-            conditions: (N,) numbers next to them, or None.
+            conditions: (N,) their conditions, or None.
             seed: Only matters to data sets that draw while they load an item.
 
         Raises:
             ContractError: Nothing was trained.
             DataError: There are no items.
         """
-        vae, discriminator = self._vae, self._discriminator
-        if vae is None or discriminator is None:
-            raise ContractError("predict needs a trained model, but there is none; call fit or load first")
-        if len(x) == 0:
-            raise DataError("predict needs at least one item, but the pool is empty")
-        device = Engine(self.device_name, "no").device
+        device = Engine(self.device, "no").device
+        vae, discriminator = trained_model(self._trained, x)
         vae.to(device).eval()
         discriminator.to(device).eval()
-        size, found = self.predict_batch_size, []
+        size = self.predict_batch_size
+        values: Iterable[Tensor | None] = itertools.repeat(None)
+        if conditions is not None:
+            values = conditions.to(device).unsqueeze(1).split(size)  # type: ignore[no-untyped-call]  # torch's own
         with isolated_rng(derive(seed, "predict"), device), torch.no_grad():
             batches = sequential(x, size, seed, device, self._cache, workers=self.workers)
-            for number, batch in enumerate(batches):
-                condition = None
-                if conditions is not None:
-                    condition = conditions[number * size : (number + 1) * size].to(device).unsqueeze(1)
-                found.append(discriminator(vae.encode(batch)[0], condition).sigmoid())
+            found = [
+                discriminator(vae.encode(batch)[0], condition).sigmoid()
+                for batch, condition in zip(batches, values, strict=False)
+            ]
         return torch.cat(found).cpu()
 
     def load(self, workdir: Path) -> None:
@@ -234,15 +238,13 @@ class VaalTrainer:
         tensors, notes = read_tensors(Path(workdir) / STATE)
         with isolated_rng(0):  # the weights drawn here are replaced at once
             vae, discriminator = self._networks(notes["arguments"]["shape"])
-        for name, network in (("vae", vae), ("discriminator", discriminator)):
-            state = part(tensors, name)
-            check_fits(network, state, what=f"the {name}")
-            network.load_state_dict(state)
-        self._vae, self._discriminator = vae, discriminator
+        load_state(vae, part(tensors, "vae"), what="the vae")
+        load_state(discriminator, part(tensors, "discriminator"), what="the discriminator")
+        self._trained = vae, discriminator
 
     def reset(self) -> None:
         """Forget both networks."""
-        self._vae = self._discriminator = None
+        self._trained = None
 
     def _networks(self, shape: tuple[int, ...]) -> tuple[ConvolutionalVae, Discriminator]:
         config, conditions = self.config, self.conditions
@@ -251,46 +253,38 @@ class VaalTrainer:
             Discriminator(config.latent, units=config.units, conditions=conditions),
         )
 
-    def _shape(self, x: Pool) -> tuple[int, ...]:
-        with isolated_rng(0):  # items of a data set may draw
-            shape = tuple(torch.as_tensor(x[0]).shape)
-        if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST_PIXELS:
-            raise DataError(
-                "items must be images of shape (channels, height, width) or (height, width) with at least "
-                f"{LEAST_PIXELS} x {LEAST_PIXELS} pixels for VAAL, got shape {shape} for item '{x.ids[0]}'; "
-                "choose a strategy that needs no autoencoder"
-            )
-        return shape
-
 
 @dataclass(frozen=True)
-class _TrainingRun:
+class _AdversarialRun:
     """One training run from its first step to its last."""
 
     config: VaalConfig
     vae: ConvolutionalVae
     discriminator: Discriminator
-    x: Pool
-    unlabelled: Pool
-    conditions: tuple[Tensor, Tensor] | None
     seed: int
-    device: torch.device
+    engine: Engine
+
+    def batches(
+        self, pool: Pool, purpose: str, conditions: Tensor | None, count: int, **loading: Any
+    ) -> Iterator[Batch]:  # Any: options of stream
+        """Yield ``count`` batches of the labelled or of the unlabelled images, with their conditions."""
+        device = self.engine.device
+        order = Order(len(pool), self.config.batch_size, seed=self.seed, purpose=purpose, whole=False)
+        values = None if conditions is None else conditions.to(device).unsqueeze(1)
+        for rows, batch in stream(pool, order, range(count), device, **loading):
+            yield batch, None if values is None else values[rows]
 
     def make_steps(
-        self, total: int, cache: DeviceCache, workers: int, progress: Progress | None
+        self, total: int, batches: Iterator[tuple[Batch, Batch]], progress: Progress | None
     ) -> dict[str, float]:
         """Make the steps and return the mean of each loss over the last of them."""
-        if not total:
-            return {}
-        lr, meter, reported = self.config.lr, LossMeter(), time.monotonic()
+        meter, reported = LossMeter(), time.monotonic()
         optimizers = [
-            torch.optim.Adam(network.parameters(), lr=lr) for network in (self.vae, self.discriminator)
+            torch.optim.Adam(network.train().parameters(), lr=self.config.lr)
+            for network in (self.vae, self.discriminator)
         ]
-        generator = torch.Generator(self.device)
-        self.vae.train()
-        self.discriminator.train()
-        with isolated_rng(self.seed, self.device), deterministic_kernels():
-            batches = self._batches(total * self.config.vae_steps, cache, workers)
+        generator = torch.Generator(self.engine.device)
+        with isolated_rng(self.seed, self.engine.device), deterministic_kernels():
             for step in range(total):
                 if step == max(0, total - METRIC_STEPS):
                     meter.restart()
@@ -311,24 +305,21 @@ class _TrainingRun:
     ) -> dict[str, Tensor]:
         """Make the autoencoder's steps, each with new batches, then the discriminator's with the last."""
         for _ in range(self.config.vae_steps):
-            labelled, others = next(batches)
-            parts = self._vae_losses(labelled, others, generator)
-            _descend(optimizers[0], torch.stack(list(parts.values())).sum())
+            sides = next(batches)
+            parts = self._vae_losses(sides, generator)
+            self.engine.step(optimizers[0], torch.stack(list(parts.values())).sum())
         with torch.no_grad():
-            means = [self.vae.encode(batch)[0] for batch, _ in (labelled, others)]
-        odds = [
-            self.discriminator(mean, condition)
-            for mean, (_, condition) in zip(means, (labelled, others), strict=True)
-        ]
+            means = [self.vae.encode(batch)[0] for batch, _ in sides]
+        odds = [self.discriminator(mean, side[1]) for mean, side in zip(means, sides, strict=True)]
         parts["discriminator"] = discriminator_loss(*odds)
-        _descend(optimizers[1], parts["discriminator"])
+        self.engine.step(optimizers[1], parts["discriminator"])
         return {name: loss.detach() for name, loss in parts.items()}
 
-    def _vae_losses(self, labelled: Batch, others: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def _vae_losses(self, sides: tuple[Batch, Batch], generator: torch.Generator) -> dict[str, Tensor]:
         reconstruction, divergence, odds = [], [], []
-        for batch, condition in (labelled, others):
+        for batch, condition in sides:
             mean, log_variance = self.vae.encode(batch)
-            noise = torch.randn(mean.shape, generator=generator, device=self.device)
+            noise = torch.randn(mean.shape, generator=generator, device=self.engine.device)
             decoded = self.vae.decode(mean + noise * (0.5 * log_variance).exp(), condition)
             reconstruction.append(reconstruction_loss(batch, decoded))
             divergence.append(kl_divergence(mean, log_variance, kind=self.config.kl))
@@ -338,25 +329,3 @@ class _TrainingRun:
             "kl": self.config.beta * (divergence[0] + divergence[1]),
             "fooling": self.config.adversarial * fooling_loss(*odds),
         }
-
-    def _batches(self, count: int, cache: DeviceCache, workers: int) -> Iterator[tuple[Batch, Batch]]:
-        streams = []
-        for number, (pool, purpose) in enumerate(
-            ((self.x, "vaal-labelled"), (self.unlabelled, "vaal-unlabelled"))
-        ):
-            order = Order(len(pool), self.config.batch_size, seed=self.seed, purpose=purpose, whole=False)
-            values = None if self.conditions is None else self.conditions[number].to(self.device)
-            batches = stream(pool, order, range(count), self.device, cache, workers=workers)
-            streams.append(_with_conditions(batches, values))
-        return zip(*streams, strict=True)
-
-
-def _with_conditions(batches: Iterator[tuple[Tensor, Tensor]], conditions: Tensor | None) -> Iterator[Batch]:
-    for rows, batch in batches:
-        yield batch, None if conditions is None else conditions[rows].unsqueeze(1)
-
-
-def _descend(optimizer: torch.optim.Adam, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    optimizer.step()
