@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["describe_environment", "processor"]
 
-PACKAGES = ("nextlabel", "torch", "numpy", "scikit-learn", "accelerate")
+PACKAGES = ("nextlabel", "torch", "numpy", "scikit-learn")
 
 
 def describe_environment() -> dict[str, str | int]:
