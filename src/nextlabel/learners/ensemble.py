@@ -77,15 +77,8 @@ class Ensemble:
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return the outputs for the items, one draw per member.
 
-        Args:
-            x: The N items.
-            needs: ``log_probs``, (N, K, C) in nats, or ``values``, (N, K, 1), of all members; other fields of
-                the first member.
-            seed: Passed on to the members.
-
-        Raises:
-            ContractError: Nothing was trained, or the members cannot give what is needed.
-            DataError: There are no items, or they do not stack.
+        ``log_probs``, (N, K, C) in nats, and ``values``, (N, K, 1), are those of all members; other fields
+        are the first member's. Arguments and errors are those of :meth:`TorchLearner.predict`.
         """
         fields = self.main.predict(x, needs=needs, seed=seed).fields()
         drawn = needs & DRAWN

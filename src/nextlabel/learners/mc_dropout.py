@@ -64,15 +64,8 @@ class McDropout:
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return the draws of the network, one pass each, and all other fields without dropout.
 
-        Args:
-            x: The N items.
-            needs: ``log_probs``, (N, K, C) in nats, or ``values``, (N, K, 1), by dropout; other fields of the
-                learner.
-            seed: The masks are derived from it.
-
-        Raises:
-            ContractError: Nothing was trained, or the learner cannot give what is needed.
-            DataError: There are no items, or they do not stack.
+        ``log_probs``, (N, K, C) in nats, and ``values``, (N, K, 1), are draws; the masks are derived from the
+        seed. Arguments and errors are those of :meth:`TorchLearner.predict`.
         """
         network = trained_model(self.main.network, x)
         drawn, rest = needs & DRAWN, needs - DRAWN

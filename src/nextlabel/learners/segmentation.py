@@ -91,6 +91,9 @@ class SegmentationLearner:
         snapshots: As of :class:`TorchLearner`.
         options: Further options of :class:`TorchLearner`: ``epochs``, ``device``, ``warm_start``, ...
 
+    Attributes:
+        progress: Called during ``fit``, or None.
+
     Raises:
         ConfigurationError: An option is unknown or out of range, or the objective is not for pixels.
     """
@@ -126,18 +129,10 @@ class SegmentationLearner:
             **options,
         )
         self.warm_start = self.learner.warm_start
+        self.progress: Progress | None = None
         self._folder: Path | None = None
         self._before: ModuleNetwork | None = None
         self._cache = DeviceCache()
-
-    @property
-    def progress(self) -> Progress | None:
-        """Called during ``fit``, or None."""
-        return self.learner.progress
-
-    @progress.setter
-    def progress(self, function: Progress | None) -> None:
-        self.learner.progress = function
 
     def fit(
         self,
@@ -171,6 +166,7 @@ class SegmentationLearner:
         if read_json(workdir / BEGINNING) is None:  # a killed fit may be called again by another learner
             continues = self.warm_start and self._folder is not None
             write_json(workdir / BEGINNING, {"continues": continues})
+        self.learner.progress = self.progress
         metrics = self.learner.fit(
             paired(x, y, self.task.width),
             mask_digests(x, y, self.task.width),

@@ -56,12 +56,7 @@ class SklearnLearner:
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train on the labelled pool and return ``train_accuracy``, the fraction of it classified correctly.
 
-        Args:
-            x: The L labelled items.
-            y: (L,) class indices.
-            unlabelled: Not used.
-            seed: The estimator's randomness is derived from it.
-            workdir: Not used.
+        ``y`` are (L,) class indices; ``unlabelled`` and ``workdir`` are not used.
 
         Raises:
             LabelsError: The labels cannot be learnt.
@@ -80,11 +75,8 @@ class SklearnLearner:
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return the outputs of the trained estimator.
 
-        Args:
-            x: The N items.
-            needs: ``log_probs``, (N, 1, C) float32 in nats, a class that was never seen at the logarithm of
-                the least float32; ``embeddings``, (N, D): the flattened inputs themselves.
-            seed: Not used.
+        ``needs`` are ``log_probs``, (N, 1, C) float32 in nats, a class that was never seen at the logarithm
+        of the least float32; and ``embeddings``, (N, D): the flattened inputs. ``seed`` is not used.
 
         Raises:
             ContractError: The estimator was not trained, or something else is needed.

@@ -145,31 +145,17 @@ class Vaal:
         phases = AfterTask(self.progress, self._trainer.config.total(len(x), len(unlabelled)))
         self.main.progress = phases.task
         metrics = self.main.fit(x, y, unlabelled, seed=seed, workdir=workdir)
-
-        def conditions() -> tuple[Tensor, Tensor]:
-            return self._conditions(x, seed), self._conditions(unlabelled, seed)
-
+        conditions = partial(self._conditions, seed=seed) if self.ranking else None
         found = self._trainer.train(
-            x,
-            unlabelled,
-            conditions if self.ranking else None,
-            seed=seed,
-            workdir=workdir,
-            progress=phases.after,
+            x, unlabelled, conditions, seed=seed, workdir=workdir, progress=phases.after
         )
         return {**metrics, **found}
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
         """Return the outputs of the task learner and, where needed, how labelled each image looks.
 
-        Args:
-            x: The N images.
-            needs: :attr:`field`, (N,) float32 in [0, 1], and fields of the task learner.
-            seed: Passed on to the task learner.
-
-        Raises:
-            ContractError: Nothing was trained, or the task learner cannot give what is needed.
-            DataError: There are no items, or they do not stack.
+        ``needs`` are :attr:`field`, (N,) float32 in [0, 1], and fields of the task learner. Errors are those
+        of :meth:`TorchLearner.predict`.
         """
         if self.field not in needs:
             return self.main.predict(x, needs=needs, seed=seed)

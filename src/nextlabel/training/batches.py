@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,13 @@ def steps_of_pass(labelled: int, batch: int) -> int:
     return full + (rest > 1)
 
 
+@dataclass
 class Order:
     """Which rows belong to which step: a new random permutation for every pass, cut into batches.
 
-    Args:
+    Attributes:
         count: N, the rows of the pool, at least 1.
-        batch_size: B, the rows of a batch.
+        batch_size: B, the rows of a batch, reduced to N.
         seed: Pass p is ordered by ``derive(seed, purpose, p)``.
         purpose: What the batches are for.
         whole: Whether a pass takes every row. Then its last batch may be shorter, and a single remaining row
@@ -53,21 +55,17 @@ class Order:
             one at every step (``"redrawn"``) or always the same (``"fixed"``).
     """
 
-    def __init__(
-        self,
-        count: int,
-        batch_size: int,
-        *,
-        seed: int,
-        purpose: str,
-        whole: bool,
-        draw: UnlabelledDraw = "passes",
-    ) -> None:
-        self.count, self.batch_size = count, min(batch_size, count)
-        self.seed, self.purpose, self.whole, self.draw = seed, purpose, whole, draw
-        self.per_pass = steps_of_pass(count, batch_size) if whole else count // self.batch_size
-        if draw != "passes":
-            self.per_pass = 1
+    count: int
+    batch_size: int
+    seed: int
+    purpose: str
+    whole: bool
+    draw: UnlabelledDraw = "passes"
+
+    def __post_init__(self) -> None:
+        count, size = self.count, min(self.batch_size, self.count)
+        steps = steps_of_pass(count, size) if self.whole else count // size
+        self.batch_size, self.per_pass = size, steps if self.draw == "passes" else 1
 
     def locate(self, step: int) -> tuple[int, int, int]:
         """Return the pass of this step, and its batch's start and stop in the pass's permutation."""
@@ -122,7 +120,7 @@ def stream(
         steps: The steps, ascending by one.
         device: Where batches are wanted.
         cache: Holds tensor pools on the device.
-        workers: Processes that load the items of other pools; they do not change what is loaded.
+        workers: Processes that load the items of other pools; their number does not change what is loaded.
 
     Raises:
         DataError: Items are not tensors or arrays of one shape.
@@ -166,9 +164,6 @@ class _SeededItems(Dataset[Any]):  # Any: whatever the user's data set holds
 
     def __init__(self, pool: Pool, seed: int) -> None:
         self.pool, self.seed = pool, seed
-
-    def __len__(self) -> int:
-        return len(self.pool)
 
     def __getitem__(self, index: tuple[int, int]) -> Any:
         number, row = index

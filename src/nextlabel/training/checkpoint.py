@@ -47,11 +47,7 @@ WITHOUT_EFFECT = ("predict_batch_size", "checkpoint_seconds")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any] | None = None) -> None:
-    """Write tensors and notes that JSON can hold, atomically.
-
-    Raises:
-        DataError: The disk is full or read-only.
-    """
+    """Write tensors and notes that JSON can hold, atomically; DataError if the disk is full or read-only."""
     # Copies, because safetensors refuses tensors that share memory, and tied weights do.
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     write_file(path, save(copies, {"notes": json.dumps(dict(notes or {}))}))
@@ -77,16 +73,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON atomically; raise :class:`DataError` where the disk is full or read-only."""
+    """Write JSON atomically; DataError if the disk is full or read-only."""
     write_file(path, json.dumps(dict(content), indent=1) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Read what :func:`write_json` wrote, or return None where there is no such file.
-
-    Raises:
-        DataError: The file is damaged.
-    """
+    """Read what :func:`write_json` wrote; None if there is no such file, DataError if it is damaged."""
     return files.read_json(path, dict, remedy="delete it and train again") if path.exists() else None
 
 
@@ -104,14 +96,9 @@ def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
     """Load a state into a module, or leave the module alone where the state does not fit.
 
-    Args:
-        module: A module.
-        tensors: The state.
-        what: Names the module in the message: ``"the model"``.
-
     Raises:
-        ConfigurationError: Tensors are missing, unknown or of another shape; the message names them. It is no
-            DataError, because the state is whole: nobody may take it for lost and train over it.
+        ConfigurationError: Tensors are missing, unknown or of another shape; the message names them, and the
+            module as ``what``. It is no DataError, because the state is whole and must not be trained over.
     """
     own = module.state_dict(keep_vars=True)
     faults = {
@@ -165,15 +152,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], other
 def training_arguments(
     x: Pool, y: Tensor, unlabelled: Pool | None, config: TrainingConfig, seed: int
 ) -> dict[str, Any]:  # Any: whatever JSON holds
-    """Return the arguments of a fit as JSON, items and labels as digests.
-
-    Args:
-        x: The L labelled items.
-        y: (L,) their labels.
-        unlabelled: The unlabelled items that are trained on, or None.
-        config: How the model is trained.
-        seed: All randomness is derived from it.
-    """
+    """Return the arguments of a fit as JSON, items and their (L,) labels as digests."""
     return {
         "seed": seed,
         "labelled": x.digest(),
@@ -201,11 +180,7 @@ def described(value: Any) -> Any:  # Any: a setting, as JSON gives it back
 
 
 def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
-    """Refuse a file that was made by a fit with other arguments.
-
-    Raises:
-        DataError: An argument differs; the message names the first.
-    """
+    """Raise :class:`DataError` if a file was made by a fit with other arguments, naming the first."""
     for name in sorted({*found, *wanted}):
         if found.get(name) != wanted.get(name):
             raise DataError(

@@ -11,7 +11,7 @@ import contextlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.training.config import MixedPrecision
 
 __all__ = [
-    "DEVICES",
     "DeviceName",
     "Engine",
     "default_generators",
@@ -33,8 +32,6 @@ __all__ = [
 ]
 
 DeviceName = Literal["auto", "cpu", "cuda"]
-DEVICES: tuple[DeviceName, ...] = ("auto", "cpu", "cuda")
-"""``auto`` is ``cuda`` where there is one, else ``cpu``."""
 
 
 def device_title(device: torch.device) -> str:
@@ -46,7 +43,7 @@ class Engine:
     """Run forward and backward passes on one device in one arithmetic, by ``torch.amp``.
 
     Args:
-        device: One of :data:`DEVICES`.
+        device: ``auto`` is ``cuda`` where there is one, else ``cpu``.
         mixed_precision: ``"no"`` is float32 and costs nothing over plain PyTorch.
 
     Raises:
@@ -55,11 +52,11 @@ class Engine:
     """
 
     def __init__(self, device: DeviceName, mixed_precision: MixedPrecision) -> None:
-        if device not in DEVICES:
-            raise UnknownNameError("device", device, DEVICES)
+        if device not in get_args(DeviceName):
+            raise UnknownNameError("device", device, get_args(DeviceName))
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigurationError(
-                "device must be one that PyTorch can use, got 'cuda' without a CUDA GPU; use device='auto'"
+                "device='cuda' needs a CUDA GPU, but PyTorch finds none; use device='auto'"
             )
         gpu = device != "cpu" and torch.cuda.is_available()
         if not gpu and mixed_precision == "fp16":
@@ -99,12 +96,7 @@ def default_generators(device: torch.device | None = None) -> list[torch.Generat
 
 
 def seed_everything(seed: int, device: torch.device | None = None) -> None:
-    """Set every global random state; call it inside :func:`isolated_rng` or in a worker process only.
-
-    Args:
-        seed: A derived seed, in [0, 2^63).
-        device: Where modules draw, besides the CPU.
-    """
+    """Set every global random state, in :func:`isolated_rng` or a worker only; seeds are in [0, 2^63)."""
     for generator in default_generators(device):
         generator.manual_seed(seed)
     random.setstate(random.Random(seed).getstate())

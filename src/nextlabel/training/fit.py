@@ -51,19 +51,9 @@ def prepare(
 ) -> TrainingRun:
     """Return the training run of a fit, ready for its first step or to be continued.
 
-    Args:
-        networks: Makes the networks.
-        objective: The loss, not bound yet.
-        x: The L labelled items.
-        y: (L,) their targets.
-        config: How the model is trained.
-        held: The network to continue from; None for new weights.
-        state: What an earlier fit left of the objective; empty for none.
-        device: Where to compute.
-        snapshots: As of :class:`TrainingRun`, and so are ``seed`` and ``workdir``.
-        seed: See there.
-        workdir: See there.
-        others: Further fields of :class:`TrainingRun`.
+    Arguments are as of :class:`TrainingRun`, but for these: ``objective`` is not bound yet; ``y`` are the
+    (L,) targets as the task gives them; ``held`` is the network to continue from, None for new weights; and
+    ``state`` is what an earlier fit left of the objective, empty for none.
 
     Raises:
         LabelsError: A target cannot be learnt.
@@ -113,14 +103,9 @@ def new_objective(objective: str | Part | Callable[[], nn.Module], task: Task) -
 class Networks:
     """Makes the networks of a learner and places them on the device.
 
-    Attributes:
-        model: The user's: a function that returns modules, called under a generator that is derived from the
-            seed, or a module, which is copied and never changed.
-        untrained_model: Makes networks for comparison before any fit; None for ``model``.
-        task: What outputs are for.
-        embedding_layer: As of :class:`ModuleNetwork`.
-        preparation: What is done to batches.
-        cache: Holds tensor pools on the device.
+    The user's ``model`` is a function that returns modules, called under a generator that is derived from the
+    seed, or a module, which is copied and never changed. ``untrained_model`` makes networks for comparison
+    before any fit; None for ``model``.
     """
 
     model: Callable[[], nn.Module] | nn.Module
@@ -168,14 +153,9 @@ class Networks:
     def example(
         self, network: ModuleNetwork, objective: Objective, x: Pool, engine: Engine, seed: int
     ) -> Forward:
-        """Return the outputs for a few items of the pool, which gives lazy modules their shapes.
+        """Return the outputs for a few items of the pool, which gives lazy modules their shapes and weights.
 
-        Args:
-            network: Left in evaluation mode, and set to give what the objective uses.
-            objective: Takes the network's inputs out of a batch.
-            x: The pool.
-            engine: Where to compute.
-            seed: Of the weights of lazy modules.
+        The network is left in evaluation mode, and set to give what the objective uses.
 
         Raises:
             ContractError: The outputs are not those of the task.
@@ -202,12 +182,7 @@ class Networks:
 def _check_progressive_resize(
     network: ModuleNetwork, items: Tensor, config: TrainingConfig, prepare: Prepare
 ) -> None:
-    """Refuse sizes of ``progressive_resize`` that the network cannot take, given a few items on the device.
-
-    Raises:
-        DataError: The items are not images.
-        ConfigurationError: The network fails on small ones.
-    """
+    """Refuse sizes of ``progressive_resize`` that the network cannot take, given a few of its inputs."""
     network.eval()
     for fraction in sorted({*(config.progressive_resize or ())} - {1.0}):
         smaller = resized(items, fraction)
@@ -231,15 +206,7 @@ def bind(
     engine: Engine,
     state: Mapping[str, Tensor],
 ) -> None:
-    """Bind an objective to its network, move it to the device, and load its state if there is one.
-
-    Args:
-        objective: Not bound yet.
-        network: What it trains, or trained.
-        example: The network's outputs for a few items.
-        seed: All randomness is derived from it.
-        engine: Where to compute.
-        state: What an earlier fit left of the objective; empty for none.
+    """Bind an objective to its network, move it to the device, and load its state if that is not empty.
 
     Raises:
         ConfigurationError: The state does not fit.

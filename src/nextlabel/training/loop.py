@@ -55,9 +55,7 @@ WINDOW = 50
 class LossMeter:
     """Add up the losses of an epoch without reading the device at every step, and refuse non-finite ones.
 
-    Attributes:
-        sums: The sum so far in this epoch of each part of the loss.
-        steps: The number of steps in these sums.
+    ``sums`` holds each part of the loss, summed over ``steps`` steps.
     """
 
     def __init__(self) -> None:
@@ -66,11 +64,7 @@ class LossMeter:
         self._waiting: list[tuple[int, Mapping[str, Tensor]]] = []
 
     def add(self, step: int, parts: Mapping[str, Tensor]) -> None:
-        """Take the losses of one step.
-
-        Raises:
-            ContractError: A loss of the last :data:`WINDOW` steps is not finite.
-        """
+        """Take the losses of one step, and :meth:`settle` every :data:`WINDOW` steps."""
         self._waiting.append((step, parts))
         if len(self._waiting) >= WINDOW:
             self.settle()
@@ -114,19 +108,14 @@ class TrainingRun:
     Attributes:
         network: Trained in place.
         objective: The loss, bound to the network.
-        config: How the network is trained.
-        engine: Where to compute.
         x: The L labelled items.
         targets: (L,) labels as the objective takes them, on the device.
         unlabelled: Items for the objective, or None.
-        augment: Applied to labelled and unlabelled batches, or None.
-        preparation: Applied to the same batches after that.
+        augment: Applied to labelled and unlabelled batches before ``preparation``, or None.
         snapshots: What to keep in ``workdir`` besides the end.
         seed: All randomness is derived from it.
-        workdir: The folder of this fit.
         arguments: What distinguishes this fit from others, as JSON.
-        cache: Holds tensor pools on the device.
-        workers: Processes that load the items of other pools.
+        cache: Holds tensor pools on the device; ``workers`` processes load the items of others.
         progress: Called in the phase ``fit``, at most ten times a second and at the end; or None.
     """
 
@@ -170,13 +159,9 @@ class TrainingRun:
         if config.compile:  # a wrapper: the network itself, its names and its state stay as they are
             self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
         self.writer = SnapshotWriter(
-            self.snapshots,
-            self.network.module,
-            self.workdir,
-            steps=self.total,
-            steps_per_epoch=self.order.per_pass,
-            ema_decay=config.ema_decay,
-        )
+            self.snapshots, self.network.module, self.workdir,
+            steps=self.total, steps_per_epoch=self.order.per_pass, ema_decay=config.ema_decay,
+        )  # fmt: skip
 
     def run(self) -> dict[str, float]:
         """Train to the end and return ``train_loss``, ``steps`` and ``epochs``.

@@ -87,11 +87,7 @@ def split(pairs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mask_digests(pool: Pool, masks: Sequence[NDArray[Any]], classes: int) -> Tensor:
-    """Return (N,) int64 digests of the items' masks, which tell one fit from another.
-
-    Raises:
-        DataError: A mask holds a value that is no class.
-    """
+    """Return (N,) int64 digests of the items' masks; DataError if one holds a value that is no class."""
     contents = (_checked(item, mask, classes).tobytes() for item, mask in zip(pool.ids, masks, strict=True))
     digests = [hashlib.blake2b(content, digest_size=7).digest() for content in contents]
     return torch.tensor([int.from_bytes(digest, "big") for digest in digests])
@@ -104,18 +100,13 @@ class RandomWindow:
     If the window would hold no pixel with a class, but the mask has some, it is moved to hold the first of
     them, because the mean loss over no pixel is undefined.
 
-    Attributes:
-        size: Height and width of the window in pixels.
+    ``size`` is the height and width of the window in pixels.
     """
 
     size: int
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the (B, channels + 1, size, size) windows of a batch of pairs.
-
-        Raises:
-            ConfigurationError: The images are smaller than the window.
-        """
+        """Return the (B, channels + 1, size, size) windows of a batch of pairs."""
         height, width = batch.shape[-2:]
         check_crop(self.size, height, width)
         draw = partial(torch.randint, size=(len(batch),), generator=generator, device=batch.device)

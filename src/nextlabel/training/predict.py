@@ -38,12 +38,7 @@ M = TypeVar("M")
 
 
 def trained_model(model: M | None, x: Pool, *, remedy: str = "call fit or load first") -> M:
-    """Return the model, if there is one and items to predict for.
-
-    Raises:
-        ContractError: Nothing was trained.
-        DataError: The pool is empty.
-    """
+    """Return the model; ContractError if there is none, DataError if the pool is empty."""
     if model is None:
         raise ContractError(f"predict needs a trained model, but there is none; {remedy}")
     if len(x) == 0:
@@ -63,16 +58,10 @@ def check_embeddings(needs: frozenset[str], network: ModuleNetwork) -> None:
 def check_needs(
     needs: frozenset[str], network: ModuleNetwork, *, own: str, extra_fields: frozenset[str]
 ) -> None:
-    """Refuse needs that a network and its objective cannot give.
+    """Raise :class:`ContractError` if a network and its objective cannot give all fields that are needed.
 
-    Args:
-        needs: Names of the fields of :class:`Outputs`.
-        network: What is to give them.
-        own: The field that answers the task: ``"log_probs"`` or ``"values"``.
-        extra_fields: The extra fields of the objective.
-
-    Raises:
-        ContractError: Something cannot be given.
+    ``own`` is the field that answers the task, ``"log_probs"`` or ``"values"``; ``extra_fields`` are the
+    objective's.
     """
     known = {own, "embeddings", *(EXTRA + name for name in extra_fields)}
     for need in sorted(needs - known):
@@ -105,9 +94,6 @@ def predicted(
         engine: Where to compute.
         prepare: Applied to every batch.
         objective: Bound; gives the extra fields. None if no need is one.
-
-    Raises:
-        ContractError: The objective returned something else than one row per item.
     """
     extra = sorted(need for need in needs if need.startswith(EXTRA))
     own = sorted(needs.difference(extra))

@@ -51,11 +51,7 @@ Augment: TypeAlias = "str | Part | Augmentation"
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """Pad images with zeros and cut a window of their own size at a random place.
-
-    Attributes:
-        padding: Pixels on every side, at least 1; the most that an image moves in each direction.
-    """
+    """Pad images with this many zeros on every side and cut a random window of their own size."""
 
     padding: int = 4
 
@@ -77,11 +73,7 @@ class RandomCrop:
 
 @dataclass(frozen=True)
 class HorizontalFlip:
-    """Mirror images left to right.
-
-    Attributes:
-        probability: Of each image to be mirrored, in [0, 1].
-    """
+    """Mirror each image left to right with this probability, in [0, 1]."""
 
     probability: float = 0.5
 
@@ -144,12 +136,7 @@ def augmented(
 ) -> Iterator[Tensor]:
     """Yield batches augmented; the draws of each depend on the seed and its first item's id alone.
 
-    Args:
-        batches: (B, ...) float batches on the device, in the order of the ids.
-        ids: Of all items.
-        augment: Applied to each batch.
-        seed: The draws are derived from it.
-        device: Where the batches are.
+    The (B, ...) float batches are on the device, in the order of the ids.
     """
     generator, start = torch.Generator(device), 0
     for batch in batches:
@@ -166,14 +153,10 @@ def _check_images(batch: Tensor, name: str) -> None:
 
 
 def resized(batch: Tensor, fraction: float) -> Tensor:
-    """Return images with this fraction of their height and width, at least one pixel, by linear filters.
+    """Return images with this fraction in (0, 1] of their height and width, by linear filters.
 
-    Args:
-        batch: (B, C, height, width), or (B, height, width) of one channel, floats.
-        fraction: In (0, 1]; 1 returns the batch as it is.
-
-    Raises:
-        DataError: The items are not images.
+    The batch is (B, C, height, width), or (B, height, width) of one channel, floats; no side falls below one
+    pixel, and 1 returns the batch as it is. DataError if the items are not images.
     """
     if fraction == 1.0:
         return batch
@@ -198,11 +181,7 @@ class Preparation:
 
     @staticmethod
     def checked(normalise: Normalise | None, *, channels_last: bool) -> Preparation:
-        """Return the preparation if it can be done.
-
-        Raises:
-            ConfigurationError: There is not one finite mean and one positive deviation for every channel.
-        """
+        """Return the preparation; ConfigurationError without a finite mean and a positive std per channel."""
         if normalise is None:
             return Preparation(None, channels_last)
         remedy = "write it as normalise=((0.5,), (0.25,))"

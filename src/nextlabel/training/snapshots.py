@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -53,6 +54,7 @@ def check_kept(workdir: Path, snapshot: Snapshot) -> None:
 
 
 @final
+@dataclass
 class SnapshotWriter:
     """Write each snapshot when the training run reaches it.
 
@@ -63,59 +65,48 @@ class SnapshotWriter:
     deviations from the authors' released code, whose average starts at an unrelated network and leaves
     buffers alone.
 
-    Args:
+    Attributes:
         snapshots: Those to keep; the others cost nothing.
         module: The module in training, before its first step.
         workdir: The folder of the fit.
-        steps: Steps of the training run.
-        steps_per_epoch: Steps of one epoch.
+        steps: Steps of the training run, ``steps_per_epoch`` of each epoch.
         ema_decay: a, in [0, 1].
     """
 
-    def __init__(
-        self,
-        snapshots: Collection[Snapshot],
-        module: nn.Module,
-        workdir: Path,
-        *,
-        steps: int,
-        steps_per_epoch: int,
-        ema_decay: float,
-    ) -> None:
-        self._module, self._workdir, self._steps = module, workdir, steps
+    snapshots: Collection[Snapshot]
+    module: nn.Module
+    workdir: Path
+    steps: int
+    steps_per_epoch: int
+    ema_decay: float
+
+    def __post_init__(self) -> None:
         self._at: dict[int, list[Snapshot]] = {}
-        for snapshot in snapshots:
+        for snapshot in self.snapshots:
             count = snapshot.count
-            gaps = {"initial": steps, "step": count, "epoch": count * steps_per_epoch}  # before the end
+            gaps = {"initial": self.steps, "step": count, "epoch": count * self.steps_per_epoch}
             if snapshot.kind in gaps:
-                self._at.setdefault(max(steps - gaps[snapshot.kind], 0), []).append(snapshot)
+                self._at.setdefault(max(self.steps - gaps[snapshot.kind], 0), []).append(snapshot)
         self._average: AveragedModel | None = None
-        if Snapshot("ema") in snapshots:
-            averaging = get_ema_multi_avg_fn(ema_decay)  # type: ignore[no-untyped-call]  # torch's own
-            self._average = AveragedModel(module, multi_avg_fn=averaging, use_buffers=False)
-            self._average.requires_grad_(False)
-            self._average.n_averaged = self._average.n_averaged.cpu()  # read at every step: no wait for a GPU
-            self._average.update_parameters(module)  # the first update only copies: now w~_0 = w_0
+        if Snapshot("ema") in self.snapshots:
+            averaging = get_ema_multi_avg_fn(self.ema_decay)  # type: ignore[no-untyped-call]  # torch's own
+            average = AveragedModel(self.module, multi_avg_fn=averaging, use_buffers=False)
+            average.requires_grad_(False)
+            average.n_averaged = average.n_averaged.cpu()  # read at every step: no wait for a GPU
+            average.update_parameters(self.module)  # the first update only copies: now w~_0 = w_0
+            self._average = average
 
     def before(self, step: int) -> None:
-        """Keep the snapshots whose weights are those before this step.
-
-        Raises:
-            DataError: The disk is full or read-only.
-        """
+        """Keep the snapshots whose weights are those before this step."""
         for snapshot in self._at.get(step, ()):
-            self._write(snapshot, self._module)
+            self._write(snapshot, self.module)
 
     def after(self, step: int) -> None:
-        """Update the average after this step, and keep it after the last.
-
-        Raises:
-            DataError: The disk is full or read-only.
-        """
+        """Update the average after this step, and keep it after the last."""
         if self._average is None:
             return
-        self._average.update_parameters(self._module)
-        if step + 1 == self._steps:
+        self._average.update_parameters(self.module)
+        if step + 1 == self.steps:
             self._write(Snapshot("ema"), self._average.module)
 
     def state(self) -> dict[str, Tensor]:
@@ -123,13 +114,9 @@ class SnapshotWriter:
         return {} if self._average is None else self._average.module.state_dict()
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from what :meth:`state` returned.
-
-        Raises:
-            ConfigurationError: The state does not fit, or there is none where an average is wanted.
-        """
+        """Continue from what :meth:`state` returned; ConfigurationError if it does not fit."""
         if self._average is not None:
             load_state(self._average.module, state, what="the moving average of the weights")
 
     def _write(self, snapshot: Snapshot, module: nn.Module) -> None:
-        write_tensors(snapshot_path(self._workdir, snapshot), joined({"model": module.state_dict()}))
+        write_tensors(snapshot_path(self.workdir, snapshot), joined({"model": module.state_dict()}))

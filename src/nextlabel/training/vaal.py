@@ -86,13 +86,14 @@ class VaalConfig:
         return self.steps or max(1, (labelled + unlabelled) * self.epochs // self.batch_size)
 
 
+@dataclass
 class VaalTrainer:
     """Train autoencoder and discriminator against each other, keep them, and score images with them.
 
     The weights are a function of the arguments: a training run that was killed starts over and ends in the
     same ones.
 
-    Args:
+    Attributes:
         config: The options.
         device: Where to compute.
         workers: Processes that load items of pools that are not tensors.
@@ -100,26 +101,18 @@ class VaalTrainer:
         conditions: Conditions per image, 0 or 1.
     """
 
-    def __init__(
-        self,
-        config: VaalConfig,
-        *,
-        device: DeviceName,
-        workers: int,
-        predict_batch_size: int,
-        conditions: int = 0,
-    ) -> None:
-        self.config, self.device, self.conditions = config, device, conditions
-        self.workers, self.predict_batch_size = workers, predict_batch_size
+    config: VaalConfig
+    device: DeviceName
+    workers: int
+    predict_batch_size: int
+    conditions: int
+
+    def __post_init__(self) -> None:
         self._trained: tuple[ConvolutionalVae, Discriminator] | None = None
         self._cache = DeviceCache()
 
     def checked_shape(self, x: Pool) -> tuple[int, ...]:
-        """Return the shape of the pool's images.
-
-        Raises:
-            DataError: They are not images, or are too small.
-        """
+        """Return the shape of the pool's images; DataError if they are none, or too small."""
         with isolated_rng(0):  # items of a data set may draw
             shape = tuple(torch.as_tensor(x[0]).shape)
         if len(shape) not in (2, 3) or min(shape[-2:]) < LEAST_PIXELS:
@@ -134,7 +127,7 @@ class VaalTrainer:
         self,
         x: Pool,
         unlabelled: Pool,
-        conditions: Callable[[], tuple[Tensor, Tensor]] | None,
+        conditions: Callable[[Pool], Tensor] | None,
         *,
         seed: int,
         workdir: Path,
@@ -145,7 +138,7 @@ class VaalTrainer:
         Args:
             x: The L labelled images.
             unlabelled: The U unlabelled ones; without any, the networks keep their initial weights.
-            conditions: Gives the (L,) and (U,) conditions, or None; called only if there are steps to make.
+            conditions: Gives the (L,) or (U,) conditions of a pool, or None; called only if there are steps.
             seed: All randomness is derived from it.
             workdir: Where the state is kept.
             progress: Called with the steps done, at most ten times a second and at the end.
@@ -180,12 +173,10 @@ class VaalTrainer:
         run = _AdversarialRun(
             self.config, vae.to(engine.device), discriminator.to(engine.device), seed, engine
         )
-        values = conditions() if conditions and steps else (None, None)
-        sides = zip((x, unlabelled), ("vaal-labelled", "vaal-unlabelled"), values, strict=True)
-        count = steps * self.config.vae_steps
-        batches = [
-            run.batches(*side, count, cache=self._cache, workers=self.workers) for side in sides if steps
-        ]
+        count, batches = steps * self.config.vae_steps, []
+        for pool, purpose in ((x, "vaal-labelled"), (unlabelled, "vaal-unlabelled")) if steps else ():
+            values = None if conditions is None else conditions(pool)
+            batches.append(run.batches(pool, purpose, values, count, cache=self._cache, workers=self.workers))
         losses = run.make_steps(steps, zip(*batches, strict=True), progress)
         metrics = {
             **{f"vaal_{name}_loss": value for name, value in losses.items()},
@@ -203,11 +194,6 @@ class VaalTrainer:
         The networks are in evaluation mode, so that a score does not depend on the other images of its
         batch; the authors' code leaves them in training mode.
 
-        Args:
-            x: The N images.
-            conditions: (N,) their conditions, or None.
-            seed: Only matters to data sets that draw while they load an item.
-
         Raises:
             ContractError: Nothing was trained.
             DataError: There are no items.
@@ -219,7 +205,7 @@ class VaalTrainer:
         size = self.predict_batch_size
         values: Iterable[Tensor | None] = itertools.repeat(None)
         if conditions is not None:
-            values = conditions.to(device).unsqueeze(1).split(size)  # type: ignore[no-untyped-call]  # torch's own
+            values = conditions.to(device).unsqueeze(1).split(size)  # type: ignore[no-untyped-call]  # torch
         with isolated_rng(derive(seed, "predict"), device), torch.no_grad():
             batches = sequential(x, size, seed, device, self._cache, workers=self.workers)
             found = [
@@ -229,12 +215,7 @@ class VaalTrainer:
         return torch.cat(found).cpu()
 
     def load(self, workdir: Path) -> None:
-        """Load what :meth:`train` left in the folder.
-
-        Raises:
-            DataError: There is nothing, or it is damaged.
-            ConfigurationError: Its networks have other sizes.
-        """
+        """Load what :meth:`train` left in the folder; ConfigurationError if its networks have other sizes."""
         tensors, notes = read_tensors(Path(workdir) / STATE)
         with isolated_rng(0):  # the weights drawn here are replaced at once
             vae, discriminator = self._networks(notes["arguments"]["shape"])
