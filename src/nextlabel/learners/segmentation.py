@@ -225,13 +225,7 @@ class SegmentationLearner:
     def stream(self, x: Pool, *, seed: int) -> Iterator[Tensor]:
         """Yield (B, C, height, width) raw outputs of whole images, batch by batch in the pool's order.
 
-        Args:
-            x: N images.
-            seed: Only matters to data sets that draw while they load an item.
-
-        Raises:
-            ContractError: The model was not trained.
-            DataError: There are no items, or an image cannot be used.
+        Arguments and errors are those of :meth:`predict`.
         """
         network = self._checked(x, frozenset())
         network.with_embeddings = False

@@ -239,12 +239,8 @@ class TorchLearner:
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
         """Load the model that ``fit`` left in ``workdir``.
 
-        The objective's state is loaded with the snapshot ``"end"`` only; after another snapshot a warm start
-        binds its objective again.
-
-        Args:
-            workdir: The folder that was given to ``fit``.
-            snapshot: ``"end"``, or one of the ``snapshots`` that the fit kept.
+        The snapshot is ``"end"`` or another one that the fit kept. Only ``"end"`` holds the state of the
+        objective; after any other a warm start binds its objective again.
 
         Raises:
             MissingStateError: The folder holds no such state.

@@ -141,11 +141,7 @@ def stream(
 def sequential(
     pool: Pool, batch_size: int, seed: int, device: torch.device, cache: DeviceCache, *, workers: int = 0
 ) -> Iterator[Tensor]:
-    """Yield the inputs of all items in the pool's order, (B, ...) on the device, ``batch_size`` at a time.
-
-    Raises:
-        DataError: Items are not tensors or arrays of one shape.
-    """
+    """Yield the inputs of all items in the pool's order, (B, ...) on the device; else as :func:`stream`."""
     starts = range(0, len(pool), batch_size)
     if pool.resident is not None:
         data = cache.on(pool.resident, device)

@@ -55,9 +55,7 @@ class Engine:
         if device not in get_args(DeviceName):
             raise UnknownNameError("device", device, get_args(DeviceName))
         if device == "cuda" and not torch.cuda.is_available():
-            raise ConfigurationError(
-                "device='cuda' needs a CUDA GPU, but PyTorch finds none; use device='auto'"
-            )
+            raise ConfigurationError("device='cuda' needs a CUDA GPU, but there is none; use device='auto'")
         gpu = device != "cpu" and torch.cuda.is_available()
         if not gpu and mixed_precision == "fp16":
             raise ConfigurationError("mixed_precision='fp16' needs a CUDA GPU; on a CPU use 'bf16' or 'no'")

@@ -31,8 +31,6 @@ from nextlabel.types import Forward, Objective
 
 __all__ = ["Networks", "bind", "new_objective", "prepare"]
 
-UNTRAINED = Snapshot("untrained")
-
 
 def prepare(
     networks: Networks,
@@ -58,7 +56,7 @@ def prepare(
     Raises:
         LabelsError: A target cannot be learnt.
         ContractError: Model or objective broke their contract.
-        ConfigurationError: The model cannot be trained so, or the state does not fit.
+        ConfigurationError: The model cannot be trained in this way, or the state does not fit.
         DataError: The items do not stack, or the folder cannot be written.
     """
     engine = Engine(device, config.mixed_precision)
@@ -76,9 +74,9 @@ def prepare(
         engine=engine, x=x, targets=targets, preparation=networks.preparation, snapshots=snapshots,
         seed=seed, workdir=workdir, cache=networks.cache, **others,
     )  # fmt: skip
-    if UNTRAINED in snapshots:
+    if (untrained := Snapshot("untrained")) in snapshots:
         other = networks.unrelated("untrained", objective, x, engine, seed)
-        write_tensors(snapshot_path(workdir, UNTRAINED), joined({"model": other.module.state_dict()}))
+        write_tensors(snapshot_path(workdir, untrained), joined({"model": other.module.state_dict()}))
     return run
 
 

@@ -159,9 +159,13 @@ class TrainingRun:
         if config.compile:  # a wrapper: the network itself, its names and its state stay as they are
             self.model = torch.compile(self.network)  # type: ignore[assignment]  # it returns a module
         self.writer = SnapshotWriter(
-            self.snapshots, self.network.module, self.workdir,
-            steps=self.total, steps_per_epoch=self.order.per_pass, ema_decay=config.ema_decay,
-        )  # fmt: skip
+            self.snapshots,
+            self.network.module,
+            self.workdir,
+            steps=self.total,
+            steps_per_epoch=self.order.per_pass,
+            ema_decay=config.ema_decay,
+        )
 
     def run(self) -> dict[str, float]:
         """Train to the end and return ``train_loss``, ``steps`` and ``epochs``.

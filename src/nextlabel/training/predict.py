@@ -1,4 +1,4 @@
-"""What a trained network says of the items of a pool, batch by batch."""
+"""The predictions of a trained network for the items of a pool, batch by batch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REMEDIES = {
         (*Segmentation.fields, "has_previous"), "use nextlabel.learners.segmentation.SegmentationLearner"
     ),
 }
-"""What gives an extra field that an objective does not."""
+"""How to get an extra field that the objective does not give."""
 
 M = TypeVar("M")
 

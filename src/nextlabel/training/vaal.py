@@ -137,10 +137,10 @@ class VaalTrainer:
 
         Args:
             x: The L labelled images.
-            unlabelled: The U unlabelled ones; without any, the networks keep their initial weights.
+            unlabelled: The U others; without any, the networks keep their initial weights.
             conditions: Gives the (L,) or (U,) conditions of a pool, or None; called only if there are steps.
             seed: All randomness is derived from it.
-            workdir: Where the state is kept.
+            workdir: The folder of the fit.
             progress: Called with the steps done, at most ten times a second and at the end.
 
         Returns:
