@@ -1,22 +1,21 @@
-"""The errors that nextlabel raises, drawn as a tree.
+"""The errors that nextlabel raises.
 
 ::
 
     NextlabelError              something the user can fix; the command line exits with 1
-    ├── ConfigurationError      a setting, option or name is wrong, or a run was made with another one
-    │   └── UnknownNameError    no such strategy, data set, option ...; offers the nearest name
-    ├── DataError               the pool, an array or a file cannot be used as given
-    │   ├── LabelsError         labels that cannot be accepted or learnt from
-    │   └── MissingStateError   a trained model's state that is not there (any more)
+    ├── ConfigurationError      a setting, option or name is wrong, or differs from that of the stored run
+    │   └── UnknownNameError    no such strategy, data set, option ...; suggests the nearest name
+    ├── DataError               the pool, an array or a file is unusable
+    │   ├── LabelsError         labels that are invalid or cannot be trained on
+    │   └── MissingStateError   the saved state of a trained model does not exist; training recreates it
     ├── ContractError           a plugged-in part (strategy, learner, oracle) broke its contract
     ├── LedgerError             the ledger cannot be read or written
     │   ├── SchemaError         the ledger was written by a newer nextlabel
-    │   ├── DamagedLedgerError  the ledger's file is damaged, or is something else
-    │   └── BusyError           another process holds the run or the ledger
+    │   ├── DamagedLedgerError  the ledger's file is damaged or not a ledger
+    │   └── BusyError           another process has locked the run or the ledger
     └── MissingExtraError       an optional package is not installed; names the extra
 
-Every message is one sentence: what was expected, what came, and how to fix it.
-This module knows nothing of the rest of the package.
+Every message is one sentence: what is expected, what was given, and how to fix it.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+
+from nextlabel.trees import leaves
 
 __all__ = [
     "BusyError",
@@ -38,6 +39,7 @@ __all__ = [
     "NextlabelError",
     "SchemaError",
     "UnknownNameError",
+    "did_you_mean",
     "listed",
     "nearest",
 ]
@@ -48,36 +50,35 @@ class NextlabelError(Exception):
 
 
 class ConfigurationError(NextlabelError):
-    """A setting is wrong, or a run was made with another one."""
+    """A setting is wrong, or differs from that of the stored run."""
 
 
 class UnknownNameError(ConfigurationError):
-    """A name that is not among the known ones.
+    """A name that does not exist.
 
     Args:
-        kind: What the name should name, e.g. ``"strategy"``.
-        name: The name that was given.
+        kind: What it should name, e.g. ``"strategy"``.
+        name: The name given.
         known: The names that exist.
     """
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
-        names, name = sorted(known), str(name)  # settings may hold a number or a list where a name is meant
-        hint = nearest(name, names)
-        guess = f"; did you mean '{hint}'?" if hint else "."
+        names, name = sorted(known), str(name)  # settings may hold a number or a list instead of a name
+        guess = did_you_mean(name, names) or "."
         super().__init__(f"{kind} not found: '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")
         self.kind, self.name, self.known = kind, name, tuple(names)
 
 
 class DataError(NextlabelError):
-    """The pool, an array or a file cannot be used as given."""
+    """The pool, an array or a file is unusable."""
 
 
 class LabelsError(DataError):
-    """Labels that cannot be accepted or learnt from."""
+    """Labels that are invalid or cannot be trained on."""
 
 
 class MissingStateError(DataError):
-    """A trained model's state that is not there, or not any more; training again makes it."""
+    """The saved state of a trained model does not exist; training recreates it."""
 
 
 class ContractError(NextlabelError):
@@ -93,11 +94,11 @@ class SchemaError(LedgerError):
 
 
 class DamagedLedgerError(LedgerError):
-    """The ledger's file is damaged, or is something else."""
+    """The ledger's file is damaged or not a ledger."""
 
 
 class BusyError(LedgerError):
-    """Another process holds the run or the ledger."""
+    """Another process has locked the run or the ledger."""
 
 
 class MissingExtraError(NextlabelError):
@@ -105,8 +106,8 @@ class MissingExtraError(NextlabelError):
 
     Args:
         package: The package that could not be imported.
-        extra: The extra of nextlabel that brings it.
-        purpose: What it was wanted for, as a phrase: ``"writing Parquet"``.
+        extra: The extra of nextlabel that installs it.
+        purpose: What needs it, as a phrase: ``"writing Parquet"``.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
@@ -118,23 +119,29 @@ class MissingExtraError(NextlabelError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like ``name``, or None where none is near; case and hyphens do not matter.
+    """Return the known name most like ``name``, or None if none is close; ignores case, hyphens, underscores.
 
     >>> nearest("margn", ["cod", "margin", "random"]), nearest("CIFAR-10", ["cifar10", "cifar100"])
     ('margin', 'cifar10')
     """
     names = list(known)
-    plain = [_plain(one) for one in names]
-    matches = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
-    return names[plain.index(matches[0])] if matches else None
+    plain, *others = (one.lower().replace("-", "").replace("_", "") for one in (name, *names))
+    matches = difflib.get_close_matches(plain, others, n=1, cutoff=0.5)
+    return names[others.index(matches[0])] if matches else None
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return the end of a message that suggests the nearest name, or an empty string if none is close.
+
+    >>> did_you_mean("margn", ["cod", "margin", "random"])
+    "; did you mean 'margin'?"
+    """
+    hint = nearest(str(name), known)
+    return f"; did you mean '{hint}'?" if hint else ""
 
 
 def listed(names: Iterable[str], *, limit: int = 5) -> str:
-    """Join names for a message; after ``limit`` of them only their count follows.
+    """Join names for a message; beyond ``limit`` only their number is given.
 
     >>> listed(["a", "b", "c"], limit=2)
     "'a', 'b' and 1 more"
@@ -146,21 +153,21 @@ def listed(names: Iterable[str], *, limit: int = 5) -> str:
 
 
 def changes(stored: Mapping[str, object], given: Mapping[str, object]) -> list[tuple[str, object, object]]:
-    """Return every setting that differs as (key, stored, given), sorted by key; None where it is absent.
+    """Return every setting that differs as (dotted key, stored, given), sorted by key; None if absent.
 
-    Tables are compared setting by setting, values as the JSON that records them: a tuple equals a list, and
-    2 differs from 2.0. None and an empty table count as absent, because TOML can write neither.
+    Values are compared as JSON: a tuple equals a list, and 2 differs from 2.0. None and an empty table count
+    as absent, because TOML can write neither.
 
     >>> changes({"seed": 1, "model": {"depth": 2}}, {"seed": 1, "model": {"depth": 3}})
     [('model.depth', 2, 3)]
     """
-    old, new = _flat(stored), _flat(given)
+    old, new = ({".".join(path): value for path, value in leaves(tree)} for tree in (stored, given))
     keys = sorted(old.keys() | new.keys())
     return [(key, old.get(key), new.get(key)) for key in keys if _json(old.get(key)) != _json(new.get(key))]
 
 
 def differences(stored: Mapping[str, object], given: Mapping[str, object]) -> list[str]:
-    """Return a phrase for every setting that differs between a record and what is asked for now.
+    """Return a phrase for every setting that differs.
 
     >>> differences({"batch_size": 100, "old": 1}, {"batch_size": 50, "form": "l2"})
     ['batch_size: stored 100, given 50', 'form: not stored, given "l2"', 'old: stored 1, not given']
@@ -170,16 +177,6 @@ def differences(stored: Mapping[str, object], given: Mapping[str, object]) -> li
         f"{'not given' if new is None else f'given {_json(new)}'}"
         for key, old, new in changes(stored, given)
     ]
-
-
-def _flat(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _json(value: object) -> str:

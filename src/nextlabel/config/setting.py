@@ -9,6 +9,7 @@ from typing import Any
 
 from nextlabel.errors import ConfigurationError, listed, nearest
 from nextlabel.parts import Part, parts_of
+from nextlabel.trees import leaves
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -127,7 +128,7 @@ def flat_settings(tree: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
     Of parts with the same name the whole texts are values, since their options have no name of their own.
     """
     flat: dict[str, Any] = {}
-    for path, value in _leaves(tree):
+    for path, value in leaves(tree, whole=KINDS.values()):
         kind = next((kind for kind, place in KINDS.items() if place == path), None)
         if kind is None or value is None:
             flat[".".join(path)] = value
@@ -142,14 +143,3 @@ def flat_settings(tree: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
         for part in parts:
             flat |= {f"{kind}.{part.name}.{option}": one for option, one in part.options.items()}
     return flat
-
-
-def _leaves(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    leaves: list[tuple[tuple[str, ...], Any]] = []
-    for key, value in tree.items():
-        path = (*above, key)
-        if isinstance(value, Mapping) and path not in KINDS.values():
-            leaves += _leaves(value, path)
-        else:
-            leaves.append((path, value))
-    return leaves

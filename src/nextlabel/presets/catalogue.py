@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
 from nextlabel.parts import Part, parts_of
+from nextlabel.trees import merge
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -121,7 +122,7 @@ def load_preset(name: str, dataset: str) -> Tree:
     file = _folder(name) / f"{dataset}.toml"
     tree = tomllib.loads(file.read_text(encoding="utf-8"))
     base = tree.pop("base", None)
-    return tree if base is None else _laid_over(load_preset(base, dataset), tree)
+    return tree if base is None else merge(load_preset(base, dataset), tree)
 
 
 def _folder(name: str) -> Traversable:
@@ -159,7 +160,7 @@ def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: T
     own = tree.get("learner", {})
     if not isinstance(own, Mapping):  # which the configuration will refuse
         return dict(tree)
-    merged = _laid_over(below, tree)
+    merged = merge(below, tree)
     for kind in ("dataset", "strategy", "objective"):
         _lay_options(merged, kind, options.get(kind, {}))
     learner = merged["learner"] = dict(merged.get("learner", {}))
@@ -181,12 +182,3 @@ def _lay_options(tree: Tree, key: str, options: Mapping[str, Mapping[str, Any]])
         for part in parts_of(tree[key])
     ]
     tree[key] = laid[0] if key == "model" else laid
-
-
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:  # Any: TOML
-    merged = dict(below)
-    for key, value in above.items():
-        there = merged.get(key)
-        both = isinstance(there, Mapping) and isinstance(value, Mapping)
-        merged[key] = _laid_over(there, value) if both else value  # type: ignore[arg-type]  # both are
-    return merged

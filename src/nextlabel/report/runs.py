@@ -15,6 +15,7 @@ from nextlabel.errors import DataError, NextlabelError
 from nextlabel.files import read_json
 from nextlabel.parts import Part, part_labels, parts_of
 from nextlabel.results import Row, read_csv, rerun_remedy
+from nextlabel.trees import leaves
 
 __all__ = ["Cell", "Query", "Run", "read_run"]
 
@@ -97,7 +98,7 @@ def read_run(folder: Path) -> Run:
             "run made"
         )
     settings = read_toml(folder / "experiment.toml")
-    environment = dict(_flat(settings.pop("environment", {})))
+    environment = {".".join(path): str(value) for path, value in leaves(settings.pop("environment", {}))}
     rows = tuple(read_csv(folder / "results.csv"))
     paths = sorted(folder.glob("cells/*/cell.toml"))
     cells = tuple(_readable_cell(path.parent, settings) for path in paths)
@@ -174,13 +175,3 @@ def _query(record: Any, n_classes: int, path: Path) -> Query:  # Any: what JSON 
 def _json(path: Path, kind: type, *, default: Any) -> Any:  # Any: what JSON may hold
     """Return what the file holds, or the default where there is no file."""
     return read_json(path, kind) if path.exists() else default
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:  # Any: what TOML may hold
-    flat: list[tuple[str, str]] = []
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat += _flat(value, f"{prefix}{key}.")
-        else:
-            flat.append((prefix + key, str(value)))
-    return flat
