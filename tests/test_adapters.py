@@ -96,7 +96,7 @@ def test_a_learner_that_takes_no_members_is_told_what_to_subclass():
     class Frozen(Constant):
         size: int = 1
 
-    with pytest.raises(ContractError, match=r"Frozen must have a member progress.*nextlabel.types.Learner"):
+    with pytest.raises(ContractError, match=r"Frozen must have a member 'progress'.*nextlabel.types.Learner"):
         as_learner(Frozen())
 
 

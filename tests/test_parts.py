@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.parts import Part, parse_parts, part_labels, parts_of
+from nextlabel.parts import Part, part_labels, parts_of
 
 NAMES = st.text(string.ascii_lowercase + "_", min_size=1, max_size=8).filter(
     lambda name: name not in ("true", "false", "inf", "nan", "name", "of", "_")
@@ -25,7 +25,7 @@ PARTS = st.recursive(
 
 @given(st.lists(PARTS, min_size=1, max_size=3))
 def test_parts_read_back_from_their_text_and_their_tables(parts):
-    assert list(parse_parts(",".join(map(str, parts)))) == parts
+    assert parts_of(",".join(map(str, parts))) == parts
     assert parts_of([part.as_table() for part in parts]) == parts
 
 
@@ -80,7 +80,7 @@ def test_parts_are_called_by_name_unless_several_have_it():
 )
 def test_what_is_no_part_is_one_sentence(text, sentence):
     with pytest.raises(ConfigurationError, match=sentence) as caught:
-        parse_parts(text)
+        parts_of(text)
     assert "\n" not in str(caught.value)
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_part_is_one_sentence(text, sentence):
         ({"gap": 1}, "table must have a name"),
         ({"name": "cod", "of": "margin"}, "'of' of the part 'cod' must be a list"),
         (3, "must be a name or a table with a name, got 3"),
-        ("cod,random", "expected one part, got 2"),
+        ("cod,random", "must be a single one, got 2"),
     ],
 )
 def test_other_values_are_one_sentence_too(given, sentence):

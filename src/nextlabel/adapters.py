@@ -1,7 +1,4 @@
-"""Parts of one's own: what they lack is named, and the members that they leave out get their defaults.
-
-Everything inside can then rely on all members of a contract.
-"""
+"""Adapters for learners and objectives of one's own: optional members that are missing get their defaults."""
 
 from __future__ import annotations
 
@@ -17,10 +14,10 @@ __all__ = ["as_learner", "as_objective"]
 
 
 def as_objective(made: object) -> Objective:
-    """Return an objective with all members: those that a plain module leaves out get their defaults.
+    """Return the objective with all members.
 
     Raises:
-        ContractError: It is not an ``nn.Module``, or lacks a member that says that it is an objective.
+        ContractError: It is not an ``nn.Module``, or lacks ``uses_unlabelled``, ``bind`` or ``after_step``.
     """
     if isinstance(made, Objective):
         return made
@@ -34,10 +31,10 @@ def as_objective(made: object) -> Objective:
 
 
 def as_learner(made: object) -> Learner:
-    """Return a learner with all members: those that an object leaves out get their defaults.
+    """Return the learner with all members.
 
     Raises:
-        ContractError: It has no ``fit`` or no ``predict``, or takes no further members.
+        ContractError: It has no ``fit`` or no ``predict``, or its attributes cannot be set.
     """
     missing = [name for name in ("fit", "predict") if not callable(getattr(made, name, None))]
     if missing:
@@ -49,16 +46,14 @@ def as_learner(made: object) -> Learner:
 
 
 def _completed(part: object, contract: type) -> object:
-    """Give a part of one's own the members of the contract that it leaves out, and return it."""
     for name, default in vars(contract).items():
         if not name.startswith("_") and not hasattr(part, name):
             value = MethodType(default, part) if isinstance(default, FunctionType) else default
             try:
                 setattr(part, name, value)
             except AttributeError as error:  # of a class with __slots__, or a frozen one
-                who = type(part).__name__
                 raise ContractError(
-                    f"{who} must have a member {name}, as it takes no new ones; let it subclass "
-                    f"nextlabel.types.{contract.__name__}"
+                    f"{type(part).__name__} must have a member '{name}', as its attributes cannot be set; "
+                    f"subclass nextlabel.types.{contract.__name__}"
                 ) from error
     return part

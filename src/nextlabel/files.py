@@ -1,4 +1,4 @@
-"""Files, locks and processes: written, shared between processes, named in records. No torch."""
+"""Atomic writes, locks, child processes and absolute paths. No torch."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LOCK_SECONDS = 10.0
 """How long to wait for another process before giving up."""
 
 IMAGENET = "imagenet"
-"""What the option ``weights`` of a model says for torchvision's; no path, even where a file has that name."""
+"""The value of a model's option ``weights`` that means torchvision's; never a path."""
 
 RELEASED_WEIGHTS = "resnet18-5c106cde.pth"
-"""torchvision's file of 2016, which the TOD papers' released code asks for in the current directory."""
+"""torchvision's file of 2016, which the TOD papers' released code reads from the current directory."""
 
 
 def write_file(path: Path, content: str | bytes) -> None:
@@ -44,7 +44,9 @@ def write_file(path: Path, content: str | bytes) -> None:
     Raises:
         DataError: The disk is full or read-only, or the folder does not exist.
     """
-    unfinished = path.with_name(f"{path.name}.new")  # one name, so that the next call overwrites a remnant
+    unfinished = path.with_name(
+        f"{path.name}.new"
+    )  # a fixed name, so that the next call overwrites a remnant
     try:
         with unfinished.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -61,15 +63,10 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def read_json(path: Path, kind: type[T], *, remedy: str = "") -> T:
-    """Read a JSON file.
-
-    Args:
-        path: The file.
-        kind: The type of its content: ``dict`` or ``list``.
-        remedy: What to do about a missing or damaged file, for the message.
+    """Read a JSON file whose content is of type ``kind``, ``dict`` or ``list``.
 
     Raises:
-        DataError: The file is missing or damaged, or its content is of another type.
+        DataError: The file is missing or damaged, or its content is of another type; ends with ``remedy``.
     """
     end = f"; {remedy}" if remedy else ""
     try:
@@ -83,7 +80,7 @@ def read_json(path: Path, kind: type[T], *, remedy: str = "") -> T:
 
 @contextlib.contextmanager
 def exclusive_lock(lock: Path, what: str) -> Iterator[None]:
-    """Hold a lock that other processes cannot hold; the system releases it when the process dies.
+    """Hold a lock file that no other process can hold; the system releases it when the process dies.
 
     Args:
         lock: The lock file, in a folder that exists.
@@ -100,51 +97,42 @@ def exclusive_lock(lock: Path, what: str) -> Iterator[None]:
 
 
 def exit_with_parent() -> None:
-    """End this process when its parent ends; called in the child.
+    """End this process when its parent ends, even if the parent ended before the call."""
 
-    Also works if the parent ended before the call, which comparing process ids would miss.
-    """
-    threading.Thread(target=_exit_after_parent, daemon=True).start()
+    def wait() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
 
-
-def _exit_after_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def absolute_weights(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
     """Return the options of a model with a path in ``weights`` made absolute.
 
-    A text is a path where it has a separator or a suffix, or is the name of a file. The word ``imagenet`` is
-    the released code's file where the current directory has it, so that a record names the file that was
-    read; else it stays.
+    A string is a path if it has a separator or a suffix, or names a file. ``imagenet`` becomes the path of
+    the released code's file if the current directory has it, so that a record names the file that was read.
 
     Raises:
-        ValueError: The path begins with the home of somebody who has none.
+        ValueError: The path begins with ``~`` or ``~user``, and that home does not exist.
     """
     weights = options.get("weights")
-    if weights == IMAGENET and Path(RELEASED_WEIGHTS).is_file():
-        return {**options, "weights": _absolute(RELEASED_WEIGHTS)}
-    is_path = isinstance(weights, str) and _is_path(weights)
-    return {**options, "weights": _absolute(str(weights))} if is_path else dict(options)
+    if weights == IMAGENET:
+        weights = RELEASED_WEIGHTS if Path(RELEASED_WEIGHTS).is_file() else None
+    if not isinstance(weights, str) or not weights:
+        return dict(options)
+    is_path = os.sep in weights or Path(weights).suffix or Path(weights).is_file()
+    return {**options, "weights": _absolute(weights)} if is_path else dict(options)
 
 
 def absolute_root(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
     """Return the options of a data set with its ``root`` made absolute.
 
     Raises:
-        ValueError: The path begins with the home of somebody who has none.
+        ValueError: As in :func:`absolute_weights`.
     """
     root = options.get("root")
     return {**options, "root": _absolute(root)} if isinstance(root, str) and root else dict(options)
-
-
-def _is_path(text: str) -> bool:
-    if not text or text == IMAGENET:
-        return False
-    return os.sep in text or bool(Path(text).suffix) or Path(text).is_file()
 
 
 def _absolute(path: str) -> str:

@@ -1,35 +1,39 @@
-"""A part of an experiment, such as a strategy or a model, read in one place. No torch.
+"""A part of an experiment, such as a strategy or a model, as users write it. No torch.
 
 A part is written as a name (``cod``), as a call (``cod(gap='10 steps')``) or as a table (``{name = "cod", gap
-= "10 steps"}``). Arguments are Python literals, and a bare word is a string. Positional arguments are parts
-themselves (``learning_loss(tod(weight=0.1))``), in a table the key ``of``.
+= "10 steps"}``). Options are Python literals, and quotes around a single name may be left out. Positional
+arguments are parts themselves (``learning_loss(tod(weight=0.1))``); tables list them under the key ``of``.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from nextlabel.errors import ConfigurationError, listed
 
-__all__ = ["Options", "Part", "parse_parts", "part_labels", "parts_of"]
+__all__ = ["Options", "Part", "part_labels", "parts_of"]
 
 Options: TypeAlias = Mapping[str, Any]  # Any: what TOML may hold
 
 _CALL = "write a name, or a call such as cod(gap='10 steps')"
 
+_MARKS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[][(){},'"]""", re.DOTALL)
+"""Strings, brackets, commas, and the quotes that begin an unfinished string."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A named part with its options; equal parts have the same text, whatever the order of their options.
+    """A named part with its options; equal if its text is equal, whatever the order of the options.
 
     Attributes:
         name: Its name in the registry of its kind.
-        options: Its options by name: numbers, strings, booleans, and lists and tables of these.
-        of: The parts that it is made of, given by position.
+        options: Numbers, strings, booleans, and lists and tables of these, by name.
+        of: The parts inside, given by position.
 
     >>> Part.parse("cod(gap='10 steps', form=l2)").options
     {'gap': '10 steps', 'form': 'l2'}
@@ -41,10 +45,10 @@ class Part:
 
     @staticmethod
     def parse(given: object) -> Part:
-        """Return the part that a text, a table or a part stands for.
+        """Return the part that a text or a table describes; a part is returned as it is.
 
         Raises:
-            ConfigurationError: It is none; the message says what is wrong and where.
+            ConfigurationError: It cannot be read; the message says what is wrong and where.
         """
         if isinstance(given, Part):
             return given
@@ -52,24 +56,24 @@ class Part:
             return _from_table(given)
         if not isinstance(given, str):
             raise ConfigurationError(f"a part must be a name or a table with a name, got {given!r}; {_CALL}")
-        parts = parse_parts(given)
+        parts = parts_of(given)
         if len(parts) != 1:
-            raise ConfigurationError(f"expected one part, got {len(parts)} in '{given}'; {_CALL}")
+            raise ConfigurationError(f"a part must be a single one, got {len(parts)} in '{given}'; {_CALL}")
         return parts[0]
 
     def with_options(self, options: Options) -> Part:
-        """Return the part with these options laid over its own."""
+        """Return the part with these options added to or replacing its own."""
         return Part(self.name, {**self.options, **options}, self.of)
 
     def as_table(self) -> str | dict[str, Any]:  # Any: TOML
-        """Return the part as TOML holds it: its name, or a table where there is more to say."""
+        """Return the part for TOML: its name, or a table if it has options or parts inside."""
         if not self.options and not self.of:
             return self.name
         inner = {"of": [part.as_table() for part in self.of]} if self.of else {}
         return {"name": self.name, **inner, **self.options}
 
     def __str__(self) -> str:
-        """Return the call that :meth:`parse` reads as this part."""
+        """Return the text that :meth:`parse` reads as this part."""
         arguments = [str(part) for part in self.of]
         arguments += [f"{name}={self.options[name]!r}" for name in sorted(self.options)]
         return f"{self.name}({', '.join(arguments)})" if arguments else self.name
@@ -81,59 +85,43 @@ class Part:
         return hash(str(self))
 
 
-def parse_parts(text: str) -> tuple[Part, ...]:
-    """Return the parts in a text, which commas separate.
+def parts_of(given: object) -> list[Part]:
+    """Return the parts of a setting: a part, a list of them, or a text separated by commas.
 
     Raises:
-        ConfigurationError: The text is not made of names and calls with literal arguments.
+        ConfigurationError: One of them cannot be read.
 
-    >>> [str(part) for part in parse_parts("random,cod(gap='10 steps')")]
+    >>> [str(part) for part in parts_of("random,cod(gap='10 steps')")]
     ['random', "cod(gap='10 steps')"]
     """
-    # names may hold what Python's may not, such as timm:resnet18, so calls are found by their brackets
-    return tuple(_from_text(piece, text) for piece in _split(text))
-
-
-def parts_of(given: object) -> list[Part]:
-    """Return the parts of a setting: one, a list of them, or a text with commas.
-
-    Raises:
-        ConfigurationError: One is none.
-    """
-    if isinstance(given, str):
-        return list(parse_parts(given))
+    if isinstance(given, str):  # names such as timm:resnet18 are not Python's, so calls are found by brackets
+        return [_from_text(piece, given) for piece in _split(given)]
     return [Part.parse(one) for one in given] if isinstance(given, (list, tuple)) else [Part.parse(given)]
 
 
 def part_labels(parts: Iterable[Part]) -> dict[Part, str]:
-    """Return what to call each part: its name, or where several parts have that name, its whole text."""
+    """Return a label for each part: its name, or its whole text if several parts have that name."""
     distinct = list(dict.fromkeys(parts))
     names = [part.name for part in distinct]
     return {part: part.name if names.count(part.name) == 1 else str(part) for part in distinct}
 
 
 def _split(text: str) -> list[str]:
-    """Split at the commas that are outside brackets and strings."""
-    pieces, depth, quote, begin, opened, skip = [], 0, "", 0, 0, False
-    for place, sign in enumerate(text):
-        if skip:
-            skip = False
-        elif quote:
-            skip = sign == "\\"
-            quote = "" if sign == quote else quote
-        elif sign in "'\"":
-            quote = sign
-        elif sign in "([{":
-            opened, depth = (place if depth == 0 else opened), depth + 1
-        elif sign in ")]}":
+    """Split at the commas outside brackets and strings."""
+    pieces, depth, begin, opened = [], 0, 0, 0
+    for match in _MARKS.finditer(text):
+        mark, place = match[0], match.start()
+        if mark in ("'", '"'):
+            raise ConfigurationError(f"a string in '{text}' must end with {mark}; {_CALL}")
+        if mark in "([{":
+            opened, depth = (opened if depth else place), depth + 1
+        elif mark in ")]}":
             depth -= 1
             if depth < 0:
-                raise ConfigurationError(f"'{sign}' at position {place} of '{text}' closes nothing; {_CALL}")
-        elif sign == "," and depth == 0:
+                raise ConfigurationError(f"'{mark}' at position {place} of '{text}' closes nothing; {_CALL}")
+        elif mark == "," and depth == 0:
             pieces.append(text[begin:place])
             begin = place + 1
-    if quote:
-        raise ConfigurationError(f"a string in '{text}' must end with {quote}; {_CALL}")
     if depth:
         raise ConfigurationError(f"the bracket at position {opened} of '{text}' must be closed; {_CALL}")
     return [*pieces, text[begin:]]
@@ -142,34 +130,28 @@ def _split(text: str) -> list[str]:
 def _from_text(piece: str, text: str) -> Part:
     name, bracket, rest = piece.strip().partition("(")
     _check_name(name, text)
-    if not bracket:
-        return Part(name)
-    if not rest.endswith(")"):
+    if bracket and not rest.endswith(")"):
         raise ConfigurationError(
             f"nothing may follow the call of '{name}' in '{text}', got '{rest}'; {_CALL}"
         )
     options: dict[str, Any] = {}  # Any: literals
     of: list[Part] = []
-    arguments = [argument for argument in _split(rest[:-1]) if argument.strip()]
-    for argument in arguments:
-        option, equals, value = argument.partition("=")
-        if not equals or not option.strip().isidentifier():
+    for argument in filter(str.strip, _split(rest[:-1])):
+        option, equals, value = map(str.strip, argument.partition("="))
+        if not equals or not option.isidentifier():
             if options:
                 raise ConfigurationError(
                     f"parts must stand before options in '{text}', got '{argument.strip()}'"
                 )
             of.append(_from_text(argument, text))
             continue
-        if option.strip() in ("name", "of"):
+        if option in ("name", "of"):
             raise ConfigurationError(
-                f"'{option.strip()}' cannot be an option in '{text}', as tables use it; give the part in "
-                "Python"
+                f"'{option}' cannot be an option in '{text}', as tables use it; create the part in Python"
             )
-        if option.strip() in options:
-            raise ConfigurationError(
-                f"'{name}' must have each option once, got '{option.strip()}' twice in '{text}'"
-            )
-        options[option.strip()] = _literal(value.strip(), option.strip(), text)
+        if option in options:
+            raise ConfigurationError(f"'{name}' must have each option once, got '{option}' twice in '{text}'")
+        options[option] = _literal(value, option, text)
     return Part(name, options, tuple(of))
 
 
@@ -187,7 +169,7 @@ def _literal(value: str, option: str, text: str) -> Any:  # Any: a literal
 
 
 def _plain(value: Any) -> Any:  # Any: a literal
-    """Return the literal as TOML has it: lists for tuples."""
+    """Return the literal with lists for tuples, as in TOML."""
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):

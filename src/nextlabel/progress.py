@@ -1,4 +1,4 @@
-"""The progress of long work: one type, several fits as one, and bars on a terminal."""
+"""The progress of long work: its type, several fits reported as one, and bars on a terminal."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 __all__ = ["AfterTask", "Progress", "bars", "of_member"]
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase (``fit``, ``scan``), the work done in it and the whole."""
+"""Called with the phase (``fit``, ``scan``), the work done in it and its total."""
 
 
 def bars() -> Progress:
-    """Return a progress that draws a bar per phase on standard error, or does nothing without a terminal."""
+    """Return a progress that draws one bar per phase on standard error; does nothing without a terminal."""
     return _Bars() if sys.stderr.isatty() else lambda phase, done, total: None
 
 
 class _Bars:
-    """One bar at a time; a phase that is done leaves its line."""
+    """One bar at a time; the bar of a finished phase stays on the screen."""
 
     def __init__(self) -> None:
         self._bar: RichProgress | None = None
@@ -40,35 +40,25 @@ def _new_bar() -> RichProgress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    bar = Progress(
-        TextColumn("{task.description:<6}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+    columns = TextColumn("{task.description:<6}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    bar = Progress(*columns, console=Console(stderr=True))
     bar.add_task("", total=None)
     return bar
 
 
 class AfterTask:
-    """Report the fit of a task and the steps that follow it as one.
-
-    Args:
-        progress: Where to report, or None.
-        steps: The steps that follow; those of the task are known from its own progress.
-    """
+    """Report the fit of a task and the ``steps`` that follow it as one."""
 
     def __init__(self, progress: Progress | None, steps: int) -> None:
         self._progress, self._steps, self._task_steps = progress, steps, 0
 
     def task(self, phase: str, done: int, total: int) -> None:
-        """Take the progress of the task's fit."""
+        """Report the task's fit."""
         self._task_steps = total
         self._report(phase, done)
 
     def after(self, phase: str, done: int, total: int) -> None:
-        """Take the progress of the ``total`` steps that follow."""
+        """Report the steps that follow."""
         self._report(phase, self._task_steps + done)
 
     def _report(self, phase: str, done: int) -> None:

@@ -182,7 +182,7 @@ def test_half_precision_does_not_hide_unnormalised_rows():
             {"log_probs": np.zeros((2, 1)), "embeddings": np.zeros((3, 1))},
             "as many rows, but the numbers of rows",
         ),
-        ({"log_probs": np.array([["a"]])}, "must hold numbers that torch knows, but has dtype"),
+        ({"log_probs": np.array([["a"]])}, "must have a dtype that torch supports, got"),
         ({"log_probs": np.zeros((2, 1)), "snapshots": np.zeros((2, 1))}, r"use snapshots=\[before\]"),
         ({}, "nothing says how many candidates there are"),
     ],
