@@ -1,7 +1,6 @@
-"""Rows of results: one per cell and cycle; what reports are made of.
+"""Rows of results, one per run and cycle, from which reports are made.
 
-A *cell* is one campaign of a benchmark: a data set, a strategy, an objective and a seed. Knows neither
-torch nor how the numbers came about.
+A *cell* is one campaign of a benchmark: a data set, a strategy, an objective and a seed. No torch.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from nextlabel.errors import DataError, listed
 __all__ = ["COLUMNS", "FULL_TRAINING", "METRIC", "Row", "read_csv", "rerun_remedy", "to_csv"]
 
 METRIC = "accuracy"
-"""What a row's accuracy is unless it says otherwise."""
+"""The default of :attr:`Row.metric`."""
 
 FULL_TRAINING: Mapping[str, str] = {
     "once": "full_training",
     "equal_updates": "full_equal",
 }
-"""References trained on all labels, by kind: what stands in their rows in place of a strategy.
+"""References trained on all labels, by kind: the name in place of a strategy in their rows.
 
-``once`` is one training as a cycle is; ``equal_updates`` makes as many updates as all cycles together.
+``once`` trains as one cycle does; ``equal_updates`` makes as many updates as all cycles together.
 """
 
 
@@ -40,19 +39,19 @@ class Row:
         objective: Name of the training objective.
         seed: The cell's seed.
         cycle: The cycle, from 1.
-        n_labelled: Labels that the model was trained on.
-        accuracy: Fraction of the test items classified rightly, or what ``metric`` says, in [0, 1].
+        n_labelled: Number of labels that the model was trained on.
+        accuracy: The value of ``metric`` on the test items, in [0, 1].
         loss: Mean cross-entropy on the test items, in nats.
         fit_seconds: Time of training.
         scan_seconds: Time of the model's passes over the pool.
-        select_seconds: Time of the choice.
-        rows_forwarded: Pool rows that went through the model for the score; 0 where nothing was scored.
+        select_seconds: Time of the selection.
+        rows_forwarded: Pool rows that went through the model for the score; 0 if nothing was scored.
         n_chosen: Items queried at the end of the cycle; 0 in the last.
         loss_correlation: Spearman's rank correlation of the score with the true loss on the candidates, or
-            None where the strategy has no score or nothing was scored.
-        top_share: Fraction of a batch of candidates with the truly largest losses that is among the chosen;
-            in the last cycle, where it was scored, among those that would be.
-        top_chance: What a random choice would give: the batch divided by the candidates.
+            None if the strategy has no score or nothing was scored.
+        top_fraction: Fraction of the B candidates with the largest true losses that is among the B chosen; in
+            the last cycle, if it was scored, among those that would be chosen.
+        top_random: The same for a random choice: B divided by the number of candidates.
         device: What the model ran on: ``cpu``, or the name of the GPU.
         metric: What ``accuracy`` is: ``accuracy`` or ``mean IoU``.
     """
@@ -71,8 +70,8 @@ class Row:
     rows_forwarded: int
     n_chosen: int = 0
     loss_correlation: float | None = None
-    top_share: float | None = None
-    top_chance: float | None = None
+    top_fraction: float | None = None
+    top_random: float | None = None
     device: str = ""
     metric: str = METRIC
 
@@ -83,17 +82,16 @@ class Row:
 
 COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Row))
 
+_RERUN = "repeat the nextlabel run command to rewrite it"
+
 
 def to_csv(rows: Iterable[Row]) -> str:
-    """Return the rows as CSV text with a header line; None is an empty cell, numbers lose no digit."""
+    """Return the rows as CSV text with a header line; None is an empty field, numbers keep all digits."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(row.as_dict() for row in rows)
     return text.getvalue()
-
-
-ANEW = "a run's nextlabel run command, given again, writes it again"
 
 
 def read_csv(path: Path) -> list[Row]:
@@ -105,13 +103,13 @@ def read_csv(path: Path) -> list[Row]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            there = reader.fieldnames or ()
-            if absent := [column.name for column in fields(Row) if column.name not in {*there, "metric"}]:
-                has = listed(there, limit=30) or "none"
-                raise DataError(f"expected the column '{absent[0]}' in {path}, but it has {has}; {ANEW}")
+            header = reader.fieldnames or ()
+            if absent := [name for name in COLUMNS if name not in header]:
+                has = listed(header, limit=30) or "none"
+                raise DataError(f"{path} must have the column '{absent[0]}', got {has}; {_RERUN}")
             return [_row(record, path) for record in reader]
     except FileNotFoundError as error:
-        raise DataError(f"there are no results at {path}; run the experiment first") from error
+        raise DataError(f"results not found: {path}; run the experiment first") from error
 
 
 def rerun_remedy(cell: Path) -> str:
@@ -122,19 +120,14 @@ def rerun_remedy(cell: Path) -> str:
 def _row(record: Mapping[str, str], path: Path) -> Row:
     values: dict[str, object] = {}
     for column in fields(Row):
-        text = record.get(column.name, METRIC if column.name == "metric" else None)  # older files have none
+        text, kind = record[column.name], str(column.type)
         if text is None:
-            raise DataError(f"a row of {path} ends before its column '{column.name}'; {ANEW}")
+            raise DataError(f"a row of {path} ends before its column '{column.name}'; {_RERUN}")
         try:
-            values[column.name] = _value(text, str(column.type))
+            empty = not text and "None" in kind
+            values[column.name] = None if empty else {"str": str, "int": int}.get(kind, float)(text)
         except ValueError as error:
             raise DataError(
-                f"expected {column.type} in column '{column.name}' of {path}, but got '{text}'; {ANEW}"
+                f"column '{column.name}' of {path} must hold {kind}, got '{text}'; {_RERUN}"
             ) from error
     return Row(**values)  # type: ignore[arg-type]  # each value was converted by its column's type
-
-
-def _value(text: str, kind: str) -> object:
-    if not text and "None" in kind:
-        return None
-    return {"str": str, "int": int}.get(kind, float)(text)

@@ -1,7 +1,7 @@
-"""Seeds are derived, never carried: no generator state is saved anywhere.
+"""Seeds are derived from the run's seed; no generator state is saved anywhere.
 
-Whatever needs randomness names its purpose, and the same run seed and purpose always give the same seed:
-cycle 7 of a resumed run equals cycle 7 of an unbroken one. Knows nothing of torch.
+Everything random names its purpose, and the same seed and purpose always give the same derived seed: cycle 7
+of a resumed run equals cycle 7 of an unbroken one. No torch.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ def derive(seed: int, *purpose: str | int) -> int:
 
     Args:
         seed: The run's seed, any integer.
-        purpose: What the randomness is for, e.g. ``"fit", 3``. Strings and integers are told apart.
+        purpose: What the randomness is for, e.g. ``"fit", 3``; the integer 1 and the string "1" differ.
 
     Returns:
         An integer in [0, 2^63), fit for ``torch.Generator.manual_seed`` and ``numpy.random.default_rng``.
 
-    >>> derive(0, "fit", 1) == derive(0, "fit", 1)
-    True
-    >>> derive(0, "fit", 1) == derive(0, "fit", "1")
-    False
+    >>> derive(0, "fit", 1) == derive(0, "fit", 1), derive(0, "fit", 1) == derive(0, "fit", "1")
+    (True, False)
     """
     # plain strings and integers: those of NumPy are written differently from version to version
     plain = [str(part) if isinstance(part, str) else int(part) for part in purpose]

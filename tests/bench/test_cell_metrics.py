@@ -11,12 +11,12 @@ LOSSES = torch.tensor([0.1, 3.0, 0.2, 2.0, 1.0])
 
 def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
     found = loss_estimate(LOSSES, torch.tensor([1, 3]), LOSSES**3)
-    assert found == {"loss_correlation": pytest.approx(1.0), "top_share": 1.0, "top_chance": 0.4}
+    assert found == {"loss_correlation": pytest.approx(1.0), "top_fraction": 1.0, "top_random": 0.4}
 
 
 def test_a_batch_that_misses_the_largest_losses_has_no_share_of_them():
     found = loss_estimate(LOSSES, torch.tensor([0, 3]), -LOSSES)
-    assert found == {"loss_correlation": pytest.approx(-1.0), "top_share": 0.5, "top_chance": 0.4}
+    assert found == {"loss_correlation": pytest.approx(-1.0), "top_fraction": 0.5, "top_random": 0.4}
 
 
 @pytest.mark.parametrize("scores", [None, torch.ones(5)])

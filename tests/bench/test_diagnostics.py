@@ -115,7 +115,7 @@ def test_of_constant_scores_there_is_no_correlation():
 
 def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
     found = loss_estimate(LOSSES, torch.tensor([1, 3]), LOSSES**3)
-    assert found == {"loss_correlation": pytest.approx(1.0), "top_share": 1.0, "top_chance": 0.4}
+    assert found == {"loss_correlation": pytest.approx(1.0), "top_fraction": 1.0, "top_random": 0.4}
 
 
 def test_each_scorer_is_labelled_by_its_options_and_brings_its_needs():

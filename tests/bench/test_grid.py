@@ -67,10 +67,13 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
     [
         ({"strategy": "cod(first_cycel=random)"}, "did you mean 'first_cycle'"),
         ({"strategy": "cod(first_cycle=randon)"}, "did you mean 'random'"),
-        ({"objective": "supervised(smoothing=1)"}, "has no option 'smoothing'"),
-        ({"learner": {"model": "mlp(depth=3)"}}, "the model 'mlp' has no option 'depth'"),
+        (
+            {"objective": "supervised(smoothing=1)"},
+            "option of the objective 'supervised' not found: 'smoothing'",
+        ),
+        ({"learner": {"model": "mlp(depth=3)"}}, "option of the model 'mlp' not found: 'depth'"),
         ({"learner": {"augment": ["horizontl_flip"]}}, "did you mean 'horizontal_flip'"),
-        ({"dataset": "digits(size=3)"}, "the data set 'digits' has no option 'size'"),
+        ({"dataset": "digits(size=3)"}, "option of the data set 'digits' not found: 'size'"),
         ({"diagnostics": "cod(form=l3)"}, "option 'form' of strategy 'cod' not found: 'l3'"),
         ({"diagnostics": "badge"}, "badge"),
         (
@@ -87,7 +90,10 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ),
         ({"candidate_size": float("nan")}, "expected a count or a fraction above 0, but got nan"),
         ({"objective": ["supervised", "squared_error"]}, "SquaredError is for regression"),
-        ({"learner": {"model": "mlp(width=wide)"}}, "'width' as a whole number, but got 'wide'"),
+        (
+            {"learner": {"model": "mlp(width=wide)"}},
+            "'width' .* must be a whole number, got 'wide'",
+        ),
         (
             {"candidate_size": 71},
             "a cycle asks for 72 labels on digits, but its candidate subset has only 71 items",

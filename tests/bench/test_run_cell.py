@@ -56,7 +56,7 @@ def test_labels_are_told_wrong_by_the_share_of_noise_but_judged_by_the_truth(noi
 
 def test_the_strategy_and_the_audit_see_the_sub_pool(noisy):
     (row, _) = rows_of(noisy / "margin")
-    assert (row.rows_forwarded, row.top_chance) == (40, 10 / 40)
+    assert (row.rows_forwarded, row.top_random) == (40, 10 / 40)
     (judged,) = read_diagnostics(noisy / "margin")
     assert (judged.strategy, judged.n_candidates) == ("gini", 40)
 

@@ -99,7 +99,7 @@ def test_rows_hold_the_mean_iou_of_the_whole_test_part(run):
             assert row.accuracy == pytest.approx(sum(evaluation["class_iou"].values()) / 2)
             assert 0 <= evaluation["pixel_accuracy"] <= 1
             assert row.loss > 0
-        assert rows[0].top_chance == pytest.approx(2 / 8)
+        assert rows[0].top_random == pytest.approx(2 / 8)
 
 
 def test_the_first_cycle_is_the_same_for_every_strategy_and_scores_are_compared_with_true_losses(run):

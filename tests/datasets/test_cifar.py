@@ -149,7 +149,7 @@ def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_option_offers_those_there_are() -> None:
     with pytest.raises(
-        ConfigurationError, match="data set 'cifar10' has no option 'roots'; did you mean 'root'"
+        ConfigurationError, match="option of the data set 'cifar10' not found: 'roots'; did you mean 'root'"
     ):
         DATASETS.create("cifar10", roots="x")
 

@@ -111,7 +111,7 @@ def test_keeping_moments_changes_nothing_else(tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"snapshots": ["10 step"]}, "a snapshot of a training run must be .*, but is '10 step'"),
+        ({"snapshots": ["10 step"]}, "a snapshot of a training run must be .*, got '10 step'"),
         ({"snapshots": "epoch"}, r"snapshots must be a list of names, got 'epoch'; use \['epoch'\]"),
         (
             {"snapshots": ["untrained"], "model": small_mlp()},

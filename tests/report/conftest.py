@@ -56,10 +56,10 @@ def made_up_rows(
                         rows_forwarded=0 if last else candidates,
                         n_chosen=0 if last else batch,
                         loss_correlation=SCORED[strategy] - 0.03 * cycle + 5 * noise[0] if scored else None,
-                        top_share=None
+                        top_fraction=None
                         if last
                         else min(1.0, batch / candidates + SCORED.get(strategy, 0) * 0.6),
-                        top_chance=None if last else batch / candidates,
+                        top_random=None if last else batch / candidates,
                     )
                 )
     return rows

@@ -238,16 +238,16 @@ def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metr
 
     Returns:
         ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
-        either is constant. ``top_share``: fraction of the B candidates with the largest losses, equal losses
-        by row, that is among the chosen; their equal scores were drawn by the seed. ``top_chance``: B / N,
+        either is constant. ``top_fraction``: fraction of the B candidates with the largest losses, equal
+        ones by row, that is among the chosen; their equal scores were drawn by the seed. ``top_random``: B / N,
         what random rows would give.
     """
     count = len(chosen)
     top = torch.sort(losses, descending=True, stable=True).indices[:count]
     return {
         "loss_correlation": None if scores is None else _correlation(_ranks(scores), _ranks(losses)),
-        "top_share": int(torch.isin(chosen, top).sum()) / count,
-        "top_chance": count / len(losses),
+        "top_fraction": int(torch.isin(chosen, top).sum()) / count,
+        "top_random": count / len(losses),
     }
 
 

@@ -152,7 +152,7 @@ def _chapter(run: Run, section: Section, looks: Mapping[str, Style]) -> Chapter:
     sheets = tuple(_sheets(run, group) for group in groups if any(cell.sheets for cell in group))
     counts = [count_classes(group) for group in groups]
     curves = (figures.learning_curves(section, looks), figures.difference_to_random(section, looks))
-    scores = (figures.loss_correlation(section, looks), figures.top_share(section, looks))
+    scores = (figures.loss_correlation(section, looks), figures.top_fraction(section, looks))
     return Chapter(
         section=section,
         protocol=_protocol(section, run.settings),

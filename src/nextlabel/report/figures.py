@@ -26,7 +26,7 @@ __all__ = [
     "learning_curves",
     "loss_correlation",
     "times",
-    "top_share",
+    "top_fraction",
 ]
 
 Looks = Mapping[str, Style]
@@ -162,13 +162,13 @@ def loss_correlation(section: Section, looks: Looks) -> Image | None:
     )
 
 
-def top_share(section: Section, looks: Looks) -> Image | None:
+def top_fraction(section: Section, looks: Looks) -> Image | None:
     """Draw how much of the truly hardest was chosen; None where it was not measured."""
-    fractions = [(curve, curve.by_cycle("top_share")) for curve in section.curves]
+    fractions = [(curve, curve.by_cycle("top_fraction")) for curve in section.curves]
     fractions = [(curve, means) for curve, means in fractions if means]
     if not fractions:
         return None
-    randomness = fractions[0][0].by_cycle("top_chance")
+    randomness = fractions[0][0].by_cycle("top_random")
 
     def paint(axes: Axes) -> None:
         if randomness:
