@@ -1,19 +1,15 @@
 """Temporal output discrepancy: how far a model's outputs moved between two of its states.
 
-One function serves every baseline, for the published discrepancies differ only in the state that ``before``
-comes from:
+One function serves every baseline, because the published discrepancies differ only in the state whose outputs
+``before`` holds:
 
-==========================  ============================================================================
+==========================  ==============================================================================
 name in the papers          ``before`` holds the outputs of the same model ...
-==========================  ============================================================================
+==========================  ==============================================================================
 T-step TOD                  T optimisation steps earlier
 COD (cyclic)                at the end of the previous cycle; in the first under the run's initial weights
 EMA discrepancy             with an exponential moving average of its weights (torch's ``AveragedModel``)
-==========================  ============================================================================
-
-:func:`cyclic_discrepancy` is the same distance taken between class probabilities, and
-:func:`snapshot_discrepancy` its generalisation from two states to any number.
-Knows nothing of how a model is trained, of pools or of what a score is used for.
+==========================  ==============================================================================
 
 Sources:
     Siyu Huang, Tianyang Wang, Haoyi Xiong, Jun Huan, Dejing Dou, "Semi-Supervised Active Learning with
@@ -49,7 +45,7 @@ Form: TypeAlias = Literal["l2", "half_squared"]
 """``l2``: ||now - before||, as in the papers; ``half_squared``: 1/2 ||now - before||^2, as in their code."""
 
 Reduction: TypeAlias = Literal["mean", "sum", "max"]
-"""How the distances at an item's positions (pixels, tokens) become one number."""
+"""How the distances at an item's positions (pixels, tokens) are reduced to one number."""
 
 
 def output_discrepancy(
@@ -62,17 +58,17 @@ def output_discrepancy(
 ) -> Float[Tensor, " items"]:
     """Return the temporal output discrepancy of every item.
 
-    This is D(x) = ||f(x; now) - f(x; before)|| of section 3 of the ICCV paper, on whatever outputs are given:
-    logits, probabilities or regression outputs. The distance is taken along the class axis; every further
-    axis is a position, and the distances at an item's positions are reduced to one number. The papers do
-    not say how: the mean is our reading.
+    This is D(x) = ||f(x; now) - f(x; before)|| of section 3 of the ICCV paper, on any outputs: logits,
+    probabilities or regression outputs. The distance is taken along the class axis; every further axis is a
+    position, and the distances at an item's positions are reduced to one number. The papers do not say how:
+    the mean is our reading.
 
     Args:
         now: (N, C), (N, C, H, W) or any (N, ...) with a class axis: outputs of the later state.
         before: Outputs of the earlier state on the same items, of the same shape.
-        form: ``"l2"`` or ``"half_squared"``; both rank items alike where there is one position.
+        form: Both forms rank items alike if there is one position.
         class_dim: The axis of classes (or regression outputs); not 0.
-        reduce: ``"mean"``, ``"sum"`` or ``"max"`` over positions; without positions it changes nothing.
+        reduce: The reduction over positions.
 
     Returns:
         (N,) discrepancies >= 0, float32 or wider, in the unit of the outputs (squared for ``half_squared``);
@@ -88,8 +84,8 @@ def output_discrepancy(
     """
     if now.shape != before.shape:
         raise DataError(
-            "the outputs of both states must have one shape, "
-            f"but now is {tuple(now.shape)} and before {tuple(before.shape)}; score the same items with both"
+            "now and before must have the same shape, "
+            f"got {tuple(now.shape)} and {tuple(before.shape)}; score the same items with both states"
         )
     _check_known("form of discrepancy", form, get_args(Form))
     axis = _class_axis(now, class_dim)
@@ -106,17 +102,17 @@ def cyclic_discrepancy(
     form: Form = "half_squared",
     budget_bytes: int = BUDGET_BYTES,
 ) -> Float[Tensor, " items"]:
-    """Return the discrepancy of the class probabilities behind two sets of log-probabilities.
+    """Return the discrepancy between the class probabilities of two sets of log-probabilities.
 
-    COD as the authors' code computes it: 1/2 ||p_now - p_before||^2 on softmax outputs. Where a state has
-    several draws (dropout passes, ensemble members) their probabilities are averaged before the distance is
-    taken, so that the randomness of single draws does not count as movement; the papers have one draw.
+    COD as the authors' code computes it: 1/2 ||p_now - p_before||^2 on softmax outputs. The probabilities of
+    several draws (dropout passes, ensemble members) are averaged before the distance is taken, so that the
+    randomness of single draws does not count as movement; the papers have one draw.
 
     Args:
         now: (N, K, C) log-probabilities of the later state, in nats.
         before: (N, K', C) log-probabilities of the earlier state on the same items.
         form: ``"half_squared"``, in [0, 1], or ``"l2"``, in [0, sqrt(2)].
-        budget_bytes: What the probabilities of one block of items may take; the result does not depend on it.
+        budget_bytes: Memory for the probabilities of one block of items; does not change the result.
 
     Returns:
         (N,) discrepancies, higher = moved further.
@@ -147,15 +143,14 @@ def snapshot_discrepancy(
 
         2 / (S (S - 1)) * SUM_{s < t} 1/2 ||f_s - f_t||^2  =  SUM_c var_s(f_sc),
 
-    with the unbiased variance over snapshots, which is what is computed: in one pass over the snapshots
-    (B. P. Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics,
-    1962), O(S N C) time and O(N C) memory, instead of all pairs. With S = 2 it is the half squared
-    discrepancy itself.
+    with the unbiased variance over snapshots, which is computed in one pass over the snapshots (B. P.
+    Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics, 1962):
+    O(S N C) time and O(N C) memory, instead of all pairs. With S = 2 it is the half squared discrepancy.
 
     Args:
         outputs: (S, N, C, ...) or a sequence of S tensors (N, C, ...), S >= 2, in any order.
         class_dim: The axis of classes in one snapshot; not 0.
-        reduce: ``"mean"``, ``"sum"`` or ``"max"`` over positions.
+        reduce: The reduction over positions.
 
     Returns:
         (N,) discrepancies >= 0.
@@ -166,7 +161,7 @@ def snapshot_discrepancy(
     """
     if len(outputs) < 2:
         raise DataError(
-            f"a discrepancy needs at least 2 snapshots, but got {len(outputs)}; pass an earlier state too"
+            f"outputs must hold at least 2 snapshots, got {len(outputs)}; pass an earlier state too"
         )
     axis = _class_axis(outputs[0], class_dim)
     mean = torch.zeros_like(_wide(outputs[0]))
@@ -174,8 +169,8 @@ def snapshot_discrepancy(
     for count, snapshot in enumerate(outputs, start=1):
         if snapshot.shape != mean.shape:
             raise DataError(
-                f"snapshots must have one shape, but snapshot 0 is {tuple(mean.shape)} "
-                f"and snapshot {count - 1} is {tuple(snapshot.shape)}; score the same items with all"
+                f"snapshots must have the same shape, got {tuple(mean.shape)} for snapshot 0 and "
+                f"{tuple(snapshot.shape)} for snapshot {count - 1}; score the same items with all"
             )
         deviation = _wide(snapshot) - mean
         mean = mean + deviation / count
@@ -186,11 +181,11 @@ def snapshot_discrepancy(
 def theorem1_bound(lr: float | Tensor, loss: Tensor, grad_sq_norm: Tensor) -> Tensor:
     """Return the right side of Theorem 1, ``lr * sqrt(2 loss) * grad_sq_norm``.
 
-    Theorem 1 of the ICCV paper bounds the one-step discrepancy D of a scalar output f. It speaks of one step
-    of plain gradient descent **on the item itself** and its squared loss L = 1/2 (y - f)^2. Under that
-    premise D equals this value exactly where f is affine in the weights (a linear model), and to first order
-    in the learning rate elsewhere: a curved model exceeds it about as often as not, by O(lr) of its value.
-    Momentum, weight decay, batches of other items and unlabelled items are outside the theorem.
+    Theorem 1 of the ICCV paper bounds the one-step discrepancy D of a scalar output f, for one step of plain
+    gradient descent **on the item itself** with its squared loss L = 1/2 (y - f)^2. Then D equals this value
+    exactly if f is affine in the weights (a linear model), and to first order in the learning rate otherwise:
+    a curved model exceeds it about as often as not, by O(lr) of its value. Momentum, weight decay, batches of
+    other items and unlabelled items are outside the theorem.
 
     For another loss L of f the step moves f by ``lr |dL/df| grad_sq_norm`` to first order, which exceeds this
     value where ``|dL/df| > sqrt(2 L)``: for |r| where |r| < 1/2, for r^2 without the half always (r = f - y).
@@ -216,9 +211,8 @@ def corollary1_bound(lrs: float | Tensor, losses: Tensor, grad_sq_norms: Tensor)
     """Return the right side of Corollary 1, ``SUM_t lr_t sqrt(2 L_t) ||g_t||^2``.
 
     Corollary 1 of the ICCV paper bounds the T-step discrepancy by the triangle inequality over the steps of
-    Theorem 1 and holds under its premise at each of them: exact for affine models whose residual keeps its
-    sign, first order in the learning rate otherwise. Deviation: the paper has one learning rate; here every
-    step may have its own.
+    Theorem 1, under its premise at each of them: exact for affine models whose residual keeps its sign, first
+    order in the learning rate otherwise. Deviation: the paper has one learning rate, not one per step.
 
     Args:
         lrs: Learning rate, one for all steps or (T,).
@@ -226,7 +220,7 @@ def corollary1_bound(lrs: float | Tensor, losses: Tensor, grad_sq_norms: Tensor)
         grad_sq_norms: (T, ...) squared gradient norms of the output before every step.
 
     Returns:
-        (...) bounds; scalar where ``losses`` is (T,).
+        (...) bounds; scalar if ``losses`` is (T,).
 
     Raises:
         DataError: A value is negative, or the numbers of steps differ.
@@ -235,9 +229,8 @@ def corollary1_bound(lrs: float | Tensor, losses: Tensor, grad_sq_norms: Tensor)
     rates = torch.as_tensor(lrs, dtype=losses.dtype, device=losses.device)
     if grad_sq_norms.shape != losses.shape or (rates.ndim > 0 and rates.shape != (steps,)):
         raise DataError(
-            "expected losses and gradient norms of one shape (T, ...) and one learning rate or T of them, "
-            f"but got losses {tuple(losses.shape)}, norms {tuple(grad_sq_norms.shape)} "
-            f"and rates {tuple(rates.shape)}"
+            "losses and grad_sq_norms must have the same shape (T, ...), and lrs must be one rate or T, "
+            f"got {tuple(losses.shape)}, {tuple(grad_sq_norms.shape)} and {tuple(rates.shape)}"
         )
     per_step = rates.expand(steps).reshape(steps, *[1] * (losses.ndim - 1))
     return theorem1_bound(per_step, losses, grad_sq_norms).sum(0)
@@ -247,28 +240,24 @@ def corollary2_bound(lr: float, losses: Tensor, gradient_constant: float) -> Ten
     """Return the right side of Corollary 2, ``sqrt(2 T) lr C sqrt(SUM_t L_t)``.
 
     Corollary 2 of the ICCV paper: Corollary 1 with every squared gradient norm bounded by C, by the
-    Cauchy-Schwarz inequality; hence never below Corollary 1 where C does bound them, and looser with T.
-    It bounds the discrepancy to first order in the learning rate only, as Theorem 1 does. To that order, and
-    read backwards, a discrepancy D certifies an accumulated loss of at least D^2 / (2 T lr^2 C^2); a small D
-    certifies nothing.
+    Cauchy-Schwarz inequality; hence never below Corollary 1 if C does bound them, and looser with T. Like
+    Theorem 1 it holds to first order in the learning rate only. To that order a discrepancy D certifies an
+    accumulated loss of at least D^2 / (2 T lr^2 C^2); a small D certifies nothing.
 
     Args:
-        lr: Learning rate, >= 0; the largest where it varies.
+        lr: Learning rate, >= 0; the largest if it varies.
         losses: (T, ...) squared losses before every step.
         gradient_constant: C >= ||grad_w f||^2 at every step.
 
     Returns:
-        (...) bounds; scalar where ``losses`` is (T,).
+        (...) bounds; scalar if ``losses`` is (T,).
 
     Raises:
         DataError: A value is negative.
     """
     scale = math.sqrt(2 * len(losses)) * _non_negative("lr", lr)
-    return (
-        scale
-        * _non_negative("gradient_constant", gradient_constant)
-        * torch.sqrt(_non_negative("losses", losses).sum(0))
-    )
+    constant = _non_negative("gradient_constant", gradient_constant)
+    return scale * constant * torch.sqrt(_non_negative("losses", losses).sum(0))
 
 
 def _wide(tensor: Tensor) -> Tensor:
@@ -279,8 +268,8 @@ def _class_axis(outputs: Tensor, class_dim: int) -> int:
     axis = class_dim + outputs.ndim if class_dim < 0 else class_dim
     if not 0 < axis < outputs.ndim:
         raise DataError(
-            f"expected outputs with items first and a class axis {class_dim}, but got shape "
-            f"{tuple(outputs.shape)}; a single output per item is outputs[:, None]"
+            f"outputs must have items first and a class axis {class_dim}, got shape {tuple(outputs.shape)}; "
+            "write a single output per item as outputs[:, None]"
         )
     return axis
 
@@ -301,5 +290,5 @@ def _over_positions(distances: Tensor, reduce: Reduction) -> Tensor:
 def _non_negative(name: str, value: float | Tensor) -> Tensor:
     tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
     if not bool((tensor >= 0).all()):
-        raise DataError(f"{name} must be >= 0, but its smallest value is {tensor.min().item()}")
+        raise DataError(f"{name} must be >= 0, got {tensor.min().item()}")
     return tensor

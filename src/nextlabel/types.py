@@ -1,8 +1,7 @@
-"""The vocabulary of the house: what the rooms hand to each other.
+"""The vocabulary of nextlabel: the types that its parts exchange.
 
 Axes, in names and shapes: N items, L labelled, S snapshots, K draws (dropout passes, ensemble members),
 C classes, D features, B batch. Strategies see *rows* of a view; everything outside sees *ids*.
-Knows no algorithm, no training and no storage.
 """
 
 from __future__ import annotations
@@ -42,7 +41,10 @@ __all__ = [
 ]
 
 Oracle: TypeAlias = Callable[[Sequence[ItemId]], Mapping[ItemId, Label]]
-"""Answers a query with labels; it may answer a part of it."""
+"""Answers a query with labels, for all of its items or some."""
+
+EXTRA = "extra:"
+"""The prefix of the names of extra fields."""
 
 NEEDS: Mapping[str, str] = {
     "output": "what answers the campaign's task for the candidates: `log_probs` or `values`",
@@ -53,9 +55,7 @@ NEEDS: Mapping[str, str] = {
     "labelled_embeddings": "embeddings of the labelled items",
     "labels": "the labels of the labelled items",
     "snapshot:previous": "outputs at the end of the previous cycle",
-    "snapshot:initial": "outputs under the weights that this cycle's fit started from",
-    "snapshot:untrained": "outputs under the weights of a fresh, unrelated network",
-    "snapshot:ema": "outputs under the exponential moving average of this fit's weights",
+    **{SNAPSHOT + kind: f"outputs {Snapshot(kind).meaning}" for kind in ("initial", "untrained", "ema")},
     "snapshot:epoch": "outputs one epoch before the end of training, or `snapshot:<n> epochs`",
     "snapshot:step": "outputs one step before the end of training, or `snapshot:<n> steps`",
     "draws:dropout": "at least 2 draws of the log-probabilities, by dropout at prediction",
@@ -63,19 +63,18 @@ NEEDS: Mapping[str, str] = {
 }
 """What a strategy may declare in ``needs``, with its meaning.
 
-Besides, ``extra:NAME`` asks for an extra field, and ``snapshot:<n> steps`` and ``snapshot:<n> epochs`` for
-outputs so long before the end of training. A strategy with ``snapshot:previous`` sees the other snapshots
-that it asks for in the first cycle only, where no cycle was before; one without sees them in every cycle.
+``extra:NAME`` asks for an extra field. A strategy that needs ``snapshot:previous`` sees its other snapshots
+in the first cycle only; without that need it sees them in every cycle.
 """
 
 
 def need_meaning(need: str) -> str | None:
-    """Return what a word in ``needs`` means, or None for an unknown one.
+    """Return what a need means, or None if there is no such need.
 
     >>> need_meaning("snapshot:10 steps")
     'outputs 10 steps before the end of training'
     """
-    if need.startswith("extra:") and need != "extra:":
+    if need.startswith(EXTRA) and need != EXTRA:
         return "an extra field of the candidates"
     if need in NEEDS or not need.startswith(SNAPSHOT):
         return NEEDS.get(need)
@@ -88,7 +87,7 @@ def need_meaning(need: str) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a model says of some items: row i of every field is item i.
+    """A model's outputs on some items: row i of every field is item i.
 
     Attributes:
         log_probs: (N, K, C) log-probabilities in nats; each row's probabilities sum to 1 over C.
@@ -106,13 +105,13 @@ class Outputs:
         """Return the fields that are present, by name; extra fields as ``extra:NAME``."""
         own = {"log_probs": self.log_probs, "values": self.values, "embeddings": self.embeddings}
         present = {name: tensor for name, tensor in own.items() if tensor is not None}
-        return present | {f"extra:{name}": tensor for name, tensor in self.extra.items()}
+        return present | {EXTRA + name: tensor for name, tensor in self.extra.items()}
 
     @staticmethod
     def from_fields(fields: Mapping[str, Tensor]) -> Outputs:
         """Build outputs from what :meth:`fields` returned."""
-        own = {name: tensor for name, tensor in fields.items() if not name.startswith("extra:")}
-        extra = {name.removeprefix("extra:"): t for name, t in fields.items() if name.startswith("extra:")}
+        own = {name: tensor for name, tensor in fields.items() if not name.startswith(EXTRA)}
+        extra = {name.removeprefix(EXTRA): t for name, t in fields.items() if name.startswith(EXTRA)}
         return Outputs(**own, extra=extra)
 
     def rows(self, rows: Int[Tensor, " rows"]) -> Outputs:
@@ -120,27 +119,26 @@ class Outputs:
         return Outputs.from_fields({name: tensor[rows] for name, tensor in self.fields().items()})
 
     def __len__(self) -> int:
-        sizes = {len(tensor) for tensor in self.fields().values()}
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.fields().items()}
+        sizes = {shape[0] for shape in shapes.values()}
         if len(sizes) > 1:
-            shapes = {name: tuple(t.shape) for name, t in self.fields().items()}
-            raise ValueError(f"every field of Outputs must have as many rows, but the shapes are {shapes}")
+            raise ValueError(f"every field of Outputs must have the same number of rows, got shapes {shapes}")
         return sizes.pop() if sizes else 0
 
 
 @dataclass(frozen=True, eq=False)
 class PoolView:
-    """All that a strategy may see of a campaign, in rows.
+    """Everything that a strategy sees of a campaign, in rows.
 
     Attributes:
         size: N, the number of unlabelled candidates.
-        pool: The present model's outputs on the candidates.
+        pool: The current model's outputs on the candidates.
         snapshots: Outputs of earlier states of the model on the same rows, newest first.
-        labelled: The present model's outputs on the labelled items.
+        labelled: The current model's outputs on the labelled items.
         labels: (L,) labels of the labelled items.
-        snapshot_names: What each of the snapshots is: ``"previous"`` for the end of the previous cycle, or a
-            word of :class:`~nextlabel.snapshots.Moment`; empty where nobody said, as with one's own arrays.
-        output: The field that answers the campaign's task, which the need ``output`` means; None where nobody
-            said.
+        snapshot_names: The name of each snapshot: ``"previous"`` for the end of the previous cycle, or that
+            of a :class:`~nextlabel.snapshots.Snapshot`; empty if unknown, as with arrays of your own.
+        output: The field that answers the campaign's task, which the need ``output`` means; None if unknown.
     """
 
     size: int
@@ -152,44 +150,37 @@ class PoolView:
     output: str | None = None
 
     def answer(self, outputs: Outputs) -> Tensor:
-        """Return (N, K, ...) what answers the task in these outputs, of the pool or of a snapshot."""
+        """Return (N, K, ...), the field that answers the task, of the pool's or a snapshot's outputs."""
         return outputs.fields()[self.output or "log_probs"]
 
 
+class _Needing(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def needs(self) -> frozenset[str]: ...
+
+
 @runtime_checkable
-class Scorer(Protocol):
-    """Scores every candidate; the batch is the highest scores, and ties are drawn by the seed.
+class Scorer(_Needing, Protocol):
+    """Scores every candidate; the batch is the highest scores, with ties drawn by the seed.
 
-    ``name`` and ``needs`` may be class attributes, fields or properties. The other parameters of the class
-    are its options. A campaign records them, so each must be JSON, kept in an attribute of its name.
+    ``name`` (snake_case of the paper's name) and ``needs`` (keys of :data:`NEEDS`, or ``extra:NAME``) may be
+    class attributes, fields or properties. The other parameters of the class are its options. A campaign
+    records them, so each must be JSON, kept in an attribute of its name.
     """
-
-    @property
-    def name(self) -> str:
-        """The name in the registry, snake_case of the paper's name."""
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What the view must hold: words of :data:`NEEDS`, or ``extra:NAME``."""
 
     def score(self, view: PoolView, *, rng: torch.Generator) -> Float[Tensor, " items"]:
         """Return (N,) finite scores; higher = query first."""
 
 
 @runtime_checkable
-class Strategy(Protocol):
+class Strategy(_Needing, Protocol):
     """Chooses a batch as a whole; pure: it never trains, loads, prints or falls back.
 
     Its name, needs and options are as those of a :class:`Scorer`.
     """
-
-    @property
-    def name(self) -> str:
-        """The name in the registry, snake_case of the paper's name."""
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What the view must hold: words of :data:`NEEDS`, or ``extra:NAME``."""
 
     def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, " batch"]:
         """Return ``batch_size`` distinct rows, best first."""
@@ -197,15 +188,14 @@ class Strategy(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """A model that can be trained and asked; these two methods are all that one's own model needs.
+    """A model that can be trained and can predict; your own model needs these two methods only.
 
-    The other members have defaults, which a class inherits that subclasses this one; a campaign gives them to
-    any other object with the two methods.
+    The attributes have defaults, which subclasses inherit; a campaign adds them to any other object.
 
     Attributes:
         progress: Set by a campaign before ``fit``, which may call it with ``"fit"``, the steps done and all.
-        warm_start: Whether a fit goes on from what the last one left; a campaign first loads that into a
-            learner that is :class:`Restorable`, and resets one that begins with new weights.
+        warm_start: Whether a fit continues from the weights of the last one. A campaign first loads these
+            into a learner that is :class:`Restorable`; without a warm start it resets the learner.
     """
 
     progress: Progress | None = None
@@ -223,8 +213,8 @@ class Learner(Protocol):
         """Train on the labelled pool ``x`` with targets ``y`` and return metrics by name.
 
         Targets are (L,) class indices or numbers, or a sequence of masks, read one by one.
-        The same arguments must give the same model. ``workdir`` exists and is this cycle's own folder: what
-        is kept there survives a kill, and a learner that finds its own unfinished work there continues it.
+        The same arguments must give the same model. ``workdir`` is this cycle's own folder and exists; files
+        there survive a kill, and a learner that finds its own unfinished work there continues it.
         """
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
@@ -237,29 +227,27 @@ class Learner(Protocol):
 
 @runtime_checkable
 class Restorable(Protocol):
-    """A learner that can become again what an earlier ``fit`` left in a folder.
+    """A learner that can load what an earlier ``fit`` saved in a folder.
 
-    With it, a killed campaign does not train again, warm starts survive a restart, and snapshots of earlier
-    snapshots can be scanned.
+    A killed campaign then does not train again, warm starts survive a restart, and earlier snapshots can be
+    scanned.
     """
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become the model that ``fit`` left in ``workdir``.
+        """Become the model that ``fit`` saved in ``workdir``.
 
         Args:
             workdir: The folder that was given to ``fit``.
-            snapshot: A word of :class:`~nextlabel.snapshots.Moment`: the ``"end"`` of that training, the
-                ``"initial"`` weights that it began with, an ``"untrained"`` network, the ``"ema"`` of its
-                weights, or ``"10 steps"``, one ``"epoch"``, ... before the end.
+            snapshot: The name of a :class:`~nextlabel.snapshots.Snapshot` of that training run.
 
         Raises:
-            MissingStateError: The folder holds no such state; a campaign then makes it again.
+            MissingStateError: The folder holds no such state; a campaign then trains again.
             DataError: The state is damaged or cannot be read.
-            ConfigurationError: It is whole, but of another model.
+            ConfigurationError: The state is of another model.
         """
 
     def reset(self) -> None:
-        """Forget every training: the next ``fit`` starts as if it were the first."""
+        """Forget all training: the next ``fit`` starts as if it were the first."""
 
 
 @runtime_checkable
@@ -273,19 +261,19 @@ class Wrapper(Protocol):
 
 @runtime_checkable
 class AugmentedScoring(Protocol):
-    """A learner that can score candidates as training draws them, augmented."""
+    """A learner that can score candidates augmented, as training does."""
 
     @property
     def score_augmented(self) -> bool:
-        """Whether candidates are to be scored so."""
+        """Whether to score candidates augmented."""
 
     def predict_augmented(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return what :meth:`Learner.predict` does, of items augmented by draws from seed and items alone."""
+        """Predict as :meth:`Learner.predict`, on items augmented by draws from seed and items alone."""
 
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A learner whose outputs are not kept whole, such as the maps of segmentation."""
+    """A learner whose outputs are too large to keep, such as the maps of segmentation."""
 
     def stream(self, x: Pool, *, seed: int) -> Iterator[Tensor]:
         """Yield (B, ...) raw outputs batch by batch, in the pool's order."""
@@ -297,9 +285,9 @@ class Forward:
 
     Attributes:
         outputs: (B, C) raw outputs.
-        embeddings: (B, D) features of the layer before the head, where they were wanted and can be had.
-        stages: The features after each stage, the first stage first, each (B, channels, height, width) or (B,
-            D), where they were wanted.
+        embeddings: (B, D) features of the layer before the head, if requested and available.
+        stages: The features after each stage, first to last, each (B, channels, height, width) or (B, D), if
+            requested.
     """
 
     outputs: Tensor
@@ -324,18 +312,18 @@ class Losses:
 
 
 class Objective(nn.Module):
-    """The training loss: the base of every objective, whose members but :meth:`forward` have defaults.
+    """The training loss and base of every objective; all members but :meth:`forward` have defaults.
 
-    One instance serves one fit. Its parameters (a second head) train with the model's, its buffers and frozen
-    sub-modules (an EMA teacher) travel in the checkpoint, and a warm start carries them on.
+    One instance serves one fit. Its parameters (a second head) train with the model's. Its buffers and frozen
+    sub-modules (an EMA teacher) are saved in the checkpoint and carried over by a warm start.
 
     Attributes:
-        task: The name of the only task that it is for, or None for every task.
-        uses_unlabelled: Whether it wants an unlabelled batch at every step.
-        uses_embeddings: Whether the network's passes shall give embeddings.
-        uses_stages: Whether they shall give the features after each stage.
-        uses_fresh_network: Whether it is given an unrelated, untrained network by :meth:`take_fresh`.
-        extra_fields: The names of the fields of :class:`Outputs.extra` that :meth:`extra` gives.
+        task: The name of the only task that it supports, or None for every task.
+        uses_unlabelled: Whether every step has an unlabelled batch.
+        uses_embeddings: Whether it needs embeddings from the network.
+        uses_stages: Whether it needs the features after each stage.
+        uses_fresh_network: Whether :meth:`take_fresh` is called with an unrelated, untrained network.
+        extra_fields: The names of the fields of :class:`Outputs.extra` that :meth:`extra` returns.
     """
 
     task: str | None = None
@@ -348,11 +336,11 @@ class Objective(nn.Module):
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:
-        """Return the losses of one step; forward passes are made here."""
+        """Run the forward passes of one step and return its losses."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def inputs(self, x: Tensor) -> Tensor:
-        """Return what the network takes of a batch that holds more than inputs."""
+        """Return the network's inputs from a batch that holds more than inputs."""
         return x
 
     def take_fresh(self, network: Network) -> None:
@@ -362,13 +350,13 @@ class Objective(nn.Module):
         """Build what depends on the model; called once, before the first step."""
 
     def begin(self, total_steps: int) -> None:
-        """Take the steps of this fit; called before its first step, and again where it is continued."""
+        """Take the number of steps of this fit; called before its first step and when it is resumed."""
 
     def after_step(self, model: Network) -> None:
         """Follow the model after an optimiser step (an EMA teacher does)."""
 
     def unscheduled(self) -> tuple[nn.Parameter, ...]:
-        """Return those of its parameters whose learning rate does not follow the schedule."""
+        """Return its parameters whose learning rate does not follow the schedule."""
         return ()
 
     def extra(self, model: Network, x: Tensor) -> Mapping[str, Tensor]:
