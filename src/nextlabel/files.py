@@ -79,18 +79,19 @@ def read_json(path: Path, kind: type[T], *, remedy: str = "") -> T:
 
 
 @contextlib.contextmanager
-def exclusive_lock(lock: Path, what: str) -> Iterator[None]:
+def exclusive_lock(lock: Path, what: str, *, timeout: float | None = LOCK_SECONDS) -> Iterator[None]:
     """Hold a lock file that no other process can hold; the system releases it when the process dies.
 
     Args:
         lock: The lock file, in a folder that exists.
         what: What is locked, for the message: ``"the experiment in runs/a"``.
+        timeout: How many seconds to wait for another process, or None to wait until it finishes.
 
     Raises:
-        BusyError: Another process held it for 10 s.
+        BusyError: Another process still held it after the timeout.
     """
     try:
-        with FileLock(lock, timeout=LOCK_SECONDS):
+        with FileLock(lock, timeout=-1 if timeout is None else timeout):
             yield
     except Timeout as error:
         raise BusyError(f"{what} is locked by another process; wait for it to finish or stop it") from error

@@ -10,10 +10,9 @@ from torch.nn.functional import nll_loss
 
 from campaigns import make, tell
 from nextlabel.bench.diagnostics import (
-    DiagnosedScorer,
     band_losses,
+    compare_with_losses,
     diagnose_query,
-    diagnosed,
     diagnostics_needs,
     loss_estimate,
     make_scorers,
@@ -83,14 +82,16 @@ class Given:
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("size", [7, 40, 333])
-def test_bands_shares_and_correlations_equal_the_naive_ones(size, ties):
+def test_bands_fractions_and_correlations_equal_the_naive_ones(size, ties):
     losses, scores = made(size, size, ties)
     tensors = torch.tensor(losses, dtype=torch.float64), torch.tensor(scores, dtype=torch.float64)
     bands = [(0, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.5), (0.5, 1)]
     assert band_losses(*tensors) == pytest.approx([naive_band(losses, scores, *band) for band in bands])
     assert top_found(*tensors) == [naive_top_found(losses, scores, fraction) for fraction in FRACTIONS]
-    given = DiagnosedScorer("given", Part("given"), Given(tensors[1]))
-    [record] = diagnosed([given], lambda needs: PoolView(size, Outputs()), tensors[0], rng=torch.Generator())
+    given = {Part("given"): Given(tensors[1])}
+    [record] = compare_with_losses(
+        given, lambda needs: PoolView(size, Outputs()), tensors[0], rng=torch.Generator()
+    )
     assert record["pearson"] == pytest.approx(naive_pearson(scores, losses))
     assert record["spearman"] == pytest.approx(naive_pearson(naive_ranks(scores), naive_ranks(losses)))
     assert record["mean_score"] == pytest.approx(math.fsum(scores) / size)
@@ -102,14 +103,14 @@ def test_of_twenty_candidates_the_upper_bands_hold_one_one_two_six_and_ten():
     assert band_losses(losses, losses) == [19.0, 18.0, 16.5, 12.5, 4.5]
 
 
-def test_a_share_below_half_a_candidate_has_no_answer():
+def test_a_fraction_below_half_a_candidate_has_no_answer():
     assert top_found(LOSSES, LOSSES, [0.05, 0.2, 0.4, 1.0]) == [None, 1.0, 1.0, 1.0]
     assert top_found(LOSSES, -LOSSES, [0.2, 0.4, 0.6, 1.0]) == [0.0, 0.0, pytest.approx(1 / 3), 1.0]
 
 
 def test_of_constant_scores_there_is_no_correlation():
-    given = DiagnosedScorer("given", Part("given"), Given(torch.ones(5)))
-    [record] = diagnosed([given], lambda needs: PoolView(5, Outputs()), LOSSES, rng=torch.Generator())
+    given = {Part("given"): Given(torch.ones(5))}
+    [record] = compare_with_losses(given, lambda needs: PoolView(5, Outputs()), LOSSES, rng=torch.Generator())
     assert (record["spearman"], record["pearson"]) == (None, None)
 
 
@@ -120,12 +121,12 @@ def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
 
 def test_each_scorer_is_labelled_by_its_options_and_brings_its_needs():
     scorers = make_scorers([Part("cod", {"form": "l2"}), Part("margin")])
-    assert [one.label for one in scorers] == ["cod(form='l2')", "margin"]
+    assert [str(part) for part in scorers] == ["cod(form='l2')", "margin"]
     assert {"log_probs", "snapshot:previous"} <= diagnostics_needs(scorers)
-    assert diagnostics_needs(()) == frozenset()
+    assert diagnostics_needs({}) == frozenset()
 
 
-def test_what_cannot_be_audited_is_refused_in_one_sentence():
+def test_what_cannot_be_diagnosed_is_refused_in_one_sentence():
     with pytest.raises(ConfigurationError, match="'core_set', which selects a batch as a whole"):
         make_scorers([Part("core_set")])
     with pytest.raises(ConfigurationError, match="got 'margin' twice"):
@@ -135,8 +136,8 @@ def test_what_cannot_be_audited_is_refused_in_one_sentence():
 
 
 @pytest.fixture
-def audits(tmp_path, pool, truth):
-    """Three cycles of a campaign whose every query is audited for two scorers."""
+def diagnosed(tmp_path, pool, truth):
+    """Three cycles of a campaign whose every query is diagnosed with two scorers."""
     learner, scorers = RidgeLearner(), make_scorers([Part("cod"), Part("margin")])
 
     def diagnose(query):
@@ -162,43 +163,43 @@ def audits(tmp_path, pool, truth):
     campaign.close()
 
 
-def test_an_audited_campaign_asks_what_an_unaudited_one_does(audits, tmp_path, pool, truth):
+def test_a_diagnosed_campaign_asks_what_an_undiagnosed_one_does(diagnosed, tmp_path, pool, truth):
     with make(tmp_path / "without", pool, RidgeLearner(), "cod") as plain:
         for _ in range(4):
             tell(plain, truth)
-        assert plain.state.asked == audits.state.asked
+        assert plain.state.asked == diagnosed.state.asked
         rows = [
             [
                 measured["rows_forwarded"]
                 for (_, name), measured in state.measurements.items()
                 if name == "query"
             ]
-            for state in (plain.state, audits.state)
+            for state in (plain.state, diagnosed.state)
         ]
         assert rows[0] == rows[1]
     assert not list((tmp_path / "with").glob("cycles/*/*/diagnostics"))
 
 
-def test_the_strategy_itself_audited_correlates_as_the_query_does(audits):
+def test_the_strategy_itself_diagnosed_correlates_as_the_query_does(diagnosed):
     for cycle in (1, 2, 3):
-        audit = audits.state.measurements[cycle, "query"]["diagnostics"]
-        assert audit["scorers"][0]["spearman"] == pytest.approx(audit["loss_correlation"], abs=1e-12)
+        found = diagnosed.state.measurements[cycle, "query"]["diagnostics"]
+        assert found["scorers"][0]["spearman"] == pytest.approx(found["loss_correlation"], abs=1e-12)
 
 
-def test_the_audit_file_says_what_the_ledger_says(audits, tmp_path):
-    write_diagnostics(tmp_path, audits.state)
+def test_the_diagnostics_file_says_what_the_ledger_says(diagnosed, tmp_path):
+    write_diagnostics(tmp_path, diagnosed.state)
     rows = read_diagnostics(tmp_path)
     assert [(row.cycle, row.label) for row in rows] == [
         (cycle, label) for cycle in (1, 2, 3) for label in ("cod", "margin")
     ]
     assert [row.n_labelled for row in rows[::2]] == [9, 14, 19]
     assert [row.n_candidates for row in rows[::2]] == [51, 46, 41]
-    recorded = audits.state.measurements[2, "query"]["diagnostics"]["scorers"][1]
+    recorded = diagnosed.state.measurements[2, "query"]["diagnostics"]["scorers"][1]
     assert list(rows[3].band_losses) == recorded["band_losses"]
     assert rows[2].mean_loss == rows[3].mean_loss
 
 
-def test_a_missing_or_damaged_audit_is_named_with_a_way_out(tmp_path):
+def test_a_missing_or_damaged_diagnostics_file_is_named_with_a_way_out(tmp_path):
     with pytest.raises(
         DataError, match=r"diagnostics not found.* run the experiment with the setting diagnostics"
     ):

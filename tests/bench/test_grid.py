@@ -78,15 +78,15 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"diagnostics": "badge"}, "badge"),
         (
             {"initial_size": 1437},
-            "the initial set takes 1,437 labels, which is all 1,437 items of the pool of digits",
+            "'initial_size' must be below the 1,437 items of digits, got 1,437",
         ),
         (
             {"initial_size": 1},
-            "at least two classes, but the initial set takes 1 label of the 1,437 items of digits",
+            "'initial_size' must be at least 2, as training needs labels of two classes, got 1",
         ),
         (
             {"initial_size": 0.001},
-            "the initial set takes 1 label of the 1,437 items of digits; raise 'initial_size' to 2",
+            "got 1 of the 1,437 items of digits; raise 'initial_size' to 2",
         ),
         ({"candidate_size": float("nan")}, "expected a count or a fraction above 0, but got nan"),
         ({"objective": ["supervised", "squared_error"]}, "SquaredError is for regression"),
@@ -96,7 +96,7 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ),
         (
             {"candidate_size": 71},
-            "a cycle asks for 72 labels on digits, but its candidate subset has only 71 items",
+            "'candidate_size' must be at least the 72 labels of a batch on digits, got 71",
         ),
         ({"learner": {"wrappers": "vall"}}, "'vall'; did you mean 'vaal'"),
         ({"learner": {"wrappers": "vaal(epoch=1)"}}, "did you mean 'epochs'"),
@@ -131,7 +131,7 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(monkeypatch):
 def test_more_labels_than_the_pool_has_are_noted():
     assert grid().notes == ()
     (note,) = grid(initial_size=1400, batch_size=10).notes
-    assert "ask for 1,460 labels, but the pool has 1,437 items" in note
+    assert "request 1,460 labels, but the pool has 1,437 items" in note
 
 
 def test_an_amount_is_a_count_or_a_rounded_share_of_at_least_one():

@@ -90,7 +90,7 @@ def test_a_cell_whose_process_ends_is_told_even_where_a_child_of_that_lives_on(t
         os.kill(child.value, 0)  # it lives
     finally:
         os.kill(child.value, signal.SIGKILL)
-    assert [event.error for event in ended] == ["the worker was killed with code 3 (out of memory?)"]
+    assert [event.error for event in ended] == ["the worker exited with code 3 (out of memory?)"]
 
 
 def test_a_cell_with_a_damaged_ledger_is_told_how_it_begins_anew(tmp_path):
@@ -98,4 +98,4 @@ def test_a_cell_with_a_damaged_ledger_is_told_how_it_begins_anew(tmp_path):
         raise DamagedLedgerError("the ledger is damaged")
 
     ended = workers._attempt(run_cell, None, tmp_path, None)
-    assert ended.error == f"the ledger is damaged; or delete {tmp_path}, and it begins again"
+    assert ended.error == f"the ledger is damaged; or delete {tmp_path} to start again"

@@ -23,6 +23,7 @@ from nextlabel.report.findings import details, lead
 from nextlabel.report.runs import read_run
 from nextlabel.report.sections import summarise
 from nextlabel.report.tables import summary_table
+from nextlabel.results import to_csv
 
 TINY = {"model": "small_fcn(width=4)", "epochs": 2, "lr": 0.01}
 
@@ -68,7 +69,7 @@ def run(images, tmp_path_factory):
     for cell in experiment.grid.cells:
         begin(folder / "cells" / cell.name, cell)
         run_cell(cell, folder / "cells" / cell.name, lambda *work: None)
-    experiment._write_results()
+    (folder / "results.csv").write_text(to_csv(experiment.rows))
     return experiment
 
 
@@ -179,7 +180,7 @@ def test_the_report_says_what_the_accuracy_is(run):
         ({"strategy": ["cod"], "learner": TINY}, "'cod' needs 'output', 'snapshot:previous'"),
         (
             {"strategy": ["cod_segmentation"], "learner": {**TINY, "warm_start": False}},
-            "which a cold start forgets",
+            "use learner.warm_start=true",
         ),
         (
             {"strategy": ["random"], "learner": {**TINY, "score_augmented": True}},

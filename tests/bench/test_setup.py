@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from nextlabel.bench.grid import make_grid
-from nextlabel.bench.model import model_functions
-from nextlabel.bench.setup import main_learner, make_learner, needs_of
+from nextlabel.bench.setup import main_learner, make_learner, model_functions, needs_of
 from nextlabel.config.experiment import load_config
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError

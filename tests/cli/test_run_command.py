@@ -75,14 +75,14 @@ def test_going_on_with_other_packages_is_noted(finished_run, nextlabel, tmp_path
     record.write_text(re.sub(r'torch = ".*"', 'torch = "1.0.0"', record.read_text()))
     again = nextlabel("run", *finished_run.options, "--out", folder)
     assert again.code == 0
-    assert 'begun elsewhere (torch: stored "1.0.0", given' in " ".join(again.err.split())
+    assert 'started elsewhere (torch: stored "1.0.0", given' in " ".join(again.err.split())
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
     (tmp_path / "thesis.tex").write_text("")
     result = nextlabel("run", "--out", tmp_path)
     assert (result.code, list(tmp_path.iterdir())) == (1, [tmp_path / "thesis.tex"])
-    assert "holds other files" in result.err
+    assert "must be empty" in result.err
 
 
 @pytest.mark.parametrize(

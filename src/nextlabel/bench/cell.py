@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,23 +17,10 @@ __all__ = ["Cell"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One campaign of the grid, its settings resolved.
+    """One campaign of the grid; see :class:`~nextlabel.config.experiment.ExperimentConfig` for the settings.
 
-    Attributes:
-        dataset: The data set.
-        strategy: The strategy, or a reference in :data:`nextlabel.results.FULL_TRAINING`.
-        objective: The objective.
-        seed: The seed.
-        cycles: Number of active-learning cycles.
-        initial_size: Labels before the first cycle.
-        batch_size: Labels to query per cycle.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        threads: CPU threads.
-        learner: Options of the learner, the model among them.
-        candidate_size: Candidates that the strategy sees of the unlabelled items, or None for all.
-        label_noise: Fraction of the labels that are given wrong.
-        diagnostics: Further strategies that are compared with the truth on this cell's models.
-        score_last: Whether the pool is scored after the last training run too.
+    All sizes are counts, and a ``candidate_size`` of None stands for the whole pool. ``strategy`` can be a
+    reference in :data:`nextlabel.results.FULL_TRAINING`; ``learner`` includes the model.
     """
 
     dataset: Part
@@ -53,8 +41,8 @@ class Cell:
     @property
     def name(self) -> str:
         """The name of the cell's folder: readable, and distinct for distinct settings."""
-        parts = "-".join(_safe(part.name) for part in (self.dataset, self.strategy, self.objective))
-        return f"{parts}-s{self.seed}-{fingerprint(self.differences())}"
+        parts = (re.sub(r"[^\w.-]", "_", p.name) for p in (self.dataset, self.strategy, self.objective))
+        return f"{'-'.join(parts)}-s{self.seed}-{fingerprint(self.differences())}"
 
     @property
     def is_reference(self) -> bool:
@@ -62,21 +50,21 @@ class Cell:
         return self.strategy.name in FULL_TRAINING.values()
 
     def resolved(self) -> dict[str, Any]:  # Any: TOML
-        """Return all settings, as a record keeps them."""
+        """Return all settings, as :meth:`from_record` reads them."""
         return {name: plain(value) for name, value in vars(self).items()}
 
     def differences(self) -> dict[str, Any]:  # Any: TOML
-        """Return the settings without a default, and those that are not it: what tells cells apart."""
+        """Return the settings that have no default or differ from it."""
         usual = {f.name: f.default for f in fields(self)}
         return {name: plain(value) for name, value in vars(self).items() if value != usual[name]}
 
     @staticmethod
     def from_record(tree: Mapping[str, Any]) -> Cell:  # Any: TOML
-        """Return the cell that a record holds, as :meth:`resolved` gives it.
+        """Return the cell with these :meth:`resolved` settings.
 
         Raises:
-            TypeError: It holds other settings than a cell has.
-            ConfigurationError: A part in it is none.
+            TypeError: The settings are not those of a cell.
+            ConfigurationError: A part cannot be parsed.
         """
         learner = dict(tree["learner"])
         learner |= {"model": Part.parse(learner["model"])} if "model" in learner else {}
@@ -85,8 +73,3 @@ class Cell:
         return Cell(
             **{**tree, **parts, "learner": learner, "diagnostics": tuple(parts_of(tree["diagnostics"]))}
         )
-
-
-def _safe(name: str) -> str:
-    """Return a part's name as folders can have it."""
-    return "".join(sign if sign.isalnum() or sign in "._-" else "_" for sign in name)

@@ -1,14 +1,12 @@
-"""Diagnostics: how well scores estimate the true losses of the candidates, which a benchmark alone can know.
+"""Diagnostics of scores: how well they estimate the candidates' true losses, which only a benchmark knows.
 
-Several scorers are judged on one and the same trained model. Knows nothing of how a campaign chooses, of
-files or of figures.
+All scorers are compared on the same trained model.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -29,45 +27,24 @@ from nextlabel.tasks.task import Task
 from nextlabel.types import Learner, PoolView, Scorer
 
 __all__ = [
-    "DiagnosedScorer",
     "band_losses",
+    "compare_with_losses",
     "diagnose_query",
-    "diagnosed",
     "diagnostics_needs",
     "loss_estimate",
     "make_scorers",
     "top_found",
 ]
 
-Metrics = dict[str, float | None]
 
-
-@dataclass(frozen=True)
-class DiagnosedScorer:
-    """A scorer that is compared with the truth.
-
-    Attributes:
-        label: The text of its part: ``"cod(gap='10 steps')"``.
-        part: The part.
-        scorer: The scorer.
-    """
-
-    label: str
-    part: Part
-    scorer: Scorer
-
-
-def make_scorers(parts: Sequence[Part]) -> tuple[DiagnosedScorer, ...]:
+def make_scorers(parts: Sequence[Part]) -> dict[Part, Scorer]:
     """Return the scorers of a configuration's list ``diagnostics``.
-
-    Args:
-        parts: Strategies.
 
     Raises:
         ConfigurationError: A strategy has no scores, or is listed twice.
         UnknownNameError: There is no such strategy.
     """
-    scorers: dict[str, DiagnosedScorer] = {}
+    scorers: dict[Part, Scorer] = {}
     for part in parts:
         made = STRATEGIES.create(part)
         if not isinstance(made, Scorer):
@@ -75,19 +52,21 @@ def make_scorers(parts: Sequence[Part]) -> tuple[DiagnosedScorer, ...]:
                 f"diagnostics must be strategies with scores, got '{part}', which selects a batch as a "
                 "whole; leave it out"
             )
-        if str(part) in scorers:
-            raise ConfigurationError(f"diagnostics must be distinct strategies, got '{part}' twice")
-        scorers[str(part)] = DiagnosedScorer(str(part), part, made)
-    return tuple(scorers.values())
+        if part in scorers:
+            raise ConfigurationError(
+                f"diagnostics must be distinct strategies, got '{part}' twice; leave one out"
+            )
+        scorers[part] = made
+    return scorers
 
 
-def diagnostics_needs(scorers: Sequence[DiagnosedScorer]) -> frozenset[str]:
-    """Return all that the scorers need of a view; the learner's snapshots follow from it."""
-    return frozenset().union(*(one.scorer.needs for one in scorers))
+def diagnostics_needs(scorers: Mapping[Part, Scorer]) -> frozenset[str]:
+    """Return everything that the scorers need of a view."""
+    return frozenset().union(*(scorer.needs for scorer in scorers.values()))
 
 
 def diagnose_query(
-    scorers: Sequence[DiagnosedScorer],
+    scorers: Mapping[Part, Scorer],
     plan: Cycle,
     ids: Sequence[ItemId],
     losses: Float[Tensor, " items"],
@@ -97,22 +76,22 @@ def diagnose_query(
     task: Task,
     seed: int,
 ) -> list[dict[str, JSON]]:
-    """Judge every scorer on the model at the end of this cycle's training.
+    """Compare every scorer with the true losses, on the model trained in this cycle.
 
-    Makes its own passes, so that a campaign is the same with and without them.
+    Makes its own passes, so that the campaign is the same with and without diagnostics.
 
     Args:
-        scorers: Whom to judge.
-        plan: The cycle's, as it was when the campaign chose.
-        ids: The N candidates that the campaign's strategy chose from.
-        losses: (N,) their true losses in nats, under the model that is reported.
-        learner: Trained; it holds the end of the cycle's training, and does so afterwards.
-        pool: The campaign's.
-        task: The campaign's.
-        seed: The campaign's.
+        scorers: The scorers.
+        plan: The cycle, as it was when the campaign made its query.
+        ids: The N candidates of the query.
+        losses: (N,) their true losses in nats, under the model whose accuracy is reported.
+        learner: The campaign's, at the end of the cycle's training; left in that state.
+        pool: The campaign's, like the task and the seed.
+        task: The task.
+        seed: The seed.
 
     Returns:
-        A record for every scorer, as :func:`diagnosed` makes them.
+        A record per scorer, as made by :func:`compare_with_losses`.
     """
     scans = plan.folder / "diagnostics"
     view_builder = ViewBuilder(
@@ -127,13 +106,13 @@ def diagnose_query(
         return view_builder.view(needs | own, candidates, labelled, labels)
 
     rng = torch.Generator().manual_seed(derive(seed, "audit", plan.cycle))
-    records = diagnosed(scorers, view_of, losses, rng=rng)
+    records = compare_with_losses(scorers, view_of, losses, rng=rng)
     shutil.rmtree(scans, ignore_errors=True)
     return records
 
 
-def diagnosed(
-    scorers: Sequence[DiagnosedScorer],
+def compare_with_losses(
+    scorers: Mapping[Part, Scorer],
     view_of: Callable[[frozenset[str]], PoolView],
     losses: Float[Tensor, " items"],
     *,
@@ -142,28 +121,26 @@ def diagnosed(
     """Compare the scores of every scorer with the true losses of the same candidates.
 
     Args:
-        scorers: Whom to judge.
-        view_of: Returns the view of the candidates that holds what is needed; each scorer gets its own, with
-            its own snapshots and no others.
+        scorers: The scorers.
+        view_of: Returns the view of the candidates for a scorer's needs, with only the snapshots it needs.
         losses: (N,) true losses in nats.
         rng: For scorers that draw.
 
     Returns:
-        For each ``label``, ``strategy``, ``options``; ``spearman`` and ``pearson``, the correlations of
-        score and loss over candidates, None where either is constant; ``mean_score``; ``mean_loss`` in
-        nats; ``band_losses``, see :func:`band_losses`; ``top_found``, see :func:`top_found`.
+        For each scorer a record of the fields of :class:`~nextlabel.bench.diagnostics_record.DiagnosticsRow`
+        that depend on it.
     """
     records: list[dict[str, JSON]] = []
-    for one in scorers:
-        scores = choose(one.scorer, view_of(one.scorer.needs), 1, rng=rng).scores
+    for part, scorer in scorers.items():
+        scores = choose(scorer, view_of(scorer.needs), 1, rng=rng).scores
         assert scores is not None, "make_scorers takes scorers only"
         records.append(
             {
-                "label": one.label,
-                "strategy": one.part.name,
-                "options": dict(one.part.options),
-                "spearman": _correlation(_ranks(scores), _ranks(losses)),
-                "pearson": _correlation(scores, losses),
+                "label": str(part),
+                "strategy": part.name,
+                "options": dict(part.options),
+                "spearman": _spearman(scores, losses),
+                "pearson": _pearson(scores, losses),
                 "mean_score": float(scores.double().mean()),
                 "mean_loss": float(losses.double().mean()),
                 "band_losses": band_losses(losses, scores),
@@ -173,42 +150,31 @@ def diagnosed(
     return records
 
 
-def band_losses(
-    losses: Float[Tensor, " items"],
-    scores: Float[Tensor, " items"],
-    bands: Sequence[tuple[float, float]] = BANDS,
-) -> list[float | None]:
-    """Return the mean true loss of the candidates in every band of scores, largest scores first.
+def band_losses(losses: Float[Tensor, " items"], scores: Float[Tensor, " items"]) -> list[float | None]:
+    """Return the mean true loss of the candidates in each of the :data:`BANDS` of scores.
 
     The quantity of Fig. 5 of Huang et al., "Semi-Supervised Active Learning with Temporal Output
-    Discrepancy", ICCV 2021, whose bands are the default. Candidates are sorted by score. Equal scores
-    are sorted by row; they are drawn by the seed only in a batch that is queried.
+    Discrepancy", ICCV 2021. Equal scores are sorted by row; only a queried batch breaks ties at random.
 
     Args:
         losses: (N,) in nats.
         scores: (N,), higher = larger expected loss.
-        bands: From which fraction of the candidates to which, in [0, 1]; a fraction is rounded to a count.
 
     Returns:
-        The mean loss in nats of each band; None of one that is empty, as small pools have.
+        The mean loss in nats of each band; None for an empty band, as in small pools.
     """
-    ordered = losses.double()[torch.sort(scores, descending=True, stable=True).indices]
-    size = len(ordered)
-    means: list[float | None] = []
-    for first, last in bands:
-        inside = ordered[round(first * size) : round(last * size)]
-        means.append(float(inside.mean()) if len(inside) else None)
-    return means
+    ordered, size = losses.double()[_descending(scores)], len(losses)
+    bands = [ordered[round(first * size) : round(last * size)] for first, last in BANDS]
+    return [float(band.mean()) if len(band) else None for band in bands]
 
 
 def top_found(
     losses: Float[Tensor, " items"], scores: Float[Tensor, " items"], fractions: Sequence[float] = FRACTIONS
 ) -> list[float | None]:
-    """Return which fraction of the truly largest losses is among as many largest scores.
+    """Return which fraction of the k % largest losses is among the k % largest scores, for each k.
 
-    The "true positive rate" of Fig. 6 of the same paper, as far as its caption says: of the k % with the
-    largest scores, the fraction that belongs to the k % with the largest losses. Random scores give k %.
-    Equal values are sorted by row; scores are drawn by the seed only in a batch that is queried.
+    The "true positive rate" of Fig. 6 of the same paper, as far as its caption defines it. Random scores find
+    k %. Equal values are sorted by row.
 
     Args:
         losses: (N,) in nats.
@@ -218,18 +184,13 @@ def top_found(
     Returns:
         A fraction in [0, 1] for every k; None where k % are less than half a candidate.
     """
-    by_score = torch.sort(scores, descending=True, stable=True).indices
-    by_loss = torch.sort(losses, descending=True, stable=True).indices
-    found: list[float | None] = []
-    for fraction in fractions:
-        count = round(fraction * len(losses))
-        both = int(torch.isin(by_score[:count], by_loss[:count]).sum())
-        found.append(both / count if count else None)
-    return found
+    by_score, by_loss = _descending(scores), _descending(losses)
+    counts = [round(fraction * len(losses)) for fraction in fractions]
+    return [_overlap(by_score[:count], by_loss[:count]) if count else None for count in counts]
 
 
-def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metrics:
-    """Say how well a query's scores estimate the candidates' true losses.
+def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> dict[str, float | None]:
+    """Return how well a query's scores estimate the candidates' true losses.
 
     Args:
         losses: (N,) true losses in nats.
@@ -237,26 +198,31 @@ def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> Metr
         scores: (N,) scores, or None where the strategy has none.
 
     Returns:
-        ``loss_correlation``: Spearman's rank correlation of scores and losses; None without scores, or where
-        either is constant. ``top_fraction``: fraction of the B candidates with the largest losses, equal
-        ones by row, that is among the chosen; their equal scores were drawn by the seed. ``top_random``: B / N,
-        what random rows would give.
+        The columns of :class:`~nextlabel.results.Row` from ``loss_correlation`` on, before the device.
     """
     count = len(chosen)
-    top = torch.sort(losses, descending=True, stable=True).indices[:count]
     return {
-        "loss_correlation": None if scores is None else _correlation(_ranks(scores), _ranks(losses)),
-        "top_fraction": int(torch.isin(chosen, top).sum()) / count,
+        "loss_correlation": None if scores is None else _spearman(scores, losses),
+        "top_fraction": _overlap(chosen, _descending(losses)[:count]),
         "top_random": count / len(losses),
     }
 
 
-def _ranks(values: Tensor) -> Tensor:
-    return torch.from_numpy(rankdata(values.numpy()))
+def _descending(values: Tensor) -> Tensor:
+    return torch.sort(values, descending=True, stable=True).indices
 
 
-def _correlation(first: Tensor, second: Tensor) -> float | None:
-    """Return Pearson's correlation in [-1, 1], or None where either is constant and there is none."""
+def _overlap(rows: Tensor, others: Tensor) -> float:
+    """Return which fraction of the rows is among as many others."""
+    return int(torch.isin(rows, others).sum()) / len(rows)
+
+
+def _spearman(first: Tensor, second: Tensor) -> float | None:
+    return _pearson(*(torch.from_numpy(rankdata(values.numpy())) for values in (first, second)))
+
+
+def _pearson(first: Tensor, second: Tensor) -> float | None:
+    """Return the correlation in [-1, 1], or None where either is constant."""
     if first.min() == first.max() or second.min() == second.max():
         return None
     a, b = first.double() - first.double().mean(), second.double() - second.double().mean()

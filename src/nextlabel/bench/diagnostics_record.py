@@ -1,13 +1,10 @@
-"""The diagnostics of a cell as a file: what of its ledger says how well scores estimated losses. No torch.
-
-Knows neither how a score is made nor what a figure shows.
-"""
+"""The diagnostics of a cell as a file, extracted from its ledger. No torch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +13,13 @@ from nextlabel.files import read_json, write_file
 from nextlabel.ledger.events import State
 from nextlabel.results import rerun_remedy
 
-__all__ = [
-    "BANDS",
-    "FRACTIONS",
-    "DiagnosticsRow",
-    "diagnostics_rows",
-    "read_diagnostics",
-    "write_diagnostics",
-]
+__all__ = ["BANDS", "FRACTIONS", "DiagnosticsRow", "read_diagnostics", "write_diagnostics"]
 
 BANDS: tuple[tuple[float, float], ...] = ((0, 0.05), (0.05, 0.10), (0.10, 0.20), (0.20, 0.50), (0.50, 1))
 """Fractions of the candidates by score, largest first: the bands of Fig. 5 of the ICCV paper."""
 
 FRACTIONS: tuple[float, ...] = tuple(k / 200 for k in range(1, 21))
-"""0.5 %, 1 %, ..., 10 %: of how many largest losses it is asked whether the scores found them."""
+"""0.5 %, 1 %, ..., 10 % of the candidates: the largest losses that the scores are to find."""
 
 FILE = "diagnostics.json"
 
@@ -42,16 +32,16 @@ class DiagnosticsRow:
         cycle: The cycle, from 1.
         n_labelled: Labels that the model was trained on.
         n_candidates: N, the items that were scored.
-        label: The scorer and its options: ``"cod"``, ``"cod (gap=10 steps)"``.
+        label: The scorer with its options: ``"cod"``, ``"cod(gap='10 steps')"``.
         strategy: Its name.
         options: Its options.
         spearman: Rank correlation of score and true loss over candidates; None where either is constant.
         pearson: Their linear correlation.
         mean_score: In the scorer's own unit.
         mean_loss: Mean true loss in nats.
-        band_losses: Mean true loss in nats in each of :data:`BANDS`; None in an empty band.
-        top_found: For each of :data:`FRACTIONS`, the fraction of so many largest losses that is among as many
-            largest scores; randomness gives the fraction itself.
+        band_losses: Mean true loss in nats in each of :data:`BANDS`; None for an empty band.
+        top_found: For each of :data:`FRACTIONS`, the fraction of the largest losses that is among equally
+            many largest scores; random scores find the fraction itself.
     """
 
     cycle: int
@@ -68,34 +58,18 @@ class DiagnosticsRow:
     top_found: tuple[float | None, ...]
 
 
-def diagnostics_rows(state: State) -> list[DiagnosticsRow]:
-    """Return what a ledger's queries, and its score after the last training run, recorded of scorers.
-
-    By cycle, and in the order in which the scorers are listed.
-    """
-    trained = {
-        (cycle, name): measured["n_labelled"]
-        for (cycle, name), measured in state.measurements.items()
-        if name.startswith("train-")
-    }
+def write_diagnostics(folder: Path, state: State) -> None:
+    """Write what the ledger recorded of scorers, by cycle and scorer, if it recorded any."""
     rows = []
-    for cycle in sorted({cycle for cycle, _ in trained}):
+    for cycle in sorted({cycle for cycle, name in state.measurements if name.startswith("train-")}):
         measured = state.scoring(cycle) or {}
         for record in measured.get("diagnostics", {}).get("scorers", ()):
-            found = {**record, **{key: tuple(record[key]) for key in ("band_losses", "top_found")}}
-            rows.append(
-                DiagnosticsRow(cycle, trained[cycle, measured["training"]], measured["n_candidates"], **found)
-            )
-    return rows
-
-
-def write_diagnostics(folder: Path, state: State) -> None:
-    """Write ``diagnostics.json`` into a cell's folder; nothing where there are none."""
-    rows = diagnostics_rows(state)
-    if not rows:
-        return
-    tree = {"bands": BANDS, "fractions": FRACTIONS, "rows": [vars(row) for row in rows]}
-    write_file(folder / FILE, json.dumps(tree))
+            n_labelled = state.measurements[cycle, measured["training"]]["n_labelled"]
+            counts = {"n_labelled": n_labelled, "n_candidates": measured["n_candidates"]}
+            rows.append(vars(_row({"cycle": cycle, **counts, **record})))
+    if rows:
+        tree = {"bands": BANDS, "fractions": FRACTIONS, "rows": rows}
+        write_file(folder / FILE, json.dumps(tree))
 
 
 def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
@@ -110,15 +84,13 @@ def read_diagnostics(folder: Path) -> list[DiagnosticsRow]:
             f"diagnostics not found: {path}; run the experiment with the setting diagnostics, such as "
             "diagnostics = ['cod', 'entropy']"
         )
-    tree = read_json(path, dict, remedy=rerun_remedy(folder))
+    remedy = rerun_remedy(folder)
     try:
-        return [DiagnosticsRow(**_tuples(values)) for values in tree["rows"]]
+        return [_row(values) for values in read_json(path, dict, remedy=remedy)["rows"]]
     except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} cannot be read ({error}); {rerun_remedy(folder)}") from error
+        raise DataError(f"{path} cannot be read ({error}); {remedy}") from error
 
 
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    known = {field.name for field in fields(DiagnosticsRow)}
-    if values.keys() != known:
-        raise ValueError(f"its columns are {sorted(values)}, not {sorted(known)}")
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+def _row(values: Mapping[str, Any]) -> DiagnosticsRow:  # Any: JSON
+    lists: dict[str, Any] = {key: tuple(v) for key, v in values.items() if isinstance(v, list)}
+    return DiagnosticsRow(**{**values, **lists})

@@ -7,29 +7,27 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["describe_environment", "processor"]
+__all__ = ["describe_environment"]
 
 PACKAGES = ("nextlabel", "torch", "numpy", "scikit-learn")
 
 
 def describe_environment() -> dict[str, str | int]:
-    """Return versions of Python and of the packages that make the numbers, and the processor."""
+    """Return the versions of Python and of the packages that affect the numbers, and the processor."""
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": processor(),
+        "processor": _processor(),
         "cores": os.cpu_count() or 1,
     }
 
 
-def processor() -> str:
-    """Return the processor's name as the system gives it."""
+def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    for line in info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 

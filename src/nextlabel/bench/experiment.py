@@ -1,13 +1,13 @@
-"""An experiment: its folder, its cells, its results. Running it again does what is not yet done.
+"""An experiment: its folder, its cells, its results. Running it again completes what is unfinished.
 
-Imports no torch: the workers do. Draws nothing on the screen: it yields events.
+Imports no torch, only the workers do, and displays nothing: it yields events.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +18,8 @@ from nextlabel.bench.cell import Cell
 from nextlabel.bench.environment import describe_environment
 from nextlabel.bench.executors.processes import Ended, Event, Started, run_cells
 from nextlabel.bench.grid import Grid, make_grid, with_found_data
-from nextlabel.bench.items_read import forget_items_read
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
+from nextlabel.bench.validation import forget_read_items
 from nextlabel.config.experiment import ExperimentConfig, fingerprint, load_config, read_toml, to_toml
 from nextlabel.config.setting import flat_settings
 from nextlabel.errors import ConfigurationError, DataError, differences
@@ -31,34 +31,30 @@ __all__ = ["Experiment", "default_folder", "default_jobs"]
 
 
 def default_folder(config: ExperimentConfig) -> Path:
-    """Return the run directory of a configuration; the same one gives the same directory."""
+    """Return the run directory of a configuration; the same configuration gives the same directory."""
     names = "-".join(dict.fromkeys(part.name.replace(":", "_") for part in config.dataset))
     return Path("runs") / f"{names}-{fingerprint(config.differences())}"
 
 
 def default_jobs(config: ExperimentConfig) -> int:
-    """Return how many cells to run at once: one per core, but one in all where there is a GPU to share."""
-    gpu = config.device.startswith("cuda") or (config.device == "auto" and shutil.which("nvidia-smi"))
-    return 1 if gpu else max(1, _cores() // config.threads)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use, which a scheduler or container may have made fewer."""
-    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone tells
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    """Return how many cells to run in parallel: one with a GPU, otherwise one per core."""
+    if config.device.startswith("cuda") or (config.device == "auto" and shutil.which("nvidia-smi")):
+        return 1
+    allowed = getattr(os, "sched_getaffinity", None)  # on Linux: a scheduler or container may allow fewer
+    return max(1, (len(allowed(0)) if allowed else os.cpu_count() or 1) // config.threads)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration and the folder that holds, or will hold, its cells and results.
+    """A configuration and the folder of its cells and results.
 
     Attributes:
         config: The configuration.
         grid: Its cells.
         folder: The run directory.
         notes: What the user should know, a sentence each.
-        writes_results: Whether a run leaves ``results.csv``; not where cells of several experiments share the
-            folder, whose rows a table of these columns could not tell apart.
+        writes_results: Whether a run writes ``results.csv``; off where cells of several experiments share the
+            folder, because the table could not distinguish their rows.
     """
 
     config: ExperimentConfig
@@ -69,7 +65,7 @@ class Experiment:
 
     @staticmethod
     def open(config: ExperimentConfig, folder: Path) -> Experiment:
-        """Make the run directory, or open the one of the same configuration.
+        """Create the run directory, or open the one of the same configuration.
 
         Raises:
             ConfigurationError: The directory holds an experiment of another configuration, or other files.
@@ -77,98 +73,79 @@ class Experiment:
         """
         config = with_found_data(config)
         grid = make_grid(config)
-        experiment = Experiment(config, grid, folder, grid.notes)
         record = folder / "experiment.toml"
         try:
             if record.exists():
-                experiment._compare(record)
-                stored = read_toml(record).get("environment", {})
-                return replace(experiment, notes=(*grid.notes, *_moved(stored)))
+                return Experiment(config, grid, folder, (*grid.notes, *_compare(config, record)))
             if folder.exists() and any(path.name != "experiment.toml.new" for path in folder.iterdir()):
                 raise ConfigurationError(
-                    f"expected an empty run directory, but {folder} holds other files; choose another --out"
+                    f"the run directory must be empty, got {folder} with other files; choose another --out"
                 )
             folder.mkdir(parents=True, exist_ok=True)
-            write_file(record, to_toml(experiment._record()))
+            written = {"recipes": dict(grid.recipes), "environment": describe_environment()}
+            write_file(record, to_toml({"version": __version__, **config.resolved(), **written}))
         except OSError as error:
             raise DataError(
                 f"cannot write the run directory {folder} ({error.strerror}); "
                 "make room there or choose another --out"
             ) from error
-        return experiment
+        return Experiment(config, grid, folder, grid.notes)
 
     @property
     def unfinished(self) -> list[Cell]:
-        """The cells that have not run to their end."""
-        return [cell for cell in self.grid.cells if not is_finished(self.folder / "cells" / cell.name)]
+        """The cells that are not finished."""
+        return [cell for cell in self.grid.cells if not is_finished(self._folder(cell))]
 
     @property
     def rows(self) -> list[Row]:
-        """The rows of all finished cells, in the grid's order."""
+        """The rows of all finished cells in the grid's order; ambiguous part names become full texts."""
         found = []
+        kinds = ("dataset", "strategy", "objective")
+        labels = {kind: part_labels(getattr(self.config, kind)) for kind in kinds}
         for cell in self.grid.cells:
-            folder = self.folder / "cells" / cell.name
-            if is_finished(folder):
-                found += [labelled(row, cell, self.config) for row in rows_of(folder)]
+            if is_finished(folder := self._folder(cell)):
+                parts = {kind: getattr(cell, kind) for kind in kinds}
+                names: dict[str, Any] = {  # Any: a row's other fields are no strings
+                    kind: labels[kind][part] for kind, part in parts.items() if part in labels[kind]
+                }
+                found += [replace(row, **names) for row in rows_of(folder)]
         return found
 
     def run(self, *, jobs: int) -> Generator[Event, None, None]:
         """Run the unfinished cells, yield what happens, and write the results at the end.
 
-        Closing the iterator ends the workers; what they had done is kept.
+        Closing the iterator stops the workers; their finished work is kept.
 
         Raises:
             BusyError: Another process runs this experiment.
         """
         with exclusive_lock(self.folder / "run.lock", f"the experiment in {self.folder}"):
-            forget_items_read(self.folder / "cells")
+            forget_read_items(self.folder / "cells")
             for event in run_cells(self.unfinished, self.folder / "cells", jobs=jobs):
-                folder = self.folder / "cells" / event.cell.name
+                folder = self._folder(event.cell)
                 if isinstance(event, Started):
                     begin(folder, event.cell)
                 elif isinstance(event, Ended) and event.error:
-                    with suppress(DataError):  # on a full disk; the event itself says what happened
+                    with suppress(DataError):  # on a full disk; the event itself reports the error
                         fail(folder, event.error, event.details)
                 yield event
             if self.writes_results:
-                self._write_results()
+                write_file(self.folder / "results.csv", to_csv(self.rows))
 
-    def _write_results(self) -> None:
-        write_file(self.folder / "results.csv", to_csv(self.rows))
-
-    def _record(self) -> dict[str, Any]:  # Any: TOML
-        return {
-            "version": __version__,
-            **self.config.resolved(),
-            "recipes": dict(self.grid.recipes),
-            "environment": describe_environment(),
-        }
-
-    def _compare(self, record: Path) -> None:
-        changed = differences(
-            flat_settings(load_config(record).differences()), flat_settings(self.config.differences())
-        )
-        if changed:
-            raise ConfigurationError(
-                f"the run directory {self.folder} was made with another configuration "
-                f"({'; '.join(changed)}); "
-                "choose another --out, or the settings it was made with"
-            )
+    def _folder(self, cell: Cell) -> Path:
+        return self.folder / "cells" / cell.name
 
 
-def labelled(row: Row, cell: Cell, config: ExperimentConfig) -> Row:
-    """Return the row with its parts called as in this experiment: by text where names are ambiguous."""
-    return replace(
-        row,
-        dataset=part_labels(config.dataset).get(cell.dataset, row.dataset),
-        strategy=part_labels(config.strategy).get(cell.strategy, row.strategy),
-        objective=part_labels(config.objective).get(cell.objective, row.objective),
+def _compare(config: ExperimentConfig, record: Path) -> list[str]:
+    """Refuse another configuration than the recorded one; return a note if the environment has changed."""
+    changed = differences(
+        flat_settings(load_config(record).differences()), flat_settings(config.differences())
     )
-
-
-def _moved(stored: Mapping[str, Any]) -> list[str]:  # Any: TOML
-    """Say so where a run was begun with other packages than those it goes on with."""
-    changed = differences(stored, describe_environment())
-    if not changed:
-        return []
-    return [f"this run was begun elsewhere ({'; '.join(changed)}): the last digits of its figures may differ"]
+    if changed:
+        raise ConfigurationError(
+            f"the run directory {record.parent} was created with another configuration "
+            f"({'; '.join(changed)}); choose another --out, or use the original settings"
+        )
+    changed = differences(read_toml(record).get("environment", {}), describe_environment())
+    notes = f"this run was started elsewhere ({'; '.join(changed)}): the last digits may differ"
+    return [notes] if changed else []

@@ -1,11 +1,8 @@
-"""What a trained model is worth on items with known labels, by the task's own losses and metrics.
-
-Outputs that are not kept whole are measured while they stream.
-"""
+"""How good a trained model is on items with known labels, by the task's own losses and metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -22,7 +19,7 @@ __all__ = ["item_losses", "metrics"]
 def metrics(
     learner: Learner, task: Task, pool: Pool, targets: Targets, *, seed: int
 ) -> dict[str, Any]:  # Any: JSON
-    """Return what the task's meter counts, the primary metric as ``accuracy`` with its name as ``metric``."""
+    """Return the task's metrics, the primary one as ``accuracy`` with its name as ``metric``."""
     meter = task.meter()
     for outputs, part in _batches(learner, task, pool, targets, seed):
         meter.update(outputs, part)
@@ -43,12 +40,12 @@ def item_losses(
 
     Args:
         learner: The model.
-        task: What its outputs are for.
+        task: Says which of its outputs are compared with the targets, and how.
         pool: N items.
         targets: Their targets.
         seed: Of stochastic passes.
-        outputs: (N, 1, ...) what the model says of them, where that is known already; of several draws the
-            model is asked again, as they are not of the model that is reported.
+        outputs: (N, 1, ...) the model's outputs for the items, if known. Outputs of several draws are not
+            those of the model whose accuracy is reported, so the model predicts again.
     """
     if outputs is not None and outputs.shape[1] == 1:
         return task.item_loss(outputs, targets)
@@ -60,20 +57,18 @@ def _batches(
     learner: Learner, task: Task, pool: Pool, targets: Targets, seed: int
 ) -> Iterator[tuple[Tensor, Targets]]:
     """Yield the outputs that answer the task with their targets, in the pool's order."""
+    who = f"learner {type(learner).__name__}"
+    batches: Iterable[Tensor | None]
+    if task.output is not None:
+        predicted = learner.predict(pool, needs=frozenset({task.output}), seed=seed)
+        batches = [predicted.fields().get(task.output)]
+    elif isinstance(learner, Streaming):
+        batches = learner.stream(pool, seed=seed)
+    else:
+        raise ContractError(f"{who} must have a method stream for {task.name}, got none; add it")
     done = 0
-    for outputs in _outputs(learner, task, pool, seed):
+    for outputs in batches:
+        if outputs is None:
+            raise ContractError(f"{who} must return {task.output}, got none; return it from predict")
         yield outputs, targets[done : done + len(outputs)]
         done += len(outputs)
-
-
-def _outputs(learner: Learner, task: Task, pool: Pool, seed: int) -> Iterator[Tensor]:
-    who = f"learner {type(learner).__name__}"
-    if task.output is None:
-        if not isinstance(learner, Streaming):
-            raise ContractError(f"{who} must have stream, as outputs of {task.name} are not kept whole")
-        yield from learner.stream(pool, seed=seed)
-        return
-    found = learner.predict(pool, needs=frozenset({task.output}), seed=seed).fields().get(task.output)
-    if found is None:
-        raise ContractError(f"{who} was asked for {task.output}, but returned none")
-    yield found

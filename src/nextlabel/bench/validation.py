@@ -1,6 +1,6 @@
-"""Every streamed image and mask read once before the campaigns, so that a bad one is not met after hours.
+"""Every streamed image and mask read once before the campaigns, so that none fails after hours of training.
 
-Arrays were checked when they were loaded. Knows nothing of learners.
+Arrays are checked when they are loaded. Imports no torch.
 """
 
 from __future__ import annotations
@@ -11,52 +11,55 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from nextlabel.bench.cell import Cell
-from nextlabel.bench.items_read import word_of_items_read
+from nextlabel.config.experiment import fingerprint
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
+from nextlabel.files import exclusive_lock
 from nextlabel.progress import Progress
 
-__all__ = ["check_items", "check_items_of"]
+__all__ = ["check_items", "check_items_of", "forget_read_items"]
 
+Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: the keys that the function reads
+"""How to read a part of the data that is not in memory, and its keys."""
 
-Reader = tuple[Callable[[Any], object], Sequence[Any]]  # Any: whatever that part is read by
-"""How one thing is read, and what to read."""
+PREFIX = "items-read-"
+"""Of the empty files next to the cells of a run that mark a data set as readable."""
 
 
 def check_items_of(cell: Cell, data: BenchmarkDataset, folder: Path, progress: Progress) -> None:
-    """Read every image and mask of a cell, unless it has begun or a cell next to it has done so in this run.
+    """Read the data of a cell as :func:`check_items` does, but only once per run, for all its cells.
 
     Args:
         cell: The cell.
         data: Its data set.
-        folder: Of the cell; word that all could be read is left in the folder above, for the other cells.
-        progress: As for `check_items`.
+        folder: Of the cell; the folder above holds the marker that all items are readable.
+        progress: Called in the phase ``check``.
 
     Raises:
-        DataError: As by `check_items`.
+        DataError: An item cannot be read.
     """
-    items = {"dataset": str(cell.dataset), "ids": data.pool.ids, "test": data.test.ids}
-    all_read = word_of_items_read(folder.parent, items)
     if (folder / "campaign.db").exists() or not _readers(data):
         return
+    items = {"dataset": str(cell.dataset), "ids": data.pool.ids, "test": data.test.ids}
+    marker = folder.parent / f"{PREFIX}{fingerprint(items)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{all_read}.lock"):  # cells that begin at once wait for the one that reads
-        if not all_read.exists():
+    # cells that start at the same time wait for the one that reads, however long it takes
+    with exclusive_lock(Path(f"{marker}.lock"), f"the data set {cell.dataset}", timeout=None):
+        if not marker.exists():
             check_items(data, progress)
-            all_read.touch()
+            marker.touch()
 
 
 def check_items(data: BenchmarkDataset, progress: Progress) -> None:
-    """Read every image and mask of pool and test part that is not in memory.
+    """Read every image and mask of the pool and the test split that is not in memory.
 
     Args:
         data: The data set.
-        progress: Called in the phase ``check`` with the number of those read and of all.
+        progress: Called in the phase ``check``.
 
     Raises:
-        DataError: One is missing, damaged, or has another size or class where it must not.
+        DataError: An item is missing or damaged, or its size or class is not allowed.
     """
     readers = _readers(data)
     total = sum(len(keys) for _, keys in readers)
@@ -64,6 +67,12 @@ def check_items(data: BenchmarkDataset, progress: Progress) -> None:
     for done, (read, key) in enumerate(everything, 1):
         read(key)
         progress("check", done, total)
+
+
+def forget_read_items(cells: Path) -> None:
+    """Have all items read again: files may have changed since the last run of these cells."""
+    for marker in cells.glob(f"{PREFIX}*"):
+        marker.unlink()
 
 
 def _readers(data: BenchmarkDataset) -> list[Reader]:

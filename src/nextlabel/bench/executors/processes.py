@@ -1,6 +1,6 @@
-"""Worker processes: each runs one cell after another and dies with its parent.
+"""Worker processes: each runs one cell after another and ends with its parent.
 
-A worker that is killed takes one cell with it and no more. Imports torch only inside the workers.
+A worker that is killed fails one cell only. Imports torch only inside the workers.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from nextlabel.files import exit_with_parent
 __all__ = ["Advanced", "Ended", "Started", "run_cells"]
 
 REPORT_SECONDS = 0.1
-"""The least time between two messages of one worker about its progress."""
+"""The least time between two progress messages of one worker."""
 
 LOOK_SECONDS = 2.0
-"""How long a worker's end may go unnoticed where a process that it began lives on, and so keeps its pipe."""
+"""How long the end of a worker may go unnoticed if a process that it started lives on and keeps its pipe."""
 
 
 @dataclass(frozen=True)
 class Started:
-    """A worker has begun a cell."""
+    """A worker has started a cell."""
 
     cell: Cell
 
 
 @dataclass(frozen=True)
 class Advanced:
-    """A cell has advanced: the cycle, the phase, the work done in it and the whole."""
+    """A cell has made progress in a cycle: the phase, the work done in it and its total."""
 
     cell: Cell
     cycle: int
@@ -50,7 +50,7 @@ class Advanced:
 
 @dataclass(frozen=True)
 class Ended:
-    """A cell has ended; ``error`` is a sentence where it failed, ``details`` its traceback."""
+    """A cell has ended; if it failed, ``error`` is a sentence and ``details`` the traceback."""
 
     cell: Cell
     error: str | None = None
@@ -70,13 +70,13 @@ class _Worker:
 def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Event]:
     """Run the cells in up to ``jobs`` processes and yield what happens.
 
-    A cell that fails, or whose process dies, ends with an error; the others go on. Closing the iterator ends
+    A cell that fails, or whose process dies, ends with an error; the others go on. Closing the iterator stops
     the workers.
 
     Args:
-        cells: The cells, in the order in which they begin.
+        cells: The cells, in the order in which they start.
         folder: Each cell is kept in the sub-folder of its name.
-        jobs: Processes at the same time, at least 1.
+        jobs: Processes in parallel, at least 1.
     """
     waiting = list(reversed(cells))
     workers: list[_Worker] = []
@@ -108,8 +108,8 @@ def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Eve
 def _hire() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    elsewhere = multiprocessing.get_start_method(allow_none=True)
-    process = context.Process(target=_serve, args=(theirs, elsewhere), daemon=True)
+    start_method = multiprocessing.get_start_method(allow_none=True)
+    process = context.Process(target=_serve, args=(theirs, start_method), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -123,22 +123,22 @@ def _receive(worker: _Worker) -> Event:
         event: Event = worker.connection.recv()
     except (EOFError, ConnectionError):
         worker.process.join()
-        code = worker.process.exitcode
-        why = f"by signal {-code}" if code is not None and code < 0 else f"with code {code}"
-        return Ended(worker.cell, f"the worker was killed {why} (out of memory?)")
+        code = worker.process.exitcode or 0
+        how, number = ("was killed by signal", -code) if code < 0 else ("exited with code", code)
+        return Ended(worker.cell, f"the worker {how} {number} (out of memory?)")
     return event
 
 
 def _serve(connection: Connection, start_method: str | None) -> None:
-    """Run cells as they come, until the connection closes. This is a worker's whole life.
+    """Run cells until the connection closes.
 
-    ``start_method`` is that of the parent, None for the system's own. It is for the processes that load
-    images: begun as this one was, each would import torch first, at every pass again.
+    ``start_method`` is the parent's, None for the system's default. It applies to the processes that load
+    images: spawned as this one was, each would import torch again in every epoch.
     """
     multiprocessing.set_start_method(start_method, force=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     exit_with_parent()
-    multiprocessing.current_process().daemon = False  # or it could have no processes that load images
+    multiprocessing.current_process().daemon = False  # daemons may not start processes that load images
     logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
     from nextlabel.bench.run_cell import run_cell
 
@@ -159,10 +159,9 @@ def _attempt(run_cell: Callable[..., None], cell: Cell, folder: Path, connection
 
     try:
         run_cell(cell, folder, progress)
-    except DamagedLedgerError as error:
-        return Ended(cell, f"{error}; or delete {folder}, and it begins again", traceback.format_exc())
-    except NextlabelError as error:
-        return Ended(cell, str(error), traceback.format_exc())
-    except Exception as error:  # the edge: whatever a cell raises must not stop the others
-        return Ended(cell, f"{type(error).__name__}: {error}", traceback.format_exc())
+    except Exception as error:  # whatever a cell raises must not stop the others
+        sentence = str(error) if isinstance(error, NextlabelError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, DamagedLedgerError):
+            sentence += f"; or delete {folder} to start again"
+        return Ended(cell, sentence, traceback.format_exc())
     return Ended(cell)
