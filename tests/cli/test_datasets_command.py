@@ -59,7 +59,7 @@ def test_the_words_name_sizes_folder_and_licence(nextlabel, torchvision, publish
     done = nextlabel("datasets", "download", "cifar10", "--root", tmp_path)
     assert done.code == 0
     assert done.out == (
-        f"cifar10: 20 to label, 4 to test, 10 classes, in {tmp_path}\n"
+        f"cifar10: 20 items in the pool, 4 to test, 10 classes, in {tmp_path}\n"
         "licence: none stated; the authors ask to cite their report\n"
     )
 

@@ -114,35 +114,35 @@ def test_help_is_no_error_where_json_is_asked(nextlabel):
 def test_status_of_anything_else_is_refused(nextlabel, tmp_path):
     result = nextlabel("status", tmp_path)
     assert result.code == 1
-    assert "holds neither" in result.err
+    assert "must be a run directory or a campaign's folder" in result.err
 
 
 @pytest.mark.parametrize("command", ["status", "report"])
-def test_a_run_without_its_configuration_is_not_taken_for_exhibits(nextlabel, tmp_path, command):
+def test_a_run_without_its_configuration_is_not_taken_for_a_reproduction(nextlabel, tmp_path, command):
     (tmp_path / "cells").mkdir()
     (tmp_path / "results.csv").touch()
     result = nextlabel(command, tmp_path)
     assert result.code == 1
-    assert f"{tmp_path} has lost its experiment.toml; put that back" in result.err
+    assert f"experiment.toml not found in {tmp_path}; restore it" in result.err
 
 
 @pytest.mark.parametrize("command", ["status", "report"])
-def test_a_folder_of_exhibits_is_named_as_such_with_its_pages(nextlabel, tmp_path, command):
+def test_a_folder_of_reproduced_figures_is_named_as_such_with_its_pages(nextlabel, tmp_path, command):
     (tmp_path / "cells").mkdir()
     result = nextlabel(command, tmp_path)
     assert result.code == 1
-    assert f"{tmp_path} is a folder of exhibits, and it has no page yet; to go on" in result.err
+    assert f"the folder of reproduced figures and tables {tmp_path} with no page yet; run" in result.err
     page = tmp_path / "fig10-digits-fast" / "fig10.md"
     page.parent.mkdir()
     page.write_text("# Training losses")
     (page.parent / "numbers.csv").touch()
     result = nextlabel(command, tmp_path)
     assert result.code == 1
-    assert f"the page of each is in its sub-folder ('{page}')" in result.err
-    assert result.err.endswith("run its nextlabel reproduce command again\n")
+    assert f"figures and tables {tmp_path} with '{page}'" in result.err
+    assert result.err.endswith("run its nextlabel reproduce command again to resume it\n")
     result = nextlabel(command, page.parent)
     assert result.code == 1
-    assert f"{page.parent} is an exhibit, and its page is {page}; to go on with it" in result.err
+    assert f"the reproduced figure or table {page.parent} with the page {page}; run" in result.err
 
 
 @pytest.mark.parametrize(

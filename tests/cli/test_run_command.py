@@ -64,7 +64,7 @@ def test_running_again_does_nothing_again(finished_run, nextlabel):
 def test_another_configuration_in_the_same_folder_shows_the_difference(finished_run, nextlabel):
     again = nextlabel("run", *finished_run.options, "--out", finished_run.folder, "--cycles", "4")
     assert again.code == 1
-    assert "made with another configuration (cycles: stored 3, given 4)" in again.err
+    assert "created with another configuration (cycles: stored 3, given 4)" in again.err
     assert again.err.count("\n") == 1
 
 

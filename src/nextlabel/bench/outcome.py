@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from nextlabel.ledger.events import ItemId, Label
 
 __all__ = ["begin", "cell_state", "fail", "finish", "is_finished", "rows_of"]
-
-Record = dict[str, Any]  # Any: JSON
 
 
 def begin(folder: Path, cell: Cell) -> None:
@@ -96,24 +95,15 @@ def _row(cell: Cell, state: State, cycle: int, fit: Mapping[str, Any]) -> Row:  
     )  # fmt: skip
 
 
-def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list[Record]:
+def _queries(state: State, labels: Mapping[ItemId, Label], classes: int) -> list[dict[str, Any]]:  # Any: JSON
     """Return the ids that each cycle queried, and the class counts of these and of the candidates."""
-    queries: list[Record] = []
-    left = dict(labels) if classes else {}  # items with masks have no class
+    queries = []
+    left = {item: int(label) for item, label in labels.items()} if classes else {}  # masks have no class
     for cycle, ids in sorted(state.asked.items()):
+        pool, queried = Counter(left.values()), Counter(left.pop(item) for item in ids if classes)
         if cycle > 0:  # the initial set is random
-            counts, all_counts = (
-                _count((left.get(item) for item in ids), classes),
-                _count(left.values(), classes),
+            counts = [[found[label] for label in range(classes)] for found in (queried, pool)]
+            queries.append(
+                {"cycle": cycle, "ids": list(ids), "classes": counts[0], "pool_classes": counts[1]}
             )
-            queries.append({"cycle": cycle, "ids": list(ids), "classes": counts, "pool_classes": all_counts})
-        for item in ids if classes else ():
-            del left[item]
     return queries
-
-
-def _count(labels: Iterable[Any], classes: int) -> list[int]:  # Any: class indices
-    counts = [0] * classes
-    for label in labels if classes else ():
-        counts[int(label)] += 1
-    return counts

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nextlabel.cli.output import JsonOption, print_json
+from nextlabel.cli.output import JsonOption, SettingOption, print_json
 
 __all__ = ["app"]
 
@@ -17,11 +17,11 @@ app = typer.Typer(name="config", help="Show the resolved configuration or its sc
 
 @app.command()
 def show(
-    config: Annotated[Path | None, typer.Argument(help="A TOML file; without it, the defaults.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", help="A setting, key=value.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="A TOML file of settings [default: none].")] = None,
+    setting: SettingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the resolved configuration, each data set's recipe with it where its files are there."""
+    """Print the resolved configuration, with the training settings of each data set that is available."""
     from nextlabel.bench.grid import make_grid, with_found_data
     from nextlabel.config.experiment import load_config, to_toml
     from nextlabel.errors import DataError

@@ -1,6 +1,6 @@
-"""How a running experiment looks: a line per cell at work, and one bar for the whole with the time left.
+"""The display of a running experiment: a bar per running cell, and one for the whole with the time left.
 
-Without a terminal it prints a line a finished cell. Knows nothing of what the cells do.
+Without a terminal it prints a line per finished cell.
 """
 
 from __future__ import annotations
@@ -28,69 +28,51 @@ def follow(events: Iterator[Event], experiment: Experiment, *, quiet: bool = Fal
     """Show the events until they end.
 
     Args:
-        events: What happens in the experiment.
-        experiment: The experiment; its grid says how much there is to do.
+        events: The events of the run.
+        experiment: The experiment.
         quiet: Whether to show nothing at all.
 
     Returns:
         The errors of failed cells, by the cell's name.
     """
     console = Console(stderr=True, quiet=quiet)
-    total = len(experiment.grid.cells)
-    finished = total - len(experiment.unfinished)
+    cycles, total = experiment.config.cycles, len(experiment.grid.cells)
+    ended = total - len(experiment.unfinished)
     for note in experiment.notes:
         console.print(f"Note: {note}")
-    if finished:
-        console.print(f"{finished} of {total} cells were finished before")
-    board = _Board(console, experiment, finished)
+    if ended:
+        console.print(f"{ended} of {total} cells were already finished")
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cycles"),
+        TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal,
+    )  # fmt: skip
+    before = ended * cycles
+    whole = bars.add_task(f"{total} cells", total=total * cycles, completed=before)
+    tasks: dict[str, TaskID] = {}
+    reached: dict[str, float] = {}
     failures: dict[str, str] = {}
-    with board.progress:
+    with bars:
         for event in events:
-            board.show(event)
-            if isinstance(event, Ended) and event.error:
-                failures[event.cell.name] = event.error
+            cell, name = event.cell, event.cell.name
+            if isinstance(event, Started):
+                label = f"{cell.dataset} {cell.strategy} {cell.objective} seed {cell.seed}"
+                tasks[name] = bars.add_task(label, total=cycles)
+                continue
+            done = _cycles_done(event) if isinstance(event, Advanced) else cycles
+            reached[name] = max(done, reached.get(name, 0.0))
+            bars.update(tasks[name], completed=int(reached[name]))
+            bars.update(whole, completed=before + int(sum(reached.values())))
+            if isinstance(event, Ended):
+                bars.remove_task(tasks.pop(name))
+                ended += 1
+                outcome = f"failed: {event.error}" if event.error else "done"
+                console.print(f"[{ended}/{total}] {name} {outcome}", markup=False, highlight=False)
+                if event.error:
+                    failures[name] = event.error
     return failures
 
 
-class _Board:
-    """The bars: one for every cell at work, and one for all cycles of all cells."""
-
-    def __init__(self, console: Console, experiment: Experiment, finished: int) -> None:
-        self._cycles, self._cells = experiment.config.cycles, len(experiment.grid.cells)
-        self._before, self._ended = finished * self._cycles, finished
-        self._tasks: dict[str, TaskID] = {}
-        self._reached: dict[str, float] = {}
-        self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cycles"),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._whole = self.progress.add_task(
-            f"{self._cells} cells", total=self._cells * self._cycles, completed=self._before
-        )
-
-    def show(self, event: Event) -> None:
-        """Show one event."""
-        cell = event.cell
-        if isinstance(event, Started):
-            label = f"{cell.dataset} {cell.strategy} {cell.objective} seed {cell.seed}"
-            self._tasks[cell.name] = self.progress.add_task(label, total=self._cycles)
-        elif isinstance(event, Advanced):
-            self._reach(cell.name, event.cycle - 1 + _share(event))
-        else:
-            self._reach(cell.name, self._cycles)
-            self.progress.remove_task(self._tasks.pop(cell.name))
-            self._ended += 1
-            outcome = f"failed: {event.error}" if event.error else "done"
-            line = f"[{self._ended}/{self._cells}] {cell.name} {outcome}"
-            self.progress.console.print(line, markup=False, highlight=False)
-
-    def _reach(self, name: str, cycles: float) -> None:
-        self._reached[name] = max(cycles, self._reached.get(name, 0.0))
-        self.progress.update(self._tasks[name], completed=int(self._reached[name]))
-        self.progress.update(self._whole, completed=self._before + int(sum(self._reached.values())))
-
-
-def _share(event: Advanced) -> float:
-    """Return how much of its cycle the cell has done, taking training for nine tenths of it."""
+def _cycles_done(event: Advanced) -> float:
+    """Return the cycles that a cell has completed, assuming that training takes nine tenths of each."""
     part = event.done / max(event.total, 1)
-    return 0.9 * part if event.phase == "fit" else 0.9 + 0.1 * part
+    return event.cycle - 1 + (0.9 * part if event.phase == "fit" else 0.9 + 0.1 * part)

@@ -1,4 +1,4 @@
-"""``nextlabel doctor``: what is installed, what the device is, and whether the main job works here."""
+"""``nextlabel doctor``: what is installed, which device is used, and whether a small benchmark works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def doctor(
     check: Annotated[bool, typer.Option("--check/--no-check", help="Run the one-minute self-check.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Show versions, device and optional extras, and check that a small campaign runs and repeats itself."""
+    """Show versions, device and optional extras, and check that a small campaign is reproducible."""
     from nextlabel.bench.environment import describe_environment
 
     facts: dict[str, Any] = {  # Any: JSON
@@ -29,15 +29,13 @@ def doctor(
         "extras": {extra: _extra(packages) for extra, packages in EXTRAS.items()},
     }
     if not as_json:
-        for group in ("environment", "extras"):
-            for key, value in facts[group].items():
-                typer.echo(f"{key:<14} {value}")
-        typer.echo(f"{'device':<14} {facts['device']}")
+        for key, value in {**facts["environment"], **facts["extras"], "device": facts["device"]}.items():
+            typer.echo(f"{key:<14} {value}")
     checks = _checks() if check else {}
     if as_json:
         print_json({**facts, "checks": checks})
-    for name, passed in checks.items():
-        if not as_json:
+    else:
+        for name, passed in checks.items():
             typer.echo(f"{'ok' if passed else 'FAILED':<14} {name}")
     if not all(checks.values()):
         raise typer.Exit(FAILED)
@@ -64,16 +62,15 @@ def _checks() -> dict[str, bool]:
 
     settings = ["learner.epochs=10", "cycles=2"]
     config = load_config(options={"strategy": ["cod"], "seeds": 1}, settings=settings)
+    timeless = [column for column in COLUMNS if not column.endswith("_seconds")]
     with tempfile.TemporaryDirectory() as scratch:
         runs = [Experiment.open(config, Path(scratch) / name) for name in ("first", "second")]
         for run in runs:
             list(run.run(jobs=1))
-        timeless = [column for column in COLUMNS if not column.endswith("_seconds")]
         first, second = ([[getattr(row, column) for column in timeless] for row in run.rows] for run in runs)
-        return {
-            "a campaign runs to its end": len(first) == len(runs[0].grid.cells) * config.cycles,
-            "the same seed gives the same picks and figures": first == second,
-            "the model learns (accuracy above 0.5 on digits)": all(
-                row.accuracy > 0.5 for row in runs[0].rows
-            ),
-        }
+        learnt = all(row.accuracy > 0.5 for row in runs[0].rows)
+    return {
+        "a campaign runs to its end": len(first) == len(runs[0].grid.cells) * config.cycles,
+        "the same seed gives the same queries and results": first == second,
+        "the model learns (accuracy above 0.5 on digits)": learnt,
+    }

@@ -1,4 +1,4 @@
-"""What a folder is that a command was given and cannot use. Knows the names of files, not what is in them."""
+"""Recognise a folder that a command cannot use, by the names of its files."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from pathlib import Path
 
 from nextlabel.errors import ConfigurationError, DataError, listed
 
-__all__ = ["refuse_exhibits", "refuse_run"]
+__all__ = ["refuse_reproduction", "refuse_run"]
+
+AGAIN = "run its nextlabel reproduce command again to resume it"
 
 
-def refuse_exhibits(folder: Path) -> None:
-    """Refuse a folder in which ``nextlabel reproduce`` keeps exhibits and their cells, or one of these.
+def refuse_reproduction(folder: Path) -> None:
+    """Refuse a folder in which ``nextlabel reproduce`` keeps figures and tables, or one of these.
 
     Raises:
         DataError: It is such a folder; the message names the pages in it.
     """
     if (folder / "experiment.toml").exists():
         return
-    if page := next(iter(_pages(folder)), None):
+    if pages := _pages(folder):
         raise DataError(
-            f"expected a run directory, but {folder} is an exhibit, and its page is {page}; to go on with "
-            "it, run its nextlabel reproduce command again"
+            f"a run directory is needed, got the reproduced figure or table {folder} with the page "
+            f"{pages[0]}; {AGAIN}"
         )
     if any(folder.glob("results.csv")) or any(folder.glob("report.*")):
-        raise DataError(
-            f"expected a run directory, but {folder} has lost its experiment.toml; put that back, or run "
-            "again with another --out"
-        )
-    pages = [str(page) for exhibit in sorted(folder.iterdir()) for page in _pages(exhibit)]
+        raise DataError(f"experiment.toml not found in {folder}; restore it, or run again with another --out")
+    pages = [page for inner in sorted(folder.iterdir()) for page in _pages(inner)]
     if pages or (folder / "cells").is_dir():
-        there = f"the page of each is in its sub-folder ({listed(pages)})" if pages else "it has no page yet"
+        found = listed(map(str, pages)) if pages else "no page yet"
         raise DataError(
-            f"expected a run directory, but {folder} is a folder of exhibits, and {there}; to go on with "
-            "one, run its nextlabel reproduce command again"
+            f"a run directory is needed, got the folder of reproduced figures and tables {folder} with "
+            f"{found}; {AGAIN}"
         )
 
 
 def refuse_run(folder: Path) -> None:
-    """Refuse a run directory as the folder of exhibits: the cells of both would be taken for the run's.
+    """Refuse a run directory as the folder of reproduced figures, because their cells would be mixed up.
 
     Raises:
         ConfigurationError: It is one.
     """
     if (folder / "experiment.toml").exists():
         raise ConfigurationError(
-            f"expected a folder for exhibits, but {folder} is the directory of a run; choose another --out"
+            f"--out must be a folder of reproduced figures, got the run directory {folder}; choose another "
+            "--out"
         )
 
 
 def _pages(folder: Path) -> list[Path]:
-    """Return the page of an exhibit, which lies next to its numbers, if the folder is one."""
+    """Return the page of a reproduced figure or table, next to its numbers; none for another folder."""
     return sorted(folder.glob("*.md")) if (folder / "numbers.csv").exists() else []

@@ -1,6 +1,6 @@
 """The command ``nextlabel``: puts the commands together and turns errors into one sentence.
 
-Imports no torch, and neither do the commands that only read.
+Imports no torch; neither do the commands that only read.
 """
 
 from __future__ import annotations
@@ -12,22 +12,14 @@ from typing import Annotated
 import typer
 
 from nextlabel import __version__
-from nextlabel.cli import (
-    catalogues,
-    configuration,
-    datasets,
-    doctor,
-    report,
-    run,
-    status,
-)
+from nextlabel.cli import catalogues, configuration, doctor, report, run, status
 from nextlabel.cli.output import FAILED, print_error
 from nextlabel.errors import NextlabelError
 
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
-"""What typer exits with at Ctrl-C, without a word."""
+"""The exit code of typer at Ctrl-C, for which it prints nothing."""
 
 app = typer.Typer(
     name="nextlabel",
@@ -42,7 +34,7 @@ app.command("report")(report.report)
 app.command("status")(status.status)
 app.command("strategies")(catalogues.strategies)
 app.command("objectives")(catalogues.objectives)
-app.add_typer(datasets.app, name="datasets")
+app.add_typer(catalogues.datasets_app, name="datasets")
 app.add_typer(configuration.app, name="config")
 app.command("doctor")(doctor.doctor)
 for _command in sorted(metadata.entry_points(group="nextlabel.commands"), key=lambda point: point.name):
@@ -63,28 +55,27 @@ def main() -> None:
     as_json = "--json" in sys.argv
     try:
         app()
+        return
     except NextlabelError as error:
-        print_error(str(error), as_json=as_json)
-        sys.exit(FAILED)
-    except BrokenPipeError:  # the reader of our output went away; nobody is left to read it
+        sentence = str(error)
+    except BrokenPipeError:  # nobody reads the output any more
         sys.stderr.close()
         sys.exit(FAILED)
-    except OSError as error:  # a full or read-only disk, wherever it was met
+    except OSError as error:  # for example a full or read-only disk
         place = f" {error.filename}" if error.filename else ""
-        print_error(
-            f"cannot read or write{place} ({error.strerror or error}); nothing that was finished is lost: "
-            "fix that and run the same command again",
-            as_json=as_json,
+        sentence = (
+            f"cannot read or write{place} ({error.strerror or error}); finished work is kept: fix this and "
+            "run the same command again"
         )
-        sys.exit(FAILED)
     except SystemExit as ended:
-        usage = getattr(ended.__context__, "format_message", None)  # typer has printed it already
+        usage = getattr(ended.__context__, "format_message", None)  # typer has printed it as text
         if usage and as_json:
             print_error(usage(), as_json=True)
         if ended.code != INTERRUPTED:
             raise
-        print_error("interrupted; nothing is lost: run the same command again", as_json=as_json)
-        sys.exit(FAILED)
+        sentence = "interrupted; nothing is lost: run the same command again"
+    print_error(sentence, as_json=as_json)
+    sys.exit(FAILED)
 
 
 if __name__ == "__main__":

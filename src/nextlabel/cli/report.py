@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nextlabel.cli.folders import refuse_exhibits
+from nextlabel.cli.folders import refuse_reproduction
 from nextlabel.cli.output import JsonOption, print_json
 
 __all__ = ["report"]
@@ -16,14 +16,14 @@ __all__ = ["report"]
 def report(
     run: Annotated[Path, typer.Argument(help="The run directory.")],
     to: Annotated[
-        Literal["html", "md", "csv", "parquet"], typer.Option("--format", help="What to write.")
+        Literal["html", "md", "csv", "parquet"], typer.Option("--format", help="The format to write.")
     ] = "html",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report of a run again and print where it is."""
+    """Write the report of a run again and print its path."""
     from nextlabel.report.build import render
 
-    refuse_exhibits(run)
+    refuse_reproduction(run)
     path = render(run, to)
     if as_json:
         print_json({"report": str(path), "format": to})

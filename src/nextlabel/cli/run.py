@@ -1,13 +1,13 @@
-"""``nextlabel run``: run an experiment, show how it goes, and show the result."""
+"""``nextlabel run``: run an experiment, show its progress, and show the result."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from nextlabel.cli.output import FAILED, JsonOption, print_error, print_json
+from nextlabel.cli.output import FAILED, JsonOption, SettingOption, print_error, print_json
 
 __all__ = ["run"]
 
@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(  # noqa: PLR0917 - typer takes what the user types, by name
     config: Annotated[Path | None, typer.Argument(help="A TOML file of settings.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Shipped settings below the others: code, repaired, paper or fast.")
+        str | None, typer.Option(help="Settings to start from: code, repaired, paper or fast.")
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Data sets, separated by commas.")] = None,
     strategy: Annotated[
@@ -35,21 +35,19 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="Labels at the end; the initial set (2 batches) and the batch follow from it."),
+        typer.Option(help="Labels in all, from which initial size (two batches) and batch size follow."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run directory; by default named after the settings.")
+        Path | None, typer.Option(help="The run directory [default: named after the settings].")
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs to execute in parallel [default: number of cores].")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a setting (key=value, repeatable).")
-    ] = None,
+    setting: SettingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare strategies on a data set whose labels are known; run again to continue.
+    """Compare strategies on a data set whose labels are known; run again to resume.
 
     Without arguments: the data set digits, 10 % of the pool labelled at random, 5 % more per cycle, 7 cycles,
     warm start, the strategies cod, margin and random, 10 seeds.
@@ -60,18 +58,10 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     from nextlabel.config.experiment import load_config
     from nextlabel.report.build import build
 
-    options: dict[str, Any] = {  # Any: TOML
-        "preset": preset,
-        "dataset": dataset,
-        "strategy": strategy,
-        "objective": objective,
-        "seeds": seeds,
-        "cycles": cycles,
-        "initial_size": _number(initial_size),
-        "batch_size": _number(batch_size),
-        "budget": _number(budget),
-        "device": device,
-    }
+    parts = {"preset": preset, "dataset": dataset, "strategy": strategy, "objective": objective}
+    sizes = {"initial_size": initial_size, "batch_size": batch_size, "budget": budget}
+    counts = {"seeds": seeds, "cycles": cycles, **{name: _number(text) for name, text in sizes.items()}}
+    options = {**parts, **counts, "device": device}
     resolved = with_found_data(load_config(config, options=options, settings=setting or ()))
     experiment = Experiment.open(resolved, out or default_folder(resolved))
     events = experiment.run(jobs=jobs or default_jobs(resolved))
@@ -80,8 +70,7 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     except KeyboardInterrupt:
         events.close()
         print_error(
-            "interrupted; nothing is lost: run the same command again, "
-            f"and {experiment.folder} goes on from here",
+            f"interrupted; nothing is lost: run the same command again to resume {experiment.folder}",
             as_json=as_json,
         )
         raise typer.Exit(FAILED) from None
@@ -90,6 +79,8 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
 
 
 def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_json: bool) -> None:
+    from rich.console import Console
+
     from nextlabel.cli.summary import as_records, as_rich
     from nextlabel.report.runs import read_run
     from nextlabel.report.sections import summarise
@@ -99,30 +90,26 @@ def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_j
         records = [record for section in sections for record in as_records(section)]
         print_json({"run": str(folder), "report": str(page), "summary": records})
     elif not as_json:
-        from rich.console import Console
-
         for section in sections:
             Console(highlight=False).print(as_rich(section))
         if page:
             typer.echo(f"Report: {page}")
     if failures:
-        first = next(iter(failures.values())).rstrip(".")
-        count = f"{len(failures)} cell{'s' * (len(failures) > 1)}"
+        name, error = next(iter(failures.items()))
         print_error(
-            f"{count} failed, the first with: {first}. Run the same command again to retry; "
-            f"the details are in {folder / 'cells' / next(iter(failures)) / 'failed.json'}",
+            f"{len(failures)} cell{'s' * (len(failures) > 1)} failed, the first with: {error.rstrip('.')}. "
+            "Run the same command again to retry; "
+            f"the details are in {folder / 'cells' / name / 'failed.json'}",
             as_json=as_json,
         )
         raise typer.Exit(FAILED)
 
 
 def _number(text: str | None) -> int | float | str | None:
-    """Return the number that the text spells; the configuration refuses what is none."""
-    if text is None:
-        return None
+    """Return the number in the text, or the text, which the configuration then refuses."""
     for kind in (int, float):
         try:
-            return kind(text)
+            return kind(text) if text is not None else None
         except ValueError:
             continue
     return text

@@ -1,4 +1,4 @@
-"""``nextlabel status``: how far a run or a campaign is, read off its files."""
+"""``nextlabel status``: the progress of a run or campaign, from its files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nextlabel.cli.folders import refuse_exhibits
+from nextlabel.cli.folders import refuse_reproduction
 from nextlabel.cli.output import WAITING, JsonOption, print_json
 from nextlabel.errors import DataError
 
@@ -18,14 +18,14 @@ def status(
     run: Annotated[Path, typer.Argument(help="A run directory, or the folder of one campaign.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show the progress of a run or campaign; exit with 3 where it waits for labels."""
+    """Show the progress of a run or campaign; exit with 3 if it waits for labels."""
     if (run / "experiment.toml").exists():
         _show_run(run, as_json=as_json)
     elif (run / "campaign.db").exists():
         _show_campaign(run, as_json=as_json)
     else:
-        refuse_exhibits(run)
-        raise DataError(f"expected a run directory or a campaign's folder, but {run} holds neither")
+        refuse_reproduction(run)
+        raise DataError(f"{run} must be a run directory or a campaign's folder, got neither; check the path")
 
 
 def _show_run(run: Path, *, as_json: bool) -> None:
@@ -37,18 +37,19 @@ def _show_run(run: Path, *, as_json: bool) -> None:
     total = len(config.dataset) * arms * len(config.objective) * config.seeds
     cells = sorted(path.parent for path in (run / "cells").glob("*/cell.toml"))
     states = {folder.name: cell_state(folder) for folder in cells}
-    counts = {
-        word: sum(state == word for state in states.values()) for word in ("finished", "failed", "started")
+    names = {
+        state: [name for name, found in states.items() if found == state]
+        for state in ("finished", "failed", "started")
     }
+    counts = {state: len(found) for state, found in names.items()}
     counts["waiting"] = total - sum(counts.values())
     if as_json:
         print_json({"run": str(run), "cells": states, **counts})
         return
     typer.echo(f"{run}: {counts['finished']} of {total} cells finished")
-    for word in ("failed", "started"):
-        if counts[word]:
-            names = [name for name, state in states.items() if state == word]
-            typer.echo(f"  {counts[word]} {word}: {', '.join(names)}")
+    for state in ("failed", "started"):
+        if names[state]:
+            typer.echo(f"  {counts[state]} {state}: {', '.join(names[state])}")
     if counts["waiting"]:
         typer.echo(f"  {counts['waiting']} waiting")
 
@@ -56,11 +57,8 @@ def _show_run(run: Path, *, as_json: bool) -> None:
 def _show_campaign(folder: Path, *, as_json: bool) -> None:
     from nextlabel.ledger.ledger import Ledger
 
-    ledger = Ledger(folder / "campaign.db", read_only=True)
-    try:
+    with Ledger(folder / "campaign.db", read_only=True) as ledger:
         state = ledger.state
-    finally:
-        ledger.close()
     if not state.opened:
         raise DataError(f"the campaign in {folder} has no events yet; run the script that created it")
     facts: dict[str, Any] = {  # Any: JSON

@@ -1,11 +1,10 @@
-"""The summary of a run, for the terminal and as JSON. Knows how it is shown, not how it is reckoned."""
+"""The summary of a run, for the terminal and as JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import JustifyMethod
 from rich.table import Table as RichTable
 
 from nextlabel.report.sections import Section
@@ -21,7 +20,7 @@ SHORT = {
     "against random, points": "against random",
     "labels saved": "saved",
 }
-"""Heads that let the table fit into 80 columns."""
+"""Column heads that let the table fit into 80 columns."""
 
 LEFT_OUT = ("p", "seeds")
 """Columns that only the report has room for."""
@@ -37,10 +36,10 @@ def as_rich(section: Section) -> RichTable:
     kept = [place for place, header in enumerate(summary.headers) if header.lower() not in LEFT_OUT]
     for place in kept:
         header = summary.headers[place]
-        justify: JustifyMethod = "right" if place else "left"
-        table.add_column(SHORT.get(header.lower(), header), justify=justify, no_wrap=True)
+        short = SHORT.get(header.lower(), header)
+        table.add_column(short, justify="right" if place else "left", no_wrap=True)
     for row in summary.rows:
-        table.add_row(*(row[place].replace("not reached", "never") for place in kept))  # 80 columns are few
+        table.add_row(*(row[place].replace("not reached", "never") for place in kept))
     return table
 
 
