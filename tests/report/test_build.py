@@ -102,7 +102,7 @@ def test_a_failed_cell_is_told_with_its_error_as_text(html):
 
 
 def test_a_cell_that_ended_early_is_named(html):
-    assert "These ended early and are in no mean: entropy, seed 0 (210 of 350 labels)." in html
+    assert "These cells ended early and are left out of all means: entropy, seed 0 (210 of 350" in html
 
 
 def test_the_page_says_how_to_reproduce_it_and_where_it_ran(html):
@@ -167,7 +167,7 @@ def test_an_unknown_format_offers_the_nearest(built_run):
 def test_images_that_no_query_explains_are_refused(rows_of, make_run):
     run = make_run(rows_of(strategies=["cod"], seeds=1, cycles=2))
     (run / "cells/digits-cod-supervised-0/queries.json").write_text("[]")
-    with pytest.raises(DataError, match=r"images of cycle 1 .* no query"):
+    with pytest.raises(DataError, match=r"query of cycle 1 not found"):
         build(run)
 
 
@@ -182,7 +182,7 @@ def test_a_cell_without_rows_shows_no_images_and_stops_no_report(rows_of, make_r
 def test_a_broken_image_is_named(rows_of, make_run):
     run = make_run(rows_of(strategies=["cod"], seeds=1, cycles=2))
     (run / "cells/digits-cod-supervised-0/cycles/0001/queried.png").write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"expected an image at .*queried\.png"):
+    with pytest.raises(DataError, match=r"queried\.png must be an image"):
         build(run)
 
 

@@ -55,7 +55,7 @@ def test_cells_that_asked_nothing_have_no_counts():
 
 
 def test_cells_with_unlike_classes_are_refused():
-    with pytest.raises(DataError, match="the same classes in every cell of 'cod'"):
+    with pytest.raises(DataError, match="the same in every cell of 'cod'"):
         count_classes([cell([(1, [1, 1], [5, 5])]), cell([(1, [1, 1], [5, 5])], names=("a", "c"), seed=1)])
 
 

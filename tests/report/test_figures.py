@@ -96,4 +96,4 @@ def test_a_training_on_all_labels_is_a_named_line_across_the_learning_curves(ses
     image = figures.learning_curves(summarise([*session_rows, full])[0], LOOKS)
     assert ">full_training</text>" in image.svg
     assert image.description.endswith("full_training at 100.0 %, a broken line.")
-    assert image.caption.endswith("full_training is one training on all labels.")
+    assert image.caption.endswith("full_training is trained once on all labels.")

@@ -27,7 +27,7 @@ def test_the_lead_says_how_many_more_labels_random_needs(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0})
     assert (
         lead(section)
-        == "On digits, random needs 1.7 times as many labels as cod to get to random's final accuracy."
+        == "On digits, random needs 1.7 times as many labels as cod to reach random's final accuracy."
     )
     assert details(section) == ("Over the whole curve, cod is ahead of random.",)
 
@@ -40,7 +40,7 @@ def test_strategies_with_the_same_ratio_share_a_phrase_and_the_best_comes_first(
 def test_a_difference_within_the_noise_is_not_called_one(rows_of):
     section = section_with(rows_of, {"cod": 0.001, "random": 0.0}, spread=0.01)
     assert lead(section).startswith(
-        "On digits, cod cannot be told from random with 4 seeds; on average, random needs"
+        "On digits, cod cannot be distinguished from random with 4 seeds; on average, random needs"
     )
     assert details(section) == ()
 
@@ -74,33 +74,32 @@ def test_strategies_that_are_too_close_cannot_be_told_from_each_other(rows_of):
         for r in rows
     ]
     both = summarise([r for c in section.curves for rows in c.rows_sp for r in rows] + close)[0]
-    assert "With 4 seeds, cod and margin cannot be told from each other." in details(both)
+    assert "With 4 seeds, cod and margin cannot be distinguished from each other." in details(both)
 
 
 def test_undecided_strategies_are_named_beside_decided_ones(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0})
     wide = section_with(rows_of, {"entropy": 0.001, "random": 0.0}, spread=0.01)
     rows = [r for c in (*section.curves, wide.curves[0]) for cell in c.rows_sp for r in cell]
-    assert "With 4 seeds, entropy cannot be told from random." in details(summarise(rows)[0])
+    assert "With 4 seeds, entropy cannot be distinguished from random." in details(summarise(rows)[0])
 
 
 def test_one_seed_is_told_from_chance_by_nothing(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0}, seeds=1)
-    assert lead(section).endswith("but with 1 seed none of this can be told from randomness.")
+    assert lead(section).endswith("but with 1 seed this may be random variation.")
     assert details(section) == ()
 
 
 def test_without_random_nothing_is_said_of_labels_saved(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "margin": 0.01})
     assert lead(section) == (
-        "On digits, cod ends highest with 95.0 % of the test items right, "
-        "but without random nothing can be said of labels saved."
+        "On digits, cod ends highest with 95.0 % accuracy, but without random, the labels saved are unknown."
     )
 
 
 def test_random_alone_only_has_its_final_accuracy(rows_of):
     assert lead(section_with(rows_of, {"random": 0.0})) == (
-        "On digits, random ends with 90.0 % of the test items right; no other strategy was run."
+        "On digits, random ends with 90.0 % accuracy; no other strategy was run."
     )
 
 
@@ -136,4 +135,4 @@ def test_the_seeds_of_the_main_job_settle_cod_against_random_and_three_do_not():
     assert lead(section).startswith("On digits, random needs 2.3 times as many labels as margin and 2.2")
     section, difference = of_first(3)
     assert difference == [2.0, -0.4, 4.4]
-    assert "cannot be told from random with 3 seeds" in lead(section)
+    assert "cannot be distinguished from random with 3 seeds" in lead(section)

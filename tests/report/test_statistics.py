@@ -56,7 +56,7 @@ def test_a_value_that_is_not_finite_is_named() -> None:
 
 
 def test_no_values_at_all_is_an_error() -> None:
-    with pytest.raises(DataError, match="non-empty list of values"):
+    with pytest.raises(DataError, match="values must be a non-empty list"):
         mean_interval([])
 
 
@@ -87,7 +87,7 @@ def test_label_counts_that_do_not_increase_are_refused() -> None:
 
 
 def test_a_curve_needs_one_accuracy_a_label_count() -> None:
-    with pytest.raises(DataError, match="1 for 2 counts"):
+    with pytest.raises(DataError, match="got 1 for 2"):
         area_under_curve([100, 200], [0.5])
 
 

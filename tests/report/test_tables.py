@@ -17,13 +17,13 @@ from nextlabel.report.tables import (
 
 
 def test_an_interval_is_written_as_mean_and_half_width():
-    assert interval_text(Interval(0.9684, 0.0041, 3), factor=100) == "96.8 ± 0.4"
-    assert interval_text(Interval(0.9684, None, 1), factor=100) == "96.8"
+    assert interval_text(Interval(96.84, 0.41, 3)) == "96.8 ± 0.4"
+    assert interval_text(Interval(0.9684, None, 1).scaled(100)) == "96.8"
 
 
 def test_a_difference_is_written_with_sign_and_both_ends():
-    assert difference_text(Interval(0.021, 0.009, 3), factor=100) == "+2.1 [+1.2, +3.0]"
-    assert difference_text(Interval(-0.021, None, 1), factor=100) == "-2.1"
+    assert difference_text(Interval(0.021, 0.009, 3).scaled(100)) == "+2.1 [+1.2, +3.0]"
+    assert difference_text(Interval(-0.021, None, 1).scaled(100)) == "-2.1"
 
 
 def test_labels_saved_are_a_ratio_or_not_reached():

@@ -78,20 +78,10 @@ def diagnose_query(
 ) -> list[dict[str, JSON]]:
     """Compare every scorer with the true losses, on the model trained in this cycle.
 
-    Makes its own passes, so that the campaign is the same with and without diagnostics.
-
-    Args:
-        scorers: The scorers.
-        plan: The cycle, as it was when the campaign made its query.
-        ids: The N candidates of the query.
-        losses: (N,) their true losses in nats, under the model whose accuracy is reported.
-        learner: The campaign's, at the end of the cycle's training; left in that state.
-        pool: The campaign's, like the task and the seed.
-        task: The task.
-        seed: The seed.
-
-    Returns:
-        A record per scorer, as made by :func:`compare_with_losses`.
+    Makes its own passes, so that the campaign is the same with and without diagnostics. ``plan`` is the cycle
+    as it was at the query, ``ids`` are its N candidates, and ``losses`` (N,) are their true losses in nats
+    under the model whose accuracy is reported. The campaign's learner is at the end of the cycle's training,
+    and is left there. For the records see :func:`compare_with_losses`.
     """
     scans = plan.folder / "diagnostics"
     view_builder = ViewBuilder(
@@ -118,17 +108,10 @@ def compare_with_losses(
     *,
     rng: torch.Generator,
 ) -> list[dict[str, JSON]]:
-    """Compare the scores of every scorer with the true losses of the same candidates.
+    """Compare the scores of every scorer with the (N,) true losses in nats of the same candidates.
 
-    Args:
-        scorers: The scorers.
-        view_of: Returns the view of the candidates for a scorer's needs, with only the snapshots it needs.
-        losses: (N,) true losses in nats.
-        rng: For scorers that draw.
-
-    Returns:
-        For each scorer a record of the fields of :class:`~nextlabel.bench.diagnostics_record.DiagnosticsRow`
-        that depend on it.
+    ``view_of`` returns the view of the candidates for a scorer's needs, with only the snapshots it needs. A
+    record has the fields of :class:`~nextlabel.bench.diagnostics_record.DiagnosticsRow` from ``label`` on.
     """
     records: list[dict[str, JSON]] = []
     for part, scorer in scorers.items():
@@ -151,17 +134,11 @@ def compare_with_losses(
 
 
 def band_losses(losses: Float[Tensor, " items"], scores: Float[Tensor, " items"]) -> list[float | None]:
-    """Return the mean true loss of the candidates in each of the :data:`BANDS` of scores.
+    """Return the mean true loss in nats of the candidates in each of the :data:`BANDS` of scores.
 
     The quantity of Fig. 5 of Huang et al., "Semi-Supervised Active Learning with Temporal Output
-    Discrepancy", ICCV 2021. Equal scores are sorted by row; only a queried batch breaks ties at random.
-
-    Args:
-        losses: (N,) in nats.
-        scores: (N,), higher = larger expected loss.
-
-    Returns:
-        The mean loss in nats of each band; None for an empty band, as in small pools.
+    Discrepancy", ICCV 2021. Equal scores are sorted by row; only a queried batch breaks ties at random. An
+    empty band, as in small pools, gives None.
     """
     ordered, size = losses.double()[_descending(scores)], len(losses)
     bands = [ordered[round(first * size) : round(last * size)] for first, last in BANDS]
@@ -174,31 +151,21 @@ def top_found(
     """Return which fraction of the k % largest losses is among the k % largest scores, for each k.
 
     The "true positive rate" of Fig. 6 of the same paper, as far as its caption defines it. Random scores find
-    k %. Equal values are sorted by row.
-
-    Args:
-        losses: (N,) in nats.
-        scores: (N,), higher = larger expected loss.
-        fractions: The k / 100, in (0, 1]; each is rounded to a count of candidates.
-
-    Returns:
-        A fraction in [0, 1] for every k; None where k % are less than half a candidate.
+    k %. Equal values are sorted by row. The ``fractions`` k / 100 are rounded to counts of candidates; None
+    stands for a count of 0.
     """
     by_score, by_loss = _descending(scores), _descending(losses)
     counts = [round(fraction * len(losses)) for fraction in fractions]
     return [_overlap(by_score[:count], by_loss[:count]) if count else None for count in counts]
 
 
-def loss_estimate(losses: Tensor, chosen: Tensor, scores: Tensor | None) -> dict[str, float | None]:
-    """Return how well a query's scores estimate the candidates' true losses.
+def loss_estimate(
+    losses: Float[Tensor, " items"], chosen: Tensor, scores: Tensor | None
+) -> dict[str, float | None]:
+    """Return how well a query's scores estimate the candidates' true losses in nats.
 
-    Args:
-        losses: (N,) true losses in nats.
-        chosen: (B,) the chosen rows.
-        scores: (N,) scores, or None where the strategy has none.
-
-    Returns:
-        The columns of :class:`~nextlabel.results.Row` from ``loss_correlation`` on, before the device.
+    ``chosen`` are the (B,) chosen rows, and ``scores`` is None where the strategy has none. The result has
+    the columns ``loss_correlation``, ``top_fraction`` and ``top_random`` of :class:`~nextlabel.results.Row`.
     """
     count = len(chosen)
     return {

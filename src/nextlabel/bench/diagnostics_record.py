@@ -29,12 +29,9 @@ class DiagnosticsRow:
     """How well one scorer estimated the candidates' losses in one cycle.
 
     Attributes:
-        cycle: The cycle, from 1.
         n_labelled: Labels that the model was trained on.
         n_candidates: N, the items that were scored.
         label: The scorer with its options: ``"cod"``, ``"cod(gap='10 steps')"``.
-        strategy: Its name.
-        options: Its options.
         spearman: Rank correlation of score and true loss over candidates; None where either is constant.
         pearson: Their linear correlation.
         mean_score: In the scorer's own unit.

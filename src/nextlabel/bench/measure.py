@@ -36,16 +36,10 @@ def item_losses(
     seed: int,
     outputs: Tensor | None = None,
 ) -> Tensor:
-    """Return (N,) true losses of the items.
+    """Return (N,) true losses of the pool's items.
 
-    Args:
-        learner: The model.
-        task: Says which of its outputs are compared with the targets, and how.
-        pool: N items.
-        targets: Their targets.
-        seed: Of stochastic passes.
-        outputs: (N, 1, ...) the model's outputs for the items, if known. Outputs of several draws are not
-            those of the model whose accuracy is reported, so the model predicts again.
+    ``outputs`` are the model's (N, 1, ...) outputs for them, if known. Outputs of several draws are not those
+    of the model whose accuracy is reported, so the model predicts again. ``seed`` is for stochastic passes.
     """
     if outputs is not None and outputs.shape[1] == 1:
         return task.item_loss(outputs, targets)

@@ -33,12 +33,9 @@ Metrics = dict[str, Any]  # Any: JSON
 
 
 def run_cell(cell: Cell, folder: Path, progress: Callable[[int, str, int, int], None]) -> None:
-    """Run a cell to its end, resuming it if it was killed, and mark it finished.
+    """Run a cell in its folder to its end, resuming it if it was killed, and mark it finished.
 
-    Args:
-        cell: The campaign to run.
-        folder: Where to keep it.
-        progress: A :data:`~nextlabel.progress.Progress` that takes the cycle first.
+    ``progress`` is a :data:`~nextlabel.progress.Progress` that takes the cycle first.
 
     Raises:
         DataError: An image or mask is damaged; all are read before the first campaign.

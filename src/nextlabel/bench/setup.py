@@ -59,12 +59,7 @@ PRETRAINED = ("weights", "pretrained")
 
 
 def make_learner(cell: Cell, data: BenchmarkDataset, *, more_needs: frozenset[str] = frozenset()) -> Learner:
-    """Return the untrained learner of a cell.
-
-    Args:
-        cell: The cell.
-        data: Its data set.
-        more_needs: Needs to meet besides those of the cell's strategies.
+    """Return the untrained learner of a cell, which meets the needs of its strategies and ``more_needs``.
 
     Raises:
         ConfigurationError: A setting of the model, its training or its wrappers cannot be used.
@@ -126,11 +121,8 @@ def model_functions(
 ) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module] | None]:
     """Return a function that makes the model, and one for the networks it is compared with before training.
 
-    Args:
-        model: The model.
-        data: Its input shape and classes.
-        random: Whether the latter have random weights even if the model is pretrained; the second function is
-            None where it equals the first.
+    With ``random`` the latter have random weights even if the model is pretrained. The second function is
+    None where it equals the first.
 
     Raises:
         UnknownNameError: The model has no such option.

@@ -28,16 +28,9 @@ PREFIX = "items-read-"
 
 
 def check_items_of(cell: Cell, data: BenchmarkDataset, folder: Path, progress: Progress) -> None:
-    """Read the data of a cell as :func:`check_items` does, but only once per run, for all its cells.
+    """Read the data of a cell as :func:`check_items` does, but only once per run.
 
-    Args:
-        cell: The cell.
-        data: Its data set.
-        folder: Of the cell; the folder above holds the marker that all items are readable.
-        progress: Called in the phase ``check``.
-
-    Raises:
-        DataError: An item cannot be read.
+    The folder above that of the cell holds the marker that all items are readable.
     """
     if (folder / "campaign.db").exists() or not _readers(data):
         return
@@ -52,11 +45,7 @@ def check_items_of(cell: Cell, data: BenchmarkDataset, folder: Path, progress: P
 
 
 def check_items(data: BenchmarkDataset, progress: Progress) -> None:
-    """Read every image and mask of the pool and the test split that is not in memory.
-
-    Args:
-        data: The data set.
-        progress: Called in the phase ``check``.
+    """Read every image and mask of the pool and the test split that is not in memory, in the phase ``check``.
 
     Raises:
         DataError: An item is missing or damaged, or its size or class is not allowed.

@@ -25,16 +25,7 @@ __all__ = ["follow"]
 
 
 def follow(events: Iterator[Event], experiment: Experiment, *, quiet: bool = False) -> dict[str, str]:
-    """Show the events until they end.
-
-    Args:
-        events: The events of the run.
-        experiment: The experiment.
-        quiet: Whether to show nothing at all.
-
-    Returns:
-        The errors of failed cells, by the cell's name.
-    """
+    """Show the events of an experiment until they end, and return the errors of failed cells by name."""
     console = Console(stderr=True, quiet=quiet)
     cycles, total = experiment.config.cycles, len(experiment.grid.cells)
     ended = total - len(experiment.unfinished)

@@ -1,4 +1,4 @@
-"""Write the rows of results as Parquet, for notebooks and data bases; needs the extra ``parquet``."""
+"""Write the rows of results as Parquet, for notebooks and databases; needs the extra ``parquet``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ __all__ = ["write_parquet"]
 
 
 def write_parquet(rows: Sequence[Row], path: Path) -> Path:
-    """Write the rows as a Parquet file, a column a field of :class:`~nextlabel.results.Row`.
+    """Write the rows as a Parquet file, one column per field of :class:`~nextlabel.results.Row`.
 
-    Columns are typed even where every value is missing, so that files of several runs can be read as one.
-
-    Args:
-        rows: The rows, in order.
-        path: The file to write; one that is there is replaced.
-
-    Returns:
-        The path.
+    Columns are typed even if all values are missing, so that files of several runs can be read as one. An
+    existing file is replaced.
 
     Raises:
         MissingExtraError: pyarrow is not installed.

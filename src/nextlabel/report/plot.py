@@ -1,7 +1,7 @@
-"""Draw one small figure and keep it as SVG and PNG.
+"""Draw one small figure as SVG and PNG, in the same style everywhere.
 
 A figure is drawn once, in the light colours. Each colour of the theme has its own hexadecimal value, so that
-on the page every one can become a CSS variable and the figure follows the reader's theme. Knows no results.
+on the page each can become a CSS variable and the figure follows the reader's theme.
 """
 
 from __future__ import annotations
@@ -10,87 +10,66 @@ import html
 import io
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "DARK",
     "HEAT",
     "LIGHT",
-    "MATHEMATICS",
     "SERIES",
     "SETTINGS",
     "Image",
     "Style",
+    "by_rows",
     "css_variables",
     "draw",
+    "empty_figure",
+    "image_of",
     "styles",
+    "whole_numbers",
 ]
 
-LIGHT: Mapping[str, str] = {
-    "paper": "#fcfcfa",
-    "ink": "#1d2126",
-    "muted": "#59616b",
-    "rule": "#d5d9dd",
-    "grid": "#e7e9eb",
-    "series-0": "#1f6fb2",
-    "series-1": "#cf560b",
-    "series-2": "#0a8560",
-    "series-3": "#974a92",
-    "series-4": "#9a7200",
-    "series-5": "#2391ba",
-    "series-6": "#b5304a",
-    "series-7": "#744a2c",
-    "series-8": "#5346d0",
-    "series-9": "#64720f",
-    "baseline": "#6b7178",
-    "fit": "#3b5b7b",
-    "scan": "#86b0d7",
-    "select": "#dfa03b",
-    "heat-0": "#e8a868",
-    "heat-1": "#f1c99f",
-    "heat-2": "#f8e6d3",
-    "heat-3": "#f0f0ee",
-    "heat-4": "#d6e5f3",
-    "heat-5": "#a9cbe9",
-    "heat-6": "#74abd9",
-}
-"""The light theme. No two values are alike, for they are told apart by value."""
+T = TypeVar("T")
 
-DARK: Mapping[str, str] = {
-    "paper": "#15181b",
-    "ink": "#e7e9ec",
-    "muted": "#a3abb4",
-    "rule": "#3a4148",
-    "grid": "#2a2f35",
-    "series-0": "#62b0f2",
-    "series-1": "#ff9557",
-    "series-2": "#45cfa0",
-    "series-3": "#dd96d6",
-    "series-4": "#e3b341",
-    "series-5": "#7fd6f5",
-    "series-6": "#ff8095",
-    "series-7": "#c8976f",
-    "series-8": "#a79bff",
-    "series-9": "#b4c752",
-    "baseline": "#a5adb6",
-    "fit": "#5b82a8",
-    "scan": "#a9cdf0",
-    "select": "#f0bd62",
-    "heat-0": "#8d4e14",
-    "heat-1": "#683d1c",
-    "heat-2": "#423122",
-    "heat-3": "#262a2f",
-    "heat-4": "#1e3850",
-    "heat-5": "#1f507c",
-    "heat-6": "#2469a7",
+_THEMES = {
+    "paper": ("#fcfcfa", "#15181b"),
+    "ink": ("#1d2126", "#e7e9ec"),
+    "muted": ("#59616b", "#a3abb4"),
+    "rule": ("#d5d9dd", "#3a4148"),
+    "grid": ("#e7e9eb", "#2a2f35"),
+    "series-0": ("#1f6fb2", "#62b0f2"),
+    "series-1": ("#cf560b", "#ff9557"),
+    "series-2": ("#0a8560", "#45cfa0"),
+    "series-3": ("#974a92", "#dd96d6"),
+    "series-4": ("#9a7200", "#e3b341"),
+    "series-5": ("#2391ba", "#7fd6f5"),
+    "series-6": ("#b5304a", "#ff8095"),
+    "series-7": ("#744a2c", "#c8976f"),
+    "series-8": ("#5346d0", "#a79bff"),
+    "series-9": ("#64720f", "#b4c752"),
+    "baseline": ("#6b7178", "#a5adb6"),
+    "fit": ("#3b5b7b", "#5b82a8"),
+    "scan": ("#86b0d7", "#a9cdf0"),
+    "select": ("#dfa03b", "#f0bd62"),
+    "heat-0": ("#e8a868", "#8d4e14"),
+    "heat-1": ("#f1c99f", "#683d1c"),
+    "heat-2": ("#f8e6d3", "#423122"),
+    "heat-3": ("#f0f0ee", "#262a2f"),
+    "heat-4": ("#d6e5f3", "#1e3850"),
+    "heat-5": ("#a9cbe9", "#1f507c"),
+    "heat-6": ("#74abd9", "#2469a7"),
 }
-"""The dark theme: the same names."""
+"""Each colour in the light and in the dark theme; the light values differ, as they identify the colours."""
 
+LIGHT: Mapping[str, str] = {name: light for name, (light, _) in _THEMES.items()}
+DARK: Mapping[str, str] = {name: dark for name, (_, dark) in _THEMES.items()}
 SERIES = tuple(name for name in LIGHT if name.startswith("series-"))
 HEAT = tuple(name for name in LIGHT if name.startswith("heat-"))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -111,38 +90,25 @@ SETTINGS: dict[Any, Any] = {  # Any: newer matplotlibs want a Literal of every k
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.linewidth": 0.8,
+    "grid.color": LIGHT["grid"],
     "legend.frameon": False,
     "legend.fontsize": 10.5,
     "legend.handlelength": 2.6,
     "legend.columnspacing": 1.4,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
-    "text.color": LIGHT["ink"],
-    "axes.titlecolor": LIGHT["ink"],
-    "axes.labelcolor": LIGHT["muted"],
-    "axes.edgecolor": LIGHT["rule"],
-    "axes.facecolor": LIGHT["paper"],
-    "figure.facecolor": LIGHT["paper"],
-    "savefig.facecolor": LIGHT["paper"],
-    "grid.color": LIGHT["grid"],
-    "xtick.color": LIGHT["rule"],
-    "ytick.color": LIGHT["rule"],
-    "xtick.labelcolor": LIGHT["muted"],
-    "ytick.labelcolor": LIGHT["muted"],
     "figure.dpi": 72,
+    **dict.fromkeys(("text.color", "axes.titlecolor"), LIGHT["ink"]),
+    **dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), LIGHT["muted"]),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), LIGHT["rule"]),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor", "savefig.facecolor"), LIGHT["paper"]),
 }
-"""What every figure of nextlabel is drawn with, in the light theme."""
-
-MATHEMATICS: dict[Any, Any] = {  # Any: as above
-    "text.parse_math": True,
-    "svg.fonttype": "path",  # text becomes shapes: formulas look the same where their font is missing
-}
-"""Laid over the settings for figures with formulas, which stand between dollars."""
+"""The settings of every figure of nextlabel, in the light theme."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How one strategy is drawn, told apart by colour, dash and marker each.
+    """How one strategy is drawn; strategies differ in colour, dash and marker.
 
     Attributes:
         color: Name of the colour in the themes.
@@ -160,10 +126,10 @@ class Image:
     """A drawn figure.
 
     Attributes:
-        name: Stem of its file names, and prefix of the ids in its SVG.
-        title: What it shows; drawn above the axes.
+        name: Stem of its file names, and prefix of the ids in its SVG: letters, digits and hyphens.
+        title: What it shows.
         caption: How to read it.
-        description: What there is to see, for those who do not see it.
+        description: What can be seen in it, as alternative text.
         svg: The figure as a file, in the light theme.
         png: The same as pixels.
     """
@@ -183,7 +149,7 @@ class Image:
 
     @property
     def inline(self) -> str:
-        """The SVG as an element of a page: coloured by CSS variables, named, with ids of its own."""
+        """The SVG as an element of a page: coloured by CSS variables, named, with unique ids."""
         body = self.svg[self.svg.index("<svg") :]
         body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
         body = re.sub(r'\s*<style type="text/css">.*?</style>', "", body, flags=re.DOTALL)
@@ -213,43 +179,66 @@ def draw(
 ) -> Image:
     """Draw a figure of one panel, 4.6 inches wide, so that its text is legible on a phone.
 
-    The same arguments give the same bytes: no time stamp, no random id.
-
-    Args:
-        name: Stem of the file names; letters, digits and hyphens.
-        paint: Draws on the empty axes; a legend of its labelled artists is set below them.
-        title: What the figure shows.
-        caption: How to read it.
-        description: What there is to see, in words.
-        height: Height in inches.
-        math: Whether its texts hold formulas; then no other text may hold a dollar.
+    ``paint`` draws on the empty axes; the title is set above them, a legend of the labelled artists below.
+    For the other arguments see :class:`Image` and :func:`empty_figure`; the height is in inches.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({**SETTINGS, **(MATHEMATICS if math else {}), "svg.hashsalt": name}):
-        figure = Figure(figsize=(4.6, height), layout="constrained")
+    with empty_figure(name, (4.6, height), math=math) as figure:
         axes = figure.add_subplot()
         paint(axes)
         axes.set_title(textwrap.fill(title, 42))  # about as wide as the axes
         axes.tick_params(length=0)
         handles, labels = axes.get_legend_handles_labels()
         if handles:
-            order = sorted(
-                range(len(labels)), key=lambda i: i % 3
-            )  # a legend fills columns; reading goes by rows
-            columns = [handles[i] for i in order], [labels[i] for i in order]
-            figure.legend(*columns, loc="outside lower left", ncols=3)
-        vector, pixels = io.StringIO(), io.BytesIO()
-        figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(pixels, format="png", dpi=200, metadata={"Software": None})
+            figure.legend(by_rows(handles, 3), by_rows(labels, 3), loc="outside lower left", ncols=3)
+        return image_of(figure, name, title=title, caption=caption, description=description)
+
+
+@contextmanager
+def empty_figure(name: str, size: tuple[float, float], *, math: bool = False) -> Iterator[Figure]:
+    """Give an empty figure of this size in inches for drawing within the context, in the common style.
+
+    With ``math`` its texts can hold formulas between dollars, and no other dollars.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    settings = {**SETTINGS, "text.parse_math": math, "svg.hashsalt": name}
+    if math:
+        settings["svg.fonttype"] = "path"  # formulas look the same where their font is missing
+    with rc_context(settings):
+        yield Figure(figsize=size, layout="constrained")
+
+
+def image_of(
+    figure: Figure, name: str, *, title: str, caption: str, description: str, dpi: int = 200
+) -> Image:
+    """Return the figure as an image; the same drawing gives the same bytes, without time stamps."""
+    vector, pixels = io.StringIO(), io.BytesIO()
+    figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(pixels, format="png", dpi=dpi, metadata={"Software": None})
     return Image(name, title, caption, description, vector.getvalue(), pixels.getvalue())
 
 
-def styles(strategies: list[str], baseline: str) -> dict[str, Style]:
-    """Give every strategy its own look, the baseline a grey one; the order decides.
+def by_rows(entries: Sequence[T], columns: int) -> list[T]:
+    """Return the entries of a legend, which fills columns, in an order that reads row by row.
 
-    No colour is used again while another is unused, and then with another dash and marker.
+    >>> by_rows(["a", "b", "c", "d"], 2)
+    ['a', 'c', 'b', 'd']
+    """
+    return [entry for column in range(columns) for entry in entries[column::columns]]
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Restrict the ticks of the horizontal axis to whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def styles(strategies: list[str], baseline: str) -> dict[str, Style]:
+    """Give every strategy its own style by its place in the list, and the baseline a grey one.
+
+    Colours repeat only after all are used, and then with another dash and marker.
     """
     looks = {}
     for i, strategy in enumerate(name for name in strategies if name != baseline):

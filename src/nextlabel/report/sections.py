@@ -1,15 +1,11 @@
-"""Sum up the rows of a run: one section per data set and objective, one learning curve a strategy.
-
-Knows the statistics to apply and which seeds are complete enough for them; knows no file and draws nothing.
-"""
+"""Summarise the rows of a run: one section per data set and objective, one learning curve per strategy."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -31,7 +27,7 @@ from nextlabel.results import FULL_TRAINING, METRIC, Row
 __all__ = ["BASELINE", "Comparison", "Curve", "Section", "slug", "summarise"]
 
 BASELINE = "random"
-"""The strategy that every other is measured against."""
+"""The strategy that all others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,6 @@ class Curve:
     """The complete seeds of one strategy.
 
     Attributes:
-        strategy: Name of the strategy.
         seeds: (S,) the seeds, ascending.
         n_labelled: (P,) labels at each cycle, the same for every seed.
         accuracy_sp: (S, P) test accuracy, in [0, 1].
@@ -59,35 +54,31 @@ class Curve:
 
     @property
     def areas(self) -> NDArray[np.float64]:
-        """(S,) area under each seed's curve; empty where one cycle makes no curve."""
+        """(S,) area under each seed's curve; empty for a single cycle."""
         if len(self.n_labelled) < 2:
             return np.empty(0)
         return np.array([area_under_curve(self.n_labelled, accuracy) for accuracy in self.accuracy_sp])
 
     def by_cycle(self, column: str) -> dict[int, Interval]:
-        """Return the column's mean over the seeds in each cycle that has it."""
+        """Return the column's mean over the seeds in each cycle that has values."""
         found: dict[int, list[float]] = {}
-        for rows in self.rows_sp:
-            for row in rows:
-                value = getattr(row, column)
-                if value is not None:
-                    found.setdefault(row.cycle, []).append(float(value))
+        for row in (row for rows in self.rows_sp for row in rows):
+            if (value := getattr(row, column)) is not None:
+                found.setdefault(row.cycle, []).append(float(value))
         return {cycle: mean_interval(values) for cycle, values in sorted(found.items())}
 
     def total(self, column: str) -> float:
-        """Return the column's sum over the cycles, mean over the seeds."""
+        """Return the column's sum over the cycles, averaged over the seeds."""
         return float(np.mean([sum(getattr(row, column) for row in rows) for rows in self.rows_sp]))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two strategies compared by the area under the curve on the seeds that both have.
+    """Two strategies compared by the area under the curve on their common seeds.
 
     Attributes:
-        first: Name of the one.
-        second: Name of the other.
         difference: Area of ``first`` minus area of ``second``.
-        p: The p-value after Holm's correction, or None where one seed gives none.
+        p: The p-value after Holm's correction, or None if there are too few seeds.
     """
 
     first: str
@@ -97,7 +88,7 @@ class Comparison:
 
     @property
     def sign(self) -> int:
-        """1 where ``first`` is significantly ahead, -1 where behind, 0 where they cannot be told apart."""
+        """1 if ``first`` is significantly ahead, -1 if behind, 0 if the difference is not significant."""
         if self.p is None or self.p >= 0.05:
             return 0
         return 1 if self.difference.interval.mean > 0 else -1
@@ -105,18 +96,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Section:
-    """What one data set and objective showed.
+    """The results of one data set and objective.
 
     Attributes:
-        dataset: Name of the data set.
-        objective: Name of the training objective.
-        title: The heading: the data set, with the objective where the run has several.
+        title: The data set, with the objective if the run has several.
         curves: One per strategy, in the order of the rows.
-        saved: Labels saved against random, by strategy; empty without random.
-        against_random: Comparisons with random, by strategy; corrected over all those of the run.
-        between: Comparisons of the others with each other; corrected within the section.
-        left_out: The cells that ended early and are in no mean, each as a phrase.
-        references: Fits on all labels at once, to set the curves against; in no comparison.
+        saved: Labels saved compared with random, by strategy; empty without random.
+        against_random: Comparisons with random, by strategy, corrected over the whole run.
+        between: Comparisons of the others with each other, corrected within the section.
+        left_out: Phrases for the cells that ended early and are left out of all means.
+        references: Models trained on all labels; drawn with the curves, but not compared.
     """
 
     dataset: str
@@ -131,22 +120,22 @@ class Section:
 
     @property
     def slug(self) -> str:
-        """The title as a part of file names and links."""
+        """Data set and objective as a part of file names and links."""
         return slug(f"{self.dataset}-{self.objective}")
 
     @property
     def metric(self) -> str:
-        """What the accuracy is: ``accuracy``, or ``mean IoU`` on masks."""
+        """What the accuracy measures: ``accuracy``, or ``mean IoU`` on masks."""
         return next((row.metric for curve in self.curves for row in curve.rows_sp[0]), METRIC)
 
     @property
     def baseline(self) -> Curve | None:
-        """Random's curve, or None where it was not run."""
+        """Random's curve, or None if it was not run."""
         return next((curve for curve in self.curves if curve.strategy == BASELINE), None)
 
     @property
     def others(self) -> tuple[Curve, ...]:
-        """All curves but random's."""
+        """All curves except random's."""
         return tuple(curve for curve in self.curves if curve.strategy != BASELINE)
 
 
@@ -160,22 +149,28 @@ def slug(text: str) -> str:
 
 
 def summarise(rows: Iterable[Row]) -> tuple[Section, ...]:
-    """Sum up rows, one section per data set and objective, in the order of the rows.
+    """Summarise rows, one section per data set and objective, in the order of the rows.
 
-    A seed whose last cycle has fewer labels than the section's most is left out of every mean and named in
-    ``left_out``: curves of unlike length have no comparable area.
+    A seed whose last cycle has fewer labels than the section's most is left out of all means and listed in
+    ``left_out``, because areas under curves of different lengths are not comparable.
 
     Raises:
-        DataError: A measurement is not finite, a cycle is missing or double, or the seeds of a strategy have
-            unlike label counts.
+        DataError: A measurement is not finite, a cycle is missing or repeated, or the seeds of a strategy
+            have different label counts.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        _check_finite(row)
+        for column, value in row.as_dict().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise DataError(f"{column} must be finite in cycle {row.cycle} of {_name(row)}, got {value}")
         groups.setdefault((row.dataset, row.objective), []).append(row)
     several = len({objective for _, objective in groups}) > 1
     sections = [_section(*key, group, several=several) for key, group in groups.items()]
-    return _corrected(sections)
+    corrected = iter(_holm([found for section in sections for found in section.against_random.values()]))
+    return tuple(
+        replace(section, against_random={name: next(corrected) for name in section.against_random})
+        for section in sections
+    )
 
 
 def _section(dataset: str, objective: str, rows: Sequence[Row], *, several: bool) -> Section:
@@ -184,7 +179,17 @@ def _section(dataset: str, objective: str, rows: Sequence[Row], *, several: bool
     curves, left_out = _curves(queried or rows)
     title = f"{dataset}, objective {objective}" if several else dataset
     section = Section(dataset, objective, title, curves, left_out=left_out, references=_curves(references)[0])
-    return _compared(section)
+    saved, random, others = {}, section.baseline, section.others
+    against: list[Comparison] = []
+    if random is not None:
+        random_means = random.n_labelled, random.accuracy_sp.mean(0)
+        saved = {
+            curve.strategy: labels_saved(curve.n_labelled, curve.accuracy_sp.mean(0), *random_means)
+            for curve in others
+        }
+        against = _comparisons((curve, random) for curve in others)
+    between = tuple(_holm(_comparisons(combinations(others, 2))))
+    return replace(section, saved=saved, against_random={c.first: c for c in against}, between=between)
 
 
 def _curves(rows: Sequence[Row]) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
@@ -197,11 +202,9 @@ def _curves(rows: Sequence[Row]) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
     left_out = []
     for (strategy, seed), unsorted in cells.items():
         cell = tuple(sorted(unsorted, key=lambda row: row.cycle))
-        if [row.cycle for row in cell] != list(range(1, len(cell) + 1)):
-            cycles = [row.cycle for row in cell]
-            raise DataError(
-                f"expected the cycles 1, 2, 3 ... of {_name(cell[0])}, but its rows have {cycles}"
-            )
+        cycles = [row.cycle for row in cell]
+        if cycles != list(range(1, len(cell) + 1)):
+            raise DataError(f"the cycles of {_name(cell[0])} must be 1, 2, 3 ..., got {cycles}")
         if cell[-1].n_labelled < most:
             left_out.append(f"{strategy}, seed {seed} ({cell[-1].n_labelled} of {most} labels)")
         else:
@@ -215,72 +218,29 @@ def _curve(strategy: str, cells: Mapping[int, tuple[Row, ...]]) -> Curve:
     if len(grids) > 1:
         first, second, *_ = sorted(grids)
         raise DataError(
-            f"expected the same label counts in every seed of '{strategy}', but on "
-            f"'{cells[seeds[0]][0].dataset}' there are {list(first)} and {list(second)}"
+            f"the label counts must be the same in every seed of '{strategy}' on "
+            f"'{cells[seeds[0]][0].dataset}', got {list(first)} and {list(second)}"
         )
     accuracy_sp = np.array([[row.accuracy for row in cells[seed]] for seed in seeds])
     n_labelled = np.array(grids.pop(), dtype=np.int64)
     return Curve(strategy, seeds, n_labelled, accuracy_sp, tuple(cells[seed] for seed in seeds))
 
 
-def _compared(section: Section) -> Section:
-    random = section.baseline
-    saved = {}
-    against = {}
-    if random is not None:
-        for curve in section.others:
-            means = (
-                curve.n_labelled,
-                curve.accuracy_sp.mean(0),
-                random.n_labelled,
-                random.accuracy_sp.mean(0),
-            )
-            saved[curve.strategy] = labels_saved(*means)
-            comparison = _comparison(curve, random)
-            if comparison is not None:
-                against[curve.strategy] = comparison
-    pairs = [_comparison(first, second) for first, second in combinations(section.others, 2)]
-    between = _holm([pair for pair in pairs if pair is not None])
-    return dataclasses.replace(section, saved=saved, against_random=against, between=tuple(between))
-
-
-def _comparison(first: Curve, second: Curve) -> Comparison | None:
-    """Compare on the seeds that both have; None where there is none, or no area."""
-    common = sorted(set(first.seeds) & set(second.seeds))
-    if not common or not len(first.areas) or not len(second.areas):
-        return None
-    a, b = ([curve.areas[curve.seeds.index(seed)] for seed in common] for curve in (first, second))
-    difference = paired_difference(a, b)
-    return Comparison(first.strategy, second.strategy, difference, difference.p)
-
-
-def _corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
-    """Correct the comparisons with random for their number in the whole run."""
-    family = _holm([comparison for section in sections for comparison in section.against_random.values()])
-    corrected = iter(family)
-    return tuple(
-        dataclasses.replace(
-            section, against_random={name: next(corrected) for name in section.against_random}
-        )
-        for section in sections
-    )
+def _comparisons(pairs: Iterable[tuple[Curve, Curve]]) -> list[Comparison]:
+    """Compare pairs that have areas on their common seeds; leave out those without."""
+    found = []
+    for first, second in pairs:
+        common = sorted(set(first.seeds) & set(second.seeds))
+        if common and len(first.areas) and len(second.areas):
+            a, b = ([curve.areas[curve.seeds.index(seed)] for seed in common] for curve in (first, second))
+            difference = paired_difference(a, b)
+            found.append(Comparison(first.strategy, second.strategy, difference, difference.p))
+    return found
 
 
 def _holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    raw = [comparison.difference.p for comparison in comparisons]
-    adjusted = iter(holm([p for p in raw if p is not None]))
-    return [
-        dataclasses.replace(c, p=None if p is None else next(adjusted))
-        for c, p in zip(comparisons, raw, strict=True)
-    ]
-
-
-def _check_finite(row: Row) -> None:
-    for column, value in row.as_dict().items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise DataError(
-                f"expected a finite {column} in cycle {row.cycle} of {_name(row)}, but got {value}"
-            )
+    adjusted = iter(holm([c.difference.p for c in comparisons if c.difference.p is not None]))
+    return [c if c.difference.p is None else replace(c, p=next(adjusted)) for c in comparisons]
 
 
 def _name(row: Row) -> str:

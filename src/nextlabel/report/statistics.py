@@ -1,7 +1,7 @@
-"""Statistics of learning curves: what a strategy was worth, and how surely.
+"""Statistics of learning curves: how much better a strategy is than another, and how certain that is.
 
-Curves are accuracies over counts of labels; seeds pair the strategies, for one seed gives each of them the
-same start set, initial weights and data order. Knows nothing of runs, files or figures, and loads no torch.
+Curves are accuracies over label counts. Seeds pair the strategies, because one seed gives each of them the
+same initial set, initial weights and data order. Loads no torch.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 
+FEWEST_PAIRS = 3
+"""Fractions of a few hundred test items lie on a lattice, so two equal differences are not rare; a t-test
+would take them for certainty."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -37,7 +41,7 @@ class Interval:
 
     Attributes:
         mean: The arithmetic mean, in the unit of the values.
-        half_width: Half the width of the interval, in the same unit; None where one value tells no spread.
+        half_width: Half the width of the interval, in the same unit; None for one value.
         n: Number of values.
     """
 
@@ -47,18 +51,23 @@ class Interval:
 
     @property
     def low(self) -> float | None:
-        """The lower end, or None where it is not known."""
+        """The lower end, or None for one value."""
         return None if self.half_width is None else self.mean - self.half_width
 
     @property
     def high(self) -> float | None:
-        """The upper end, or None where it is not known."""
+        """The upper end, or None for one value."""
         return None if self.half_width is None else self.mean + self.half_width
+
+    def scaled(self, factor: float) -> Interval:
+        """Return the interval in another unit."""
+        half_width = None if self.half_width is None else factor * self.half_width
+        return Interval(factor * self.mean, half_width, self.n)
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """The mean difference of paired values and how surely it is not zero.
+    """The mean difference of paired values, and the evidence that it is not zero.
 
     Attributes:
         interval: The mean of ``first - second`` with its confidence interval.
@@ -71,14 +80,14 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class LabelsSaved:
-    """How many labels random needs against a strategy.
+    """How many labels random needs compared with a strategy.
 
     Attributes:
         ratio: Labels that random needs / labels that the strategy needs; above 1 the strategy saves labels.
             Where ``censored``, the true ratio is below this number.
         censored: Whether the strategy never reached random's final accuracy.
-        random_labels: Labels at which random's isotonic mean curve first has its final accuracy.
-        strategy_labels: Labels at which the strategy's has it; where ``censored``, the most it was given.
+        random_labels: Labels at which random's isotonic mean curve first reaches its final accuracy.
+        strategy_labels: Labels at which the strategy's reaches it; where ``censored``, its last label count.
         target: Random's final accuracy on its isotonic mean curve.
     """
 
@@ -89,20 +98,11 @@ class LabelsSaved:
     target: float
 
 
-FEWEST_PAIRS = 3
-"""Fractions of a few hundred test items lie on a lattice, so two differences that are alike are no rare
-event; a t-test would take them for certainty."""
-
-
 def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     """Return the mean and its Student t-interval: mean ± t((1 + level) / 2, n - 1) · s / √n.
 
-    s is the standard deviation with n - 1 in the denominator. The interval presumes independent, about normal
-    values, as accuracies over seeds are.
-
-    Args:
-        values: (S,) one value per seed.
-        level: Coverage of the interval, in (0, 1).
+    s is the standard deviation with n - 1 in the denominator. The interval of coverage ``level`` assumes
+    independent, roughly normal values, as (n,) accuracies over seeds are.
 
     Raises:
         DataError: There is no value, or one is not finite.
@@ -118,33 +118,21 @@ def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
 def area_under_curve(n_labelled: ArrayLike, accuracy: ArrayLike) -> float:
     """Return the area under the learning curve over its range of labels (AUBC): its mean height.
 
-    AUBC = Σ_i (n_{i+1} - n_i) (a_i + a_{i+1}) / 2 / (n_P - n_1): the trapezoid rule on the curve's P points.
-
-    Args:
-        n_labelled: (P,) counts of labels, strictly increasing.
-        accuracy: (P,) accuracy at each count.
-
-    Returns:
-        The mean accuracy over the range, in the unit of ``accuracy``.
+    AUBC = Σ_i (n_{i+1} - n_i) (a_i + a_{i+1}) / 2 / (n_P - n_1): the trapezoid rule on the curve's (P,) label
+    counts, strictly increasing, and (P,) accuracies. The unit is that of the accuracies.
 
     Raises:
         DataError: There are fewer than two points, the counts do not increase, or a number is not finite.
     """
     counts, heights = _curve(n_labelled, accuracy, "the curve")
     if len(counts) < 2:
-        raise DataError("an area needs a curve of at least two points, but got one; run at least two cycles")
+        raise DataError("an area needs a curve of at least two points, got one; run at least two cycles")
     widths = np.diff(counts)
     return float((widths * (heights[1:] + heights[:-1]) / 2).sum() / widths.sum())
 
 
 def isotonic(accuracy: ArrayLike) -> Floats:
-    """Return the non-decreasing curve nearest to this one in squares (isotonic regression, equal weights).
-
-    Args:
-        accuracy: (P,) accuracies in order of labels.
-
-    Returns:
-        (P,) the fitted curve.
+    """Return the (P,) isotonic regression of (P,) accuracies: the nearest non-decreasing curve in squares.
 
     Raises:
         DataError: There is no point, or one is not finite.
@@ -160,19 +148,14 @@ def labels_saved(
     random_labels: ArrayLike,
     random_accuracy: ArrayLike,
 ) -> LabelsSaved:
-    """Return how many times the labels of the strategy random needs to reach random's final accuracy.
+    """Return how many times as many labels random needs as the strategy to reach random's final accuracy.
 
-    Both mean curves are made non-decreasing (:func:`isotonic`); the target is the last point of random's. For
-    each curve, the labels needed are the least n at which the curve, linear between points, has the target.
-    A strategy that has it at its first point counts with that point, and the ratio is then a lower bound. One
-    that ends below the target is censored: random's labels / its own last count is then an upper bound of the
-    ratio. The start set counts as labels.
+    Both mean curves are made non-decreasing (:func:`isotonic`); the target is the last point of random's. The
+    labels needed are the fewest at which a curve, linear between points, reaches the target, including the
+    initial set. If the strategy reaches it at its first point, the ratio is a lower bound. If it ends below
+    the target, it is censored: random's labels / its own last count is then an upper bound of the ratio.
 
-    Args:
-        strategy_labels: (P,) counts of labels of the strategy, strictly increasing.
-        strategy_accuracy: (P,) its mean accuracy over seeds.
-        random_labels: (Q,) counts of labels of random, strictly increasing.
-        random_accuracy: (Q,) its mean accuracy over seeds.
+    A curve has (P,) label counts, strictly increasing, and (P,) mean accuracies over seeds.
 
     Raises:
         DataError: A curve is empty, its counts do not increase, or a number is not finite.
@@ -188,24 +171,20 @@ def labels_saved(
     return LabelsSaved(needed_by_random / spent, needed is None, needed_by_random, spent, target)
 
 
-def paired_difference(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> PairedDifference:
-    """Return the mean of ``first - second`` with its t-interval and the p-value of the paired t-test.
+def paired_difference(first: ArrayLike, second: ArrayLike) -> PairedDifference:
+    """Return the mean of ``first - second`` with its 95 % t-interval and the p-value of the paired t-test.
 
     t = d̄ / (s_d / √n) on the n differences d, two-sided against Student's t with n - 1 degrees of freedom.
-    Differences that are all alike have s_d = 0: p is then its limit, 0, or 1 where all are zero.
-
-    Args:
-        first: (S,) one value per seed.
-        second: (S,) values of the same seeds in the same order.
-        level: Coverage of the interval, in (0, 1).
+    Equal differences have s_d = 0: p is then its limit, 0, or 1 where all are zero. Both arguments are (S,)
+    values of the same seeds in the same order.
 
     Raises:
         DataError: The lengths differ, there is no pair, or a number is not finite.
     """
     a, b = _finite(first, "first values"), _finite(second, "second values")
     if len(a) != len(b):
-        raise DataError(f"paired values need one of each a seed, but got {len(a)} and {len(b)}")
-    interval = mean_interval(a - b, level=level)
+        raise DataError(f"paired values must be equally many, got {len(a)} and {len(b)}; pair them by seed")
+    interval = mean_interval(a - b)
     if interval.half_width is None or interval.n < FEWEST_PAIRS:
         return PairedDifference(interval, None)
     if interval.half_width == 0:
@@ -219,7 +198,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
     1979. With p_(1) <= ... <= p_(m), adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)): rejecting
-    those below α keeps the randomness of any false rejection among the m below α.
+    those below α keeps the probability of any false rejection among the m below α.
 
     Raises:
         DataError: A p-value is not in [0, 1].
@@ -227,22 +206,18 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     >>> holm([0.04, 0.01])
     (0.04, 0.02)
     """
-    for position, p in enumerate(p_values):
+    m = len(p_values)
+    for number, p in enumerate(p_values, 1):
         if not 0 <= p <= 1:
-            raise DataError(
-                f"p-values must lie in [0, 1], but number {position + 1} of {len(p_values)} is {p}"
-            )
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        adjusted[i] = largest
-    return tuple(adjusted)
+            raise DataError(f"p-values must lie in [0, 1], number {number} of {m} is {p}; give probabilities")
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    values[order] = np.maximum.accumulate(np.minimum(1.0, (m - np.arange(m)) * values[order]))
+    return tuple(values.tolist())
 
 
 def _first_reached(counts: Floats, rising: Floats, target: float) -> float | None:
-    """Return the least count at which the non-decreasing curve has the target; None where it never has."""
+    """Return the lowest count at which the non-decreasing curve reaches the target, or None."""
     reached = np.flatnonzero(rising >= target - 1e-12)  # means of equal accuracies may differ in the last bit
     if len(reached) == 0:
         return None
@@ -257,20 +232,18 @@ def _curve(n_labelled: ArrayLike, accuracy: ArrayLike, name: str) -> tuple[Float
     counts = _finite(n_labelled, f"label counts of {name}")
     heights = _finite(accuracy, f"accuracies of {name}")
     if len(counts) != len(heights):
-        raise DataError(
-            f"{name} needs one accuracy a label count, but has {len(heights)} for {len(counts)} counts"
-        )
+        raise DataError(f"{name} must have an accuracy per label count, got {len(heights)} for {len(counts)}")
     if (np.diff(counts) <= 0).any():
-        raise DataError(f"the label counts of {name} must increase, but are {counts.tolist()}")
+        raise DataError(f"the label counts of {name} must increase, got {counts.tolist()}; sort them")
     return counts, heights
 
 
 def _finite(values: ArrayLike, name: str) -> Floats:
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.ndim != 1 or len(numbers) == 0:
-        raise DataError(f"expected a non-empty list of {name}, but got shape {numbers.shape}")
+        raise DataError(f"{name} must be a non-empty list, got shape {numbers.shape}")
     wrong = np.flatnonzero(~np.isfinite(numbers))
     if len(wrong):
-        where = f"number {wrong[0] + 1} of {len(numbers)}"
-        raise DataError(f"expected finite {name}, but {where} is {numbers[wrong[0]]}")
+        first = wrong[0]
+        raise DataError(f"{name} must be finite, number {first + 1} of {len(numbers)} is {numbers[first]}")
     return numbers

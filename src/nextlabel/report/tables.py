@@ -1,13 +1,10 @@
-"""The tables of a report as text, for the page, for Markdown and for the terminal.
-
-Knows how numbers are written; what they mean is :mod:`nextlabel.report.sections`'.
-"""
+"""The tables of a report as text, for the page, for Markdown and for the terminal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nextlabel.report.sections import BASELINE, Comparison, Curve, Section
+from nextlabel.report.sections import BASELINE, Curve, Section
 from nextlabel.report.statistics import Interval, LabelsSaved, mean_interval
 
 __all__ = [
@@ -22,18 +19,12 @@ __all__ = [
 ]
 
 UNKNOWN = "\N{EN DASH}"
-"""Stands where there is no number to give."""
+"""Stands for a missing number."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; its first column names the rows.
-
-    Attributes:
-        caption: What it shows.
-        headers: The column heads.
-        rows: The cells, row by row.
-    """
+    """A table of text; its first column names the rows."""
 
     caption: str
     headers: tuple[str, ...]
@@ -41,7 +32,7 @@ class Table:
 
 
 def summary_table(section: Section) -> Table:
-    """Return what each strategy reached and what it was worth against random."""
+    """Return what each strategy reached and how it compares with random."""
     headers: tuple[str, ...] = ("Strategy", "Labels", f"Final {section.metric}, %", "Area under curve, %")
     if section.baseline is not None:
         headers += (f"Against {BASELINE}, points", "p", "Labels saved")
@@ -50,7 +41,7 @@ def summary_table(section: Section) -> Table:
 
 
 def time_table(section: Section) -> Table:
-    """Return the seconds of each strategy's campaign and the rows it sent through the model to choose."""
+    """Return the seconds of each strategy's campaign, and the rows that it forwarded to choose."""
     columns = ("fit_seconds", "scan_seconds", "select_seconds")
     rows = []
     for curve in section.curves:
@@ -61,18 +52,16 @@ def time_table(section: Section) -> Table:
     return Table(f"Time of one campaign on {section.title}, mean of the seeds", headers, tuple(rows))
 
 
-def interval_text(interval: Interval, *, factor: float = 1.0) -> str:
+def interval_text(interval: Interval) -> str:
     """Return a mean with the half width of its interval: ``"96.8 ± 0.4"``; the mean alone for one value."""
-    mean = f"{factor * interval.mean:.1f}"
-    return mean if interval.half_width is None else f"{mean} ± {factor * interval.half_width:.1f}"
+    half_width = "" if interval.half_width is None else f" ± {interval.half_width:.1f}"
+    return f"{interval.mean:.1f}{half_width}"
 
 
-def difference_text(interval: Interval, *, factor: float = 1.0) -> str:
+def difference_text(interval: Interval) -> str:
     """Return a difference with the ends of its interval: ``"+2.1 [+1.2, +3.0]"``."""
-    mean = f"{factor * interval.mean:+.1f}"
-    if interval.low is None or interval.high is None:
-        return mean
-    return f"{mean} [{factor * interval.low:+.1f}, {factor * interval.high:+.1f}]"
+    ends = "" if interval.half_width is None else f" [{interval.low:+.1f}, {interval.high:+.1f}]"
+    return f"{interval.mean:+.1f}{ends}"
 
 
 def saved_text(saved: LabelsSaved) -> str:
@@ -81,37 +70,21 @@ def saved_text(saved: LabelsSaved) -> str:
 
 
 def markdown(table: Table) -> str:
-    """Return the table in Markdown; numbers to the right."""
+    """Return the table in Markdown, with numbers aligned to the right."""
     lines = [table.headers, (":--", *("--:" for _ in table.headers[1:])), *table.rows]
-    return "\n".join("| " + " | ".join(_markdown_cell(cell) for cell in line) + " |" for line in lines)
+    escaped = ([" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
 def _summary_row(section: Section, curve: Curve) -> tuple[str, ...]:
-    area = interval_text(mean_interval(curve.areas), factor=100) if len(curve.areas) else UNKNOWN
-    cells: tuple[str, ...] = (
-        curve.strategy,
-        f"{curve.n_labelled[-1]:,}",
-        interval_text(curve.final, factor=100),
-        area,
-    )
+    area = interval_text(mean_interval(curve.areas).scaled(100)) if len(curve.areas) else UNKNOWN
+    cells = [curve.strategy, f"{curve.n_labelled[-1]:,}", interval_text(curve.final.scaled(100)), area]
     if section.baseline is not None:
         comparison, saved = section.against_random.get(curve.strategy), section.saved.get(curve.strategy)
-        cells += _against(comparison)
-        cells += (UNKNOWN if saved is None else saved_text(saved),)
+        p = comparison.p if comparison else None
+        cells += [
+            difference_text(comparison.difference.interval.scaled(100)) if comparison else UNKNOWN,
+            UNKNOWN if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
+            saved_text(saved) if saved else UNKNOWN,
+        ]
     return (*cells, str(len(curve.seeds)))
-
-
-def _against(comparison: Comparison | None) -> tuple[str, str]:
-    if comparison is None:
-        return UNKNOWN, UNKNOWN
-    return difference_text(comparison.difference.interval, factor=100), _p_text(comparison.p)
-
-
-def _p_text(p: float | None) -> str:
-    if p is None:
-        return UNKNOWN
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _markdown_cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

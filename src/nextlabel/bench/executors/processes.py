@@ -70,13 +70,8 @@ class _Worker:
 def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Event]:
     """Run the cells in up to ``jobs`` processes and yield what happens.
 
-    A cell that fails, or whose process dies, ends with an error; the others go on. Closing the iterator stops
-    the workers.
-
-    Args:
-        cells: The cells, in the order in which they start.
-        folder: Each cell is kept in the sub-folder of its name.
-        jobs: Processes in parallel, at least 1.
+    Each cell is kept in the sub-folder of its name. A cell that fails, or whose process dies, ends with an
+    error; the others go on. Closing the iterator stops the workers.
     """
     waiting = list(reversed(cells))
     workers: list[_Worker] = []

@@ -5,7 +5,6 @@ Drawn as the report's figures are, in the light theme. Knows labels and numbers,
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -19,12 +18,12 @@ from nextlabel.papers.exhibits.legend import (
     looks_of,
 )
 from nextlabel.papers.exhibits.panels import Entry, Line, Panel, dash_of
-from nextlabel.report.plot import LIGHT, MATHEMATICS, SETTINGS, Image
+from nextlabel.report.plot import LIGHT, Image, empty_figure, image_of, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_lines", "draw_panels", "draw_points", "paint_line", "whole_numbers"]
+__all__ = ["draw_lines", "draw_panels", "draw_points", "paint_line"]
 
 NEXT_TO = 1.0
 """Inches of a panel's width that its axis labels take."""
@@ -161,18 +160,14 @@ def draw_panels(
         columns: The most panels in a row.
         math: Whether its texts hold formulas, between dollars; then no other text may hold a dollar.
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
     fitting = [columns_that_fit(entries, width - NEXT_TO, handle=0.78) for entries in panel_legends]
     below = [ceil(len(entries) / fit) for entries, fit in zip(panel_legends, fitting, strict=True)]
     height += 0.24 * max(below, default=0)
-    with rc_context({**SETTINGS, **(MATHEMATICS if math else {}), "svg.hashsalt": name}):
-        all_fitting = columns_that_fit(legend, width * columns)
-        size = (width * columns, height * rows + 0.26 * ceil(len(legend) / all_fitting) + 0.4)
-        figure = Figure(figsize=size, layout="constrained")
+    all_fitting = columns_that_fit(legend, width * columns)
+    size = (width * columns, height * rows + 0.26 * ceil(len(legend) / all_fitting) + 0.4)
+    with empty_figure(name, size, math=math) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=False):
             paint(axes, panel)
@@ -186,10 +181,7 @@ def draw_panels(
             textwrap.fill(title, round(11 * width * columns)), x=0.01, ha="left", fontweight="bold"
         )
         add_legend(figure, legend, columns=all_fitting)
-        vector, pixels = io.StringIO(), io.BytesIO()
-        figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(pixels, format="png", dpi=150, metadata={"Software": None})
-    return Image(name, title, caption, description, vector.getvalue(), pixels.getvalue())
+        return image_of(figure, name, title=title, caption=caption, description=description, dpi=150)
 
 
 def paint_line(axes: Axes, panel: Panel, line: Line, color: str, marker: str) -> None:
@@ -208,13 +200,6 @@ def paint_line(axes: Axes, panel: Panel, line: Line, color: str, marker: str) ->
     if known:
         low, high = [y - s for _, y, s in known], [y + s for _, y, s in known]
         axes.fill_between([x for x, *_ in known], low, high, color=color, alpha=0.13, linewidth=0)
-
-
-def whole_numbers(axes: Axes) -> None:
-    """Let the horizontal axis count: its ticks are whole numbers."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _log_axis(axes: Axes) -> None:

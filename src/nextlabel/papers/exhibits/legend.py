@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nextlabel.papers.exhibits.panels import PUBLISHED_DASH, Entry, Panel, dash_of
-from nextlabel.report.plot import LIGHT, SERIES
+from nextlabel.report.plot import LIGHT, SERIES, by_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,4 +99,4 @@ def _handles(entries: Sequence[Entry], columns: int) -> list[Line2D]:
         handle = Line2D([], [], color=one.color, marker=one.marker, linestyle=one.dash, label=one.label)
         handle.set_markerfacecolor(LIGHT["paper"] if one.hollow else one.color)
         handles.append(handle)
-    return [handles[i] for i in sorted(range(len(handles)), key=lambda i: i % columns)]
+    return by_rows(handles, columns)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nextlabel.papers.exhibits.exhibit import Made, counterpart
-from nextlabel.papers.exhibits.figure import draw_panels, paint_line, whole_numbers
+from nextlabel.papers.exhibits.figure import draw_panels, paint_line
 from nextlabel.papers.exhibits.numbers import Measured, pair
 from nextlabel.papers.exhibits.panels import PUBLISHED_DASH, Entry, Panel
 from nextlabel.papers.exhibits.presentation import caption_of, describe, heading_of, lines_of, tables_of
 from nextlabel.papers.published.exhibits import EXHIBITS
 from nextlabel.papers.published.values import published
-from nextlabel.report.plot import LIGHT
+from nextlabel.report.plot import LIGHT, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
