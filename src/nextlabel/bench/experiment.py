@@ -147,5 +147,5 @@ def _compare(config: ExperimentConfig, record: Path) -> list[str]:
             f"({'; '.join(changed)}); choose another --out, or use the original settings"
         )
     changed = differences(read_toml(record).get("environment", {}), describe_environment())
-    notes = f"this run was started elsewhere ({'; '.join(changed)}): the last digits may differ"
-    return [notes] if changed else []
+    note = f"this run was started elsewhere ({'; '.join(changed)}): the last digits may differ"
+    return [note] if changed else []

@@ -15,11 +15,11 @@ from nextlabel.papers.released_arguments import meaning_of
 TINY = ("--cycles", "2", "--set", "learner.epochs=2", "--jobs", "1", "--json")
 
 
-def test_a_run_directory_is_no_place_for_exhibits(nextlabel, tmp_path):
+def test_a_run_directory_is_no_place_for_reproduced_figures(nextlabel, tmp_path):
     (tmp_path / "experiment.toml").touch()
     result = nextlabel("reproduce", "fig2", "--out", tmp_path)
     assert result.code == 1
-    assert f"{tmp_path} is the directory of a run; choose another --out" in " ".join(result.err.split())
+    assert f"got the run directory {tmp_path}; choose another --out" in " ".join(result.err.split())
     assert [path.name for path in tmp_path.iterdir()] == ["experiment.toml"]
 
 
