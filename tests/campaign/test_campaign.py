@@ -168,7 +168,7 @@ def test_a_batch_larger_than_the_pool_takes_what_is_left_and_says_so(tmp_path, p
     tell(campaign, truth)
     with caplog.at_level(logging.WARNING, logger="nextlabel"):
         assert len(campaign.ask()) == 51
-    assert "asked for 1000 items, but only 51 are left" in caplog.text
+    assert "requested 1000 items, only 51 are left" in caplog.text
 
 
 def test_the_last_scan_serves_as_the_snapshot_so_cod_costs_one_pass(tmp_path, pool, truth):

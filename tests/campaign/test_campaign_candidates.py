@@ -78,7 +78,7 @@ def test_a_fork_may_see_another_sub_pool(tmp_path, pool, truth):
 
 @pytest.mark.parametrize("size", [4, 0, 7.5, True])
 def test_a_sub_pool_smaller_than_the_batch_is_refused_before_anything_is_written(tmp_path, pool, size):
-    with pytest.raises(ConfigurationError, match="at least batch_size, 5, or None for the whole pool"):
+    with pytest.raises(ConfigurationError, match="of at least 5, the batch size, or None, got"):
         make(tmp_path / "new", pool, candidate_size=size)
     assert not (tmp_path / "new").exists()
 

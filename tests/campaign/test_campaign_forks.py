@@ -9,7 +9,7 @@ from nextlabel.errors import ConfigurationError
 def test_a_fork_before_a_cycle_that_is_not_there_leaves_nothing_behind(tmp_path, pool, truth):
     campaign = make(tmp_path / "a", pool)
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
-    with pytest.raises(ConfigurationError, match=r"before_cycle must be in 0\.\.2, but is 9"):
+    with pytest.raises(ConfigurationError, match=r"before_cycle must be in 0\.\.2, got 9"):
         campaign.fork(tmp_path / "b", before_cycle=9)
     assert not (tmp_path / "b").exists()
 
@@ -43,9 +43,9 @@ def test_a_fork_that_was_killed_while_it_copied_is_made_again(tmp_path, pool, tr
 
 def test_a_fork_refuses_a_folder_in_use_and_unknown_changes(tmp_path, pool, truth):
     campaign = make(tmp_path / "a", pool)
-    with pytest.raises(ConfigurationError, match="already holds a campaign"):
+    with pytest.raises(ConfigurationError, match=r"got .*, which holds a campaign"):
         campaign.fork(tmp_path / "a")
-    with pytest.raises(ConfigurationError, match="but not 'colour'"):
+    with pytest.raises(ConfigurationError, match="got 'colour'"):
         campaign.fork(tmp_path / "b", colour="red")
 
 

@@ -17,7 +17,7 @@ def make(path, pool, strategy="margin", **options):
 
 
 def test_data_without_ids_is_no_pool(tmp_path):
-    with pytest.raises(DataError, match="needs a Pool"):
+    with pytest.raises(DataError, match=r"pool must be a Pool, got Tensor; build one with Pool\(data, ids\)"):
         make(tmp_path, torch.zeros(3, 1))
 
 
@@ -42,12 +42,12 @@ def test_numbers_are_labels_of_regression(tmp_path, pool):
 
 
 def test_labels_must_come_by_id(tmp_path, pool):
-    with pytest.raises(LabelsError, match=r"labels by id, \{id: label\}, but got list"):
+    with pytest.raises(LabelsError, match=r"labels must be a mapping \{id: label\}, got list"):
         make(tmp_path, pool).tell([(pool.ids[0], 1)])
 
 
 def test_a_fork_inside_the_campaign_is_refused(tmp_path, pool):
-    with pytest.raises(ConfigurationError, match="expected a folder outside"):
+    with pytest.raises(ConfigurationError, match=r"path must be a folder outside .*, got"):
         make(tmp_path / "one", pool).fork(tmp_path / "one" / "cycles" / "fork")
 
 

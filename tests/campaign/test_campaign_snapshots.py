@@ -112,10 +112,3 @@ def test_a_second_view_of_the_same_cycle_forwards_nothing_that_the_first_did(tmp
             view_builder.view(frozenset(needs), pool, pool.slice(0, 0), torch.empty(0))
         assert view_builder.rows_forwarded == learner.rows_predicted == 2 * len(pool)
         assert len(learner.loads) == loads + 2
-
-
-def test_an_option_that_came_later_is_left_out_of_a_ledger_at_its_default(tmp_path, pool):
-    campaign = make(tmp_path / "a", pool, None, "cod")
-    assert "gap" not in campaign.setup.settings()["strategy"]
-    other = make(tmp_path / "b", pool, None, "cod(gap='10 steps')")
-    assert other.setup.settings()["strategy"]["gap"] == "10 steps"

@@ -27,7 +27,7 @@ def test_noise_does_not_depend_on_the_order_of_the_queries():
 
 
 def test_an_item_without_a_known_label_is_named():
-    with pytest.raises(LabelsError, match="but not that of 'x'"):
+    with pytest.raises(LabelsError, match="labels not found: 'x'"):
         SimulatedOracle(LABELS)(["i1", "x"])
 
 

@@ -137,8 +137,12 @@ def test_a_subclass_of_the_protocol_and_one_without_parameters_have_no_options()
     assert strategy_options(Loose()) == {}
 
 
-def test_options_of_later_versions_are_recorded_only_where_they_are_used():
-    assert strategy_options(Cod()) == {"form": "half_squared", "first_cycle": "least_confident"}
+def test_every_option_is_recorded_also_at_its_default():
+    assert strategy_options(Cod()) == {
+        "form": "half_squared",
+        "first_cycle": "least_confident",
+        "gap": "cycle",
+    }
     assert strategy_options(Cod(gap="2 steps"))["gap"] == "2 steps"
     assert strategy_options(Plain(power=(1, 2))) == {"power": [1, 2]}
 

@@ -1,12 +1,13 @@
-"""The campaign: train, scan, choose, record, take the labels; killed at any moment, it goes on where it was.
+"""The campaign: ask, tell, train, run and fork, resuming after a kill exactly where it stopped.
 
-A campaign joins a ledger with a pool, a learner and a strategy. Nowhere else do a strategy's rows become ids.
+A campaign joins a ledger with a pool, a learner and a strategy. Only here do a strategy's rows become ids.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ import torch
 
 from nextlabel.adapters import as_learner
 from nextlabel.campaign.cycle import Cycle
-from nextlabel.campaign.setup import Setup
+from nextlabel.campaign.setup import Setup, as_strategy
 from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
 from nextlabel.files import exclusive_lock
@@ -30,6 +31,7 @@ from nextlabel.progress import Progress, bars
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import Selection, choose
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.task import Task
 from nextlabel.types import Learner, Oracle, PoolView, Restorable, Scorer, Strategy
 
@@ -43,8 +45,8 @@ class Budget:
     """When to stop.
 
     Attributes:
-        cycles: Fits; after the last of them nothing more is asked.
-        labels: Labels in all, those of the start included.
+        cycles: Number of training runs; nothing is queried after the last one.
+        labels: Total number of labels, including the initial set.
     """
 
     cycles: int | None = None
@@ -53,19 +55,19 @@ class Budget:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if value is not None and value < 1:
-                raise ConfigurationError(f"a budget's {name} must be at least 1, but is {value}")
+                raise ConfigurationError(f"{name} must be at least 1, got {value}; None means no limit")
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What was seen and chosen in one cycle; handed to ``on_query``.
+    """What the strategy saw and chose in one cycle; passed to ``on_query``.
 
     Attributes:
         cycle: The cycle, from 1.
         ids: The candidates, row by row.
         view: What the strategy saw of them.
-        choice: The rows that it chose, and its scores where it has scores.
-        asked: Whether those rows are asked; False where the pool is only scored, after the last training run.
+        choice: The chosen rows, and the scores if the strategy has any.
+        asked: Whether these rows are queried; False if the pool is only scored, after the last training run.
     """
 
     cycle: int
@@ -78,25 +80,24 @@ class Query:
 class Campaign:
     """A labelling campaign, kept in one folder.
 
-    Opening the folder again continues the campaign; its settings must then be the same. The pool's ids and
-    the arguments from ``strategy`` to ``classes`` are compared with those of before; how the learner
-    is made is not known here, and is the caller's to keep.
+    Opening the folder again continues the campaign. The pool's ids and the arguments from ``strategy`` to
+    ``task`` must then be the same; keeping the learner the same is up to the caller.
 
     Args:
-        path: The campaign's folder; made where it is missing.
+        path: The campaign's folder, created if missing.
         pool: The items, labelled or not, with their stable ids.
         learner: The model: anything with ``fit`` and ``predict``.
-        strategy: A name, a call such as ``"cod(gap='10 steps')"``, or an object that is a strategy.
-        batch_size: Labels asked in a cycle.
-        initial_size: Items asked at random before the first training run, unless labels were given before.
-        candidate_size: Unlabelled items drawn at random in each cycle for the strategy to choose from, in the
-            pool's order; None lets it see all. The draw depends on the seed and the cycle alone.
-        seed: All randomness derives from it; the same seed gives every strategy the same start.
-        task: What a label is: the name of a task, or a task such as
-            ``Classification(("cat", "dog"))``, which takes class names for labels.
-        evaluate: Called with the trained learner after every training run; its metrics are recorded.
+        strategy: A name, a call such as ``"cod(gap='10 steps')"``, or your own strategy object.
+        batch_size: Labels to query per cycle.
+        initial_size: Items queried at random before the first training run, unless there are labels already.
+        candidate_size: Size of the random subset of unlabelled items, drawn in each cycle from seed and cycle
+            alone, that the strategy chooses from; None for all.
+        seed: All randomness derives from it; the same seed gives every strategy the same initial set.
+        task: What a label is: the name of a task, or a task such as ``Classification(("cat", "dog"))``, which
+            accepts class names as labels.
+        evaluate: Called with the learner after every training run; its metrics are recorded.
         on_query: Called with every :class:`Query`; its metrics are recorded.
-        progress: Called as work advances; None shows progress bars where there is a terminal.
+        progress: Called as work progresses; None shows progress bars if there is a terminal.
 
     Raises:
         ConfigurationError: An option is wrong, or the folder holds a campaign with other settings.
@@ -124,15 +125,13 @@ class Campaign:
         on_query: Callable[[Query], Mapping[str, Any]] | None = None,  # Any: JSON
         progress: Progress | None = None,
     ) -> None:
+        if not isinstance(pool, Pool):
+            raise DataError(f"pool must be a Pool, got {type(pool).__name__}; build one with Pool(data, ids)")
+        if not len(pool):
+            raise DataError("pool must hold at least one item, got an empty one")
         self.path, self.pool, self.learner = Path(path), pool, as_learner(learner)
-        self.setup = Setup.checked(
-            pool,
-            strategy,
-            batch_size=batch_size,
-            initial_size=initial_size,
-            candidate_size=candidate_size,
-            seed=seed,
-            task=task,
+        self.setup = Setup(
+            as_strategy(strategy), batch_size, initial_size, seed, as_task(task), candidate_size
         )
         self._evaluate, self._on_query, self._progress = evaluate, on_query, progress or bars()
         self.ledger = Ledger(self.path / "campaign.db")
@@ -140,45 +139,49 @@ class Campaign:
 
     @property
     def state(self) -> State:
-        """All that the ledger knows now: labels, what was asked, what was measured."""
+        """Everything the ledger holds so far: labels, queries and measurements."""
         return self.ledger.state
 
     def ask(self) -> tuple[ItemId, ...]:
-        """Return the ids to label next, best first; the same ids again until all of them are labelled.
+        """Return the ids to label next, best first; the same ids until all of them are labelled.
 
-        Where nothing is pending it trains on all labels, scans the pool, chooses and records, and only
-        then returns. Before there is any label it returns the random start.
+        If nothing is pending, this trains on all labels, scans the pool, chooses a batch and records it
+        before returning. Without any labels it returns the random initial set.
 
         Raises:
             LabelsError: The labels are all of one class.
             ContractError: The learner or the strategy broke its contract; the message says how.
             BusyError: Another process is asking.
-            DataError: Nothing is left to ask.
+            DataError: Every item is labelled.
         """
         return self._ask()
 
     def tell(self, labels: Mapping[ItemId, Any], *, by: str = "", replace: bool = False) -> State:
-        """Record labels: any part, in any order, of asked items or of others in the pool.
+        """Record labels, in any order, of queried items or of others in the pool.
 
         Args:
-            labels: The label of each item, or its text as a user types it: of classification a class index
-                or, where the task has class names, a name; of regression a number; of segmentation a mask
-                or the path of one.
+            labels: The label of each item as the task accepts it, or as text: a class index or name, a
+                number, a mask or the path of one.
             by: Who labelled.
-            replace: Whether an item that has a label gets a new one; otherwise that is an error.
+            replace: Whether to correct items that already have a label; otherwise that is an error.
 
         Raises:
-            LabelsError: An id or a label is not acceptable; then none of them is recorded.
+            LabelsError: An id or a label is not acceptable; no label is recorded then.
         """
         if not isinstance(labels, Mapping):
-            raise LabelsError(f"expected labels by id, {{id: label}}, but got {type(labels).__name__}")
-        encoded = {item: self.setup.label(item, label) for item, label in labels.items()}
+            raise LabelsError(f"labels must be a mapping {{id: label}}, got {type(labels).__name__}")
+        encoded: dict[ItemId, Label] = {}
+        for item, label in labels.items():
+            try:
+                encoded[item] = self.setup.task.encode(label)
+            except LabelsError as error:
+                raise LabelsError(f"item '{item}': {error}") from error
         return self.ledger.tell(encoded, by=by, replace=replace)
 
     def train(self) -> Mapping[str, Any]:  # Any: JSON
-        """Train on all labels there are and return what was measured.
+        """Train on all labels and return the metrics.
 
-        A training run that was done already is loaded, or made again by a learner that cannot load.
+        A finished training run is loaded, or repeated if the learner cannot load.
 
         Raises:
             LabelsError: There are no labels, or all are of one class.
@@ -188,20 +191,20 @@ class Campaign:
             return self._train(Cycle.next(self.state, self.pool, self.path))
 
     def run(self, oracle: Oracle, *, until: Budget, score_last: bool = False) -> State:
-        """Ask, have answered and tell until the budget is spent, then train once more.
+        """Query, label and train until the budget is spent, then train once more.
 
-        Returns early where the oracle answers nothing more; calling again goes on.
+        Returns early if the oracle has no more answers; call again to continue.
 
         Args:
-            oracle: Answers ids with labels; may answer a part.
+            oracle: Answers ids with labels; may answer only some of them.
             until: When to stop.
-            score_last: Whether the pool is scored after the last training run too, and what ``on_query``
-                returns for it recorded, once. Nothing is asked then, and no earlier choice changes.
+            score_last: Whether to score the pool after the last training run too and record what
+                ``on_query`` returns, once. Nothing is queried then, and earlier choices stay the same.
         """
         while True:
             state = self.state
             if asked := state.pending:
-                self._tell_what_is_open(oracle(asked) or {})
+                self._tell_answers(oracle(asked) or {})
                 if self.state.pending == asked:
                     return self.state
             elif self._is_over(state, until):
@@ -213,44 +216,37 @@ class Campaign:
                 self._ask(until)
 
     def fork(self, path: Path | str, *, before_cycle: int | None = None, **changes: Any) -> Campaign:
-        """Copy the campaign into another folder, to go on from there in another way.
+        """Copy the campaign to another folder and continue there with other settings.
 
         Args:
             path: The new campaign's folder.
-            before_cycle: Leave out what was asked in this cycle and later; None copies all.
-            changes: ``learner``, ``strategy``, ``batch_size``, ``candidate_size`` or
-                ``seed`` that differ.
+            before_cycle: Leave out the queries of this cycle and of later ones; None copies everything.
+            changes: New values of ``learner``, ``strategy``, ``batch_size``, ``candidate_size`` or ``seed``.
 
         Raises:
             ConfigurationError: The folder already holds a campaign, or an argument cannot be changed.
         """
         target = Path(path)
         if (target / "campaign.db").exists():
-            raise ConfigurationError(
-                f"expected a new folder for the fork, but {target} already holds a campaign"
-            )
+            raise ConfigurationError(f"path must be a new folder, got {target}, which holds a campaign")
         if target.resolve().is_relative_to(self.path.resolve()):
-            raise ConfigurationError(f"expected a folder outside {self.path} for the fork, but got {target}")
+            raise ConfigurationError(f"path must be a folder outside {self.path}, got {target}")
         learner = as_learner(changes.pop("learner", self.learner))
-        setup = self.setup.changed(self.pool, changes)
+        setup = self.setup.changed(changes)
         if before_cycle is not None and not 0 <= before_cycle <= self.state.cycle + 1:
-            raise ConfigurationError(
-                f"before_cycle must be in 0..{self.state.cycle + 1}, but is {before_cycle}"
-            )
+            raise ConfigurationError(f"before_cycle must be in 0..{self.state.cycle + 1}, got {before_cycle}")
         for cycle in sorted((self.path / "cycles").glob("[0-9]*")):
             if before_cycle is None or int(cycle.name) < before_cycle:
                 shutil.copytree(cycle, target / "cycles" / cycle.name, dirs_exist_ok=True)
-        # the ledger last: a fork that is killed before has none, and is made again
+        # the ledger last: a fork killed before this point has none, and is made again
         self.ledger.fork(target / "campaign.db", before_cycle=before_cycle, settings=setup.settings()).close()
         return Campaign(
-            target, self.pool, learner, setup.strategy,
-            batch_size=setup.batch_size, initial_size=setup.initial_size, candidate_size=setup.candidate_size,
-            seed=setup.seed, task=setup.task, evaluate=self._evaluate, on_query=self._on_query,
-            progress=self._progress,
+            target, self.pool, learner, **vars(setup),
+            evaluate=self._evaluate, on_query=self._on_query, progress=self._progress,
         )  # fmt: skip
 
     def close(self) -> None:
-        """Close the ledger's connections; do not use the campaign afterwards. Closing twice does nothing."""
+        """Close the ledger; do not use the campaign afterwards. Closing twice does nothing."""
         self.ledger.close()
 
     def __enter__(self) -> Campaign:
@@ -261,80 +257,78 @@ class Campaign:
 
     def _ask(self, until: Budget | None = None) -> tuple[ItemId, ...]:
         with self._exclusive_lock():
-            state = self.state  # other processes may have asked and labelled while this one waited
+            state = self.state  # another process may have asked and labelled while this one waited
             if not state.pending and not (until and self._is_over(state, until)):
-                at_most = until.labels - len(state.labels) if until and until.labels else None
+                at_most = until.labels - len(state.labels) if until and until.labels else sys.maxsize
                 if state.labels:
                     self._query(Cycle.next(state, self.pool, self.path), at_most)
                 else:
-                    self._start(at_most)
+                    rng = torch.Generator().manual_seed(derive(self.setup.seed, "start"))
+                    size = _size(self.setup.initial_size, len(self.pool), at_most)
+                    rows = torch.randperm(len(self.pool), generator=rng)[:size]
+                    self.ledger.ask(0, [self.pool.ids[row] for row in rows.tolist()], None)
             return self.state.pending
 
     def _is_over(self, state: State, until: Budget) -> bool:
-        return bool(state.labels) and (_spent(state, until) or len(state.labels) == len(self.pool))
+        """Return whether the next training run is the last."""
+        labels, size = len(state.labels), len(self.pool)
+        cycles_spent = until.cycles is not None and max(state.cycle, 0) + 1 >= until.cycles
+        return labels > 0 and (cycles_spent or labels >= min(until.labels or size, size))
 
-    def _tell_what_is_open(self, answers: Mapping[ItemId, Label]) -> None:
-        """Tell the answers, except those that another process recorded while the oracle thought."""
+    def _tell_answers(self, answers: Mapping[ItemId, Label]) -> None:
+        """Record the answers, except to items that another process has labelled meanwhile."""
         if not isinstance(answers, Mapping):
-            raise ContractError(
-                f"an oracle must return labels by id, {{id: label}}, but returned {type(answers).__name__}"
-            )
-        while open_ := {item: label for item, label in answers.items() if item not in self.state.labels}:
+            raise ContractError(f"an oracle must return {{id: label}}, got {type(answers).__name__}")
+        while new := {item: label for item, label in answers.items() if item not in self.state.labels}:
             try:
-                self.tell(open_)
+                self.tell(new)
             except LabelsError:
-                if not any(item in self.state.labels for item in open_):
+                if not any(item in self.state.labels for item in new):
                     raise
 
-    def _start(self, at_most: int | None) -> None:
-        size = self._size(self.setup.initial_size, len(self.pool), at_most)
-        rng = torch.Generator().manual_seed(derive(self.setup.seed, "start"))
-        rows = torch.randperm(len(self.pool), generator=rng)[:size]
-        self.ledger.ask(0, [self.pool.ids[row] for row in rows.tolist()], None)
-
-    def _query(self, plan: Cycle, at_most: int | None) -> None:
+    def _query(self, plan: Cycle, at_most: int) -> None:
         if not plan.candidates:
             raise DataError(f"nothing is left to ask: all {len(self.pool)} items of the pool are labelled")
         plan = plan.with_candidate_size(self.setup.candidate_size, seed=self.setup.seed)
-        query, measured = self._chosen(plan, self._size(self.setup.batch_size, len(plan.candidates), at_most))
-        rows, scores = query.choice.rows, query.choice.scores
-        ids = [plan.candidates[row] for row in rows.tolist()]
-        kept = scores[rows].tolist() if scores is not None else None
-        self.ledger.ask(plan.cycle, ids, kept, measured=measured)
+        size = _size(self.setup.batch_size, len(plan.candidates), at_most)
+        choice, ids, measured = self._choose(plan, size)
+        scores = None if choice.scores is None else choice.scores[choice.rows].tolist()
+        self.ledger.ask(plan.cycle, ids, scores, measured=measured)
         if plan.previous is not None and isinstance(self.learner, Restorable):
-            _forget_scans(plan.previous)  # without load, a fork could not make them again
+            for scan in plan.previous.glob("scan*"):  # without load, a fork could not make them again
+                shutil.rmtree(scan, ignore_errors=True)
 
     def _score(self, plan: Cycle) -> None:
-        """Train, score the pool and record what is said of it, unless that was done; ask nothing."""
+        """Train, score the pool and record the measurements, unless that was done; query nothing."""
         plan = plan.with_candidate_size(self.setup.candidate_size, seed=self.setup.seed)
         if not plan.candidates or (plan.cycle, plan.score_name) in self.state.measurements:
             self._train(plan)
             return
         size = min(self.setup.batch_size, len(plan.candidates))
-        query, measured = self._chosen(plan, size, asked=False)
-        chosen = [plan.candidates[row] for row in query.choice.rows.tolist()]
+        _, chosen, measured = self._choose(plan, size, asked=False)
         self.ledger.measure(plan.cycle, plan.score_name, {**measured, "chosen": chosen})
 
-    def _chosen(self, plan: Cycle, size: int, *, asked: bool = True) -> tuple[Query, dict[str, JSON]]:
-        """Train, scan and choose so many candidates; return the query and what was measured of it."""
+    def _choose(
+        self, plan: Cycle, size: int, *, asked: bool = True
+    ) -> tuple[Selection, list[ItemId], dict[str, JSON]]:
+        """Train, scan and choose a batch; return the choice, its ids and the measurements."""
         self._train(plan)
+        seed, strategy, task = self.setup.seed, self.setup.strategy, self.setup.task
         view_builder = ViewBuilder(
-            self.learner, plan.folder, plan.previous, derive(self.setup.seed, "predict"),
-            self._progress,
-            augment_seed=derive(self.setup.seed, "augmented scan", plan.cycle),
-            output=self.setup.task.output,
-            remedy=STRATEGIES.remedy(self.setup.strategy.name, "choose a strategy without snapshots"),
+            self.learner, plan.folder, plan.previous, derive(seed, "predict"), self._progress,
+            augment_seed=derive(seed, "augmented scan", plan.cycle),
+            output=task.output,
+            remedy=STRATEGIES.remedy(strategy.name, "choose a strategy without snapshots"),
         )  # fmt: skip
-        rng = torch.Generator().manual_seed(derive(self.setup.seed, "select", plan.cycle))
-        strategy = self.setup.strategy
+        rng = torch.Generator().manual_seed(derive(seed, "select", plan.cycle))
         began = time.perf_counter()
-        labelled, labels = plan.training_set(self.pool, self.setup.task)
+        labelled, labels = plan.training_set(self.pool, task)
         view = view_builder.view(strategy.needs, self.pool.subset(plan.candidates), labelled, labels)
         scanned = time.perf_counter()
         choice = choose(strategy, view, size, rng=rng, ids=plan.candidates)
         chosen = time.perf_counter()
         query = Query(plan.cycle, plan.candidates, view, choice, asked)
-        return query, {
+        return choice, [plan.candidates[row] for row in choice.rows.tolist()], {
             "training": plan.name, "n_candidates": len(plan.candidates),
             "rows_forwarded": view_builder.rows_forwarded,
             "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
@@ -342,23 +336,22 @@ class Campaign:
         }  # fmt: skip
 
     def _train(self, plan: Cycle) -> Mapping[str, Any]:  # Any: JSON
-        """Bring the learner to the end of this training run, by fit or load, and return its measures."""
+        """Bring the learner to the end of this training run, by fit or load, and return the metrics."""
         measured = self.state.measurements.get((plan.cycle, plan.name))
-        if measured is None or not isinstance(self.learner, Restorable):
-            self._fit(plan, record=measured is None)
-        else:
+        if measured is not None and isinstance(self.learner, Restorable):
             try:
                 self.learner.load(plan.folder)
-            except MissingStateError as error:  # a state is a function of the ledger: make it again
+                return measured
+            except MissingStateError as error:  # the model follows from the ledger: train it again
                 logger.warning("%s; training cycle %d again", error, plan.cycle)
                 shutil.rmtree(plan.folder, ignore_errors=True)
-                self._fit(plan, record=False)
+        self._fit(plan, record=measured is None)
         return self.state.measurements[plan.cycle, plan.name]
 
     def _fit(self, plan: Cycle, *, record: bool) -> None:
         x, y = plan.training_set(self.pool, self.setup.task)
         self.setup.task.trainable(plan.labels)
-        if isinstance(self.learner, Restorable):  # another campaign may have used the same learner meanwhile
+        if isinstance(self.learner, Restorable):  # another campaign may have used the learner meanwhile
             if plan.previous is None or not self.learner.warm_start:
                 self.learner.reset()
             else:
@@ -371,30 +364,17 @@ class Campaign:
         metrics = dict(self.learner.fit(x, y, unlabelled, seed=seed, workdir=plan.folder))
         seconds = time.perf_counter() - began
         if record:
-            evaluation = dict(self._evaluate(self.learner)) if self._evaluate else {}
             self.ledger.measure(plan.cycle, plan.name, {
-                "n_labelled": len(y), "warm_start": self.learner.warm_start,
-                "seconds": seconds, "fit": metrics, "evaluation": evaluation,
+                "n_labelled": len(y), "warm_start": self.learner.warm_start, "seconds": seconds,
+                "fit": metrics, "evaluation": dict(self._evaluate(self.learner)) if self._evaluate else {},
             })  # fmt: skip
-
-    def _size(self, wanted: int, left: int, at_most: int | None) -> int:
-        if at_most is not None:
-            wanted = min(wanted, at_most)
-        if wanted > left:
-            logger.warning("asked for %d items, but only %d are left in the pool; taking those", wanted, left)
-        return min(wanted, left)
 
     def _exclusive_lock(self) -> AbstractContextManager[None]:
         return exclusive_lock(self.path / "campaign.lock", f"the campaign in {self.path}")
 
 
-def _spent(state: State, until: Budget) -> bool:
-    """Return whether the next training run is the last: its cycle or its labels are the budget's."""
-    cycles = until.cycles is not None and max(state.cycle, 0) + 1 >= until.cycles
-    return cycles or (until.labels is not None and len(state.labels) >= until.labels)
-
-
-def _forget_scans(folder: Path) -> None:
-    """Remove the scans of a cycle that no later cycle reads."""
-    for kept in folder.glob("scan*"):
-        shutil.rmtree(kept, ignore_errors=True)
+def _size(wanted: int, left: int, at_most: int) -> int:
+    wanted = min(wanted, at_most)
+    if wanted > left:
+        logger.warning("requested %d items, only %d are left; returning all of them", wanted, left)
+    return min(wanted, left)

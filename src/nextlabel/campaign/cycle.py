@@ -1,7 +1,4 @@
-"""What the next cycle of a campaign consists of: plain facts, read off the ledger.
-
-Trains nothing and chooses nothing.
-"""
+"""What the next cycle of a campaign consists of, read from the ledger's state."""
 
 from __future__ import annotations
 
@@ -30,10 +27,10 @@ class Cycle:
         cycle: The cycle, from 1.
         labels: The label of every labelled item, in the pool's order.
         unlabelled: The items without a label, in the pool's order.
-        candidates: Those of them that were not asked yet; what a query chooses from.
-        name: The training's name in the ledger; it changes with the labels.
-        folder: The training's own folder.
-        previous: The folder of the training that the last query was made with, or None.
+        candidates: The unlabelled items that were not queried yet, which a query chooses from.
+        name: The name of the training run in the ledger; it changes with the labels.
+        folder: The folder of the training run.
+        previous: The folder of the training run behind the last query, or None.
     """
 
     cycle: int
@@ -46,47 +43,46 @@ class Cycle:
 
     @staticmethod
     def next(state: State, pool: Pool, root: Path) -> Cycle:
-        """Read the next training run and query off the state.
+        """Read the next training run and query from the state.
 
         Raises:
             LabelsError: There are no labels to train on.
         """
         if not state.labels:
-            raise LabelsError("training needs labels, but there are none yet; ask, label and tell first")
+            raise LabelsError("training needs labels, got none; ask, label and tell first")
+
+        def folder(cycle: int, name: str) -> Path:
+            return root / "cycles" / f"{cycle:04d}" / name
+
         cycle = max(state.cycle, 0) + 1
         labels = {item: state.labels[item] for item in pool.ids if item in state.labels}
-        waiting = set(state.pending)
         unlabelled = tuple(item for item in pool.ids if item not in state.labels)
-        name = f"train-{_digest(labels)}"
-        asked = [at for (at, name) in state.measurements if name == "query" and at < cycle]
-        before = max(asked, default=None)
-        return Cycle(
-            cycle,
-            labels,
-            unlabelled,
-            tuple(item for item in unlabelled if item not in waiting),
-            name,
-            _folder(root, cycle, name),
-            None
-            if before is None
-            else _folder(root, before, state.measurements[before, "query"]["training"]),
-        )
+        pending = set(state.pending)
+        candidates = tuple(item for item in unlabelled if item not in pending)
+        digest = hashlib.blake2b(json.dumps(list(labels.items())).encode(), digest_size=4)
+        name = f"train-{digest.hexdigest()}"
+        queried = [at for at, measured in state.measurements if measured == "query" and at < cycle]
+        before = max(queried, default=None)
+        previous = None
+        if before is not None:
+            previous = folder(before, state.measurements[before, "query"]["training"])
+        return Cycle(cycle, labels, unlabelled, candidates, name, folder(cycle, name), previous)
 
     @property
     def score_name(self) -> str:
-        """The name in the ledger of a score after this training run that asks nothing."""
+        """The name in the ledger of scores after this training run without a query."""
         return self.name.replace("train-", "score-", 1)
 
     def with_candidate_size(self, size: int | None, *, seed: int) -> Cycle:
-        """Return the plan whose candidates are a uniform draw of so many of these, in the pool's order.
+        """Return the cycle with a uniform random subset of its candidates, in the pool's order.
 
         The candidate subset of the released code of Huang et al., "Semi-Supervised Active Learning with
-        Temporal Output Discrepancy", ICCV 2021 (there ``SUBSET``; the paper does not mention it), drawn again
-        in every cycle. A deviation: the candidate subset is in the pool's order, theirs in that of the draw,
-        which decides their ties. Here the order does not matter, because ties are drawn by the seed.
+        Temporal Output Discrepancy", ICCV 2021 (``SUBSET`` in the code; the paper does not mention it), drawn
+        again in every cycle. A deviation: theirs stays in the order of the draw, which decides their ties.
+        The order does not matter for nextlabel, because the seed breaks ties.
 
         Args:
-            size: How many, all where there are fewer; None for all.
+            size: How many to draw; None, or a size that is not below theirs, keeps all.
             seed: The campaign's; the draw derives from it and the cycle.
         """
         if size is None or size >= len(self.candidates):
@@ -96,14 +92,5 @@ class Cycle:
         return replace(self, candidates=tuple(self.candidates[row] for row in rows.tolist()))
 
     def training_set(self, pool: Pool, task: Task) -> tuple[Pool, Targets]:
-        """Return the labelled items, and what is learnt of each."""
+        """Return the labelled items and their targets."""
         return pool.subset(list(self.labels)), task.targets(self.labels)
-
-
-def _folder(root: Path, cycle: int, name: str) -> Path:
-    return root / "cycles" / f"{cycle:04d}" / name
-
-
-def _digest(labels: Mapping[ItemId, Label]) -> str:
-    text = json.dumps(list(labels.items()))
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

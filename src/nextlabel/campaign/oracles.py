@@ -1,4 +1,4 @@
-"""Oracles answer queries with labels; a simulated one knows the truth. Knows no ledger and no model."""
+"""Oracles answer queries with labels; a simulated one knows the true labels."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ class SimulatedOracle:
     """Answers with known labels, some of them wrong on purpose.
 
     Args:
-        labels: The true label of every item that may be asked.
-        noise: Fraction in [0, 1] of the items that get a wrong label, as ``task.corrupt`` draws it. Which
-            items and labels is a function of ``seed`` and the item's id alone, so it depends neither on the
-            order of the queries nor on who asks.
-        task: What a label is; only matters where there is noise.
+        labels: The true label of every item that may be queried.
+        noise: Fraction in [0, 1] of the items that get a wrong label, as ``task.corrupt`` draws it. Items and
+            wrong labels depend on ``seed`` and the item's id alone, not on the order of the queries.
+        task: What a label is; only used with noise.
         seed: The run's seed.
 
     Raises:
@@ -44,8 +43,8 @@ class SimulatedOracle:
         if not 0 <= noise <= 1:
             raise ConfigurationError(f"noise must be a fraction in [0, 1], got {noise}")
         self._labels, self._noise, self._task, self._seed = labels, noise, as_task(task), seed
-        if noise and labels:
-            self._task.corrupt(next(iter(labels.values())), np.random.default_rng(0))  # refuses now
+        if noise and labels:  # an error at once rather than at the first wrong label
+            self._task.corrupt(next(iter(labels.values())), np.random.default_rng(0))
 
     def __call__(self, ids: Sequence[ItemId]) -> dict[ItemId, Label]:
         """Return the label of each of these items.
@@ -53,11 +52,8 @@ class SimulatedOracle:
         Raises:
             LabelsError: An item's label is not known.
         """
-        unknown = [item for item in ids if item not in self._labels]
-        if unknown:
-            raise LabelsError(
-                f"the simulated oracle knows {len(self._labels)} labels, but not that of {listed(unknown)}"
-            )
+        if unknown := [item for item in ids if item not in self._labels]:
+            raise LabelsError(f"labels not found: {listed(unknown)}; give the oracle every item's label")
         return {item: self._answer(item) for item in ids}
 
     def _answer(self, item: ItemId) -> Label:

@@ -1,7 +1,7 @@
-"""From a trained learner to what a strategy sees: the present outputs, earlier ones, and the labelled items'.
+"""From a trained learner to the view of a strategy: present outputs, earlier ones, and labelled items.
 
-Decides which passes a cycle needs. The outputs of the last cycle are taken from its scan; a second pass is
-made only for rows that it did not see. Knows no strategy, only what it says it needs.
+Decides which forward passes a cycle needs. The outputs of the previous cycle come from its scan; only rows
+that it did not see take a second pass.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nextlabel.campaign.scan import Scan, is_scanned, open_scan, scan
+from nextlabel.campaign.scan import is_scanned, open_scan, scan
 from nextlabel.errors import ContractError
-from nextlabel.ledger.events import ItemId
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.selection.view import resolve_output
@@ -27,24 +26,23 @@ __all__ = ["ViewBuilder"]
 
 @dataclass
 class ViewBuilder:
-    """Makes the view of one cycle.
+    """Builds the views of one cycle.
 
     Attributes:
-        learner: The model; it holds the end of this cycle's training.
-        folder: That training's folder; scans are kept in it.
-        previous: The folder of the training before, or None in the first cycle.
+        learner: The model, at the end of this cycle's training run.
+        folder: The folder of that training run; scans are kept in it.
+        previous: The folder of the previous training run, or None in the first cycle.
         seed: Seed of stochastic passes, the same in every cycle.
-        progress: Called as scanning advances, with the rows done and all.
+        progress: Called during scans with the rows done and their total.
         scans: Where to keep scans, if not in ``folder``.
-        augment_seed: Seed of a learner that scores candidates augmented (``score_augmented``), another in
-            every cycle. All outputs of a view are then of the same draws, so that earlier models are asked
-            again, where their scans would otherwise do.
-        output: The field that answers the campaign's task, which the need ``output`` means; None where
-            outputs are not kept whole.
-        remedy: What to do where the learner cannot give an earlier snapshot, as a clause.
-        rows_forwarded: How many rows went through the model for the views so far. What a view needs of an
-            earlier one's scans is not counted again, nor is it forwarded again; what was scanned before a
-            kill is.
+        augment_seed: Seed of the augmentations of a learner with ``score_augmented``, different in every
+            cycle. All outputs of a view share these draws, so the previous model scores the items again
+            instead of reading its scan.
+        output: The field that answers the campaign's task, which the need ``output`` means; None if outputs
+            are not kept whole.
+        remedy: What to do if the learner cannot give an earlier snapshot, as a clause.
+        rows_forwarded: How many rows the views so far forwarded through the model, including rows that a
+            killed process had scanned; rows reused from an earlier view count once.
     """
 
     learner: Learner
@@ -60,17 +58,17 @@ class ViewBuilder:
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Targets) -> PoolView:
-        """Return the view of these candidates that holds everything in ``needs``.
+        """Return the view of these candidates with everything in ``needs``.
 
         Args:
-            needs: What the strategy declares.
-            candidates: The N unlabelled items it may choose from.
+            needs: The strategy's needs.
+            candidates: The N unlabelled items to choose from.
             labelled: The L labelled items.
-            labels: L targets; only those in a tensor are seen by strategies.
+            labels: L targets; strategies see them only as a tensor.
 
         Raises:
-            ContractError: The learner broke its contract, or cannot give an earlier snapshot that is needed.
-            MissingStateError: The training did not keep that snapshot.
+            ContractError: The learner broke its contract, or cannot give a snapshot that is needed.
+            MissingStateError: The training run did not keep that snapshot.
         """
         needs = resolve_output(needs, self.output)
         fields = frozenset(
@@ -78,90 +76,78 @@ class ViewBuilder:
         )
         of_labelled = frozenset(n.removeprefix("labelled_") for n in needs if n.startswith("labelled_"))
         now = self._scan(candidates, fields, "scan")
-        past, snapshot_names = self._snapshots(needs, candidates, fields & {"log_probs", "values"})
+        answers = fields & {"log_probs", "values"}
+        names = snapshots_in_view(needs, first_cycle=self.previous is None)
+        if self.previous is not None and names == ("previous",):
+            past = [self._outputs_before(self.previous, candidates, answers)]
+        else:
+            past = [self._outputs_at(Snapshot.parse(name), candidates, answers) for name in names]
         known = self._scan(labelled, of_labelled, "scan-labelled")
         seen = {"labels": labels} if isinstance(labels, Tensor) else {}
         return PoolView(
-            len(candidates), now, past, known, snapshot_names=snapshot_names, output=self.output, **seen
+            len(candidates), now, tuple(past), known, snapshot_names=names, output=self.output, **seen
         )
-
-    def _scan(self, pool: Pool, fields: frozenset[str], name: str) -> Outputs:
-        if not fields or not len(pool):
-            return Outputs()
-        if not fields <= self._counted.get(name, frozenset()):  # not made for an earlier view of this cycle
-            self.rows_forwarded += len(pool)
-            self._counted[name] = fields
-        made = scan(
-            self.learner, pool, needs=fields, seed=self.augment_seed if self._augments else self.seed,
-            folder=self._at(name), progress=self.progress, augmented=self._augments,
-        )  # fmt: skip
-        return made.outputs
 
     @property
     def _augments(self) -> bool:
         return isinstance(self.learner, AugmentedScoring) and self.learner.score_augmented
 
+    def _scan(self, pool: Pool, fields: frozenset[str], name: str) -> Outputs:
+        if not fields or not len(pool):
+            return Outputs()
+        if not fields <= self._counted.get(name, frozenset()):  # not scanned for an earlier view
+            self.rows_forwarded += len(pool)
+            self._counted[name] = fields
+        return scan(
+            self.learner, pool, needs=fields, seed=self.augment_seed if self._augments else self.seed,
+            folder=self._at(name), progress=self.progress, augmented=self._augments,
+        ).outputs  # fmt: skip
+
     def _at(self, name: str) -> Path:
         return (self.scans or self.folder) / name
-
-    def _snapshots(
-        self, needs: frozenset[str], candidates: Pool, fields: frozenset[str]
-    ) -> tuple[tuple[Outputs, ...], tuple[str, ...]]:
-        """Return the snapshots, and what each of them is."""
-        words = snapshots_in_view(needs, first_cycle=self.previous is None)
-        if words == ("previous",) and self.previous is not None:
-            return (self._outputs_before(self.previous, candidates, fields),), words
-        snapshot_names = map(Snapshot.parse, words)
-        return tuple(self._outputs_at(snapshot, candidates, fields) for snapshot in snapshot_names), words
 
     def _outputs_at(self, snapshot: Snapshot, candidates: Pool, fields: frozenset[str]) -> Outputs:
         name = f"scan-{snapshot.stem}"
         if is_scanned(self._at(name), candidates, fields):
             return self._scan(candidates, fields, name)
-        learner = self._restorable(f"outputs {snapshot.meaning}")
-        learner.load(self.folder, snapshot=snapshot.name)
-        outputs = self._scan(candidates, fields, name)
-        learner.load(self.folder)
-        return outputs
+        wanted = f"outputs {snapshot.meaning}"
+        return self._restored(self.folder, wanted, candidates, fields, name, snapshot=snapshot.name)
 
     def _outputs_before(self, previous: Path, candidates: Pool, fields: frozenset[str]) -> Outputs:
-        """Return the outputs at the end of the cycle before, from its scan as far as that goes."""
-        kept = None if self._augments else _opened(previous / "scan", fields)
-        rows, missing = kept.rows_of(candidates.ids) if kept else (torch.empty(0), list(candidates.ids))
-        seen = kept.outputs.rows(rows) if kept else Outputs()
+        """Return the outputs at the end of the previous cycle, from its scan as far as possible."""
+        missing, seen = list(candidates.ids), Outputs()
+        if not self._augments and (previous / "scan" / "scan.json").exists():
+            kept = open_scan(previous / "scan")
+            if fields <= kept.outputs.fields().keys():
+                rows, missing = kept.rows_of(candidates.ids)
+                seen = kept.outputs.rows(rows)
         if not missing:
             return seen
-        learner = self._restorable("the previous cycle's model for items that its scan did not see")
-        learner.load(previous)
-        unseen = self._scan(candidates.subset(missing), fields, "scan-previous")
-        learner.load(self.folder)
-        return _merged(candidates, missing, seen, unseen) if kept else unseen
+        unseen = self._restored(
+            previous, "outputs of the previous cycle's model for items outside its scan",
+            candidates.subset(missing), fields, "scan-previous",
+        )  # fmt: skip
+        if not seen.fields():
+            return unseen
+        absent = torch.zeros(len(candidates), dtype=torch.bool)
+        absent[candidates.rows_of(missing)] = True
+        merged = {}
+        for name, new in unseen.fields().items():
+            merged[name] = torch.empty(len(candidates), *new.shape[1:], dtype=new.dtype)
+            merged[name][absent] = new
+            merged[name][~absent] = seen.fields()[name]
+        return Outputs.from_fields(merged)
 
-    def _restorable(self, wanted: str) -> Restorable:
-        if isinstance(self.learner, Restorable):
-            return self.learner
-        who = type(self.learner).__name__
-        raise ContractError(
-            f"the strategy needs {wanted}, for which the learner must have load and reset, "
-            f"but {who} has not; {self.remedy}"
-        )
-
-
-def _opened(folder: Path, fields: frozenset[str]) -> Scan | None:
-    """Open a finished scan that holds these fields, or return None."""
-    if not (folder / "scan.json").exists():
-        return None
-    kept = open_scan(folder)
-    return kept if fields <= kept.outputs.fields().keys() else None
-
-
-def _merged(candidates: Pool, missing: list[ItemId], seen: Outputs, unseen: Outputs) -> Outputs:
-    """Lay the outputs of two scans together in the candidates' order."""
-    absent = torch.zeros(len(candidates), dtype=torch.bool)
-    absent[candidates.rows_of(missing)] = True
-    merged = {}
-    for name, new in unseen.fields().items():
-        merged[name] = torch.empty(len(candidates), *new.shape[1:], dtype=new.dtype)
-        merged[name][absent] = new
-        merged[name][~absent] = seen.fields()[name]
-    return Outputs.from_fields(merged)
+    def _restored(
+        self, folder: Path, wanted: str, pool: Pool, fields: frozenset[str], name: str, **snapshot: str
+    ) -> Outputs:
+        """Return the outputs of an earlier state of the learner, which is brought back afterwards."""
+        if not isinstance(self.learner, Restorable):
+            raise ContractError(
+                f"the learner must have load and reset, because the strategy needs {wanted}, got "
+                f"{type(self.learner).__name__} without them; {self.remedy}"
+            )
+        self.learner.load(folder, **snapshot)
+        outputs = self._scan(pool, fields, name)
+        self.learner.load(self.folder)
+        return outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 import torch
@@ -87,7 +87,7 @@ class Cod:
 
     form: Form = "half_squared"
     first_cycle: FirstCycle = DEFAULT_FIRST_CYCLE
-    gap: str = field(default=CYCLE, metadata={"later": True})
+    gap: str = CYCLE
 
     name: ClassVar[str] = "cod"
 
