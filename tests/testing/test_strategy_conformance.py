@@ -145,10 +145,10 @@ class ByRow(Scores):
 
 
 BROKEN = [
-    (NoName, "check_says_what_it_is"),
-    (StrangeNeed, "check_says_what_it_is"),
-    (Both, "check_says_what_it_is"),
-    (object, "check_says_what_it_is"),
+    (NoName, "check_declares_name_and_needs"),
+    (StrangeNeed, "check_declares_name_and_needs"),
+    (Both, "check_declares_name_and_needs"),
+    (object, "check_declares_name_and_needs"),
     (KeepsItsOptionHidden, "check_options_can_be_recorded"),
     (TooMany, "check_batch_is_distinct_rows"),
     (Twice, "check_batch_is_distinct_rows"),
@@ -161,8 +161,8 @@ BROKEN = [
     (NumpyGlobal, "check_leaves_global_random_state"),
     (PythonGlobal, "check_leaves_global_random_state"),
     (HalfPrecision, "check_scores_are_finite_floats"),
-    (NanWhenSure, "check_bears_saturated_probabilities"),
-    (BreaksTies, "check_bears_identical_candidates"),
+    (NanWhenSure, "check_handles_saturated_probabilities"),
+    (BreaksTies, "check_handles_identical_candidates"),
     (ByRow, "check_scores_follow_their_candidates"),
 ]
 

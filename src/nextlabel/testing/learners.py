@@ -1,22 +1,23 @@
-"""The conformance suite of learners: what every learner has to keep, whatever its model.
+"""The conformance suite of learners: what every learner must guarantee, whatever its model.
 
-For one's own learner, under pytest::
+For your own learner, under pytest::
 
     @pytest.mark.parametrize("check", LEARNER_CHECKS, ids=lambda check: check.__name__)
     def test_conforms(check, tmp_path):
         check(lambda: MyLearner(epochs=2), tmp_path)
 
-A check takes a function that makes a fresh learner, an empty folder and, where the learner cannot use the
-points of :func:`example_data`, data that it can; it raises ``AssertionError`` with one sentence. A check fits
-at most twice, so a learner with few epochs keeps the suite quick. Knows no particular learner, and not
-whether it learns well.
+A check takes a function that makes a fresh learner, an empty folder and, if the learner cannot use the points
+of :func:`example_data`, data that it can use; it raises ``AssertionError`` with one sentence. A check fits at
+most twice, so a learner with few epochs keeps the suite quick. The suite does not judge whether the learner
+learns well.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -36,25 +37,25 @@ MakeLearner: TypeAlias = Callable[[], Learner]
 
 @dataclass(frozen=True)
 class LearnerData:
-    """Something to learn from.
+    """Data to learn from.
 
     Attributes:
         x: The labelled pool.
         y: (L,) its labels.
         unlabelled: The other items, at least four.
-        needs: The fields that the learner is asked for.
-        tolerance: How far outputs may differ where only the batching of a forward pass does.
+        needs: The fields that the learner must predict.
+        tolerance: How far outputs may differ if only the batches of a forward pass do.
     """
 
     x: Pool
     y: Tensor
     unlabelled: Pool
-    needs: frozenset[str] = field(default_factory=lambda: frozenset({"log_probs"}))
+    needs: frozenset[str] = frozenset({"log_probs"})
     tolerance: float = 1e-4
 
 
 class LearnerCheck(Protocol):
-    """One check; raises ``AssertionError`` in one sentence."""
+    """One check; raises ``AssertionError`` with one sentence."""
 
     __name__: str
 
@@ -71,212 +72,178 @@ def example_data(needs: frozenset[str] = frozenset({"log_probs"})) -> LearnerDat
     return LearnerData(x=pool.slice(0, 24), y=y[:24], unlabelled=pool.slice(24, 37), needs=needs)
 
 
-def check_fit_returns_finite_metrics(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
+@dataclass(frozen=True)
+class _Trial:
+    """What a check works with."""
+
+    make: MakeLearner
+    folder: Path
+    data: LearnerData
+
+    def fit(self, learner: Learner, name: str = "fit") -> Mapping[str, float]:
+        workdir = self.folder / name
+        workdir.mkdir(parents=True, exist_ok=True)
+        return learner.fit(self.data.x, self.data.y, self.data.unlabelled, seed=1, workdir=workdir)
+
+    def fitted(self, name: str = "fit") -> Learner:
+        learner = as_learner(self.make())
+        self.fit(learner, name)
+        return learner
+
+    def outputs(self, learner: Learner, pool: Pool | None = None) -> Outputs:
+        needs = self.data.needs
+        outputs = learner.predict(pool or self.data.unlabelled, needs=needs, seed=2)
+        assert isinstance(outputs, Outputs), f"predict must return Outputs, got {type(outputs).__name__}"
+        fields = outputs.fields()
+        missing = sorted(needs - fields.keys())
+        assert not missing, f"predict must return every field in needs, got none of {missing}"
+        return Outputs.from_fields({name: fields[name] for name in sorted(needs)})
+
+
+_CHECKS: list[LearnerCheck] = []
+
+
+def _check(body: Callable[[_Trial], None]) -> LearnerCheck:
+    @functools.wraps(body)
+    def check(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
+        body(_Trial(make, folder, data or example_data()))
+
+    _CHECKS.append(check)
+    return check
+
+
+@_check
+def check_fit_returns_finite_metrics(trial: _Trial) -> None:
     """``fit`` returns finite numbers by name."""
-    data = data or example_data()
-    metrics = make().fit(data.x, data.y, data.unlabelled, seed=1, workdir=_made(folder / "fit"))
-    assert isinstance(metrics, Mapping), f"fit must return a mapping of metrics, but returned {metrics!r}"
+    metrics = trial.fit(trial.make())
+    assert isinstance(metrics, Mapping), f"fit must return a mapping of metrics, got {metrics!r}"
     for name, value in metrics.items():
-        assert isinstance(value, (int, float)), f"metric '{name}' must be a number, but is {value!r}"
-        assert math.isfinite(value), f"metric '{name}' must be finite, but is {value}"
+        assert isinstance(value, (int, float)), f"metric '{name}' must be a number, got {value!r}"
+        assert math.isfinite(value), f"metric '{name}' must be finite, got {value}"
 
 
-def check_gives_every_field_asked_for(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
+@_check
+def check_predicts_every_needed_field(trial: _Trial) -> None:
     """``predict`` gives every field in ``needs``, one finite floating-point row per item, on the CPU."""
-    data = data or example_data()
-    outputs = _predicted(_fitted(make, folder, data), data.unlabelled, data)
-    for name, tensor in outputs.fields().items():
-        assert len(tensor) == len(data.unlabelled), (
-            f"predict must return one row per item, but {name} has {len(tensor)} for {len(data.unlabelled)}"
-        )
+    size = len(trial.data.unlabelled)
+    for name, tensor in trial.outputs(trial.fitted()).fields().items():
+        assert len(tensor) == size, f"{name} must have one row per item, got {len(tensor)} for {size}"
         axes = {"log_probs": 3, "values": 3, "embeddings": 2}.get(name, tensor.ndim)
-        assert tensor.ndim == axes, f"{name} must have {axes} axes, but has shape {tuple(tensor.shape)}"
-        assert tensor.device.type == "cpu", f"{name} must be on the CPU, but is on {tensor.device}"
-        assert bool(torch.isfinite(tensor).all()), f"{name} must be finite, but is not everywhere"
+        assert tensor.ndim == axes, f"{name} must have {axes} axes, got shape {tuple(tensor.shape)}"
+        assert tensor.device.type == "cpu", f"{name} must be on the CPU, got {tensor.device}"
+        assert bool(torch.isfinite(tensor).all()), f"{name} must be finite, got {tensor}"
 
 
-def check_progress_reaches_its_whole(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
-    """Where ``fit`` reports its progress, the work done only grows and ends at the whole."""
-    data = data or example_data()
+@_check
+def check_progress_reaches_its_total(trial: _Trial) -> None:
+    """If ``fit`` reports its progress, the work done never shrinks and ends at the total."""
     reports: list[tuple[str, int, int]] = []
-    learner = as_learner(make())
+    learner = as_learner(trial.make())
     learner.progress = lambda phase, done, total: reports.append((phase, done, total))
-    learner.fit(data.x, data.y, data.unlabelled, seed=1, workdir=_made(folder))
+    trial.fit(learner)
     done = [report[1] for report in reports]
-    assert done == sorted(done), f"progress must not go back, but the work done was {done}"
+    assert done == sorted(done), f"progress must not go back, got {done}"
     if reports:
-        assert done[-1] == reports[-1][2], f"progress must end at the whole, but the last was {reports[-1]}"
+        assert done[-1] == reports[-1][2], f"progress must end at the total, got {reports[-1]}"
 
 
-def check_log_probs_are_normalised(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
+@_check
+def check_log_probs_are_normalised(trial: _Trial) -> None:
     """The probabilities behind ``log_probs`` sum to 1."""
-    data = data or example_data()
-    if "log_probs" not in data.needs:
-        return
-    log_probs = _predicted(_fitted(make, folder, data), data.unlabelled, data).log_probs
-    assert log_probs is not None
-    worst = torch.logsumexp(log_probs.double(), -1).abs().max().item()
-    assert worst <= 1e-3, (
-        f"probabilities must sum to 1, but the logarithm of a sum is {worst:.3g}; use log_softmax"
-    )
+    if "log_probs" in trial.data.needs:
+        log_probs = trial.outputs(trial.fitted()).fields()["log_probs"]
+        worst = torch.logsumexp(log_probs.double(), -1).abs().max().item()
+        assert worst <= 1e-3, f"log_probs must sum to 1 in exp, got exp({worst:.3g}); use log_softmax"
 
 
-def check_same_seed_gives_same_model(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
+@_check
+def check_same_seed_gives_same_model(trial: _Trial) -> None:
     """Two fresh learners with the same arguments become the same model, to the last bit."""
-    data = data or example_data()
-    first = _predicted(_fitted(make, folder / "first", data), data.unlabelled, data)
-    second = _predicted(_fitted(make, folder / "second", data), data.unlabelled, data)
-    _assert_same(first, second, 0.0, "fit with the same arguments must give the same model")
+    first, second = trial.outputs(trial.fitted("first")), trial.outputs(trial.fitted("second"))
+    _assert_same(first, second, "fit with the same arguments must give the same model")
 
 
-def check_fitting_again_in_the_folder_changes_nothing(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
+@_check
+def check_fitting_again_in_the_folder_changes_nothing(trial: _Trial) -> None:
     """A learner that finds its own work in the folder ends as the same model."""
-    data = data or example_data()
-    first = _predicted(_fitted(make, folder, data), data.unlabelled, data)
-    second = _predicted(_fitted(make, folder, data), data.unlabelled, data)
-    _assert_same(
-        first, second, 0.0, "fit in a folder that holds the same training must end as the same model"
-    )
+    first, second = trial.outputs(trial.fitted()), trial.outputs(trial.fitted())
+    _assert_same(first, second, "fit in a folder with the same training run must give the same model")
 
 
-def check_predicting_changes_nothing(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
-    """The same question gets the same answer."""
-    data = data or example_data()
-    learner = _fitted(make, folder, data)
-    first = _predicted(learner, data.unlabelled, data)
-    _assert_same(
-        first, _predicted(learner, data.unlabelled, data), 0.0, "predict must answer the same question alike"
-    )
+@_check
+def check_predicting_changes_nothing(trial: _Trial) -> None:
+    """The same items get the same outputs twice."""
+    learner = trial.fitted()
+    _assert_same(trial.outputs(learner), trial.outputs(learner), "predict must give the same outputs twice")
 
 
-def check_rows_follow_the_pool(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
-    """Row i of the outputs is item i of the pool, in whatever order it comes."""
-    data = data or example_data()
-    learner = _fitted(make, folder, data)
-    ids = data.unlabelled.ids
-    order = [*range(3, len(ids)), 0, 1, 2][::-1]
-    expected = _predicted(learner, data.unlabelled, data).rows(torch.tensor(order))
-    moved = _predicted(learner, data.unlabelled.subset([ids[row] for row in order]), data)
-    _assert_same(moved, expected, data.tolerance, "row i of the outputs must be item i of the pool")
+@_check
+def check_rows_follow_the_pool(trial: _Trial) -> None:
+    """Row i of the outputs is item i of the pool, whatever the order of the pool."""
+    learner, pool = trial.fitted(), trial.data.unlabelled
+    order = [*range(3, len(pool)), 0, 1, 2][::-1]
+    expected = trial.outputs(learner).rows(torch.tensor(order))
+    moved = trial.outputs(learner, pool.subset([pool.ids[row] for row in order]))
+    _assert_same(moved, expected, "row i of the outputs must be item i of the pool", trial.data.tolerance)
 
 
-def check_chunks_equal_the_whole(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
-    """A pool asked in parts gives what it gives at once."""
-    data = data or example_data()
-    learner = _fitted(make, folder, data)
-    whole = _predicted(learner, data.unlabelled, data)
-    cuts = [0, 1, len(data.unlabelled) // 2, len(data.unlabelled)]
-    parts = [
-        _predicted(learner, data.unlabelled.slice(start, stop), data).fields()
-        for start, stop in pairwise(cuts)
-    ]
+@_check
+def check_chunks_equal_the_whole(trial: _Trial) -> None:
+    """A pool predicted in parts gives the same outputs as at once."""
+    learner, pool = trial.fitted(), trial.data.unlabelled
+    whole = trial.outputs(learner)
+    cuts = [0, 1, len(pool) // 2, len(pool)]
+    parts = [trial.outputs(learner, pool.slice(*cut)).fields() for cut in pairwise(cuts)]
     joined = Outputs.from_fields({name: torch.cat([part[name] for part in parts]) for name in parts[0]})
-    _assert_same(joined, whole, data.tolerance, "a pool asked in parts must give what it gives at once")
+    _assert_same(joined, whole, "a pool in parts must give the outputs of the whole", trial.data.tolerance)
 
 
-def check_leaves_global_random_state_alone(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
+@_check
+def check_leaves_global_random_state(trial: _Trial) -> None:
     """Making, fitting and predicting draw from no global generator."""
-    data = data or example_data()
     with global_random_state_untouched("the learner"):
-        _predicted(_fitted(make, folder, data), data.unlabelled, data)
+        trial.outputs(trial.fitted())
 
 
-def check_load_restores_the_model(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
-    """Where the learner can load, a fresh one becomes what ``fit`` left in the folder."""
-    data = data or example_data()
-    learner = _fitted(make, folder, data)
-    fresh = make()
-    if not isinstance(fresh, Restorable):
-        return
-    fresh.load(folder)
-    _assert_same(
-        _predicted(fresh, data.unlabelled, data),
-        _predicted(learner, data.unlabelled, data),
-        0.0,
-        "load must restore the model that fit left in the folder",
-    )
+@_check
+def check_load_restores_the_model(trial: _Trial) -> None:
+    """If the learner can load, a fresh one becomes what ``fit`` left in the folder."""
+    learner, fresh = trial.fitted(), trial.make()
+    if isinstance(fresh, Restorable):
+        fresh.load(trial.folder / "fit")
+        promise = "load must restore the model that fit left in the folder"
+        _assert_same(trial.outputs(fresh), trial.outputs(learner), promise)
 
 
-def check_reset_forgets_every_training(
-    make: MakeLearner, folder: Path, data: LearnerData | None = None
-) -> None:
-    """Where the learner can reset, its next ``fit`` is as if it were the first."""
-    data = data or example_data()
-    learner = _fitted(make, folder / "first", data)
-    first = _predicted(learner, data.unlabelled, data)
-    if not isinstance(learner, Restorable):
-        return
-    learner.reset()
-    learner.fit(data.x, data.y, data.unlabelled, seed=1, workdir=_made(folder / "second"))
-    again = _predicted(learner, data.unlabelled, data)
-    _assert_same(again, first, 0.0, "a fit after reset must be as if it were the first")
+@_check
+def check_reset_forgets_every_fit(trial: _Trial) -> None:
+    """If the learner can reset, the next ``fit`` starts from scratch."""
+    learner = trial.fitted("first")
+    first = trial.outputs(learner)
+    if isinstance(learner, Restorable):
+        learner.reset()
+        trial.fit(learner, "second")
+        _assert_same(trial.outputs(learner), first, "a fit after reset must start from scratch")
 
 
-LEARNER_CHECKS: tuple[LearnerCheck, ...] = (
-    check_fit_returns_finite_metrics,
-    check_gives_every_field_asked_for,
-    check_progress_reaches_its_whole,
-    check_log_probs_are_normalised,
-    check_same_seed_gives_same_model,
-    check_fitting_again_in_the_folder_changes_nothing,
-    check_predicting_changes_nothing,
-    check_rows_follow_the_pool,
-    check_chunks_equal_the_whole,
-    check_leaves_global_random_state_alone,
-    check_load_restores_the_model,
-    check_reset_forgets_every_training,
-)
+LEARNER_CHECKS: tuple[LearnerCheck, ...] = tuple(_CHECKS)
 """Every check, for ``pytest.mark.parametrize``."""
 
 
 def check_learner(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
-    """Run every check, each in a folder of its own below ``folder``.
+    """Run every check, each in its own folder below ``folder``.
 
     Raises:
-        AssertionError: The first promise that is not kept, in one sentence.
+        AssertionError: The first promise that is broken, in one sentence.
     """
     for check in LEARNER_CHECKS:
         check(make, folder / check.__name__, data)
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _fitted(make: MakeLearner, folder: Path, data: LearnerData) -> Learner:
-    learner = as_learner(make())
-    learner.fit(data.x, data.y, data.unlabelled, seed=1, workdir=_made(folder))
-    return learner
-
-
-def _predicted(learner: Learner, pool: Pool, data: LearnerData) -> Outputs:
-    outputs = learner.predict(pool, needs=data.needs, seed=2)
-    assert isinstance(outputs, Outputs), f"predict must return Outputs, but returned {type(outputs).__name__}"
-    missing = sorted(data.needs - outputs.fields().keys())
-    assert not missing, f"predict must give every field asked for, but lacks {missing}"
-    return Outputs.from_fields({name: outputs.fields()[name] for name in sorted(data.needs)})
-
-
-def _assert_same(first: Outputs, second: Outputs, tolerance: float, promise: str) -> None:
+def _assert_same(first: Outputs, second: Outputs, promise: str, tolerance: float = 0.0) -> None:
     for name, tensor in first.fields().items():
         other = second.fields()[name]
-        assert tensor.shape == other.shape, (
-            f"{promise}, but {name} is {tuple(tensor.shape)} and {tuple(other.shape)}"
-        )
+        shapes = tuple(tensor.shape), tuple(other.shape)
+        assert shapes[0] == shapes[1], f"{promise}, got {name} of the shapes {shapes[0]} and {shapes[1]}"
         apart = (tensor.double() - other.double()).abs().max().item()
-        assert apart <= tolerance, f"{promise}, but {name} differs by {apart:.3g}"
+        assert apart <= tolerance, f"{promise}, got {name} that differs by {apart:.3g}"

@@ -1,4 +1,4 @@
-"""Whether something touched the global random generators; knows nothing of what was run."""
+"""A check that code leaves the global random generators alone."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ __all__ = ["global_random_state_untouched"]
 
 @contextmanager
 def global_random_state_untouched(part: str) -> Iterator[None]:
-    """Fail where the global generators of torch, NumPy or ``random`` are in another state afterwards.
+    """Fail if the global generators of torch, NumPy or ``random`` change.
 
     Args:
-        part: What is run inside, for the message.
+        part: What runs inside, for the message.
 
     Raises:
         AssertionError: A generator was drawn from or seeded.
     """
-    torch_before, python_before = torch.get_rng_state(), random.getstate()
-    numpy_before = np.random.get_state(legacy=False)  # the global state itself is what is looked at
+    before = _states()
     yield
-    numpy_after = np.random.get_state(legacy=False)
-    touched = {
-        "torch": not torch.equal(torch_before, torch.get_rng_state()),
-        "numpy.random": str(numpy_before) != str(numpy_after),
-        "random": python_before != random.getstate(),
+    changed = ", ".join(name for name, state in _states().items() if state != before[name])
+    assert not changed, f"{part} must leave the global random state alone, but changed that of {changed}"
+
+
+def _states() -> dict[str, object]:
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "numpy.random": str(np.random.get_state(legacy=False)),
+        "random": random.getstate(),
     }
-    names = [name for name, changed in touched.items() if changed]
-    assert not names, (
-        f"{part} must leave the global random state alone, but changed that of {', '.join(names)}"
-    )

@@ -1,13 +1,13 @@
-"""The conformance suite of strategies: what every scorer and every strategy has to keep.
+"""The conformance suite of strategies: what every scorer and every strategy must guarantee.
 
-For one's own strategy, under pytest::
+For your own strategy, under pytest::
 
     @pytest.mark.parametrize("check", STRATEGY_CHECKS, ids=lambda check: check.__name__)
     def test_conforms(check):
         check(lambda: MyStrategy(option=3))
 
-A check takes a function that makes a fresh strategy and raises ``AssertionError`` with one sentence. All run
-in milliseconds. Knows no particular strategy, and not whether its choices are good.
+A check takes a function that makes a fresh strategy and raises ``AssertionError`` with one sentence. All of
+them run in milliseconds. They do not judge whether the choices are any good.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from nextlabel.campaign.setup import strategy_options
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.selection.selection import choose
 from nextlabel.selection.view import resolve_output
 from nextlabel.testing.random_state import global_random_state_untouched
 from nextlabel.types import Outputs, PoolView, Scorer, Strategy, need_meaning
@@ -29,30 +30,22 @@ __all__ = ["STRATEGY_CHECKS", "MakeStrategy", "check_strategy", "example_view"]
 
 MakeStrategy: TypeAlias = Callable[[], "Scorer | Strategy"]
 
-_FLOATS = (torch.float16, torch.float32, torch.float64)
-
 
 def example_view(
     needs: frozenset[str],
     *,
     size: int = 12,
-    labelled: int = 5,
-    classes: int = 4,
-    features: int = 6,
-    draws: int = 2,
     dtype: torch.dtype = torch.float32,
     sharpness: float = 1.0,
 ) -> PoolView:
-    """Build a view of random numbers that holds what ``needs`` says and nothing else; the same at every call.
+    """Build a view of random numbers that holds exactly what ``needs`` names; the same at every call.
+
+    It has 5 labelled items, 4 classes (or regression outputs), 6 features and 2 draws.
 
     Args:
-        needs: Words of ``NEEDS``, or ``extra:NAME``.
-        size: N.
-        labelled: L.
-        classes: C, also the number of regression outputs.
-        features: D.
-        draws: K.
-        dtype: Of all floating-point fields.
+        needs: Needs of a strategy, as in ``NEEDS``.
+        size: The number of candidates.
+        dtype: The type of all floating-point fields.
         sharpness: Factor on the logits; 1,000 saturates the probabilities.
     """
     needs = resolve_output(needs, "log_probs")
@@ -62,44 +55,36 @@ def example_view(
         return torch.randn(*shape, generator=rng, dtype=torch.float64)
 
     def outputs(count: int, names: frozenset[str]) -> Outputs:
-        log_probs = torch.log_softmax(sharpness * normal(count, draws, classes), -1).to(dtype)
-        values, embeddings = normal(count, draws, classes).to(dtype), normal(count, features).to(dtype)
-        extra = {
-            name.removeprefix("extra:"): normal(count).to(dtype)
-            for name in names
-            if name.startswith("extra:")
+        fields = {
+            "log_probs": torch.log_softmax(sharpness * normal(count, 2, 4), -1),
+            "values": normal(count, 2, 4),
+            "embeddings": normal(count, 6),
         }
-        return Outputs(
-            log_probs=log_probs if "log_probs" in names else None,
-            values=values if "values" in names else None,
-            embeddings=embeddings if "embeddings" in names else None,
-            extra=extra,
-        )
+        fields |= {name: normal(count) for name in names if name.startswith("extra:")}
+        return Outputs.from_fields({name: fields[name].to(dtype) for name in fields if name in names})
 
-    inner = frozenset(name.removeprefix("labelled_") for name in needs if name.startswith("labelled_"))
+    of_labelled = frozenset(name.removeprefix("labelled_") for name in needs if name.startswith("labelled_"))
     wants_snapshots = any(need.startswith("snapshot:") for need in needs)
     return PoolView(
         size=size,
         pool=outputs(size, needs),
         snapshots=tuple(outputs(size, needs) for _ in range(2)) if wants_snapshots else (),
-        labelled=outputs(labelled, inner),
-        labels=torch.arange(labelled) % classes if "labels" in needs else torch.empty(0, dtype=torch.int64),
+        labelled=outputs(5, of_labelled),
+        labels=torch.arange(5) % 4 if "labels" in needs else torch.empty(0, dtype=torch.int64),
     )
 
 
-def check_says_what_it_is(make: MakeStrategy) -> None:
+def check_declares_name_and_needs(make: MakeStrategy) -> None:
     """It has a name, known needs, and exactly one of ``score`` and ``select``."""
     part = make()
     name, needs = getattr(part, "name", None), getattr(part, "needs", None)
-    assert isinstance(name, str), f"a strategy must have a name, a string, but {part!r} has {name!r}"
-    assert name, f"a strategy must have a name, but that of {part!r} is empty"
-    assert isinstance(needs, frozenset), (
-        f"needs of '{name}' must be a frozenset of strings, but are {needs!r}"
-    )
+    assert isinstance(name, str), f"a strategy's name must be a string, got {name!r} of {part!r}"
+    assert name, f"a strategy's name must not be empty, got that of {part!r}"
+    assert isinstance(needs, frozenset), f"needs of '{name}' must be a frozenset of strings, got {needs!r}"
     unknown = sorted(need for need in needs if need_meaning(need) is None)
-    assert not unknown, f"needs of '{name}' must be words of NEEDS or extra:NAME, but {unknown} are not"
+    assert not unknown, f"needs of '{name}' must be among NEEDS or extra:NAME, got {unknown}"
     both = isinstance(part, Scorer), isinstance(part, Strategy)
-    assert sum(both) == 1, f"'{name}' must have exactly one of score and select, but has {sum(both)}"
+    assert sum(both) == 1, f"'{name}' must have exactly one of score and select, got {sum(both)}"
 
 
 def check_options_can_be_recorded(make: MakeStrategy) -> None:
@@ -111,50 +96,43 @@ def check_options_can_be_recorded(make: MakeStrategy) -> None:
 
 
 def check_batch_is_distinct_rows(make: MakeStrategy) -> None:
-    """A batch is as many distinct int64 rows of the view as were asked for."""
-    part = make()
-    view = example_view(part.needs)
-    _assert_batch(part, _rows(part, view, 5), 5, view.size)
+    """A batch is the requested number of distinct int64 rows of the view."""
+    _batch(make(), 5)
 
 
 def check_takes_one_row(make: MakeStrategy) -> None:
     """A batch of one is one row."""
-    part = make()
-    view = example_view(part.needs)
-    _assert_batch(part, _rows(part, view, 1), 1, view.size)
+    _batch(make(), 1)
 
 
 def check_takes_the_whole_pool(make: MakeStrategy) -> None:
     """A batch as large as the pool is every row once."""
-    part = make()
-    view = example_view(part.needs)
-    _assert_batch(part, _rows(part, view, view.size), view.size, view.size)
+    _batch(make(), 12)
 
 
 def check_takes_the_last_candidate(make: MakeStrategy) -> None:
     """A pool of one item gives that item."""
     part = make()
-    _assert_batch(part, _rows(part, example_view(part.needs, size=1), 1), 1, 1)
+    _batch(part, 1, example_view(part.needs, size=1))
 
 
 def check_same_seed_gives_same_rows(make: MakeStrategy) -> None:
-    """The same view and seed give the same rows, from a fresh object as from a used one."""
+    """The same view and seed give the same rows, whether the object is fresh or was used before."""
     part = make()
-    view = example_view(part.needs)
-    first, again, fresh = _rows(part, view, 6), _rows(part, view, 6), _rows(make(), view, 6)
-    for other, which in ((again, "the same object asked again"), (fresh, "a fresh object")):
+    first, again, fresh = _batch(part, 6), _batch(part, 6), _batch(make(), 6)
+    for other, which in ((again, "the same object"), (fresh, "a fresh object")):
         assert torch.equal(first, other), (
-            f"'{part.name}' must give the same rows for the same view and seed, "
-            f"but {which} gave {other.tolist()} after {first.tolist()}"
+            f"'{part.name}' must give the same rows for the same view and seed, got {first.tolist()} and "
+            f"then {other.tolist()} from {which}"
         )
 
 
 def check_leaves_the_view_unchanged(make: MakeStrategy) -> None:
     """No tensor of the view is written to."""
     part = make()
-    view, untouched = example_view(part.needs), example_view(part.needs)
-    _rows(part, view, 5)
-    before = _tensors(untouched)
+    view = example_view(part.needs)
+    _batch(part, 5, view)
+    before = _tensors(example_view(part.needs))
     changed = [name for name, tensor in _tensors(view).items() if not torch.equal(tensor, before[name])]
     assert not changed, f"'{part.name}' must not write to the view, but changed {', '.join(changed)}"
 
@@ -162,49 +140,49 @@ def check_leaves_the_view_unchanged(make: MakeStrategy) -> None:
 def check_leaves_global_random_state(make: MakeStrategy) -> None:
     """Randomness comes from ``rng`` only."""
     part = make()
-    view = example_view(part.needs)
     with global_random_state_untouched(f"'{part.name}'"):
-        _rows(part, view, 5)
+        _batch(part, 5)
 
 
 def check_scores_are_finite_floats(make: MakeStrategy) -> None:
     """Scores are (N,), finite and float32 or wider, whatever the precision of the view."""
     part = make()
-    for dtype in _FLOATS:
+    for dtype in (torch.float16, torch.float32, torch.float64):
         view = example_view(part.needs, dtype=dtype)
+        _batch(part, 5, view)
         if isinstance(part, Scorer):
-            _assert_scores(part, _scores(part, view), view.size)
-        else:
-            _assert_batch(part, _rows(part, view, 5), 5, view.size)
+            scores = _scores(part, view)
+            good = scores.dtype in (torch.float32, torch.float64) and scores.isfinite().all()
+            assert good, f"'{part.name}' must return finite float32 or float64 scores, got {scores}"
+        else:  # directly: a campaign would widen the view first
+            rows = part.select(view, 5, rng=_rng()).tolist()
+            assert len(set(rows)) == 5, f"'{part.name}' must return 5 distinct rows, got {rows}"
 
 
-def check_bears_saturated_probabilities(make: MakeStrategy) -> None:
+def check_handles_saturated_probabilities(make: MakeStrategy) -> None:
     """Log-probabilities from 0 down to below -1,000 give finite scores and full batches."""
     part = make()
-    view = example_view(part.needs, sharpness=1000.0)
-    if isinstance(part, Scorer):
-        _assert_scores(part, _scores(part, view), view.size)
-    _assert_batch(part, _rows(part, view, 5), 5, view.size)
+    _batch(part, 5, example_view(part.needs, sharpness=1000.0))
 
 
-def check_bears_identical_candidates(make: MakeStrategy) -> None:
-    """Candidates that are all alike give a full batch, and equal scores where the score draws nothing.
+def check_handles_identical_candidates(make: MakeStrategy) -> None:
+    """Identical candidates give a full batch, and equal scores if the score is deterministic.
 
-    The order among them is drawn by the seed; a score that tells them apart would decide it by their row.
+    The seed draws the order among ties; a score that differs would decide it by the row instead.
     """
     part = make()
     view = _reordered(example_view(part.needs), torch.zeros(12, dtype=torch.int64))
-    _assert_batch(part, _rows(part, view, 7), 7, view.size)
+    _batch(part, 7, view)
     if isinstance(part, Scorer) and not _draws(part, view):
         scores = _scores(part, view)
         assert bool((scores == scores[0]).all()), (
-            f"'{part.name}' must give identical candidates equal scores, but gave from {scores.min().item()} "
-            f"to {scores.max().item()}"
+            f"'{part.name}' must give identical candidates equal scores, got from {scores.min().item()} to "
+            f"{scores.max().item()}"
         )
 
 
 def check_scores_follow_their_candidates(make: MakeStrategy) -> None:
-    """A score that draws nothing belongs to the candidate, not to its row."""
+    """A deterministic score belongs to the candidate, not to its row."""
     part = make()
     view = example_view(part.needs, dtype=torch.float64)
     if not isinstance(part, Scorer) or _draws(part, view):
@@ -218,7 +196,7 @@ def check_scores_follow_their_candidates(make: MakeStrategy) -> None:
 
 
 STRATEGY_CHECKS: tuple[Callable[[MakeStrategy], None], ...] = (
-    check_says_what_it_is,
+    check_declares_name_and_needs,
     check_options_can_be_recorded,
     check_batch_is_distinct_rows,
     check_takes_one_row,
@@ -228,8 +206,8 @@ STRATEGY_CHECKS: tuple[Callable[[MakeStrategy], None], ...] = (
     check_leaves_the_view_unchanged,
     check_leaves_global_random_state,
     check_scores_are_finite_floats,
-    check_bears_saturated_probabilities,
-    check_bears_identical_candidates,
+    check_handles_saturated_probabilities,
+    check_handles_identical_candidates,
     check_scores_follow_their_candidates,
 )
 """Every check, for ``pytest.mark.parametrize``."""
@@ -239,7 +217,7 @@ def check_strategy(make: MakeStrategy) -> None:
     """Run every check.
 
     Raises:
-        AssertionError: The first promise that is not kept, in one sentence.
+        AssertionError: The first promise that is broken, in one sentence.
     """
     for check in STRATEGY_CHECKS:
         check(make)
@@ -253,13 +231,12 @@ def _scores(part: Scorer, view: PoolView, seed: int = 7) -> Tensor:
     return part.score(view, rng=_rng(seed))
 
 
-def _rows(part: Scorer | Strategy, view: PoolView, batch_size: int) -> Tensor:
-    if isinstance(part, Strategy):
-        return part.select(view, batch_size, rng=_rng())
-    rng = _rng()
-    scores = part.score(view, rng=rng)
-    drawn = torch.randperm(len(scores), generator=rng)  # ties are drawn by the seed, as in a campaign
-    return drawn[torch.sort(scores[drawn], descending=True, stable=True).indices[:batch_size]]
+def _batch(part: Scorer | Strategy, batch_size: int, view: PoolView | None = None) -> Tensor:
+    """Return the rows that a campaign would choose, with scores and rows checked as there."""
+    try:
+        return choose(part, view or example_view(part.needs), batch_size, rng=_rng()).rows
+    except ContractError as error:
+        raise AssertionError(str(error)) from error
 
 
 def _draws(part: Scorer, view: PoolView) -> bool:
@@ -281,33 +258,3 @@ def _tensors(view: PoolView) -> dict[str, Tensor]:
         for name, t in outputs.fields().items()
     }
     return tensors | {"labels": view.labels}
-
-
-def _assert_scores(part: Scorer, scores: object, size: int) -> None:
-    assert isinstance(scores, Tensor), (
-        f"'{part.name}' must return a tensor, but returned {type(scores).__name__}"
-    )
-    assert scores.dtype in (torch.float32, torch.float64), (
-        f"'{part.name}' must return float32 or float64 scores, but returned {scores.dtype}"
-    )
-    assert scores.shape == (size,), (
-        f"'{part.name}' must return ({size},) scores, but returned {tuple(scores.shape)}"
-    )
-    finite = torch.isfinite(scores)
-    assert bool(finite.all()), (
-        f"'{part.name}' must return finite scores, but returned {scores[~finite][0].item()}"
-    )
-
-
-def _assert_batch(part: Scorer | Strategy, rows: object, batch_size: int, size: int) -> None:
-    assert isinstance(rows, Tensor), f"'{part.name}' must return a tensor, but returned {type(rows).__name__}"
-    assert rows.dtype == torch.int64, f"'{part.name}' must return int64 rows, but returned {rows.dtype}"
-    distinct = len(set(rows.flatten().tolist()))
-    assert rows.shape == (batch_size,), (
-        f"'{part.name}' must return {batch_size} of {size} rows, but returned shape {tuple(rows.shape)}"
-    )
-    assert distinct == batch_size, (
-        f"'{part.name}' must return {batch_size} distinct rows, but {distinct} are distinct"
-    )
-    inside = bool(((rows >= 0) & (rows < size)).all())
-    assert inside, f"'{part.name}' must return rows from 0 to {size - 1}, but returned {rows.tolist()}"
