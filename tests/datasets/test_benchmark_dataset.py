@@ -93,7 +93,7 @@ def test_an_id_that_occurs_twice_in_the_pool_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize(("label", "item"), [(2, "c"), (-1, "c")])
 def test_a_label_outside_the_classes_names_its_item(label: int, item: str) -> None:
-    with pytest.raises(DataError, match=rf"\[0, 2\), but item '{item}' has {label}"):
+    with pytest.raises(DataError, match=rf"\[0, 2\), got {label} for item '{item}'"):
         build(pool={"y": np.array([0, 1, label])})
 
 
@@ -104,7 +104,7 @@ def test_a_number_that_is_not_finite_names_its_split_and_item() -> None:
         DataError, match="test items of the data set 'toy': inputs must be finite, but item 'e'"
     ):
         build(pool={"x": np.zeros((3, 1, 2, 2), np.float32)}, test={"x": x})
-    with pytest.raises(DataError, match="must be finite, but item 'c' has nan"):
+    with pytest.raises(DataError, match="must be finite, got nan for item 'c'"):
         build(Regression(), {"y": np.array([0.5, 2.0, np.nan])}, {"y": np.zeros(2)})
 
 
@@ -126,9 +126,9 @@ def test_an_empty_test_split_is_refused() -> None:
     ("change", "said"),
     [
         ({"x": np.zeros((3, 1, 2, 2))}, "uint8 or float32, got float64"),
-        ({"y": np.array([0, 1, 1], np.int32)}, "type int64, got .* int32"),
-        ({"y": np.zeros((3, 1), np.int64)}, r"got shape \(3, 1\)"),
-        ({"y": (Path("a"), Path("b"), Path("c"))}, "got tuple"),
+        ({"y": np.array([0, 1, 1], np.int32)}, "int64 class indices, got .* of int32"),
+        ({"y": np.zeros((3, 1), np.int64)}, r"got \(3, 1\) of int64"),
+        ({"y": (Path("a"), Path("b"), Path("c"))}, r"got \(3,\) of object"),
     ],
 )
 def test_other_types_are_refused(change: dict[str, Any], said: str) -> None:
@@ -183,7 +183,7 @@ def test_a_mask_without_any_class_is_refused() -> None:
         ({"y": np.zeros((3, 4, 5), np.uint8)}, r"height and width of their images, \(4, 6\), got \(4, 5\)"),
         ({"y": np.zeros((2, 4, 6), np.uint8)}, "3 inputs, 2 labels and 3 ids"),
         ({"y": np.zeros((3, 4, 6), np.float32)}, "item 'a' must .* got shape .* and type float32"),
-        ({"x": np.zeros((3, 3, 4, 6), np.float32)}, "bytes"),
+        ({"x": np.zeros((3, 3, 4, 6), np.float32)}, "uint8, got .* of float32"),
         ({"ids": ("a", "b", "d")}, "more than once: 'd'"),
     ],
 )

@@ -70,7 +70,7 @@ def rewritten(path: Path, change: str) -> None:
         ("twins", "it names these classes more than once: 'cat'"),
         ("numbers", "its class name 0 is not text"),
         ("classes", "it must name 10 classes, got 1"),
-        ("labels", "must lie in \\[0, 10\\), but item 'train/cat/0000.jpg' has 11"),
+        ("labels", "must be in \\[0, 10\\), got 11 for item 'train/cat/0000.jpg'"),
         ("nothing", "its column 'label' holds something else than int"),
         ("image", "32 x 32 pixels, but item 'train/cat/0000.jpg' has 28 x 28"),
     ],

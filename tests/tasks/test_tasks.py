@@ -120,7 +120,7 @@ def test_losses_of_classification_equal_naive_ones_over_mean_probabilities():
         (Regression(), "cat", "got 'cat'; for class names use task='classification'"),
         (Regression(), float("nan"), "finite number, got nan"),
         (Regression(), True, r"got True \(bool\)"),
-        (Segmentation(NAMES), "absent.png", "there is no absent.png"),
+        (Segmentation(NAMES), "absent.png", "mask not found: .absent.png"),
         (Segmentation(NAMES), "rle:2x2:0*3", "run-length"),
         (Segmentation(NAMES), MASK + 5, "class indices in"),
         (Segmentation(NAMES), 0.75, "shape"),

@@ -1,4 +1,4 @@
-"""The registry of tasks. Knows nothing of models and training."""
+"""The registry of tasks."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ TASKS: Registry[Task] = Registry(
 
 
 def as_task(task: str | Task) -> Task:
-    """Return the task: itself, or the one of this name with its defaults.
+    """Return the task: itself, or the one with this name and its defaults.
 
     Raises:
-        UnknownNameError: There is no task of this name.
+        UnknownNameError: There is no task with this name.
         ConfigurationError: It is neither a name nor a task.
 
     >>> as_task("regression").output

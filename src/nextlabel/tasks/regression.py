@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +12,7 @@ import numpy as np
 
 from nextlabel.errors import ConfigurationError, DataError, LabelsError
 from nextlabel.ledger.events import JSON, ItemId, Label
-from nextlabel.tasks.task import Meter, Metric, Targets
+from nextlabel.tasks.task import Meter, Metric, Targets, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,14 +21,11 @@ __all__ = ["Regression"]
 
 
 @dataclass(frozen=True)
-class Regression:
-    """One number per item.
+class Regression(Task):
+    """One number per item; methods raise the errors of :class:`~nextlabel.tasks.task.Task`.
 
     Attributes:
-        noise_scale: Standard deviation of the label noise, in the unit of the labels.
-
-    Raises:
-        ConfigurationError: The scale is not above 0.
+        noise_scale: Standard deviation of the label noise, in the unit of the labels, above 0.
 
     >>> Regression().parse("4.2")
     4.2
@@ -41,8 +38,6 @@ class Regression:
     width: ClassVar[int] = 1
     output: ClassVar[str] = "values"
     default_objective: ClassVar[str] = "squared_error"
-    min_labels: ClassVar[int] = 1
-    fields: ClassVar[frozenset[str]] = frozenset()
     metric: ClassVar[Metric] = Metric("mean squared error", higher_is_better=False)
 
     def __post_init__(self) -> None:
@@ -54,28 +49,19 @@ class Regression:
         return {"name": self.name}
 
     def parse(self, text: str) -> float:
-        """Return the number.
-
-        Raises:
-            LabelsError: The text is no finite number.
-        """
+        """Return the number."""
         try:
-            value = float(text)
+            return self.encode(float(text))
         except ValueError as error:
             raise LabelsError(
                 f"label must be a number, got '{text}'; for class names use task='classification'"
             ) from error
-        return self.encode(value)
 
     def encode(self, value: Any) -> float:  # Any: whatever a user gives as a label
-        """Return the number as a float.
-
-        Raises:
-            LabelsError: It is no finite number.
-        """
+        """Return the number as a float."""
         if isinstance(value, str):
             return self.parse(value)
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise LabelsError(f"label must be a number, got {value!r} ({type(value).__name__})")
         if not math.isfinite(value):
             raise LabelsError(f"label must be a finite number, got {value}; leave the item out instead")
@@ -85,9 +71,6 @@ class Regression:
         """Return the number."""
         return float(label)
 
-    def trainable(self, labels: Mapping[ItemId, Label]) -> None:
-        """Refuse nothing: one label is enough to train on."""
-
     def targets(self, labels: Mapping[ItemId, Label]) -> Tensor:
         """Return (N,) float32 values."""
         import torch
@@ -95,55 +78,37 @@ class Regression:
         return torch.tensor([float(label) for label in labels.values()], dtype=torch.float32)
 
     def checked(self, targets: Tensor, ids: Sequence[ItemId], width: int) -> Tensor:
-        """Return (N,) finite float32 values.
-
-        Raises:
-            LabelsError: One is not finite.
-        """
+        """Return (N,) finite float32 values."""
         import torch
 
         values = targets.to(torch.float32)
-        wrong = (~values.isfinite()).nonzero()
-        if len(wrong):
+        if len(wrong := (~values.isfinite()).nonzero()):
             row = int(wrong[0])
             raise LabelsError(
-                f"targets must be finite float32 numbers, but item '{ids[row]}' has {float(targets[row])}"
+                f"targets must be finite float32 numbers, got {float(targets[row])} for item '{ids[row]}'"
             )
         return values
 
     def check_split(self, shape: tuple[int, ...], dtype: np.dtype[Any], labels: Any, ids: Any) -> None:
-        """Refuse labels that are not finite floating-point numbers.
-
-        Raises:
-            DataError: So it is.
-        """
+        """Refuse labels that are not finite floating-point numbers."""
         if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind != "f":
-            raise DataError("labels must be (N,) floating-point numbers")
-        wrong = np.flatnonzero(~np.isfinite(labels))
-        if len(wrong):
-            raise DataError(f"labels must be finite, but item '{ids[wrong[0]]}' has {labels[wrong[0]]}")
+            found = np.asarray(labels)
+            raise DataError(f"labels must be (N,) real numbers, got {found.shape} of {found.dtype}")
+        if len(wrong := np.flatnonzero(~np.isfinite(labels))):
+            raise DataError(f"labels must be finite, got {labels[wrong[0]]} for item '{ids[wrong[0]]}'")
 
     def item_loss(self, outputs: Tensor, targets: Targets) -> Tensor:
-        """Return (N,) squared errors of the mean over draws, in squared units of the target.
-
-        Args:
-            outputs: (N, K, 1) values.
-            targets: (N,) values.
-        """
+        """Return (N,) squared errors of (N, K, 1) values, averaged over draws, in squared units."""
         import torch
 
         return (outputs.mean(1)[:, 0] - torch.as_tensor(targets).to(outputs.dtype)).square()
 
     def meter(self) -> Meter:
-        """Return what counts ``mean squared error``, ``mean absolute error`` and ``loss``, the former."""
+        """Return a meter of ``mean squared error``, ``mean absolute error`` and ``loss``, the former."""
         return _RegressionMeter(self)
 
-    def reduce(self, fields: Iterable[str], now: Tensor, before: Tensor | None = None) -> dict[str, Tensor]:
-        """Refuse: values are kept whole."""
-        raise NotImplementedError("outputs of regression are kept whole")
-
     def corrupt(self, label: Label, rng: np.random.Generator) -> float:
-        """Return the number, moved by a normal draw with the standard deviation ``noise_scale``."""
+        """Return the number plus a normal draw with the standard deviation ``noise_scale``."""
         return float(label) + self.noise_scale * float(rng.standard_normal())
 
 
@@ -152,17 +117,11 @@ class _RegressionMeter:
         self.task, self.items, self.squared, self.absolute = task, 0, 0.0, 0.0
 
     def update(self, outputs: Tensor, targets: Targets) -> None:
-        """Count (B, K, 1) values against (B,) true ones."""
         errors = self.task.item_loss(outputs.double(), targets)
         self.items += len(errors)
         self.squared += float(errors.sum())
         self.absolute += float(errors.sqrt().sum())
 
     def compute(self) -> dict[str, Any]:  # Any: JSON
-        """Return the errors, the squared one first."""
-        squared = self.squared / self.items
-        return {
-            self.task.metric.name: squared,
-            "mean absolute error": self.absolute / self.items,
-            "loss": squared,
-        }
+        squared, absolute = self.squared / self.items, self.absolute / self.items
+        return {self.task.metric.name: squared, "mean absolute error": absolute, "loss": squared}

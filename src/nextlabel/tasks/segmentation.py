@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import ConfigurationError, DataError, LabelsError, UnknownNameError
-from nextlabel.ledger.events import JSON, ItemId, Label
+from nextlabel.ledger.events import ItemId, Label
 from nextlabel.maths.masks import NO_CLASS, checked_mask
 from nextlabel.maths.run_length import PREFIX, from_run_length, run_length
 from nextlabel.tasks.classification import class_names
-from nextlabel.tasks.task import Meter, Metric, Targets
+from nextlabel.tasks.task import Meter, Metric, Targets, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,38 +32,37 @@ MOVES = frozenset({"mean_discrepancy", "max_discrepancy", "mean_distance", "max_
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class Segmentation(Task):
     """One class per pixel; a label is a mask, (height, width) class indices or the path of an image of them.
 
-    In the ledger a mask that lies in a file is its path, below ``root`` where it lies there; any other is a
-    run-length string. Masks are read and decoded one at a time, when they are needed.
+    The ledger keeps a mask file as its path, relative to ``root`` if it is below it, and any other mask as a
+    run-length string. Masks are read and decoded one at a time, when needed. Methods raise the errors of
+    :class:`~nextlabel.tasks.task.Task`.
 
     Attributes:
         classes: The names of the C classes, 2 to 255.
-        ignored: What masks hold at pixels without a class; None where all pixels have one.
-        root: The folder that relative paths are below; None for the working directory.
-        stored: The number by which files call each class, where that is not its index; all other numbers up
-            to the largest of ``known`` are pixels without a class.
-        known: The largest number that a file may hold, where ``stored`` is given.
+        ignored: What masks hold at pixels without a class; None if all pixels have one.
+        root: The folder of relative paths; None for the working directory.
+        stored: The number of each class in mask files, if it differs from the class index; all other numbers
+            up to ``known`` are pixels without a class.
+        known: The largest number that a file may hold, if ``stored`` is given.
 
     Raises:
-        ConfigurationError: The classes cannot be that, or ``ignored`` is the index of one.
+        ConfigurationError: The class names are wrong, or ``ignored`` is a class index.
 
     >>> task = Segmentation(("ground", "cell"))
     >>> task.encode(np.array([[0, 1], [1, 1]]))
     'rle:2x2:0*1,1*3'
     """
 
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     ignored: int | None = NO_CLASS
     root: Path | None = None
     stored: tuple[int, ...] | None = None
-    known: int = field(default=NO_CLASS)
+    known: int = NO_CLASS
 
     name: ClassVar[str] = "segmentation"
     output: ClassVar[None] = None
-    default_objective: ClassVar[str] = "supervised"
-    min_labels: ClassVar[int] = 1
     fields: ClassVar[frozenset[str]] = MOVES | {
         "mean_entropy", "max_entropy", "mean_gini", "max_gini", "mean_margin"
     }  # fmt: skip
@@ -73,11 +72,12 @@ class Segmentation:
         object.__setattr__(self, "classes", class_names(self.classes))
         if not 2 <= len(self.classes) <= NO_CLASS:
             raise ConfigurationError(
-                f"segmentation must have 2 to {NO_CLASS} classes, got {len(self.classes)}"
+                f"segmentation must have 2 to {NO_CLASS} classes, got {len(self.classes)}; give "
+                "Segmentation its classes"
             )
         if self.ignored is not None and 0 <= self.ignored < len(self.classes):
             raise ConfigurationError(
-                f"ignored must be no class index, got {self.ignored}, which is "
+                f"ignored must not be a class index, got {self.ignored}, which is "
                 f"'{self.classes[self.ignored]}'; choose a value such as {NO_CLASS}"
             )
 
@@ -86,16 +86,8 @@ class Segmentation:
         """C."""
         return len(self.classes)
 
-    def recorded(self) -> dict[str, JSON]:
-        """Return the name and the classes; where masks lie may change."""
-        return {"name": self.name, "classes": list(self.classes)}
-
     def parse(self, text: str) -> Path | NDArray[np.uint8]:
-        """Return the path of a mask that exists, or the mask of a run-length string.
-
-        Raises:
-            LabelsError: There is no such file, or the string is not of this form.
-        """
+        """Return the path of a mask that exists, or the mask of a run-length string."""
         if text.startswith(PREFIX):
             try:
                 return from_run_length(text)
@@ -103,66 +95,46 @@ class Segmentation:
                 raise LabelsError(str(error)) from error
         path = self._path(text)
         if not path.is_file():
-            raise LabelsError(f"label must be a mask, an image file of class indices, but there is no {path}")
+            raise LabelsError(f"mask not found: '{path}'; give the path of an image of class indices")
         return path
 
     def encode(self, value: Any) -> str:  # Any: whatever a user gives as a label
-        """Return a path as text, below ``root`` where it lies there, and a mask as its run-length string.
-
-        Raises:
-            LabelsError: It is no mask, or holds a value that is no class.
-        """
+        """Return a path as text, relative to ``root`` if below it, and a mask as its run-length string."""
         if isinstance(value, str):
             value = self.parse(value)
         if isinstance(value, Path):
             below = self.root is not None and value.is_relative_to(self.root)
-            return value.relative_to(self.root).as_posix() if below and self.root else value.as_posix()
+            return (value.relative_to(self.root) if below and self.root else value).as_posix()
         try:
             return run_length(self._valid(np.asarray(value), ""))
         except DataError as error:
             raise LabelsError(str(error)) from error
 
     def decode(self, label: Label) -> NDArray[np.uint8]:
-        """Return the (height, width) class indices, 255 at pixels without a class.
-
-        Raises:
-            DataError: The file is missing or damaged, or the mask holds a value that is no class.
-        """
+        """Return the (height, width) class indices, 255 at pixels without a class."""
         return self.mask(label, str(label)[:40])
 
     def mask(self, label: Label, item: ItemId) -> NDArray[np.uint8]:
-        """Return what :meth:`decode` does; messages name the item.
-
-        Raises:
-            DataError: As by :meth:`decode`.
-        """
+        """Return the same as :meth:`decode`; messages name the item."""
         text = str(label)
         if text.startswith(PREFIX):
             return checked_mask(from_run_length(text), item, classes=self.width, ignored=NO_CLASS)
         mask = read_mask(self._path(text))
-        return self._valid(mask if self.stored is None else self._table()[mask], item)
-
-    def trainable(self, labels: Mapping[ItemId, Label]) -> None:
-        """Refuse nothing: one mask is enough to train on."""
+        if self.stored is not None:  # the class index of every number; no class for one that is not known
+            table = np.full(256, NO_CLASS, dtype=np.uint8)
+            table[self.known + 1 :] = NO_CLASS - 1
+            table[list(self.stored)] = np.arange(len(self.stored), dtype=np.uint8)
+            mask = table[mask]
+        return self._valid(mask, item)
 
     def targets(self, labels: Mapping[ItemId, Label]) -> Masks:
-        """Return N masks, each read and decoded when it is asked for."""
+        """Return N masks, each read and decoded when accessed."""
         return Masks(self, tuple(labels.items()))
 
-    def checked(self, targets: Tensor, ids: Sequence[ItemId], width: int) -> Tensor:
-        """Return the targets as they are: masks travel with their images, and are checked there."""
-        return targets
-
     def check_split(self, shape: tuple[int, ...], dtype: np.dtype[Any], labels: Any, ids: Any) -> None:
-        """Refuse images that are not of bytes, and arrays of masks that do not fit them.
-
-        Raises:
-            DataError: So it is. Masks in files are checked when they are read.
-        """
+        """Refuse images that are not uint8, and arrays of masks that do not fit them."""
         if len(shape) != 4 or dtype != np.uint8:
-            raise DataError(
-                f"images must be (channels, height, width) bytes (uint8), got {shape[1:]} of {dtype}"
-            )
+            raise DataError(f"images must be (channels, height, width) uint8, got {shape[1:]} of {dtype}")
         if not isinstance(labels, np.ndarray):
             return
         if labels.shape[1:] != shape[2:]:
@@ -173,20 +145,14 @@ class Segmentation:
             self._valid(mask, item)
 
     def item_loss(self, outputs: Tensor, targets: Targets) -> Tensor:
-        """Return (B,) mean cross-entropies in nats over the pixels with a class.
+        """Return (B,) mean cross-entropies in nats of (B, C, height, width) raw outputs.
 
-        Args:
-            outputs: (B, C, height, width) raw outputs.
-            targets: B masks.
+        The mean is over the pixels with a class.
         """
-        losses, pixels = _pixel_losses(outputs, _truth(targets, outputs))
-        return losses / pixels
+        return _pixel_losses(outputs, _truth(targets, outputs))[0]
 
     def meter(self) -> Meter:
-        """Return what counts ``mean IoU``, ``loss``, ``pixel_accuracy`` and ``class_iou``.
-
-        All of one confusion matrix over all pixels with a class.
-        """
+        """Return a meter of ``mean IoU``, ``loss``, ``pixel_accuracy`` and ``class_iou`` over all pixels."""
         return _SegmentationMeter(self)
 
     def reduce(self, fields: Iterable[str], now: Tensor, before: Tensor | None = None) -> dict[str, Tensor]:
@@ -198,9 +164,6 @@ class Segmentation:
                 1 - SUM_c p_c^2; ``margin``, the gap between the two largest p_c.
             now: (B, C, height, width) raw outputs, whose softmax is p.
             before: Those of an earlier state, q; only :data:`MOVES` need them.
-
-        Raises:
-            UnknownNameError: There is no such field.
         """
         log_probs = now.float().log_softmax(1)
         earlier = None if before is None else before.float().log_softmax(1)
@@ -223,7 +186,7 @@ class Segmentation:
         return values.mean(1) if aggregate == "mean" else values.amax(1)
 
     def corrupt(self, label: Label, rng: np.random.Generator) -> str:
-        """Return the mask with every class taken for another, all by the same uniform draw."""
+        """Return the mask with every class replaced by another, all by the same uniform draw."""
         mask = self.decode(label)
         wrong = (mask.astype(np.int64) + 1 + rng.integers(self.width - 1)) % self.width
         return run_length(np.where(mask == NO_CLASS, NO_CLASS, wrong).astype(np.uint8))
@@ -231,14 +194,6 @@ class Segmentation:
     def _valid(self, mask: NDArray[Any], item: ItemId) -> NDArray[np.uint8]:
         ignored = NO_CLASS if self.stored is not None else self.ignored
         return checked_mask(mask, item, classes=self.width, ignored=ignored)
-
-    def _table(self) -> NDArray[np.uint8]:
-        """Return the (256,) class index of every number in files; one that no file may hold is no class."""
-        assert self.stored is not None, "the caller looked"
-        table = np.full(256, NO_CLASS, dtype=np.uint8)
-        table[self.known + 1 :] = NO_CLASS - 1
-        table[list(self.stored)] = np.arange(len(self.stored), dtype=np.uint8)
-        return table
 
     def _path(self, text: str) -> Path:
         return Path(text) if self.root is None else self.root / text
@@ -248,7 +203,7 @@ class Masks(Sequence["NDArray[np.uint8]"]):
     """N masks that are decoded one at a time; a slice of them decodes none.
 
     Args:
-        task: Whose masks they are.
+        task: Their task.
         labels: The id and the label of each in the ledger's form.
     """
 
@@ -259,11 +214,7 @@ class Masks(Sequence["NDArray[np.uint8]"]):
         return len(self.labels)
 
     def __getitem__(self, row: Any) -> Any:  # Any: an index gives a mask, a slice gives masks
-        """Return a mask, (height, width) class indices, or the masks of a slice.
-
-        Raises:
-            DataError: The mask is missing, damaged, or holds a value that is no class.
-        """
+        """Return a mask, (height, width) class indices, or the masks of a slice."""
         if isinstance(row, slice):
             return Masks(self.task, self.labels[row])
         item, label = self.labels[row]
@@ -273,38 +224,31 @@ class Masks(Sequence["NDArray[np.uint8]"]):
 class _SegmentationMeter:
     def __init__(self, task: Segmentation) -> None:
         self.task = task
-        self.confusion: Tensor | None = None
-        self.losses: list[Tensor] = []
-        self.pixels: list[Tensor] = []
+        self.confusion: Any = 0  # Any: 0, then a tensor
+        self.losses: list[tuple[Tensor, Tensor]] = []
 
     def update(self, outputs: Tensor, targets: Targets) -> None:
-        """Count (B, C, height, width) raw outputs against B masks."""
         from nextlabel.maths.overlap import confusion_matrix
 
         truth = _truth(targets, outputs)
-        found = confusion_matrix(outputs.argmax(1), truth, self.task.width).cpu()
-        self.confusion = found if self.confusion is None else self.confusion + found
+        self.confusion += confusion_matrix(outputs.argmax(1), truth, self.task.width).cpu()
         losses, pixels = _pixel_losses(outputs, truth)
-        self.losses.append((losses / pixels).cpu())
-        self.pixels.append(pixels.cpu())
+        self.losses.append((losses.cpu(), pixels.cpu()))
 
     def compute(self) -> dict[str, Any]:  # Any: JSON
-        """Return the metrics; the overlap of a class that is neither there nor predicted is None."""
+        """Return the metrics; the overlap of a class that is neither labelled nor predicted is None."""
         import torch
 
         from nextlabel.maths.overlap import intersection_over_union, mean_iou, pixel_accuracy
 
-        assert self.confusion is not None, "there is at least one batch"
-        pixels = torch.cat(self.pixels)
+        losses, pixels = map(torch.cat, zip(*self.losses, strict=True))
         overlap = intersection_over_union(self.confusion).tolist()
+        classes = zip(self.task.classes, overlap, strict=True)
         return {
             self.task.metric.name: mean_iou(self.confusion),
-            "loss": float((torch.cat(self.losses).double() * pixels).sum() / pixels.sum()),
+            "loss": float((losses.double() * pixels).sum() / pixels.sum()),
             "pixel_accuracy": pixel_accuracy(self.confusion),
-            "class_iou": {
-                name: None if math.isnan(iou) else iou
-                for name, iou in zip(self.task.classes, overlap, strict=True)
-            },
+            "class_iou": {name: None if math.isnan(iou) else iou for name, iou in classes},
         }
 
 
@@ -312,7 +256,7 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     """Return the (height, width) numbers of an image of one channel, grey or with a palette.
 
     Raises:
-        DataError: The file is no image of one channel of bytes, or missing or damaged.
+        DataError: The file is missing, damaged, or not an image of one uint8 channel.
     """
     from PIL import Image
 
@@ -326,8 +270,8 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"the image {path} cannot be read ({error}); fetch or copy it again") from error
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise DataError(
-            f"a mask must be an image of one channel with a class index of 0 to 255 per pixel, but {path} "
-            f"has shape {mask.shape} and type {mask.dtype}; convert it"
+            f"a mask must be an image of one channel with a class index of 0 to 255 per pixel, got {path} "
+            f"with shape {mask.shape} and type {mask.dtype}; convert it"
         )
     return mask
 
@@ -337,19 +281,17 @@ def _truth(targets: Targets, outputs: Tensor) -> Tensor:
     import torch
 
     masks = [torch.from_numpy(np.asarray(mask)) for mask in targets]
-    wrong = next((mask for mask in masks if mask.shape != outputs.shape[-2:]), None)
-    if wrong is not None:
-        raise DataError(
-            f"a mask must have its image's height and width, {tuple(outputs.shape[-2:])}, got "
-            f"{tuple(wrong.shape)}"
-        )
+    size = outputs.shape[-2:]
+    if wrong := [tuple(mask.shape) for mask in masks if mask.shape != size]:
+        raise DataError(f"a mask must have its image's height and width, {tuple(size)}, got {wrong[0]}")
     truth = torch.stack(masks).to(outputs.device).long()
     return torch.where(truth == NO_CLASS, IGNORED, truth)
 
 
 def _pixel_losses(outputs: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the (B,) sums of the cross-entropies of the pixels with a class, and how many these are."""
+    """Return the (B,) mean cross-entropies over the pixels with a class, and how many these are."""
     from torch.nn.functional import cross_entropy
 
     lost = cross_entropy(outputs.float(), truth, ignore_index=IGNORED, reduction="none")
-    return lost.sum((1, 2)), (truth != IGNORED).sum((1, 2))
+    pixels = (truth != IGNORED).sum((1, 2))
+    return lost.sum((1, 2)) / pixels, pixels
