@@ -21,10 +21,7 @@ Every message is one sentence: what is expected, what was given, and how to fix 
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterable, Mapping
-
-from nextlabel.trees import leaves
+from collections.abc import Iterable
 
 __all__ = [
     "BusyError",
@@ -150,34 +147,3 @@ def listed(names: Iterable[str], *, limit: int = 5) -> str:
     if len(quoted) <= limit:
         return ", ".join(quoted)
     return f"{', '.join(quoted[:limit])} and {len(quoted) - limit} more"
-
-
-def changes(stored: Mapping[str, object], given: Mapping[str, object]) -> list[tuple[str, object, object]]:
-    """Return every setting that differs as (dotted key, stored, given), sorted by key; None if absent.
-
-    Values are compared as JSON: a tuple equals a list, and 2 differs from 2.0. None and an empty table count
-    as absent, because TOML can write neither.
-
-    >>> changes({"seed": 1, "model": {"depth": 2}}, {"seed": 1, "model": {"depth": 3}})
-    [('model.depth', 2, 3)]
-    """
-    old, new = ({".".join(path): value for path, value in leaves(tree)} for tree in (stored, given))
-    keys = sorted(old.keys() | new.keys())
-    return [(key, old.get(key), new.get(key)) for key in keys if _json(old.get(key)) != _json(new.get(key))]
-
-
-def differences(stored: Mapping[str, object], given: Mapping[str, object]) -> list[str]:
-    """Return a phrase for every setting that differs.
-
-    >>> differences({"batch_size": 100, "old": 1}, {"batch_size": 50, "form": "l2"})
-    ['batch_size: stored 100, given 50', 'form: not stored, given "l2"', 'old: stored 1, not given']
-    """
-    return [
-        f"{key}: {'not stored' if old is None else f'stored {_json(old)}'}, "
-        f"{'not given' if new is None else f'given {_json(new)}'}"
-        for key, old, new in changes(stored, given)
-    ]
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

@@ -12,11 +12,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
-from nextlabel.errors import ConfigurationError, listed
+from nextlabel.errors import ConfigurationError, UnknownNameError, listed
 
-__all__ = ["Options", "Part", "part_labels", "parts_of"]
+__all__ = ["Options", "Part", "check_choices", "check_ranges", "part_labels", "parts_of"]
 
 Options: TypeAlias = Mapping[str, Any]  # Any: what TOML may hold
 
@@ -203,3 +203,38 @@ def _check_name(name: str, text: str) -> None:
         raise ConfigurationError(
             f"a part must have a name without brackets, quotes and spaces, got {given}; {_CALL}"
         )
+
+
+def check_choices(part: str, **options: tuple[object, object]) -> None:
+    """Refuse an option whose value is not one of its names.
+
+    Args:
+        part: The part that has the options, for the message: ``"strategy 'cod'"``.
+        options: The given value of each option, and the ``Literal`` of its names.
+
+    Raises:
+        UnknownNameError: A value is none of the names; the message offers the nearest.
+    """
+    for option, (value, names) in options.items():
+        if value not in get_args(names):
+            raise UnknownNameError(f"value of option '{option}' of {part}", value, get_args(names))
+
+
+def check_ranges(part: str, **options: tuple[int | float, str]) -> None:
+    """Refuse an option whose value lies outside its range.
+
+    Args:
+        part: The part that has the options, for the message.
+        options: The given value of each option, and its range as an interval: ``"[0, 1)"``, ``"(0, inf)"``.
+
+    Raises:
+        ConfigurationError: A value is out of range or NaN.
+
+    >>> check_ranges("strategy 'cod'", margin=(0.1, "[0, 1]"))
+    """
+    for option, (value, interval) in options.items():
+        low, high = map(float, interval[1:-1].split(", "))
+        above = low <= value if interval[0] == "[" else low < value
+        below = value <= high if interval[-1] == "]" else value < high
+        if not (above and below):
+            raise ConfigurationError(f"option '{option}' of {part} must be in {interval}, got {value}")

@@ -88,7 +88,7 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
             {"initial_size": 0.001},
             "got 1 of the 1,437 items of digits; raise 'initial_size' to 2",
         ),
-        ({"candidate_size": float("nan")}, "expected a count or a fraction above 0, but got nan"),
+        ({"candidate_size": float("nan")}, "must be a count or a fraction above 0, got nan"),
         ({"objective": ["supervised", "squared_error"]}, "SquaredError is for regression"),
         (
             {"learner": {"model": "mlp(width=wide)"}},

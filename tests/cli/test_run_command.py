@@ -90,7 +90,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path, nextlabel):
     [
         (["--strategy", "cdo"], "strategy not found: 'cdo'; did you mean 'cod'"),
         (["--dataset", "digit"], "data set not found: 'digit'; did you mean 'digits'"),
-        (["--initial-size", "lots"], "the setting 'initial_size' is wrong"),
+        (["--initial-size", "lots"], "the setting 'initial_size' must be"),
         (["--set", "learner.epoch=3"], "did you mean 'epochs'"),
         (
             ["--set", "strategy.cod.first_cycle=lastt"],

@@ -42,7 +42,7 @@ def test_a_budget_goes_before_the_sizes_of_a_preset():
         ({"budget": 0.4, "initial_size": 100}, "all counts or all fractions, got 0.4, 100 and None"),
         ({"budget": 5, "cycles": 7}, "every one of the 7 cycles, got 5"),
         ({"budget": 0, "cycles": 7}, "budget|greater than 0"),
-        ({"budget": "many"}, "the setting 'budget' is wrong"),
+        ({"budget": "many"}, "the setting 'budget' must be"),
     ],
 )
 def test_a_budget_that_does_not_agree_is_one_sentence(options, sentence):

@@ -31,23 +31,23 @@ def test_later_sources_win_over_earlier_ones(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("sedes=3", "there is no setting 'sedes'; did you mean 'seeds'"),
-        ("learner.epoch=3", "there is no setting 'learner.epoch'; did you mean 'epochs'"),
-        ("seeds=0", "the setting 'seeds' is wrong: input should be greater than or equal to 1; got 0"),
-        ("seeds=many", "the setting 'seeds' is wrong"),
-        ("initial_size=0", "the setting 'initial_size' is wrong"),
-        ("initial_size=1.5", "expected a count .* or a fraction below 1, but got 1.5"),
-        ("initial_size=1.0", "expected a count .* or a fraction below 1, but got 1.0"),
-        ("batch_size=1.0", "expected a count .* or a fraction below 1, but got 1.0"),
-        ("initial_size=true", "expected a count or a fraction, but got true"),
+        ("sedes=3", "setting not found: 'sedes'; did you mean 'seeds'"),
+        ("learner.epoch=3", "setting not found: 'learner.epoch'; did you mean 'epochs'"),
+        ("seeds=0", "the setting 'seeds' must be greater than or equal to 1, got 0"),
+        ("seeds=many", "the setting 'seeds' must be"),
+        ("initial_size=0", "the setting 'initial_size' must be"),
+        ("initial_size=1.5", "must be a count .* or a fraction below 1, got 1.5"),
+        ("initial_size=1.0", "must be a count .* or a fraction below 1, got 1.0"),
+        ("batch_size=1.0", "must be a count .* or a fraction below 1, got 1.0"),
+        ("initial_size=true", "must be a count or a fraction, got true"),
         ("strategy=cod,cod", "must be distinct, got cod, cod"),
         (
             "model.mlp.weights=~no_such_user/w",
             "learner.model' is wrong: there is no home for ~no_such_user/w",
         ),
         ("seeds", "a setting must be key=value, .* got 'seeds'"),
-        ("seeds.more=3", "did you mean|wrong"),
-        ('learner.optimizer="lion"', "the setting 'learner.optimizer' is wrong"),
+        ("seeds.more=3", "did you mean|must"),
+        ('learner.optimizer="lion"', "the setting 'learner.optimizer' must be"),
     ],
 )
 def test_a_wrong_setting_gets_one_sentence_that_names_it(setting, sentence):
@@ -119,7 +119,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         read_toml(tmp_path / "none.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("seeds = ")
-    with pytest.raises(ConfigurationError, match=r"expected TOML in .*broken.toml"):
+    with pytest.raises(ConfigurationError, match=r"broken.toml must be TOML, but"):
         read_toml(broken)
 
 
@@ -157,13 +157,13 @@ def test_a_record_with_every_setting_is_read_back_as_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("label_noise=1.0", "the setting 'label_noise' is wrong"),
-        ("candidate_size=0", "the setting 'candidate_size' is wrong"),
-        ("candidate_size=half", "the setting 'candidate_size' is wrong"),
+        ("label_noise=1.0", "the setting 'label_noise' must be"),
+        ("candidate_size=0", "the setting 'candidate_size' must be"),
+        ("candidate_size=half", "the setting 'candidate_size' must be"),
         ('diagnostics=[{gap="epoch"}]', "table must have a name"),
-        ("full_training=twice", "the setting 'full_training' is wrong"),
-        ("learner.milestones=[1.5]", "the setting 'learner.milestones' is wrong"),
-        ("learner.compile=maybe", "the setting 'learner.compile' is wrong"),
+        ("full_training=twice", "the setting 'full_training' must be"),
+        ("learner.milestones=[1.5]", "the setting 'learner.milestones' must be"),
+        ("learner.compile=maybe", "the setting 'learner.compile' must be"),
     ],
 )
 def test_a_wrong_later_setting_gets_one_sentence_too(setting, sentence):

@@ -100,15 +100,19 @@ def test_a_resolved_configuration_with_a_preset_is_read_back_as_the_same(tmp_pat
     ("options", "error", "sentence"),
     [
         ({"preset": "cod"}, UnknownNameError, "preset not found: 'cod'; did you mean 'code'"),
-        ({"preset": "code", "dataset": ["mnist"]}, ConfigurationError, "but not for 'mnist'; did you mean"),
+        (
+            {"preset": "code", "dataset": ["mnist"]},
+            ConfigurationError,
+            "'code' of 'mnist' not found; did you mean",
+        ),
         (
             {"preset": "code", "dataset": ["digits", "svhn"]},
             ConfigurationError,
-            "a preset is for one data set, but there are 'digits', 'svhn'",
+            "a preset is for one data set, got 'digits', 'svhn'",
         ),
-        ({"preset": 3}, ConfigurationError, "the setting 'preset' is wrong"),
+        ({"preset": 3}, ConfigurationError, "the setting 'preset' must be"),
         ({"preset": "code", "dataset": 3}, ConfigurationError, "a part must be a name or a table .*, got 3"),
-        ({"preset": "code", "learner": 3}, ConfigurationError, "the setting 'learner' is wrong"),
+        ({"preset": "code", "learner": 3}, ConfigurationError, "the setting 'learner' must be"),
     ],
 )
 def test_a_preset_that_is_not_there_is_one_sentence(options, error, sentence):

@@ -76,9 +76,7 @@ def test_a_file_that_is_not_json_is_named(run):
 
 def test_a_damaged_description_of_a_cell_comes_with_the_way_out(run):
     (cell_of(run) / "cell.toml").write_text("dataset = ")
-    with pytest.raises(
-        DataError, match=r"expected TOML in .*cell\.toml.*; delete .*finished and run the same"
-    ):
+    with pytest.raises(DataError, match=r"cell\.toml must be TOML.*; delete .*finished and run the same"):
         read_run(run)
 
 

@@ -21,11 +21,12 @@ from nextlabel.bench.grid import Grid, make_grid, with_found_data
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.bench.validation import forget_read_items
 from nextlabel.config.experiment import ExperimentConfig, fingerprint, load_config, read_toml, to_toml
-from nextlabel.config.setting import flat_settings
-from nextlabel.errors import ConfigurationError, DataError, differences
+from nextlabel.config.settings import flat_settings
+from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.files import exclusive_lock, write_file
 from nextlabel.parts import part_labels
 from nextlabel.results import Row, to_csv
+from nextlabel.trees import differences
 
 __all__ = ["Experiment", "default_folder", "default_jobs"]
 

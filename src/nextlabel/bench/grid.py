@@ -16,13 +16,14 @@ from nextlabel.config.learner import LearnerConfig, plain
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.datasets.files import found_root
-from nextlabel.errors import ConfigurationError, differences, listed
+from nextlabel.errors import ConfigurationError, listed
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.parts import Part, part_labels
 from nextlabel.registry import Registry
 from nextlabel.results import FULL_TRAINING
 from nextlabel.strategies.catalogue import STRATEGIES
+from nextlabel.trees import differences
 
 __all__ = ["Grid", "make_grid", "resolve_count", "with_found_data"]
 

@@ -1,15 +1,13 @@
-"""The configuration of an experiment: defaults < TOML file < command line, checked at the edge.
+"""The configuration of an experiment: defaults < TOML file < command line, validated on loading.
 
-Knows the shape of a configuration, not the parts it names: whether there is a strategy of some name is for
-the benchmark to say. Imports no torch.
+Whether the parts it names exist is for the benchmark to check.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -17,59 +15,41 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from nextlabel.config.budget import with_sizes
-from nextlabel.config.learner import LearnerConfig, PartsSetting, Strict, Tree
-from nextlabel.config.setting import Setting
-from nextlabel.errors import ConfigurationError, UnknownNameError, nearest
+from nextlabel.config.learner import LearnerConfig, PartsSetting, Strict, option
+from nextlabel.config.settings import USUAL, Setting
+from nextlabel.errors import ConfigurationError, listed, nearest
 from nextlabel.files import absolute_root
 from nextlabel.parts import Part
-from nextlabel.presets.catalogue import lay_over_preset, presets
+from nextlabel.presets.catalogue import lay_over_preset
+from nextlabel.trees import Tree, tomllib
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = [
-    "CountOrFraction",
-    "Device",
-    "ExperimentConfig",
-    "fingerprint",
-    "load_config",
-    "read_toml",
-    "to_toml",
-]
+__all__ = ["Device", "ExperimentConfig", "fingerprint", "load_config", "read_toml", "to_toml"]
 
 CountOrFraction: TypeAlias = Annotated[int | float, Field(gt=0)]
-"""A count where it is an integer, a fraction of the pool where it is a float below 1."""
-
-RECORDED = ("environment", "version")
-"""What a record of a run holds besides settings: where it ran, and with which nextlabel."""
+"""An integer is a count, a float below 1 a fraction of the pool."""
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
-"""``auto`` is ``cuda`` where there is one, else ``cpu``."""
+"""``auto`` is ``cuda`` if there is one, else ``cpu``."""
+
+
+def _usual(kind: str, description: str) -> Any:  # Any: as of pydantic's Field
+    return Field(default=[*map(Part, USUAL[kind])], min_length=1, description=description)
 
 
 class ExperimentConfig(Strict):
     """A grid of campaigns: every data set with every strategy, objective and seed."""
 
-    preset: str | None = Field(
-        default=None,
-        description="Shipped settings below these: of the papers' code, literal or repaired, of their text, "
-        "or faster ones.",
+    preset: str | None = option(
+        "Shipped settings to start from: those of the papers' code, literal or repaired, of their text, or "
+        "faster ones."
     )
-    dataset: PartsSetting = Field(default=[Part("digits")], min_length=1, description="Data sets.")
-    strategy: PartsSetting = Field(
-        default=[Part("cod"), Part("margin"), Part("random")], min_length=1, description="Query strategies."
-    )
-    objective: PartsSetting = Field(
-        default=[Part("supervised")], min_length=1, description="Training losses."
-    )
+    dataset: PartsSetting = _usual("dataset", "Data sets.")
+    strategy: PartsSetting = _usual("strategy", "Query strategies.")
+    objective: PartsSetting = _usual("objective", "Training losses.")
     # 3 leave open whether COD is ahead of random in the main job, 10 settle it (docs/results.md) within 60 s
     seeds: int = Field(default=10, ge=1, description="Number of seeds; they are 0, 1, 2, ...")
     cycles: int = Field(
-        default=7,
-        ge=1,
-        description="Number of active-learning cycles; a batch is labelled between two of them.",
+        default=7, ge=1, description="Number of active-learning cycles; a batch is labelled between two."
     )
     initial_size: CountOrFraction = Field(
         default=0.10,
@@ -78,33 +58,30 @@ class ExperimentConfig(Strict):
     batch_size: CountOrFraction = Field(
         default=0.05, description="Labels to query per cycle: a count (50) or a fraction of the pool (0.05)."
     )
-    budget: CountOrFraction | None = Field(
-        default=None,
-        description="Labels at the end: a count, or a fraction of the pool. The initial set and the batch "
-        "follow from it and the cycles, the initial set twice the batch as in the TOD papers.",
+    budget: CountOrFraction | None = option(
+        "Labels at the end: a count or a fraction of the pool. Initial set and batch follow from it and from "
+        "the cycles, the initial set twice the batch as in the TOD papers."
     )
     device: Device = Field(default="auto", description="Where the model runs.")
     threads: int = Field(
-        default=1, ge=1, description="CPU threads of a cell; part of the result's last digits."
+        default=1, ge=1, description="CPU threads per run; they affect the last digits of a result."
     )
     learner: LearnerConfig = Field(default=LearnerConfig(), description="How the model is trained.")
-    candidate_size: int | float | Literal["all"] | None = Field(
-        default=None,
-        description="Unlabelled items drawn at random in each cycle for the strategy to choose from: a "
-        "count, or a fraction of the pool; all, as when left out, lets it see every one.",
+    candidate_size: int | float | Literal["all"] | None = option(
+        "Unlabelled items drawn at random in each cycle for the strategy to choose from: a count or a "
+        "fraction of the pool; all, the default, is every one."
     )
     label_noise: float = Field(
-        default=0.0, ge=0, lt=1, description="Fraction of the labels that are given wrong, uniformly."
+        default=0.0, ge=0, lt=1, description="Fraction of the labels that are wrong, uniformly."
     )
     diagnostics: PartsSetting = Field(
         default_factory=list,
-        description="Further strategies whose scores are compared with the true losses on the models that "
-        "each cell trains.",
+        description="Further strategies whose scores are compared with the true losses, on the models that "
+        "each run trains.",
     )
-    score_last: bool | None = Field(
-        default=None,
-        description="Whether the pool is scored after the last training run too, for diagnostics of the "
-        "score; nothing is queried then.",
+    score_last: bool | None = option(
+        "Whether to score the pool after the last training run too, for diagnostics of the score; nothing is "
+        "queried then."
     )
     full_training: list[Literal["once", "equal_updates"]] = Field(
         default_factory=list,
@@ -112,14 +89,12 @@ class ExperimentConfig(Strict):
         "cycles together.",
     )
 
-    recipes: dict[str, dict[str, Any]] | None = Field(
-        default=None,
-        exclude=True,
-        description="What a resolved file says of the training on each data set; compared, never set.",
+    recipes: dict[str, dict[str, Any]] | None = option(
+        "How a record says the model is trained on each data set; compared, never set.", exclude=True
     )
 
     def differences(self) -> Tree:
-        """Return the settings that are not the defaults; a budget is in what follows from it."""
+        """Return the settings that differ from the defaults; a budget shows in those that follow from it."""
         return {key: value for key, value in super().differences().items() if key != "budget"}
 
     @model_validator(mode="before")
@@ -139,36 +114,23 @@ class ExperimentConfig(Strict):
             raise ValueError(f"must be distinct, got {', '.join(map(str, parts))}")
         return parts
 
-    @field_validator("preset")
+    @field_validator("initial_size", "batch_size", "budget", "candidate_size", mode="wrap")
     @classmethod
-    def _known_preset(cls, preset: str | None) -> str | None:
-        if preset is not None and preset not in presets():
-            raise ValueError(str(UnknownNameError("preset", preset, presets())))
-        return preset
-
-    @field_validator("initial_size", "batch_size", "budget", "candidate_size", mode="before")
-    @classmethod
-    def _a_number(cls, amount: Any) -> Any:  # Any: not validated yet
-        if isinstance(amount, bool):
-            raise ValueError(f"expected a count or a fraction, but got {str(amount).lower()}")
-        return amount
-
-    @field_validator("initial_size", "batch_size", "budget", "candidate_size")
-    @classmethod
-    def _count_or_fraction(cls, amount: int | float | str | None) -> int | float | str | None:
-        if (
-            isinstance(amount, (int, float)) and not amount > 0
-        ):  # of the candidate subset, whose type does not say it
-            raise ValueError(f"expected a count or a fraction above 0, but got {amount}")
+    def _count_or_fraction(cls, given: Any, validated: Callable[[Any], Any]) -> Any:  # Any: not validated yet
+        if isinstance(given, bool):
+            raise ValueError(f"must be a count or a fraction, got {str(given).lower()}")
+        amount = validated(given)
+        if isinstance(amount, (int, float)) and not amount > 0:
+            raise ValueError(f"must be a count or a fraction above 0, got {amount}")
         if isinstance(amount, float) and amount >= 1:
             if amount == 1 or not amount.is_integer():  # 1.0 may be meant as the whole pool
-                raise ValueError(f"expected a count (an integer) or a fraction below 1, but got {amount}")
+                raise ValueError(f"must be a count (an integer) or a fraction below 1, got {amount}")
             return int(amount)
         return amount
 
     @field_validator("dataset")
     @classmethod
-    def _one_folder(cls, parts: list[Part]) -> list[Part]:
+    def _absolute_root(cls, parts: list[Part]) -> list[Part]:
         return [Part(part.name, absolute_root(part.options), part.of) for part in parts]
 
 
@@ -177,7 +139,7 @@ def load_config(
 ) -> ExperimentConfig:
     """Build a configuration: defaults, then the file, then options, then ``key=value`` settings.
 
-    Where these name a ``preset``, it is laid between the defaults and them.
+    If these name a ``preset``, it comes between the defaults and them.
 
     Args:
         path: A TOML file, or None.
@@ -189,8 +151,8 @@ def load_config(
         UnknownNameError: There is no such preset.
     """
     tree = read_toml(path) if path else {}
-    for record in RECORDED:
-        tree.pop(record, None)
+    for key in ("environment", "version"):  # a record of a run says where it ran, and with which nextlabel
+        tree.pop(key, None)
     tree |= {key: value for key, value in (options or {}).items() if value is not None}
     of_parts = [setting for setting in map(Setting.parse, settings) if not setting.assign(tree)]
     tree = lay_over_preset(tree, default="digits")
@@ -199,7 +161,7 @@ def load_config(
     try:
         return ExperimentConfig.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError(_sentence(error, path)) from error
+        raise ConfigurationError(_sentence(error, f" in {path}" if path else "")) from error
 
 
 def read_toml(path: Path) -> Tree:
@@ -213,50 +175,41 @@ def read_toml(path: Path) -> Tree:
     except OSError as error:
         raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"expected TOML in {path}, but {error}") from error
+        raise ConfigurationError(f"{path} must be TOML, but {error}") from error
 
 
 def to_toml(tree: Mapping[str, Any]) -> str:
-    """Return the tree as TOML; keys whose value is None are left out, for TOML has no null."""
-    return tomli_w.dumps(_without_none(tree))
+    """Return the tree as TOML; keys whose value is None are left out, because TOML has no null."""
+
+    def without_none(tree: Mapping[str, Any]) -> Tree:
+        return {
+            key: without_none(value) if isinstance(value, Mapping) else value
+            for key, value in tree.items()
+            if value is not None
+        }
+
+    return tomli_w.dumps(without_none(tree))
 
 
 def fingerprint(tree: Mapping[str, Any]) -> str:
-    """Return 8 hexadecimal digits that stand for the tree's content."""
+    """Return 8 hexadecimal digits that identify the tree's content."""
     text = json.dumps(tree, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
-def _without_none(tree: Mapping[str, Any]) -> Tree:
-    return {
-        key: _without_none(value) if isinstance(value, Mapping) else value
-        for key, value in tree.items()
-        if value is not None
-    }
-
-
-def _sentence(error: ValidationError, path: Path | None) -> str:
+def _sentence(error: ValidationError, source: str) -> str:
     first = error.errors()[0]
-    kinds = (
-        "int",
-        "float",
-        "bool",
-        "literal[",
-    )  # the branch of a union that was tried
-    where = ".".join(part for part in first["loc"] if isinstance(part, str) and not part.startswith(kinds))
-    source = f" in {path}" if path else ""
+    path = [part for part in first["loc"] if isinstance(part, str)]
     if first["type"] == "extra_forbidden":
-        known = _keys_next_to(first["loc"])
-        hint = nearest(str(first["loc"][-1]), known)
-        guess = f"; did you mean '{hint}'?" if hint else f"; known: {', '.join(known)}"
-        return f"there is no setting '{where}'{source}{guess}"
-    problem = first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] == "value_error" else f"; got {first['input']!r}"  # ours say it themselves
-    if not where:
+        known = sorted((LearnerConfig if path[0] == "learner" else ExperimentConfig).model_fields)
+        hint = nearest(path[-1], known)
+        guess = f"did you mean '{hint}'?" if hint else f"known: {listed(known, limit=50)}"
+        return f"setting not found: '{'.'.join(path)}'{source}; {guess}"
+    branches = ("int", "float", "bool", "literal[")  # of a union, as pydantic names them
+    name = ".".join(part for part in path if not part.startswith(branches))
+    problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    if not name:
         return f"the settings{source} do not agree: {problem}"
-    return f"the setting '{where}'{source} is wrong: {problem[0].lower()}{problem[1:]}{got}"
-
-
-def _keys_next_to(location: tuple[int | str, ...]) -> list[str]:
-    fields = LearnerConfig.model_fields if location[0] == "learner" else ExperimentConfig.model_fields
-    return sorted(fields)
+    got = "" if first["type"] == "value_error" else f", got {first['input']!r}"  # ours say it themselves
+    verb = "" if problem.startswith("must") else "is wrong: "
+    return f"the setting '{name}'{source} {verb}{problem[0].lower()}{problem[1:]}{got}"

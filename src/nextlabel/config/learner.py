@@ -1,8 +1,8 @@
-"""The settings of a learner: how the model of an experiment is trained. Imports no torch."""
+"""The settings of a learner: how the model of an experiment is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -18,27 +18,24 @@ from pydantic import (
 from nextlabel.errors import ConfigurationError
 from nextlabel.files import absolute_weights
 from nextlabel.parts import Part, parts_of
+from nextlabel.trees import Tree
 
-__all__ = ["LearnerConfig", "PartsSetting", "Strict", "Tree", "plain"]
+__all__ = ["LearnerConfig", "PartsSetting", "Strict", "option", "plain"]
 
 Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 """A part of a whole, neither none nor all of it."""
 
-Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
 
+def _validator(read: Callable[[Any], Any]) -> Callable[[Any], Any]:  # Any: not validated yet
+    """Return the function with the error that pydantic expects."""
 
-def _part(given: Any) -> Part:  # Any: not validated yet
-    try:
-        return Part.parse(given)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from error
+    def validated(given: Any) -> Any:
+        try:
+            return read(given)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
 
-
-def _parts(given: Any) -> list[Part]:  # Any: not validated yet
-    try:
-        return parts_of(given)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from error
+    return validated
 
 
 PART_SCHEMA = WithJsonSchema(
@@ -50,26 +47,31 @@ PART_SCHEMA = WithJsonSchema(
     }
 )
 
-PartSetting: TypeAlias = Annotated[Part, PlainValidator(_part), PART_SCHEMA]
+PartSetting: TypeAlias = Annotated[Part, PlainValidator(_validator(Part.parse)), PART_SCHEMA]
 """A part: a name, a call, or a table with a name."""
 
-PartsSetting: TypeAlias = Annotated[list[PartSetting], BeforeValidator(_parts)]
+PartsSetting: TypeAlias = Annotated[list[PartSetting], BeforeValidator(_validator(parts_of))]
 """Parts: one or a list of them, or a text in which commas separate them."""
 
 
+def option(description: str, **bounds: Any) -> Any:  # Any: as of pydantic's Field
+    """Return a field that is None unless it is set."""
+    return Field(default=None, description=description, **bounds)
+
+
 class Strict(BaseModel):
-    """A table of settings that refuses unknown keys and knows what a record keeps of it."""
+    """A table of settings that refuses unknown keys and knows what a record holds."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), arbitrary_types_allowed=True
     )  # a field is called model
 
     def resolved(self) -> Tree:
-        """Return all settings as a record keeps them; parts are names or tables."""
+        """Return all settings as a record holds them; parts are names or tables."""
         return self._tree(resolved=True)
 
     def differences(self) -> Tree:
-        """Return the settings that are not the defaults, which tell runs apart."""
+        """Return the settings that differ from the defaults, which identify a run."""
         return self._tree(resolved=False)
 
     def _tree(self, *, resolved: bool) -> Tree:
@@ -93,84 +95,66 @@ def plain(value: Any) -> Any:  # Any: what TOML may hold
 class LearnerConfig(Strict):
     """How the model is trained; what is left out comes from the data set's own recipe."""
 
-    model: PartSetting | None = Field(default=None, description="The model, or timm:NAME.")
-    epochs: int | None = Field(
-        default=None, ge=1, description="Passes over the labelled items in each cycle."
+    model: PartSetting | None = option("The model, or timm:NAME.")
+    epochs: int | None = option("Passes over the labelled items per cycle.", ge=1)
+    batch_size: int | None = option("Items per training step.", ge=1)
+    optimizer: Literal["sgd", "adam", "adamw"] | None = option("Optimiser.")
+    lr: float | None = option("Learning rate.", gt=0)
+    momentum: float | None = option("Momentum of SGD.", ge=0, lt=1)
+    weight_decay: float | None = option("Weight decay.", ge=0)
+    schedule: Literal["constant", "multistep", "cosine", "one_cycle"] | None = option(
+        "Schedule of the learning rate."
     )
-    batch_size: int | None = Field(default=None, ge=1, description="Items in a training step.")
-    optimizer: Literal["sgd", "adam", "adamw"] | None = Field(default=None, description="Optimiser.")
-    lr: float | None = Field(default=None, gt=0, description="Learning rate.")
-    momentum: float | None = Field(default=None, ge=0, lt=1, description="Momentum of SGD.")
-    weight_decay: float | None = Field(default=None, ge=0, description="Weight decay.")
-    schedule: Literal["constant", "multistep", "cosine", "one_cycle"] | None = Field(
-        default=None, description="Course of the learning rate."
-    )
-    augment: PartsSetting | None = Field(default=None, description="Batched augmentations, first to last.")
+    augment: PartsSetting | None = option("Augmentations of a batch, in the order they are applied.")
     mixed_precision: Literal["no", "fp16", "bf16", "auto"] = Field(
         default="no", description="Arithmetic of the forward pass; auto is fp16 on a GPU, else no."
     )
     warm_start: bool = Field(
         default=True,
-        description="Whether a cycle goes on from the last cycle's weights, or begins with new ones.",
+        description="Whether a cycle continues from the last cycle's weights or trains from scratch.",
     )
-    milestones: list[Fraction] | None = Field(
-        default=None, description="Fractions of the training at which multistep multiplies the rate by gamma."
+    milestones: list[Fraction] | None = option(
+        "Fractions of the training run at which multistep multiplies the learning rate by gamma."
     )
-    gamma: float | None = Field(default=None, gt=0, description="That factor.")
-    normalise: list[list[float]] | None = Field(
-        default=None, description="Mean and standard deviation of every channel, of inputs in [0, 1]."
+    gamma: float | None = option("That factor.", gt=0)
+    normalise: list[list[float]] | None = option(
+        "Mean and standard deviation of every channel, for inputs in [0, 1]."
     )
-    crop: int | None = Field(
-        default=None, ge=1, description="Side of the random window that segmentation trains on, in pixels."
+    crop: int | None = option("Side of the random crop that segmentation trains on, in pixels.", ge=1)
+    channels_last: bool | None = option("Memory layout of image networks.")
+    progressive_resize: list[Annotated[float, Field(gt=0, le=1)]] | None = option(
+        "Fractions of the images' sides in equal parts of a training run, such as 0.5, 0.75, 1.", min_length=1
     )
-    channels_last: bool | None = Field(default=None, description="Memory layout of image networks.")
-    progressive_resize: list[Annotated[float, Field(gt=0, le=1)]] | None = Field(
-        default=None,
-        min_length=1,
-        description="Fractions of the images' sides in equal parts of a training run, such as 0.5, 0.75, 1.",
+    epochs_from_scratch: int | None = option(
+        "Passes of a training run that starts from new weights, as the first one does.", ge=1
     )
-    epochs_from_scratch: int | None = Field(
-        default=None,
-        ge=1,
-        description="Passes of a training run that begins with new weights, as the first does.",
+    min_steps_per_epoch: int | None = option(
+        "Least number of steps per pass; with few labels the batches become smaller.", ge=1
     )
-    min_steps_per_epoch: int | None = Field(
-        default=None,
-        ge=1,
-        description="Steps that a pass is to have at least; few labels are taken in smaller batches.",
+    compile: bool | Literal["auto"] | None = option(
+        "Whether torch compiles the network; auto does so on a GPU."
     )
-    compile: bool | Literal["auto"] | None = Field(
-        default=None, description="Whether torch compiles the network; auto does so on a GPU."
+    num_workers: int | None = option("Processes that load items which are not arrays.", ge=0)
+    predict_batch_size: int | None = option("Items per batch of prediction.", ge=1)
+    embedding_layer: str | None = option(
+        "The layer whose outputs are the embeddings, if the model does not say."
     )
-    num_workers: int | None = Field(
-        default=None, ge=0, description="Processes that load items which are not arrays."
+    unlabelled_draw: Literal["passes", "redrawn", "fixed", "fixed_first"] | None = option(
+        "Unlabelled images of a step: in passes over all of them, redrawn at each step, fixed, or fixed in "
+        "the first cycle and redrawn later."
     )
-    predict_batch_size: int | None = Field(
-        default=None, ge=1, description="Items in one pass that trains nothing."
+    untrained_weights: Literal["as_model", "random"] | None = option(
+        "Weights of untrained networks to compare with (COD's in the first cycle, a teacher that starts at "
+        "random): as the model's, pretrained if it is, or random."
     )
-    embedding_layer: str | None = Field(
-        default=None, description="The layer whose output are the embeddings, where the model does not say."
-    )
-    unlabelled_draw: Literal["passes", "redrawn", "fixed", "fixed_first"] | None = Field(
-        default=None,
-        description="Unlabelled images of a step: in passes over all, redrawn at each step, fixed, or fixed "
-        "in the first cycle and redrawn in later ones.",
-    )
-    untrained_weights: Literal["as_model", "random"] | None = Field(
-        default=None,
-        description="Weights of the networks that are compared with before any training (COD's of the first "
-        "cycle, a teacher that starts at random): the model's, pretrained where it is, or random ones.",
-    )
-    score_augmented: bool | None = Field(
-        default=None, description="Whether candidates are scored under the augmentation of the training."
-    )
+    score_augmented: bool | None = option("Whether to augment candidates for scoring as in training.")
     wrappers: PartsSetting = Field(
         default_factory=list,
-        description="How to train what a strategy needs next to the model, where it is needed: "
-        "learning_loss, vaal, ta_vaal, mc_dropout, ensemble.",
+        description="How to train what a strategy needs besides the model: learning_loss, vaal, ta_vaal, "
+        "mc_dropout, ensemble.",
     )
 
     @field_validator("model")
     @classmethod
-    def _one_file(cls, model: Part | None) -> Part | None:
+    def _absolute_weights(cls, model: Part | None) -> Part | None:
         return None if model is None else Part(model.name, absolute_weights(model.options), model.of)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
 from nextlabel.errors import DataError
-from nextlabel.options import check_ranges
+from nextlabel.parts import check_ranges
 
 __all__ = ["CosineGraph", "GraphTraining", "trained_graph"]
 

@@ -15,7 +15,7 @@ from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.models.loss_prediction import LossPrediction, Pooling
 from nextlabel.objectives.prepared import prepared
 from nextlabel.objectives.supervised import Supervised, at_least_float32
-from nextlabel.options import check_choices, check_ranges
+from nextlabel.parts import check_choices, check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.errors import ContractError
-from nextlabel.options import check_ranges
+from nextlabel.parts import check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 

@@ -12,7 +12,7 @@ from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.objectives.prepared import prepared
 from nextlabel.objectives.supervised import at_least_float32
 from nextlabel.objectives.teacher import Buffers, Compared, EmaTeacher, Mode, joint, squared_distance, teach
-from nextlabel.options import check_choices, check_ranges
+from nextlabel.parts import check_choices, check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias
 
-from nextlabel.config.setting import flat_settings
+from nextlabel.config.settings import flat_settings
 from nextlabel.parts import parts_of
 from nextlabel.presets.catalogue import load_preset, preset_datasets
 

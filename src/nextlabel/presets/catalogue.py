@@ -1,55 +1,39 @@
-"""Presets: settings that ship with nextlabel, a TOML file for each data set and way of running it.
-
-Knows where the files lie and how they are laid below a user's own settings, not what a setting means.
-"""
+"""Presets: settings that ship with nextlabel, one TOML file per data set and way of running it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
 from nextlabel.parts import Part, parts_of
-from nextlabel.trees import merge
+from nextlabel.trees import KINDS, Tree, merge, tomllib
 
-if sys.version_info >= (3, 11):
-    from importlib.resources.abc import Traversable
-
-    import tomllib
-else:
+if TYPE_CHECKING:
     from importlib.abc import Traversable
-
-    import tomli as tomllib
 
 __all__ = ["Preset", "lay_over_preset", "load_preset", "preset_datasets", "preset_remarks", "presets"]
 
 GROUP = "nextlabel.presets"
-"""The entry points whose members are more presets."""
-
-Tree: TypeAlias = dict[str, Any]  # Any: what TOML may hold
-
-
-def _no_remarks(settings: Mapping[str, Any]) -> Iterable[str]:  # Any: TOML
-    return ()
+"""The entry points whose members are further presets."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A way of running experiments, with a TOML file of settings for each data set.
+    """A way of running experiments, with one TOML file of settings per data set.
 
     Attributes:
         about: What it is, in one clause.
-        package: The package in which the preset's files lie, in a folder of the preset's name.
-        remarks: Given a configuration with any preset, returns what its reader should know, a line each.
+        package: The package that has the files, in a folder named like the preset.
+        remarks: Given a configuration with any preset, returns what its reader should know, line by line.
     """
 
     about: str
     package: str
-    remarks: Callable[[Mapping[str, Any]], Iterable[str]] = _no_remarks  # Any: TOML
+    remarks: Callable[[Mapping[str, Any]], Iterable[str]] = lambda settings: ()  # Any: TOML
 
 
 FAST = Preset(
@@ -76,7 +60,7 @@ def presets() -> Mapping[str, Preset]:
             preset = point.load()
         except (ImportError, AttributeError) as error:
             raise ContractError(
-                f"cannot load the preset '{point.name}' from '{point.value}': {error}"
+                f"the preset '{point.name}' cannot be loaded from '{point.value}': {error}"
             ) from error
         if not isinstance(preset, Preset):
             raise ContractError(
@@ -87,25 +71,24 @@ def presets() -> Mapping[str, Preset]:
 
 
 def preset_remarks(settings: Mapping[str, Any]) -> Iterator[str]:  # Any: TOML
-    """Yield what the reader of a configuration should know of its preset, a line each."""
+    """Yield what the reader of a configuration should know about its preset, line by line."""
     for preset in presets().values():
         yield from preset.remarks(settings)
 
 
 def preset_datasets(name: str) -> tuple[str, ...]:
-    """Return the data sets that a preset has settings for, in the order of the alphabet.
+    """Return the data sets that a preset has settings for, in alphabetical order.
 
     Raises:
         UnknownNameError: There is no such preset.
     """
-    folder = _folder(name)
-    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir()))
+    return tuple(sorted(file.name.removesuffix(".toml") for file in _folder(name).iterdir()))
 
 
 def load_preset(name: str, dataset: str) -> Tree:
     """Read the settings of a preset for a data set, as a configuration file would hold them.
 
-    A preset's file that names another one as its ``base`` holds only what is different.
+    A file that names another preset as its ``base`` holds only the differences from that one.
 
     Raises:
         UnknownNameError: There is no such preset.
@@ -115,31 +98,22 @@ def load_preset(name: str, dataset: str) -> Tree:
     if dataset not in known:
         hint = nearest(dataset, known)
         guess = f"did you mean '{hint}'?" if hint else "without a preset, nextlabel run takes every data set"
-        raise ConfigurationError(
-            f"the preset '{name}' has settings for {listed(known, limit=20)}, but not for '{dataset}'; "
-            f"{guess}"
-        )
-    file = _folder(name) / f"{dataset}.toml"
-    tree = tomllib.loads(file.read_text(encoding="utf-8"))
+        names = listed(known, limit=20)
+        raise ConfigurationError(f"preset '{name}' of '{dataset}' not found; {guess}; it has {names}")
+    tree = tomllib.loads((_folder(name) / f"{dataset}.toml").read_text(encoding="utf-8"))
     base = tree.pop("base", None)
     return tree if base is None else merge(load_preset(base, dataset), tree)
 
 
-def _folder(name: str) -> Traversable:
-    if name not in presets():
-        raise UnknownNameError("preset", name, presets())
-    return resources.files(presets()[name].package) / name
-
-
 def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: TOML
-    """Lay settings over the preset that they name; without one they come back as they are.
+    """Lay settings over the preset that they name; without a preset they stay as they are.
 
-    Tables are laid over tables, key by key. The preset's table ``options`` says of parts, by kind and name,
-    which options they have where the settings use them.
+    Tables are merged key by key. The preset's table ``options`` holds, by kind and name, the options of parts
+    that the settings may use.
 
     Args:
-        tree: The settings; ``preset`` and ``dataset`` among them say which preset.
-        default: The data set where the settings name none.
+        tree: The settings; ``preset`` and ``dataset`` among them choose the preset's file.
+        default: The data set if the settings name none.
 
     Raises:
         UnknownNameError: There is no such preset.
@@ -150,35 +124,30 @@ def lay_over_preset(tree: Mapping[str, Any], *, default: str) -> Tree:  # Any: T
         return dict(tree)
     datasets = [part.name for part in parts_of(tree.get("dataset", default))]
     if len(datasets) != 1:
-        raise ConfigurationError(
-            f"a preset is for one data set, but there are {listed(datasets) or 'none'}; run each by itself"
-        )
+        given = listed(datasets) or "none"
+        raise ConfigurationError(f"a preset is for one data set, got {given}; run each separately")
     below = load_preset(name, datasets[0])
     options = below.pop("options", {})
-    if tree.get("budget") is not None:  # from which these follow
+    if tree.get("budget") is not None:  # the sizes follow from it
         below = {key: value for key, value in below.items() if key not in ("initial_size", "batch_size")}
-    own = tree.get("learner", {})
-    if not isinstance(own, Mapping):  # which the configuration will refuse
+    if not isinstance(tree.get("learner", {}), Mapping):  # the configuration will refuse it
         return dict(tree)
     merged = merge(below, tree)
-    for kind in ("dataset", "strategy", "objective"):
-        _lay_options(merged, kind, options.get(kind, {}))
     learner = merged["learner"] = dict(merged.get("learner", {}))
-    _lay_options(learner, "model", options.get("model", {}))
-    _lay_options(learner, "augment", options.get("augment", {}))
-    named = {part.name for part in parts_of(learner.get("wrappers", ()))}
-    others = [Part(name) for name in options.get("wrapper", {}) if name not in named]
-    learner["wrappers"] = [*parts_of(learner.get("wrappers", ())), *others]
-    _lay_options(learner, "wrappers", options.get("wrapper", {}))
+    wrappers = parts_of(learner.get("wrappers", ()))
+    named = {part.name for part in wrappers}
+    wrappers += [Part(name) for name in options.get("wrapper", {}) if name not in named]
+    learner["wrappers"] = wrappers
+    for kind, (*branches, leaf) in KINDS.items():
+        table, known = learner if branches else merged, options.get(kind, {})
+        if table.get(leaf) is not None:
+            pairs = [(part, known.get(part.name, {})) for part in parts_of(table[leaf])]
+            parts = [Part(part.name, {**preset, **part.options}, part.of) for part, preset in pairs]
+            table[leaf] = parts[0] if kind == "model" else parts
     return merged
 
 
-def _lay_options(tree: Tree, key: str, options: Mapping[str, Mapping[str, Any]]) -> None:  # Any: TOML
-    """Lay the parts of a setting over what the preset says of parts of their names."""
-    if tree.get(key) is None:
-        return
-    laid = [
-        Part(part.name, {**options.get(part.name, {}), **part.options}, part.of)
-        for part in parts_of(tree[key])
-    ]
-    tree[key] = laid[0] if key == "model" else laid
+def _folder(name: str) -> Traversable:
+    if name not in presets():
+        raise UnknownNameError("preset", name, presets())
+    return resources.files(presets()[name].package) / name

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy, output_discrepancy
 from nextlabel.errors import ConfigurationError, DataError, nearest
-from nextlabel.options import check_choices
+from nextlabel.parts import check_choices
 from nextlabel.registry import Card
 from nextlabel.snapshots import Snapshot
 from nextlabel.types import PoolView

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.discrepancy import Form
-from nextlabel.options import check_choices
+from nextlabel.parts import check_choices
 from nextlabel.registry import Card
 from nextlabel.strategies.extra_field import Aggregate, one_number_per_item
 from nextlabel.types import PoolView

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy
-from nextlabel.options import check_choices
+from nextlabel.parts import check_choices
 from nextlabel.registry import Card
 from nextlabel.types import PoolView
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nextlabel.maths.disagreement import kl_to_consensus
 from nextlabel.maths.entropy import entropy, least_confidence, mean_log_probs
-from nextlabel.options import check_choices
+from nextlabel.parts import check_choices
 from nextlabel.registry import Card
 from nextlabel.types import PoolView
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.maths.graph import GraphTraining, trained_graph
-from nextlabel.options import check_ranges
+from nextlabel.parts import check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import PoolView
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from nextlabel.bench.grid import with_found_data
 from nextlabel.config.experiment import ExperimentConfig, fingerprint, load_config
-from nextlabel.config.setting import flat_settings
+from nextlabel.config.settings import flat_settings
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.errors import ConfigurationError, changes
+from nextlabel.errors import ConfigurationError
 from nextlabel.papers.exhibits.arms import Arm
 from nextlabel.papers.released_arguments import SEGMENTATION, Meaning
 from nextlabel.parts import Part
 from nextlabel.presets.catalogue import load_preset
+from nextlabel.trees import changes
 
 __all__ = [
     "OF_MASKS",

@@ -29,7 +29,7 @@ from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.config.learner import plain
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.errors import ConfigurationError, ContractError, differences
+from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.files import exclusive_lock
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.maths.entropy import mean_log_probs
@@ -47,6 +47,7 @@ from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.training.checkpoint import read_json, read_tensors, write_json, write_tensors
 from nextlabel.training.device import Engine, device_title
+from nextlabel.trees import differences
 
 __all__ = [
     "GAPS",

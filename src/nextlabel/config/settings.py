@@ -1,37 +1,16 @@
-"""One setting as it is typed, ``key=value``, and where it goes in a tree of settings. No torch."""
+"""Single settings: as typed, ``key=value``, and the tree of settings as dotted names."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nextlabel.errors import ConfigurationError, listed, nearest
 from nextlabel.parts import Part, parts_of
-from nextlabel.trees import leaves
+from nextlabel.trees import KINDS, Tree, leaves, tomllib
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = ["KINDS", "Setting", "flat_settings"]
-
-KINDS: Mapping[str, tuple[str, ...]] = {
-    "dataset": ("dataset",),
-    "strategy": ("strategy",),
-    "objective": ("objective",),
-    "diagnostics": ("diagnostics",),
-    "model": ("learner", "model"),
-    "augment": ("learner", "augment"),
-    "wrapper": ("learner", "wrappers"),
-}
-"""What a part may be, and the setting that holds parts of this kind."""
-
-OWN = ("model", "wrapper")
-"""Kinds whose parts need not be named first: a data set's own model, and wrappers, which strategies call
-for."""
+__all__ = ["Setting", "flat_settings"]
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "dataset": ("digits",),
@@ -43,7 +22,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting: of the tree, or with ``KIND.NAME.OPTION`` an option of a part.
+    """A setting or, as ``KIND.NAME.OPTION``, an option of a part.
 
     Attributes:
         path: The keys, outermost first.
@@ -58,15 +37,15 @@ class Setting:
         """Read a text such as ``learner.epochs=20`` or ``objective.tod.weight=0.1``.
 
         Raises:
-            ConfigurationError: It is no key with a value.
+            ConfigurationError: It is not a key with a value.
         """
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise ConfigurationError(f"a setting must be key=value, as in learner.epochs=20, got '{setting}'")
         return Setting(tuple(key.strip().split(".")), text.strip())
 
-    def assign(self, tree: dict[str, Any]) -> bool:  # Any: TOML
-        """Put the value into the tree; return False, and do nothing, for an option of a part.
+    def assign(self, tree: Tree) -> bool:
+        """Put the value into the tree; return False, without doing anything, for an option of a part.
 
         Raises:
             ConfigurationError: A key on the way holds a value.
@@ -74,7 +53,7 @@ class Setting:
         if self.path[0] in KINDS and len(self.path) > 1:
             return False
         *branches, leaf = self.path
-        if kind := next((kind for kind, place in KINDS.items() if place == tuple(branches)), None):
+        if kind := _kind(branches):
             raise ConfigurationError(
                 f"an option must be set as {kind}.NAME.{leaf}={self.text}, got '{self}'; name the part"
             )
@@ -85,14 +64,14 @@ class Setting:
         tree[leaf] = self._value(of_parts=self.path in KINDS.values())
         return True
 
-    def set_option(self, tree: dict[str, Any]) -> None:  # Any: TOML
+    def set_option(self, tree: Tree) -> None:
         """Set an option of a part that the tree has, or that every experiment has.
 
         Raises:
             ConfigurationError: There is no such part.
         """
         kind, *names, option = self.path
-        name = ".".join(names)  # which may have dots itself, as timm's have
+        name = ".".join(names)  # names may have dots, as timm's have
         if not name:
             raise ConfigurationError(
                 f"an option of a part must be set as {kind}.NAME.{option}=VALUE, got '{self}'; name the part"
@@ -101,12 +80,14 @@ class Setting:
         for branch in branches:
             tree = tree.setdefault(branch, {})
         parts = parts_of(tree.get(leaf, USUAL.get(kind, ())))
-        if kind in OWN and not any(part.name == name for part in parts) and (kind == "wrapper" or not parts):
+        known = [part.name for part in parts]
+        # wrappers, which strategies need, and the data set's own model are there without being named
+        if name not in known and (kind == "wrapper" or (kind == "model" and not parts)):
             parts.append(Part(name))
-        if not any(part.name == name for part in parts):
-            hint = nearest(name, [part.name for part in parts])
-            there = f"did you mean '{hint}'?" if hint else f"there are {listed(str(part) for part in parts)}"
-            raise ConfigurationError(f"{kind} not found: '{name}', to set {self}; {there}")
+        elif name not in known:
+            hint = nearest(name, known)
+            guess = f"did you mean '{hint}'?" if hint else f"known: {listed(map(str, parts))}"
+            raise ConfigurationError(f"{kind} not found: '{name}', to set {self}; {guess}")
         value = self._value(of_parts=False)
         changed = [part.with_options({option: value}) if part.name == name else part for part in parts]
         tree[leaf] = changed[0] if kind == "model" else changed
@@ -123,23 +104,29 @@ class Setting:
 
 
 def flat_settings(tree: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
-    """Return a tree of settings by dotted names, options of parts as ``KIND.NAME.OPTION``.
+    """Return a tree of settings by dotted names, with options of parts as ``KIND.NAME.OPTION``.
 
-    Of parts with the same name the whole texts are values, since their options have no name of their own.
+    Several parts with the same name are given as text, since their options have no name of their own.
     """
     flat: dict[str, Any] = {}
     for path, value in leaves(tree, whole=KINDS.values()):
-        kind = next((kind for kind, place in KINDS.items() if place == path), None)
+        name = ".".join(path)
+        kind = _kind(path)
         if kind is None or value is None:
-            flat[".".join(path)] = value
+            flat[name] = value
             continue
         parts = parts_of(value)
         names = [part.name for part in parts]
         if len(set(names)) < len(names) or any(part.of for part in parts):
-            flat[".".join(path)] = [str(part) for part in parts]
+            flat[name] = [str(part) for part in parts]
             continue
-        if kind != "wrapper":  # which are there whether or not they are named
-            flat[".".join(path)] = names[0] if kind == "model" else names
+        if kind != "wrapper":  # they are there without being named
+            flat[name] = names[0] if kind == "model" else names
         for part in parts:
             flat |= {f"{kind}.{part.name}.{option}": one for option, one in part.options.items()}
     return flat
+
+
+def _kind(path: Sequence[str]) -> str | None:
+    """Return the kind of the parts that the setting with these keys holds, if it holds parts."""
+    return next((kind for kind, place in KINDS.items() if place == tuple(path)), None)
