@@ -4,11 +4,10 @@ from nextlabel.errors import (
     MissingExtraError,
     NextlabelError,
     UnknownNameError,
-    changes,
-    differences,
     listed,
     nearest,
 )
+from nextlabel.trees import changes, differences
 
 
 def test_an_unknown_name_offers_the_nearest_and_lists_the_known_ones():

@@ -103,7 +103,7 @@ def test_a_resolved_configuration_with_a_preset_is_read_back_as_the_same(tmp_pat
         (
             {"preset": "code", "dataset": ["mnist"]},
             ConfigurationError,
-            "'code' of 'mnist' not found; did you mean",
+            "'code' not found: 'mnist'; did you mean",
         ),
         (
             {"preset": "code", "dataset": ["digits", "svhn"]},

@@ -130,9 +130,8 @@ class Campaign:
         if not len(pool):
             raise DataError("pool must hold at least one item, got an empty one")
         self.path, self.pool, self.learner = Path(path), pool, as_learner(learner)
-        self.setup = Setup(
-            as_strategy(strategy), batch_size, initial_size, seed, as_task(task), candidate_size
-        )
+        sizes = batch_size, initial_size, candidate_size
+        self.setup = Setup(as_strategy(strategy), as_task(task), *sizes, seed)
         self._evaluate, self._on_query, self._progress = evaluate, on_query, progress or bars()
         self.ledger = Ledger(self.path / "campaign.db")
         self.ledger.open(self.setup.settings(), pool.ids)
@@ -291,7 +290,7 @@ class Campaign:
             raise DataError(f"nothing is left to ask: all {len(self.pool)} items of the pool are labelled")
         plan = plan.with_candidate_size(self.setup.candidate_size, seed=self.setup.seed)
         size = _size(self.setup.batch_size, len(plan.candidates), at_most)
-        choice, ids, measured = self._choose(plan, size)
+        choice, ids, measured = self._choose(plan, size, asked=True)
         scores = None if choice.scores is None else choice.scores[choice.rows].tolist()
         self.ledger.ask(plan.cycle, ids, scores, measured=measured)
         if plan.previous is not None and isinstance(self.learner, Restorable):
@@ -308,9 +307,7 @@ class Campaign:
         _, chosen, measured = self._choose(plan, size, asked=False)
         self.ledger.measure(plan.cycle, plan.score_name, {**measured, "chosen": chosen})
 
-    def _choose(
-        self, plan: Cycle, size: int, *, asked: bool = True
-    ) -> tuple[Selection, list[ItemId], dict[str, JSON]]:
+    def _choose(self, plan: Cycle, size: int, asked: bool) -> tuple[Selection, list[ItemId], dict[str, JSON]]:
         """Train, scan and choose a batch; return the choice, its ids and the measurements."""
         self._train(plan)
         seed, strategy, task = self.setup.seed, self.setup.strategy, self.setup.task

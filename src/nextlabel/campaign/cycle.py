@@ -79,11 +79,8 @@ class Cycle:
         The candidate subset of the released code of Huang et al., "Semi-Supervised Active Learning with
         Temporal Output Discrepancy", ICCV 2021 (``SUBSET`` in the code; the paper does not mention it), drawn
         again in every cycle. A deviation: theirs stays in the order of the draw, which decides their ties.
-        The order does not matter for nextlabel, because the seed breaks ties.
-
-        Args:
-            size: How many to draw; None, or a size that is not below theirs, keeps all.
-            seed: The campaign's; the draw derives from it and the cycle.
+        The order does not matter for nextlabel, because the seed breaks ties. The draw derives from the
+        campaign's seed and the cycle; a size of None, or not below that of the candidates, keeps all.
         """
         if size is None or size >= len(self.candidates):
             return self

@@ -121,8 +121,8 @@ def scan(
 
 def is_scanned(folder: Path, pool: Pool, needs: frozenset[str]) -> bool:
     """Return whether the folder holds a finished scan of exactly these items with all these fields."""
-    state = _finished(folder)
-    return state is not None and state["pool"] == pool.digest() and needs <= set(state["needs"])
+    state = _state(folder)
+    return _is_finished(state) and state["pool"] == pool.digest() and needs <= set(state["needs"])
 
 
 def open_scan(folder: Path) -> Scan:
@@ -131,7 +131,7 @@ def open_scan(folder: Path) -> Scan:
     Raises:
         DataError: There is no finished scan in the folder.
     """
-    if not _finished(folder):
+    if not _is_finished(_state(folder)):
         raise DataError(f"finished scan not found: '{folder}'; scan again")
     ids = tuple(json.loads((folder / "ids.json").read_text(encoding="utf-8")))
     fields = {name: torch.from_numpy(file) for name, file in _open_files(folder, "c").items()}
@@ -165,7 +165,7 @@ def _validated(learner: Learner, outputs: Outputs, part: Pool, needs: frozenset[
 
 def _resume_at(folder: Path, pool: Pool, needs: frozenset[str]) -> int:
     """Return how many rows of this scan the folder already holds; delete any other scan."""
-    state = _state(folder) or {}
+    state = _state(folder)
     same = state.get("pool") == pool.digest() and needs == set(state["needs"])
     if same or is_scanned(folder, pool, needs):
         return int(state["done"])
@@ -173,16 +173,14 @@ def _resume_at(folder: Path, pool: Pool, needs: frozenset[str]) -> int:
     return 0
 
 
-def _state(folder: Path) -> dict[str, Any] | None:
-    state: dict[str, Any] | None = None
+def _state(folder: Path) -> dict[str, Any]:
     with suppress(DataError):  # missing, or damaged by a power cut: scan again
-        state = read_json(folder / "scan.json", dict)
-    return state
+        return read_json(folder / "scan.json", dict)
+    return {}
 
 
-def _finished(folder: Path) -> dict[str, Any] | None:
-    state = _state(folder)
-    return state if state and state["done"] == state["items"] else None
+def _is_finished(state: dict[str, Any]) -> bool:
+    return "done" in state and bool(state["done"] == state["items"])
 
 
 def _create_files(folder: Path, fields: dict[str, Tensor], pool: Pool) -> dict[str, np.memmap[Any, Any]]:
@@ -199,8 +197,7 @@ def _create_files(folder: Path, fields: dict[str, Tensor], pool: Pool) -> dict[s
 
 
 def _open_files(folder: Path, mode: Literal["r+", "c"]) -> dict[str, np.memmap[Any, Any]]:
-    names = (_state(folder) or {})["needs"]
-    return {name: np.load(_file(folder, name), mmap_mode=mode) for name in names}
+    return {name: np.load(_file(folder, name), mmap_mode=mode) for name in _state(folder)["needs"]}
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -31,18 +31,18 @@ class Setup:
     """
 
     strategy: Scorer | Strategy
+    task: Task
     batch_size: int
     initial_size: int
+    candidate_size: int | None
     seed: int
-    task: Task
-    candidate_size: int | None = None
 
     def __post_init__(self) -> None:
-        lowest: dict[str, int | None] = {"batch_size": 1, "initial_size": 1, "seed": None}
-        if self.candidate_size is not None:
-            lowest["candidate_size"] = self.batch_size
+        lowest = {"batch_size": 1, "initial_size": 1, "candidate_size": self.batch_size, "seed": None}
         for name, low in lowest.items():
             value = getattr(self, name)
+            if name == "candidate_size" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, Integral) or (low and value < low):
                 bound = "" if low is None else f" of at least {low}"
                 bound += ", the batch size, or None" if name == "candidate_size" else ""

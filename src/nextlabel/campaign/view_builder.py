@@ -37,7 +37,7 @@ class ViewBuilder:
         scans: Where to keep scans, if not in ``folder``.
         augment_seed: Seed of the augmentations of a learner with ``score_augmented``, different in every
             cycle. All outputs of a view share these draws, so the previous model scores the items again
-            instead of reading its scan.
+            instead of using its scan.
         output: The field that answers the campaign's task, which the need ``output`` means; None if outputs
             are not kept whole.
         remedy: What to do if the learner cannot give an earlier snapshot, as a clause.
@@ -58,13 +58,9 @@ class ViewBuilder:
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Targets) -> PoolView:
-        """Return the view of these candidates with everything in ``needs``.
+        """Return the view of N candidates and L labelled items with everything in ``needs``.
 
-        Args:
-            needs: The strategy's needs.
-            candidates: The N unlabelled items to choose from.
-            labelled: The L labelled items.
-            labels: L targets; strategies see them only as a tensor.
+        The labels are L targets; strategies see them only if they are a tensor.
 
         Raises:
             ContractError: The learner broke its contract, or cannot give a snapshot that is needed.
@@ -141,7 +137,7 @@ class ViewBuilder:
     def _restored(
         self, folder: Path, wanted: str, pool: Pool, fields: frozenset[str], name: str, **snapshot: str
     ) -> Outputs:
-        """Return the outputs of an earlier state of the learner, which is brought back afterwards."""
+        """Load an earlier state, return its outputs, and load the present state again."""
         if not isinstance(self.learner, Restorable):
             raise ContractError(
                 f"the learner must have load and reset, because the strategy needs {wanted}, got "

@@ -16,11 +16,7 @@ def with_sizes(tree: dict[str, Any], *, cycles: int) -> dict[str, Any]:  # Any: 
 
     A campaign of n cycles with initial set i and batch b ends with i + (n - 1) b labels. If neither is given,
     i is twice b, as in the TOD papers: b is budget / (n + 1). With counts, b is rounded down and i takes the
-    rest, so that the budget is spent exactly.
-
-    Args:
-        tree: The settings.
-        cycles: The number of cycles if the settings have none.
+    rest, so that the budget is spent exactly. ``cycles`` is n if the settings have none.
 
     Raises:
         ValueError: The budget is too small, or does not agree with the sizes given.

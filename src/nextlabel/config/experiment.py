@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import tomli_w
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from nextlabel.config.budget import with_sizes
 from nextlabel.config.learner import LearnerConfig, PartsSetting, Strict, option
@@ -30,6 +30,10 @@ CountOrFraction: TypeAlias = Annotated[int | float, Field(gt=0)]
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 """``auto`` is ``cuda`` if there is one, else ``cpu``."""
+
+
+def _as_list(names: Any) -> Any:  # Any: not validated yet
+    return [names] if isinstance(names, str) else names
 
 
 def _usual(kind: str, description: str) -> Any:  # Any: as of pydantic's Field
@@ -83,7 +87,7 @@ class ExperimentConfig(Strict):
         "Whether to score the pool after the last training run too, for diagnostics of the score; nothing is "
         "queried then."
     )
-    full_training: list[Literal["once", "equal_updates"]] = Field(
+    full_training: Annotated[list[Literal["once", "equal_updates"]], BeforeValidator(_as_list)] = Field(
         default_factory=list,
         description="References trained on all labels: once as a cycle is, or with as many updates as all "
         "cycles together.",
@@ -101,11 +105,6 @@ class ExperimentConfig(Strict):
     @classmethod
     def _within_budget(cls, tree: Any) -> Any:  # Any: not validated yet
         return with_sizes(tree, cycles=cls.model_fields["cycles"].default) if isinstance(tree, dict) else tree
-
-    @field_validator("full_training", mode="before")
-    @classmethod
-    def _one_or_many(cls, names: Any) -> Any:  # Any: not validated yet
-        return [names] if isinstance(names, str) else names
 
     @field_validator("dataset", "strategy", "objective", "full_training")
     @classmethod
@@ -151,7 +150,7 @@ def load_config(
         UnknownNameError: There is no such preset.
     """
     tree = read_toml(path) if path else {}
-    for key in ("environment", "version"):  # a record of a run says where it ran, and with which nextlabel
+    for key in ("environment", "version"):  # in a record: where it ran, with which nextlabel
         tree.pop(key, None)
     tree |= {key: value for key, value in (options or {}).items() if value is not None}
     of_parts = [setting for setting in map(Setting.parse, settings) if not setting.assign(tree)]

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, PlainValidator, WithJsonSchema, field_validator
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.files import absolute_weights
@@ -23,7 +15,7 @@ from nextlabel.trees import Tree
 __all__ = ["LearnerConfig", "PartsSetting", "Strict", "option", "plain"]
 
 Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
-"""A part of a whole, neither none nor all of it."""
+"""A fraction strictly between 0 and 1."""
 
 
 def _validator(read: Callable[[Any], Any]) -> Callable[[Any], Any]:  # Any: not validated yet
@@ -38,20 +30,14 @@ def _validator(read: Callable[[Any], Any]) -> Callable[[Any], Any]:  # Any: not 
     return validated
 
 
-PART_SCHEMA = WithJsonSchema(
-    {
-        "anyOf": [
-            {"type": "string"},
-            {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
-        ]
-    }
-)
+TABLE = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+PART_SCHEMA = WithJsonSchema({"anyOf": [{"type": "string"}, TABLE]})
 
 PartSetting: TypeAlias = Annotated[Part, PlainValidator(_validator(Part.parse)), PART_SCHEMA]
 """A part: a name, a call, or a table with a name."""
 
 PartsSetting: TypeAlias = Annotated[list[PartSetting], BeforeValidator(_validator(parts_of))]
-"""Parts: one or a list of them, or a text in which commas separate them."""
+"""Parts: one, a list, or a text with commas between them."""
 
 
 def option(description: str, **bounds: Any) -> Any:  # Any: as of pydantic's Field
@@ -62,9 +48,10 @@ def option(description: str, **bounds: Any) -> Any:  # Any: as of pydantic's Fie
 class Strict(BaseModel):
     """A table of settings that refuses unknown keys and knows what a record holds."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), arbitrary_types_allowed=True
-    )  # a field is called model
+    model_config = {
+        "extra": "forbid", "frozen": True, "arbitrary_types_allowed": True,
+        "protected_namespaces": (),  # a field is called model
+    }  # fmt: skip
 
     def resolved(self) -> Tree:
         """Return all settings as a record holds them; parts are names or tables."""

@@ -81,7 +81,7 @@ class Setting:
             tree = tree.setdefault(branch, {})
         parts = parts_of(tree.get(leaf, USUAL.get(kind, ())))
         known = [part.name for part in parts]
-        # wrappers, which strategies need, and the data set's own model are there without being named
+        # wrappers, and the data set's own model, need not be named first
         if name not in known and (kind == "wrapper" or (kind == "model" and not parts)):
             parts.append(Part(name))
         elif name not in known:

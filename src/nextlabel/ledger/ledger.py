@@ -22,7 +22,6 @@ from nextlabel.errors import (
     DataError,
     LabelsError,
     LedgerError,
-    differences,
     listed,
     nearest,
 )
@@ -53,6 +52,7 @@ from nextlabel.ledger.events import (
     query,
     storable,
 )
+from nextlabel.trees import differences
 
 __all__ = ["Ledger"]
 

@@ -56,16 +56,13 @@ def presets() -> Mapping[str, Preset]:
                 f"preset names must be unique, got '{point.name}' twice; uninstall the package of "
                 f"{point.value}"
             )
+        who = f"the preset '{point.name}' at '{point.value}'"
         try:
             preset = point.load()
         except (ImportError, AttributeError) as error:
-            raise ContractError(
-                f"the preset '{point.name}' cannot be loaded from '{point.value}': {error}"
-            ) from error
+            raise ContractError(f"{who} cannot be loaded: {error}") from error
         if not isinstance(preset, Preset):
-            raise ContractError(
-                f"the preset '{point.name}' at '{point.value}' must be a Preset, got {preset!r}"
-            )
+            raise ContractError(f"{who} must be a Preset, got {preset!r}")
         found[point.name] = preset
     return found
 
@@ -97,9 +94,9 @@ def load_preset(name: str, dataset: str) -> Tree:
     known = preset_datasets(name)
     if dataset not in known:
         hint = nearest(dataset, known)
-        guess = f"did you mean '{hint}'?" if hint else "without a preset, nextlabel run takes every data set"
-        names = listed(known, limit=20)
-        raise ConfigurationError(f"preset '{name}' of '{dataset}' not found; {guess}; it has {names}")
+        guess = f"did you mean '{hint}'?" if hint else "without a preset, nextlabel run takes every data set."
+        what, names = f"data set of the preset '{name}'", listed(known, limit=20)
+        raise ConfigurationError(f"{what} not found: '{dataset}'; {guess} Known: {names}.")
     tree = tomllib.loads((_folder(name) / f"{dataset}.toml").read_text(encoding="utf-8"))
     base = tree.pop("base", None)
     return tree if base is None else merge(load_preset(base, dataset), tree)

@@ -89,9 +89,8 @@ class Classification(Task):
 
     def trainable(self, labels: Mapping[ItemId, Label]) -> None:
         """Refuse labels of fewer than two classes."""
-        found = iter(labels.values())
-        first = next(found)
-        if all(label == first for label in found):
+        first = next(iter(labels.values()))
+        if all(label == first for label in labels.values()):
             one = f"'{self.classes[int(first)]}'" if self.classes else f"class {first}"
             raise LabelsError(
                 f"training a classifier needs labels of at least two classes, but all {len(labels)} labels "

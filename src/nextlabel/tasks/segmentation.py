@@ -260,13 +260,12 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
+    # what pillow was seen to raise for damaged files
+    damaged = OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError
     try:
         with Image.open(path) as image:
             mask = np.asarray(image)
-    except (  # what pillow was seen to raise at damaged files
-        *(OSError, SyntaxError, ValueError, EOFError),
-        *(struct.error, Image.DecompressionBombError),
-    ) as error:
+    except damaged as error:
         raise DataError(f"the image {path} cannot be read ({error}); fetch or copy it again") from error
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise DataError(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
-from nextlabel.errors import LabelsError
+from nextlabel.errors import ContractError, LabelsError
 from nextlabel.ledger.events import JSON, ItemId, Label
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Task(Protocol):
         Raises:
             LabelsError: No model can be trained on them.
         """
+        return  # the protocol's default refuses nothing
 
     def targets(self, labels: Mapping[ItemId, Label]) -> Targets:
         """Return the targets of labels in the ledger's form, row by row."""
@@ -143,7 +144,7 @@ class Task(Protocol):
             now: (B, ...) raw outputs.
             before: Those of an earlier state of the model; only some fields need them.
         """
-        raise NotImplementedError(f"outputs of {self.name} are kept whole")
+        raise ContractError(f"the task {self.name} has no fields to reduce, got {sorted(fields)}")
 
     def corrupt(self, label: Label, rng: np.random.Generator) -> Label:
         """Return a wrong label, drawn from ``rng``.

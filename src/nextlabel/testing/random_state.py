@@ -14,10 +14,7 @@ __all__ = ["global_random_state_untouched"]
 
 @contextmanager
 def global_random_state_untouched(part: str) -> Iterator[None]:
-    """Fail if the global generators of torch, NumPy or ``random`` change.
-
-    Args:
-        part: What runs inside, for the message.
+    """Fail if ``part``, which runs inside, changes the global state of torch, NumPy or ``random``.
 
     Raises:
         AssertionError: A generator was drawn from or seeded.

@@ -252,9 +252,5 @@ def _reordered(view: PoolView, order: Tensor) -> PoolView:
 def _tensors(view: PoolView) -> dict[str, Tensor]:
     groups = {"pool": view.pool, "labelled": view.labelled}
     groups |= {f"snapshot {number}": snapshot for number, snapshot in enumerate(view.snapshots)}
-    tensors = {
-        f"{name} of the {group}": t
-        for group, outputs in groups.items()
-        for name, t in outputs.fields().items()
-    }
+    tensors = {f"{name} of the {group}": t for group, o in groups.items() for name, t in o.fields().items()}
     return tensors | {"labels": view.labels}

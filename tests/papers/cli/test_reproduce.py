@@ -193,7 +193,7 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("fig9", "--series", ", "), "--series expects names of lines"),
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),
         (("--config", "digit"), "data set not found: 'digit'; did you mean 'digits'"),
-        (("--config", "mask_folder"), "of 'mask_folder' not found; without a preset, nextlabel run takes"),
+        (("--config", "mask_folder"), "not found: 'mask_folder'; without a preset, nextlabel run takes"),
         (("table3", "--cycles", "2"), "it needs at least 3 cycles, but got 2"),
         (("fig8", "--config", "digits"), "choose --config nuclei or cityscapes"),
         (("fig7", "--config", "nuclei"), "make fig8 or table2 of it"),
