@@ -7,7 +7,6 @@ from nextlabel.errors import (
     listed,
     nearest,
 )
-from nextlabel.trees import changes, differences
 
 
 def test_an_unknown_name_offers_the_nearest_and_lists_the_known_ones():
@@ -38,16 +37,3 @@ def test_long_lists_end_in_a_count():
 
 def test_an_unknown_name_without_a_near_one_still_reads_as_a_sentence():
     assert str(UnknownNameError("layer", "zzz", [])) == "layer not found: 'zzz'. Known: none."
-
-
-def test_differences_show_the_stored_and_the_given_value_by_its_path():
-    stored = {"batch_size": 100, "model": {"depth": 2, "lr": 0.1}, "old": 1, "same": [1, 2], "none": None}
-    given = {"batch_size": 50, "model": {"depth": 2.0, "lr": 0.1}, "new": "x", "same": (1, 2), "empty": {}}
-    assert differences(stored, given) == [
-        "batch_size: stored 100, given 50",
-        "model.depth: stored 2, given 2.0",
-        'new: not stored, given "x"',
-        "old: stored 1, not given",
-    ]
-    assert changes(stored, given)[2:] == [("new", None, "x"), ("old", 1, None)]
-    assert differences(stored, dict(reversed(stored.items()))) == []
