@@ -175,9 +175,9 @@ def test_a_batch_size_that_is_no_positive_integer_is_refused(batch_size):
 
 
 def test_an_empty_pool_is_refused():
-    with pytest.raises(DataError, match="the pool is empty"):
+    with pytest.raises(DataError, match="the pool must have a candidate"):
         select("margin", 1, log_probs=np.empty((0, 3)))
-    with pytest.raises(DataError, match="the pool is empty"):
+    with pytest.raises(DataError, match="the pool must have a candidate"):
         select("core_set", 1, embeddings=np.empty((0, 3)), labelled_embeddings=np.empty((0, 3)))
 
 
@@ -189,13 +189,13 @@ def test_strategies_without_scores_say_so():
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        (torch.zeros(4), r"one score per candidate, shape \(3,\), but returned shape \(4,\)"),
-        (torch.zeros(3, 1), r"returned shape \(3, 1\)"),
-        (torch.zeros(3, dtype=torch.float16), "float32 or float64 scores, but returned torch.float16"),
-        (torch.zeros(3, dtype=torch.int64), "returned torch.int64"),
-        (np.zeros(3), "returned ndarray"),
-        (torch.tensor([0.0, float("nan"), 1.0]), "that of item 'b' is nan"),
-        (torch.tensor([0.0, 1.0, float("inf")]), "that of item 'c' is inf"),
+        (torch.zeros(4), r"one score per candidate, .* of shape \(3,\), got torch.float32 of shape \(4,\)"),
+        (torch.zeros(3, 1), r"of shape \(3, 1\)"),
+        (torch.zeros(3, dtype=torch.float16), "float32 or float64 .*got torch.float16"),
+        (torch.zeros(3, dtype=torch.int64), "got torch.int64"),
+        (np.zeros(3), "got ndarray"),
+        (torch.tensor([0.0, float("nan"), 1.0]), "got nan for item 'b'"),
+        (torch.tensor([0.0, 1.0, float("inf")]), "got inf for item 'c'"),
     ],
 )
 def test_a_scorer_that_breaks_its_contract_is_named(scores, message):
@@ -206,13 +206,13 @@ def test_a_scorer_that_breaks_its_contract_is_named(scores, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (torch.tensor([0, 0]), r"2 distinct rows, but returned shape \(2,\) with 1 distinct"),
-        (torch.tensor([0, 1, 2]), r"2 distinct rows, but returned shape \(3,\)"),
-        (torch.tensor([[0, 1]]), r"returned shape \(1, 2\)"),
-        (torch.tensor([0, 3]), "rows from 0 to 2, but returned 3"),
-        (torch.tensor([-1, 2]), "rows from 0 to 2, but returned -1"),
-        (torch.tensor([0.0, 1.0]), "int64 rows, but returned torch.float32"),
-        ([0, 1], "int64 rows, but returned list"),
+        (torch.tensor([0, 0]), r"2 distinct rows .* got 1 distinct from 0 to 0"),
+        (torch.tensor([0, 1, 2]), r"2 distinct rows .* got torch.int64 of shape \(3,\)"),
+        (torch.tensor([[0, 1]]), r"got torch.int64 of shape \(1, 2\)"),
+        (torch.tensor([0, 3]), "rows from 0 to 2.* got 2 distinct from 0 to 3"),
+        (torch.tensor([-1, 2]), "rows from 0 to 2.* got 2 distinct from -1 to 2"),
+        (torch.tensor([0.0, 1.0]), "int64 .*got torch.float32"),
+        ([0, 1], "int64 .*got list"),
     ],
 )
 def test_a_strategy_that_breaks_its_contract_is_named(rows, message):
@@ -226,7 +226,7 @@ def test_what_neither_scores_nor_selects_is_refused():
 
 
 def test_a_nan_score_names_the_row_where_there_are_no_ids():
-    with pytest.raises(ContractError, match="that of row 1 is nan"):
+    with pytest.raises(ContractError, match="got nan for row 1"):
         choose(Returns(torch.tensor([0.0, float("nan")])), pool_of(2), 1, rng=rng())
 
 
@@ -247,5 +247,5 @@ def test_a_misspelt_argument_is_named_before_the_missing_array(entry):
 
 
 def test_a_seed_that_is_no_whole_number_is_refused():
-    with pytest.raises(ConfigurationError, match="seed must be a whole number, but is 'a'"):
+    with pytest.raises(ConfigurationError, match="seed must be a whole number, got 'a'"):
         select("random", 1, log_probs=np.log([[0.5, 0.5]]), seed="a")

@@ -68,10 +68,10 @@ def test_half_precision_is_widened():
 @pytest.mark.parametrize(
     ("need", "message"),
     [
-        ("values", "'values' (regression outputs of the candidates), but it is missing; pass values"),
+        ("values", "'values' (regression outputs of the candidates), got none; pass values"),
         (
             "extra:margin",
-            "'extra:margin' (an extra field of the candidates), but it is missing; "
+            "'extra:margin' (an extra field of the candidates), got none; "
             "pass extra={'margin': an array with a row for every candidate}",
         ),
     ],
@@ -87,7 +87,7 @@ def test_embeddings_whose_distances_would_overflow_are_named(strategy):
     embeddings[2, 1] = -1e30
     log_probs = np.log(np.full((4, 2), 0.5))
     with pytest.raises(
-        DataError, match=r"embeddings must be at most 1e\+15 in size.*row 2 has 1e\+30; scale"
+        DataError, match=r"embeddings must be at most 1e\+15 in size.*got 1e\+30 for row 2; scale"
     ):
         select(strategy, 2, log_probs=log_probs, embeddings=embeddings, labelled_embeddings=embeddings[:0])
 
@@ -98,14 +98,14 @@ def test_missing_labelled_fields_say_how_to_pass_none():
 
 
 def test_unknown_needs_break_the_contract_and_offer_the_nearest():
-    with pytest.raises(ContractError, match="need 'embedings', which is unknown; did it mean 'embeddings'"):
+    with pytest.raises(ContractError, match="unknown need, 'embedings'; did you mean 'embeddings'"):
         checked({"embedings"})
 
 
 def test_a_missing_snapshot_is_named_where_the_first_cycle_asks_for_one():
     view = PoolView(size=4, pool=full_view().pool)
     assert checked({"log_probs", "snapshot:previous"}, view).snapshots == ()
-    with pytest.raises(DataError, match=r"'snapshot:initial'.*the view has none; pass snapshots="):
+    with pytest.raises(DataError, match=r"'snapshot:initial'.*got none; pass snapshots="):
         checked({"log_probs", "snapshot:previous", "snapshot:initial"}, view)
 
 
@@ -123,16 +123,16 @@ def test_numbers_that_are_not_finite_name_field_and_item(field, value):
     view = PoolView(
         size=4, pool=Outputs.from_fields(fields | {field: with_entry(fields[field], index, value)})
     )
-    with pytest.raises(DataError, match=f"{field} must be finite, but item 'c' has {value}"):
+    with pytest.raises(DataError, match=f"{field} must be finite, got {value} for item 'c'"):
         checked({field}, view, ids=["a", "b", "c", "d"])
 
 
 def test_numbers_that_are_not_finite_are_named_in_snapshots_and_labelled_items_too():
     arrays = {"log_probs": np.log(np.full((3, 2), 0.5)), "embeddings": np.ones((3, 2))}
     bad = np.array([[1.0, 1.0], [np.nan, 1.0]])
-    with pytest.raises(DataError, match="labelled_embeddings must be finite, but labelled row 1 has nan"):
+    with pytest.raises(DataError, match="labelled_embeddings must be finite, got nan for labelled row 1"):
         select("core_set", 1, **arrays, labelled_embeddings=bad)
-    with pytest.raises(DataError, match="snapshot 0: log_probs must be finite, but row 2 has inf"):
+    with pytest.raises(DataError, match="snapshot 0: log_probs must be finite, got inf for row 2"):
         select("cod", 1, **arrays, snapshots=[np.array([[-1.0, -1.0], [-1.0, -1.0], [np.inf, 0.0]])])
 
 
@@ -144,7 +144,7 @@ def test_the_first_bad_item_is_found_in_any_block():
     rows = 220_000
     embeddings = torch.zeros(rows, 64, dtype=torch.float32)
     embeddings[rows - 2, 63] = float("nan")
-    with pytest.raises(DataError, match=f"row {rows - 2} has nan"):
+    with pytest.raises(DataError, match=f"got nan for row {rows - 2}"):
         checked({"embeddings"}, PoolView(size=rows, pool=Outputs(embeddings=embeddings)))
 
 
@@ -155,7 +155,7 @@ def test_logits_and_probabilities_are_refused_as_log_probabilities():
         (np.array([[0.0, 0.0]]), "2"),
         (np.log(probs) + 0.01, "1.01005"),
     ):
-        with pytest.raises(DataError, match=f"those of row 0 sum to {total}; pass torch.log_softmax"):
+        with pytest.raises(DataError, match=f"got a sum of {total} for row 0; pass torch.log_softmax"):
             select("margin", 1, log_probs=wrong)
 
 
@@ -176,15 +176,15 @@ def test_half_precision_does_not_hide_unnormalised_rows():
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"log_probs": [[0.0]]}, "log_probs must be a NumPy array or a torch tensor, but got list"),
-        ({"log_probs": np.zeros(3)}, r"log_probs must have shape \(N, C\) or \(N, K, C\), but has \(3,\)"),
+        ({"log_probs": [[0.0]]}, "log_probs must be a NumPy array or a torch tensor, got list"),
+        ({"log_probs": np.zeros(3)}, r"log_probs must have shape \(N, C\) or \(N, K, C\), got \(3,\)"),
         (
             {"log_probs": np.zeros((2, 1)), "embeddings": np.zeros((3, 1))},
-            "as many rows, but the numbers of rows",
+            "must have the same number of rows",
         ),
         ({"log_probs": np.array([["a"]])}, "must have a dtype that torch supports, got"),
         ({"log_probs": np.zeros((2, 1)), "snapshots": np.zeros((2, 1))}, r"use snapshots=\[before\]"),
-        ({}, "nothing says how many candidates there are"),
+        ({}, "one of log_probs, embeddings and values must be given"),
     ],
 )
 def test_arrays_that_cannot_be_used_are_refused_in_one_sentence(arrays, message):
@@ -223,7 +223,7 @@ def test_shapes_that_do_not_fit_are_named(strategy, arrays, message):
 def test_labels_must_be_as_many_as_the_labelled_items():
     view = full_view()
     broken = PoolView(size=4, pool=view.pool, labelled=view.labelled, labels=torch.tensor([0, 1, 2]))
-    with pytest.raises(DataError, match=r"one a labelled item, but got \(3,\)"):
+    with pytest.raises(DataError, match=r"one per labelled item, got \(3,\)"):
         checked({"labels", "labelled_embeddings"}, broken)
 
 
@@ -264,7 +264,7 @@ def test_tensors_with_gradients_are_taken_as_they_are():
 def test_a_strategy_that_needs_draws_is_shown_at_least_two(need, wrapper):
     assert checked({"log_probs", need}).pool.log_probs.shape[1] == 2
     one = PoolView(size=4, pool=Outputs(log_probs=log_probs(4, 1, 3)))
-    with pytest.raises(DataError, match=rf"needs '{need}'.*but K is 1; wrap the learner in {wrapper}"):
+    with pytest.raises(DataError, match=rf"needs '{need}'.*got K = 1; wrap the learner in {wrapper}"):
         checked({"log_probs", need}, one)
 
 
@@ -304,7 +304,7 @@ def test_in_a_first_cycle_the_moment_that_stands_in_for_the_previous_cycle_is_sh
 
 
 def test_a_moment_that_the_view_does_not_hold_is_named():
-    with pytest.raises(DataError, match=r"needs 'snapshot:epoch' .*one epoch before.* of 'ema' only"):
+    with pytest.raises(DataError, match=r"needs 'snapshot:epoch' .*one epoch before.* snapshots 'ema' only"):
         checked({"log_probs", "snapshot:epoch"}, moments_view("ema"))
 
 
@@ -313,5 +313,5 @@ def test_moments_that_do_not_belong_to_the_snapshots_are_refused(snapshot_names)
     view = PoolView(
         size=4, pool=full_view().pool, snapshots=full_view().snapshots, snapshot_names=snapshot_names
     )
-    with pytest.raises(DataError, match="snapshots must say of each snapshot what it is, and none twice"):
+    with pytest.raises(DataError, match="snapshot_names must be one per snapshot and distinct"):
         checked({"log_probs", "snapshot:ema"}, view)

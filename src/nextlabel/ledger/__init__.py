@@ -1,1 +1,1 @@
-"""What happened in a campaign: events, their fold and the database. Imports no torch."""
+"""The record of a campaign: events, the state they fold into, and the database. No torch."""

@@ -1,35 +1,16 @@
-"""The ledger's tables, how a database is reached, and what its errors mean.
-
-SQLite in a file, or PostgreSQL by URL. Knows nothing of what the events say.
-"""
+"""The ledger's tables, its connections to SQLite or PostgreSQL, and the meaning of database errors."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Double,
-    Engine,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    make_url,
-    select,
-)
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Table, Text, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
@@ -41,126 +22,113 @@ from nextlabel.errors import (
     SchemaError,
     listed,
 )
-
-__all__ = [
-    "EVENTS",
-    "ITEMS",
-    "ROWS_A_TRIP",
-    "SCHEMA",
-    "chunks",
-    "engine_for",
-    "insert_events",
-    "path_of",
-    "prepare",
-    "rows_after",
-    "translate_errors",
-    "write_lock",
-]
+from nextlabel.ledger.events import storable
 
 SCHEMA = 1
-"""The number of the tables' and events' form; it grows when an older nextlabel could misread them."""
+"""The version of the tables and events; it grows when an older nextlabel could misread them."""
 
 BUSY_SECONDS = 30.0
 
 SYNCHRONOUS = "FULL"
 """SQLite waits for the disk at every commit: neither a kill nor a power cut loses what was committed."""
 
-ROWS_A_TRIP = 10_000
+ROWS_PER_QUERY = 10_000
 """Rows that are read or written at a time: it bounds memory, and more are no faster."""
 
-T = TypeVar("T")
+IDS_PER_QUERY = 500
+"""SQLite before 3.32 takes at most 999 parameters in a statement."""
 
-_tables = MetaData()
-_META = Table("meta", _tables, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+IDS_TO_COMPARE = 10_000
+"""Pools up to this size are searched as a whole for the nearest id, which takes some 0.1 s."""
+
+_tables = sa.MetaData()
+_META = Table(
+    "meta", _tables, sa.Column("key", Text, primary_key=True), sa.Column("value", Text, nullable=False)
+)
 ITEMS = Table(
     "items",
     _tables,
-    Column("id", Text, primary_key=True),
-    Column("position", Integer, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
     sqlite_with_rowid=False,  # the ids are stored once, not once in the table and once in its index
 )
 EVENTS = Table(
     "events",
     _tables,
-    # no counter of the database: the writer, who holds the lock, gives the next number, so that there are no
+    # not a counter of the database: the writer holds the lock and sets the next number, so that there are no
     # gaps, the order is that of the commits, and the primary key refuses two writers at once
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("kind", Text, nullable=False),
-    Column("cycle", Integer, nullable=False),
-    Column("item", Text),
-    Column("value", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", Double, nullable=False),
+    sa.Column(
+        "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False
+    ),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("cycle", sa.Integer, nullable=False),
+    sa.Column("item", Text),
+    sa.Column("value", Text, nullable=False),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
 )
 
 
-def _once(name: str, kind: str, *columns: str) -> None:
-    where = EVENTS.c.kind == kind
-    Index(
-        name,
-        *(EVENTS.c[column] for column in columns),
-        unique=True,
-        sqlite_where=where,
-        postgresql_where=where,
-    )
-
-
-_once("opened_once", "opened", "kind")
-_once("asked_once", "asked", "item")
-_once("told_once", "told", "item")
-_once("measured_once", "measured", "cycle", "item")
+for _kind, _columns in {
+    "opened": "kind",
+    "asked": "item",
+    "labelled": "item",
+    "measured": "cycle item",
+}.items():
+    _keys, _where = [EVENTS.c[column] for column in _columns.split()], EVENTS.c.kind == _kind
+    sa.Index(f"{_kind}_once", *_keys, unique=True, sqlite_where=_where, postgresql_where=_where)
 
 
 def path_of(target: Path | str) -> Path | None:
-    """Return the file that the target names, or None where it is the URL of a server.
+    """Return the file that the target names, or None if it is the URL of a server.
 
     Raises:
-        ConfigurationError: The URL cannot be read, names no SQLite file, or another kind of database.
+        ConfigurationError: The URL cannot be read, or is not of PostgreSQL or a file of SQLite.
     """
     if isinstance(target, Path) or "://" not in target:
         return Path(target)
     try:
         url = make_url(target)
     except ArgumentError as error:
-        raise ConfigurationError(f"expected a path or a database URL, but got '{target}'") from error
+        raise ConfigurationError(f"a ledger must be a path or a database URL, got '{target}'") from error
     kind = url.get_backend_name()
-    if kind not in ("sqlite", "postgresql"):
-        # the unique indexes over a part of the events exist in these two only
-        raise ConfigurationError(f"expected a path or a URL of sqlite or postgresql, but got one of '{kind}'")
+    if kind not in ("sqlite", "postgresql"):  # the only two with unique indexes over a part of the rows
+        raise ConfigurationError(f"a ledger must be a path or a URL of sqlite or postgresql, got '{kind}'")
     if kind == "postgresql":
         return None
     if not url.database or url.database == ":memory:" or url.query:
-        raise ConfigurationError(f"expected a ledger in a file, sqlite:///path/of.db, but got '{target}'")
+        raise ConfigurationError(
+            f"a ledger of sqlite must be in a file, sqlite:///path/of.db, got '{target}'"
+        )
     return Path(url.database)
 
 
 def engine_for(target: Path | str, *, read_only: bool) -> tuple[Engine, str]:
-    """Return an engine for the target and the target's name for messages, without its password.
+    """Return an engine for the target, and its name for messages, without a password.
 
     Raises:
         ConfigurationError: As :func:`path_of`, or the URL needs a driver that is not installed.
-        LedgerError: The file's folder cannot be made, or there is nothing to read.
+        LedgerError: The file's folder cannot be created, or there is nothing to read.
     """
     path = path_of(target)
     if path is None:
         try:
-            engine = create_engine(str(target))
+            engine = sa.create_engine(str(target))
         except (ImportError, NoSuchModuleError) as error:
             raise ConfigurationError(
                 f"'{make_url(str(target))!r}' needs a driver: {error}; install it"
             ) from error
         return engine, engine.url.render_as_string(hide_password=True)
-    if read_only:
-        if not path.is_file():
-            raise LedgerError(f"expected a ledger to read at {path}, but there is no such file")
-        engine = create_engine("sqlite://", creator=lambda: _connect_reader(path), poolclass=QueuePool)
-    else:
+    if read_only and not path.is_file():
+        raise LedgerError(f"ledger not found: {path}")
+    if not read_only:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LedgerError(f"the folder of the ledger {path} cannot be made: {error}") from error
-        engine = create_engine("sqlite://", creator=lambda: _connect_writer(path), poolclass=QueuePool)
-    event.listen(engine, "begin", _begin)
+            raise LedgerError(f"the folder of the ledger {path} cannot be created: {error}") from error
+    connect = _connect_reader if read_only else _connect_writer
+    engine = sa.create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool)
+    sa.event.listen(engine, "begin", _begin)
     return engine, str(path)
 
 
@@ -171,14 +139,15 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def _connect(path: Path, query: str = "") -> sqlite3.Connection:
     # the connection pool lends a connection to one thread at a time, so the driver need not check;
     # isolation_level None leaves BEGIN to _begin
+    uri = path.absolute().as_uri() + query
     return sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _connect_writer(path: Path) -> sqlite3.Connection:
-    connection = _connect(path.absolute().as_uri())
+    connection = _connect(path)
     try:
         connection.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
         try:
@@ -187,8 +156,8 @@ def _connect_writer(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
-            # another process is at work in the new file and will do it, or a later connection; until then
-            # the rollback journal is as safe
+            # another process uses the new file and will set it, or a later connection; until then the
+            # rollback journal is as safe
     except sqlite3.Error:
         connection.close()
         raise
@@ -196,103 +165,97 @@ def _connect_writer(path: Path) -> sqlite3.Connection:
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:
-    uri = path.absolute().as_uri()
-    connection = _connect(f"{uri}?mode=ro")
+    connection = _connect(path, "?mode=ro")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master")
         return connection
     except sqlite3.Error as error:
         connection.close()
         log = path.with_name(path.name + "-wal")
-        overlooked = log.exists() and log.stat().st_size > 0  # events in the log would be, below
+        overlooked = log.exists() and log.stat().st_size > 0  # immutable, below, ignores events in the log
         if overlooked or not isinstance(error, sqlite3.OperationalError) or "locked" in str(error):
             raise
     # SQLite cannot make its shared-memory file next to a file on a read-only disk; where nobody can write,
     # it needs none
-    return _connect(f"{uri}?mode=ro&immutable=1")
+    return _connect(path, "?mode=ro&immutable=1")
 
 
 def prepare(engine: Engine, name: str, *, read_only: bool) -> None:
-    """Make the tables where the database is empty, and check that it holds a ledger that we can read.
+    """Create the tables if the database is empty, and check that it holds a ledger that can be read.
 
     Raises:
         SchemaError: A newer nextlabel wrote it.
-        LedgerError: It is something else than a ledger.
+        LedgerError: It is not a ledger.
     """
     with translate_errors(name), engine.begin() as connection:
-        empty = not inspect(connection).get_table_names()
+        empty = not sa.inspect(connection).get_table_names()
     if empty and not read_only:
         with translate_errors(name), engine.execution_options(writes=True).begin() as connection:
-            if not inspect(connection).get_table_names():  # another process may have been faster
+            if not sa.inspect(connection).get_table_names():  # another process may have been faster
                 _tables.create_all(connection)
-                about = {"application": "nextlabel", "schema": str(SCHEMA)}
-                connection.execute(
-                    insert(_META), [{"key": key, "value": value} for key, value in about.items()]
-                )
+                insert_rows(connection, _META, [("application", "nextlabel"), ("schema", str(SCHEMA))])
     with translate_errors(name), engine.begin() as connection:
-        tables = inspect(connection).get_table_names()
-        columns = {c["name"] for c in inspect(connection).get_columns("meta")} if "meta" in tables else set()
-        about = (
-            {row.key: row.value for row in connection.execute(select(_META.c.key, _META.c.value))}
-            if columns == {"key", "value"}
-            else {}
-        )
+        tables = sa.inspect(connection).get_table_names()
+        columns = {c["name"] for c in sa.inspect(connection).get_columns("meta")} if "meta" in tables else ()
+        rows = connection.execute(sa.select(_META)) if columns == {"key", "value"} else ()
+        about = {row.key: row.value for row in rows}
     if about.get("application") != "nextlabel" or not about.get("schema", "").isdigit():
         raise LedgerError(
-            f"expected a ledger of nextlabel in {name}, but it holds {listed(tables) or 'no tables'}; "
+            f"{name} must be a ledger of nextlabel, got {listed(tables) or 'no tables'}; "
             "give the ledger a file or a database of its own"
         )
     if int(about["schema"]) > SCHEMA:
         raise SchemaError(
-            f"expected a ledger of schema {SCHEMA} or older in {name}, but a newer nextlabel wrote it with "
-            f"schema {about['schema']}; upgrade nextlabel"
+            f"the ledger {name} must have schema {SCHEMA} or older, got schema {about['schema']} of a newer "
+            "nextlabel; upgrade nextlabel"
         )
 
 
 def write_lock(connection: Connection) -> None:
-    """Wait until this transaction is the only one that writes; SQLite's BEGIN IMMEDIATE has seen to it."""
-    connection.execute(select(_META.c.value).where(_META.c.key == "schema").with_for_update())
+    """Wait until this transaction is the only one that writes; in SQLite BEGIN IMMEDIATE did so already."""
+    connection.execute(sa.select(_META.c.value).where(_META.c.key == "schema").with_for_update())
 
 
 _MEANINGS: tuple[tuple[tuple[str, ...], type[LedgerError], str], ...] = (
     (
         ("locked", "busy", "lock timeout"),
         BusyError,
-        f"another process has held it for {BUSY_SECONDS:.0f} s; try again when it is done",
+        f"it was locked by another process for {BUSY_SECONDS:.0f} s; wait for it to finish or stop it",
     ),
     (
         ("readonly", "read-only"),
         LedgerError,
         "its file or disk is read-only; make it writable or work on a copy (it can still be read)",
     ),
-    (("disk is full", "no space"), LedgerError, "the disk is full; free some space and do it again"),
+    (("disk is full", "no space"), LedgerError, "the disk is full; free some space and try again"),
     (
         ("not a database",),
         DamagedLedgerError,
-        "it is damaged, or no ledger; restore it from a copy, or give the ledger a file of its own",
+        "it is damaged, or not a ledger; restore it from a copy, or give the ledger a file of its own",
     ),
     (("malformed",), DamagedLedgerError, "the file is damaged; restore it from a copy"),
-    (("unable to open",), LedgerError, "it cannot be opened; check that its folder may be read and written"),
+    (("unable to open",), LedgerError, "it cannot be opened; check the permissions of its folder"),
 )
 
 
 @contextmanager
 def translate_errors(name: str) -> Iterator[None]:
-    """Turn the database's errors into sentences.
+    """Turn the database's errors into those of nextlabel.
 
     Raises:
         BusyError: Another process held the ledger for too long.
-        DamagedLedgerError: Its file is damaged, or is something else.
-        LedgerError: The ledger could not be read or written; what was written before is safe.
+        DamagedLedgerError: Its file is damaged, or not a ledger.
+        LedgerError: The ledger could not be read or written; earlier events are safe.
     """
     try:
         yield
     except DBAPIError as error:
         reason = str(error.orig)
-        found = next((m for m in _MEANINGS if any(sign in reason.lower() for sign in m[0])), None)
-        kind, meaning = (found[1], found[2]) if found else (LedgerError, "see the database's own words")
+        unknown = ((), LedgerError, "see the message of the database")
+        found = (m for m in _MEANINGS if any(sign in reason.lower() for sign in m[0]))
+        _, kind, meaning = next(found, unknown)
         if isinstance(error, IntegrityError):
-            meaning = "another writer was faster; look at the state and do it again"
+            meaning = "another process wrote first; read the state and try again"
         safe = "" if kind is DamagedLedgerError else " and all earlier events are safe"
         raise kind(
             f"the ledger {name} could not be read or written ({reason}), so nothing new was recorded{safe}: "
@@ -301,22 +264,40 @@ def translate_errors(name: str) -> Iterator[None]:
 
 
 def rows_after(connection: Connection, seq: int) -> list[Any]:  # Any: tuples of the table's columns
-    """Return the next events behind the one numbered ``seq``, in order, at most :data:`ROWS_A_TRIP`."""
-    found = connection.execute(
-        select(EVENTS).where(EVENTS.c.seq > seq).order_by(EVENTS.c.seq).limit(ROWS_A_TRIP)
-    )
-    return list(found)
+    """Return the events that follow the one numbered ``seq``, in order, at most :data:`ROWS_PER_QUERY`."""
+    query = sa.select(EVENTS).where(EVENTS.c.seq > seq).order_by(EVENTS.c.seq).limit(ROWS_PER_QUERY)
+    return list(connection.execute(query))
 
 
-def insert_events(connection: Connection, rows: Iterable[tuple[object, ...]]) -> None:
-    """Insert events in this transaction."""
-    names = EVENTS.columns.keys()
-    for chunk in chunks(rows, ROWS_A_TRIP):
-        connection.execute(insert(EVENTS), [dict(zip(names, row, strict=True)) for row in chunk])
+def insert_rows(connection: Connection, table: Table, rows: Iterable[tuple[object, ...]]) -> None:
+    """Insert rows, values in the order of the table's columns, in this transaction."""
+    names, rest = table.columns.keys(), iter(rows)
+    while chunk := list(islice(rest, ROWS_PER_QUERY)):
+        connection.execute(sa.insert(table), [dict(zip(names, row, strict=True)) for row in chunk])
 
 
-def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Return the values in lists of ``size``, the last one shorter."""
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk
+def item_ids(connection: Connection) -> list[str]:
+    """Return the ids of the pool in its order."""
+    return list(connection.scalars(sa.select(ITEMS.c.id).order_by(ITEMS.c.position)))
+
+
+def unknown_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Return those of the ids that are not in the pool."""
+    known: set[str] = set()
+    texts = [item for item in ids if storable(item)]
+    for first in range(0, len(texts), IDS_PER_QUERY):
+        chunk = texts[first : first + IDS_PER_QUERY]
+        known.update(connection.scalars(sa.select(ITEMS.c.id).where(ITEMS.c.id.in_(chunk))))
+    return [item for item in ids if item not in known]
+
+
+def ids_near(connection: Connection, item: str, pool_size: int) -> list[str]:
+    """Return the ids among which to look for the nearest: all, or in a large pool those around it."""
+    ids = sa.select(ITEMS.c.id)
+    if pool_size <= IDS_TO_COMPARE:
+        return list(connection.scalars(ids))
+    if not storable(item):
+        return []
+    above = ids.where(ITEMS.c.id > item).order_by(ITEMS.c.id).limit(IDS_PER_QUERY)
+    below = ids.where(ITEMS.c.id < item).order_by(ITEMS.c.id.desc()).limit(IDS_PER_QUERY)
+    return [*connection.scalars(above), *connection.scalars(below)]

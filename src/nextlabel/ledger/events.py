@@ -1,8 +1,4 @@
-"""The events of a campaign, the state they fold into, and what may be written in one.
-
-An event says what happened; the state is what is true after all of them. Knows nothing of SQL, files,
-models or strategies.
-"""
+"""The events of a campaign, the state they fold into, and checks of what events may hold."""
 
 from __future__ import annotations
 
@@ -17,29 +13,10 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from nextlabel.errors import DataError, LabelsError, LedgerError, NextlabelError, listed
 
-__all__ = [
-    "JSON",
-    "Event",
-    "ItemId",
-    "Kind",
-    "Label",
-    "RawEvent",
-    "State",
-    "canonical",
-    "check_distinct",
-    "check_ids",
-    "fold",
-    "ids_digest",
-    "label_text",
-    "pool_difference",
-    "query",
-    "storable",
-]
-
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
-"""What a setting or a measurement may be made of; floats are finite."""
+"""What a setting or a measurement may hold; floats are finite."""
 
-Kind: TypeAlias = Literal["opened", "asked", "told", "corrected", "measured", "forked"]
+Kind: TypeAlias = Literal["opened", "asked", "labelled", "corrected", "measured", "forked"]
 
 ItemId: TypeAlias = str
 """The stable name of an item, from the data (file name, key), never a position."""
@@ -53,17 +30,16 @@ RawEvent: TypeAlias = "tuple[int, str, int, str | None, str, str, float]"
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """One event.
 
     Attributes:
         seq: Its place in the ledger, from 1, without gaps.
-        kind: What happened: ``opened`` (value: settings and pool), ``asked`` (value: rank and score),
-            ``told`` and ``corrected`` (value: the label), ``measured`` (value: a mapping), ``forked``
-            (value: where from).
-        cycle: The cycle that was asked, measured or, for a label, the last one asked by then; -1 before any.
-        item: The item's id; of a ``measured`` event, the measurement's name; else None.
-        value: What the kind says.
-        by: Who told the label, or empty.
+        kind: ``opened`` (value: settings and pool), ``asked`` (value: rank and score), ``labelled`` and
+            ``corrected`` (value: the label), ``measured`` (value: a mapping), ``forked`` (value: where from).
+        cycle: The cycle that was asked or measured; for a label, the last one asked before; -1 if none was.
+        item: The item's id; the name of a measurement; else None.
+        value: As ``kind`` says.
+        by: Who gave the label, or empty.
         at: When it was written, in seconds since 1970 (UTC) by the writer's clock.
     """
 
@@ -71,41 +47,41 @@ class Event:
     kind: Kind
     cycle: int
     item: str | None
-    value: Any  # Any: what json.loads gives, in the form that the kind says
+    value: Any  # Any: what json.loads gives, as the kind says
     by: str
     at: float
 
     @staticmethod
     def from_raw(raw: RawEvent) -> Event:
-        """Return the event that a row of the ledger holds.
+        """Return the event in a row of the ledger.
 
         Raises:
             LedgerError: Its kind is unknown or its value is not JSON.
         """
         seq, kind, cycle, item, text, by, at = raw
         if kind not in get_args(Kind):
-            raise LedgerError(_unknown_kind(seq, kind))
+            raise _unknown_kind(seq, kind)
         return Event(seq, kind, cycle, item, _parsed(seq, text), by, at)  # type: ignore[arg-type]  # checked
 
 
 @dataclass
 class State:
-    """What is true after the events read so far.
+    """The state of a campaign after the events read so far.
 
     It is live: the ledger that returned it folds later events into the same object, at a cost that depends
-    on those events alone. Copy what must stand still; change nothing.
+    on those events alone. Copy what must not change, and do not modify it.
 
     Attributes:
         settings: What the campaign was opened with; empty before.
         pool_size: Number of items of the pool.
-        pool_digest: The digest of its ids, as :func:`ids_digest` gives it; empty before the opening.
+        pool_digest: :func:`ids_digest` of its ids; empty before the opening.
         asked: The items of each cycle's query, best first.
         cycle_of: The cycle in which an item was asked.
-        labels: The label of every labelled item, in the order told; a correction keeps the place.
+        labels: The label of every labelled item, in the order labelled; a correction keeps the place.
         labelled_by: Who gave that label, or empty.
         measurements: What was measured, by cycle and name.
         forked: Where the ledger was forked from, or None.
-        cycle: The last cycle asked, -1 where none was.
+        cycle: The last cycle asked, or -1.
         n_events: Number of events, which is also the last one's ``seq``.
     """
 
@@ -133,10 +109,7 @@ class State:
         return tuple(self._waiting)
 
     def scoring(self, cycle: int) -> Mapping[str, Any] | None:  # Any: what json.loads gives
-        """Return what was measured as the pool was scored in a cycle, or None where it was not.
-
-        That of the cycle's query; where there is none, of the score after the last training.
-        """
+        """Return what was measured when the pool was scored in a cycle: for its query, else after it."""
         scores = [
             m for (at, name), m in self.measurements.items() if at == cycle and name.startswith("score-")
         ]
@@ -144,7 +117,7 @@ class State:
 
 
 def fold(state: State, events: Iterable[RawEvent]) -> None:
-    """Fold these events, which follow those that the state has seen, into the state.
+    """Fold the events that follow those of the state into the state.
 
     Raises:
         LedgerError: An event is of an unknown kind or its value is not JSON; those before it are folded.
@@ -152,7 +125,7 @@ def fold(state: State, events: Iterable[RawEvent]) -> None:
     asked: dict[int, list[str]] = {}
     try:
         for seq, kind, cycle, item, text, by, _ in events:
-            if kind in ("told", "corrected") and item is not None:
+            if kind in ("labelled", "corrected") and item is not None:
                 # class indices, the common case, are read twice as fast without the parser
                 state.labels[item] = int(text) if text.isdecimal() else _parsed(seq, text)
                 state.labelled_by[item] = by
@@ -172,18 +145,16 @@ def fold(state: State, events: Iterable[RawEvent]) -> None:
             elif kind == "forked":
                 state.forked = _parsed(seq, text)
             else:
-                raise LedgerError(_unknown_kind(seq, kind))
+                raise _unknown_kind(seq, kind)
             state.n_events = seq
-    finally:  # tuples grow once a call, not once an item, which would cost the square of a query's size
+    finally:  # tuples grow once per call, not once per item, which would cost the square of a query's size
         for cycle, items in asked.items():
             state.asked[cycle] = state.asked.get(cycle, ()) + tuple(items)
 
 
-def _unknown_kind(seq: int, kind: str) -> str:
+def _unknown_kind(seq: int, kind: str) -> LedgerError:
     kinds = listed(get_args(Kind), limit=6)
-    return (
-        f"expected an event of the kinds {kinds}, but event {seq} is of the kind '{kind}'; upgrade nextlabel"
-    )
+    return LedgerError(f"event {seq} must be of the kinds {kinds}, got '{kind}'; upgrade nextlabel")
 
 
 def _parsed(seq: int, text: str) -> Any:  # Any: what json.loads gives
@@ -191,7 +162,7 @@ def _parsed(seq: int, text: str) -> Any:  # Any: what json.loads gives
         return json.loads(text)
     except ValueError as error:
         raise LedgerError(
-            f"expected JSON in event {seq} of the ledger, but got {text[:40]!r}; restore the file from a copy"
+            f"event {seq} of the ledger must hold JSON, got {text[:40]!r}; restore the file from a copy"
         ) from error
 
 
@@ -200,13 +171,8 @@ def canonical(value: object, name: str, error: type[NextlabelError] = DataError)
 
     NumPy scalars become plain numbers and tuples become lists.
 
-    Args:
-        value: The value, of :data:`JSON`.
-        name: What it is, for messages.
-        error: The class to raise.
-
     Raises:
-        NextlabelError: A part is not JSON or not finite; names the part; of class ``error``.
+        NextlabelError: A part is not :data:`JSON`; of class ``error``, and names the part within ``name``.
     """
     return json.dumps(_plain(value, name, error), sort_keys=True, separators=(",", ":"))
 
@@ -217,15 +183,15 @@ def _plain(value: object, name: str, error: type[NextlabelError]) -> object:
     if isinstance(value, Mapping):
         wrong = next((key for key in value if not isinstance(key, str)), None)
         if wrong is not None:
-            raise error(f"expected strings as the keys of {name}, but got {wrong!r}; write str(key)")
+            raise error(f"the keys of {name} must be strings, got {wrong!r}; write str(key)")
         return {key: _plain(part, f"{name}.{key}", error) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part, f"{name}[{place}]", error) for place, part in enumerate(value)]
     number = _number(value)
     if number is None:
-        raise error(f"expected JSON as {name}, but got {value!r} ({type(value).__name__}); give plain values")
+        raise error(f"{name} must be JSON, got {value!r} ({type(value).__name__}); use plain values")
     if isinstance(number, float) and not math.isfinite(number):
-        raise error(f"expected a finite number as {name}, but got {number}; leave it out or give None")
+        raise error(f"{name} must be finite, got {number}; leave it out or use None")
     return number
 
 
@@ -235,47 +201,34 @@ def _number(value: object) -> int | float | None:
     if isinstance(value, numbers.Integral):
         return int(value)
     # fractions are Rational: turning one into a float would change it silently
-    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Rational):
-        return float(value)
-    return None
+    real = isinstance(value, numbers.Real) and not isinstance(value, numbers.Rational)
+    return float(value) if real else None  # type: ignore[arg-type]  # a real number
 
 
 def label_text(item: str, label: object) -> str:
     """Return the label as JSON text: an integer stays an integer, a float reads back exactly.
 
     Raises:
-        LabelsError: It is neither a finite number of at most 64 bits nor a string that every database keeps;
-            the message names the item.
+        LabelsError: It is neither a finite number of at most 64 bits nor a string that every database can
+            store; the message names the item.
     """
-    if isinstance(label, str):
-        if not storable(label):
-            raise LabelsError(
-                f"the label of '{item}' must be a string of whole characters without NUL, got {label!r}"
-            )
+    if storable(label):
         return json.dumps(label)
     number = label if type(label) is int else _number(label)
-    if number is None:
-        raise LabelsError(
-            f"the label of '{item}' must be a number or a string, got {label!r} ({type(label).__name__}); "
-            "give the form that its task encodes"
-        )
-    if isinstance(number, float) and not math.isfinite(number):
-        raise LabelsError(
-            f"expected a finite label of '{item}', but got {number}; leave the item out instead"
-        )
-    if isinstance(number, int) and not -(2**63) <= number < 2**63:
-        raise LabelsError(
-            f"expected a label of '{item}' that fits into 64 bits, but got one beyond; give a float"
-        )
-    return repr(number)
+    if isinstance(number, int) and -(2**63) <= number < 2**63:
+        return repr(number)
+    if isinstance(number, float) and math.isfinite(number):
+        return repr(number)
+    raise LabelsError(
+        f"the label of '{item}' must be a finite number of at most 64 bits or a Unicode string without NUL, "
+        f"got {label!r} ({type(label).__name__}); leave the item out, or encode the label as its task does"
+    )
 
 
 def storable(text: object) -> bool:
-    """Tell whether this is a string that every database keeps as it is."""
+    """Return whether this is a string that every database stores unchanged."""
     if not isinstance(text, str) or "\0" in text:
         return False
-    if text.isascii():
-        return True
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate: half a character, or a file name that is not UTF-8
@@ -284,7 +237,7 @@ def storable(text: object) -> bool:
 
 
 def ids_digest(ids: Iterable[str]) -> str:
-    """Return 16 hexadecimal digits that change when an id is added, removed or moved."""
+    """Return 16 hexadecimal digits that change if an id is added, removed or moved."""
     return hashlib.blake2b("\0".join((*ids, "")).encode(), digest_size=8).hexdigest()
 
 
@@ -315,9 +268,9 @@ def check_distinct(ids: Sequence[str], error: type[DataError] = DataError) -> No
 
 
 def pool_difference(stored: Sequence[str], given: Sequence[str]) -> str:
-    """Return how two pools that are not the same differ: by which ids, or from where on by the order."""
-    gone, new = sorted(set(stored) - set(given)), sorted(set(given) - set(stored))
-    parts = [f"stored but not given: {listed(gone)}"] if gone else []
+    """Return how two different pools differ: in which ids, or from which position on in the order."""
+    missing, new = sorted(set(stored) - set(given)), sorted(set(given) - set(stored))
+    parts = [f"stored but not given: {listed(missing)}"] if missing else []
     parts += [f"given but not stored: {listed(new)}"] if new else []
     if parts:
         return "; ".join(parts)
@@ -329,13 +282,13 @@ def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[tuple[str,
     """Return the (kind, item, value) of the events that record a query.
 
     Raises:
-        DataError: There are no ids, one comes twice, or a score is missing or not finite.
+        DataError: There are no ids, one is repeated, or a score is missing or not finite.
     """
     if len(ids) == 0:
-        raise DataError("expected at least one item to ask, but got none")
+        raise DataError("ids must name at least one item to ask, got none")
     check_distinct(ids)
     if scores is not None and len(scores) != len(ids):
-        raise DataError(f"expected one score per item, but got {len(scores)} scores for {len(ids)} items")
+        raise DataError(f"scores must be one per item, got {len(scores)} scores for {len(ids)} items")
     given: Sequence[float | None] = [None] * len(ids) if scores is None else scores
     return [
         ("asked", item, canonical({"rank": rank, "score": score}, f"the query of '{item}'"))

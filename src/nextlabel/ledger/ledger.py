@@ -15,67 +15,39 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from nextlabel.errors import (
     ConfigurationError,
     DataError,
     LabelsError,
     LedgerError,
+    did_you_mean,
     listed,
-    nearest,
 )
-from nextlabel.ledger.database import (
-    ITEMS,
-    ROWS_A_TRIP,
-    chunks,
-    engine_for,
-    insert_events,
-    prepare,
-    rows_after,
-    translate_errors,
-    write_lock,
-)
-from nextlabel.ledger.events import (
-    JSON,
-    Event,
-    Label,
-    RawEvent,
-    State,
-    canonical,
-    check_distinct,
-    check_ids,
-    fold,
-    ids_digest,
-    label_text,
-    pool_difference,
-    query,
-    storable,
-)
+from nextlabel.ledger import database, events
+from nextlabel.ledger.events import JSON, Event, Label, RawEvent, State, canonical, storable
 from nextlabel.trees import differences
 
 __all__ = ["Ledger"]
-
-_IDS_A_QUERY = 500  # SQLite before 3.32 takes at most 999 parameters in a statement
-_IDS_TO_COMPARE = 10_000  # looking for the nearest of so many ids takes some 0.1 s
 
 
 class Ledger:
     """The record of one campaign.
 
     Writing calls are all or nothing, and each sees what other processes wrote before it. One ledger may be
-    shared by threads; a process that was forked must make its own.
+    shared by threads; a forked process must create its own.
 
     Args:
-        target: The path of a file, made with its folders where there is none, or an SQLAlchemy URL of
-            SQLite or PostgreSQL (whose driver must be installed). A server's database is the ledger's own.
+        target: The path of a file, created with its folders if there is none, or an SQLAlchemy URL of SQLite
+            or PostgreSQL (whose driver must be installed). A server's database is the ledger's own.
         read_only: Only read. The ledger must exist; its file and disk may be read-only.
 
     Raises:
         ConfigurationError: The URL cannot be used.
         SchemaError: A newer nextlabel wrote the ledger.
         BusyError: Another process held it for 30 s.
-        LedgerError: The target is no ledger, or cannot be read or written.
+        LedgerError: The target is not a ledger, or cannot be read or written.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -89,13 +61,13 @@ class Ledger:
     """
 
     def __init__(self, target: Path | str, *, read_only: bool = False) -> None:
-        self._engine, self.name = engine_for(target, read_only=read_only)
+        self._engine, self.name = database.engine_for(target, read_only=read_only)
         self.read_only = read_only
         self._finalizer = weakref.finalize(self, self._engine.dispose)
         self._lock = threading.RLock()
         self._state = State()
         try:
-            prepare(self._engine, self.name, read_only=read_only)
+            database.prepare(self._engine, self.name, read_only=read_only)
         except LedgerError:
             self.close()
             raise
@@ -112,7 +84,7 @@ class Ledger:
 
     @property
     def state(self) -> State:
-        """The state after all events, whoever wrote them; costs what the events since the last look cost.
+        """The state after all events, whoever wrote them; reads those written since the last call.
 
         Raises:
             LedgerError: The ledger cannot be read.
@@ -123,33 +95,41 @@ class Ledger:
 
     def events(self) -> Iterator[Event]:
         """Return the events in order, with their times; they are read as they are consumed."""
-        for raw in self._raw_events():
-            yield Event.from_raw(raw)
+        return map(Event.from_raw, self._raw_events())
 
     def open(self, settings: Mapping[str, JSON], items: Sequence[str]) -> State:
-        """Write down the settings and the pool's ids, or check that they are the ones written down before.
+        """Record the settings and the pool's ids, or check that they equal those recorded before.
 
         Args:
-            settings: What the campaign is run with.
+            settings: The settings of the campaign.
             items: The ids of the pool in its order.
 
         Raises:
             ConfigurationError: The ledger was opened with other settings or another pool; shows both.
-            DataError: The pool is empty, or its ids cannot be used.
+            DataError: The pool is empty, or its ids are unusable.
         """
         text = canonical(settings, "settings", ConfigurationError)
         if len(items) == 0:
             raise DataError("the pool must have at least one item, got none")
-        check_ids(items)
-        digest = ids_digest(items)
+        events.check_ids(items)
+        digest = events.ids_digest(items)
         if not self.state.opened:
             with self._writing() as connection:
                 if not self._state.opened:  # another process may have been faster
-                    self._create(connection, text, items, len(items), digest)
+                    self._create(connection, text, items, digest)
         state = self.state
-        self._check_settings(state.settings, json.loads(text))
+        if found := differences(state.settings, json.loads(text)):
+            more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
+            raise ConfigurationError(
+                f"the ledger {self.name} was opened with other settings: {'; '.join(found[:10])}{more}; "
+                "use the same settings, or another ledger"
+            )
         if state.pool_digest != digest:
-            self._check_pool(items)
+            difference = events.pool_difference(self._items(), items)
+            raise ConfigurationError(
+                f"the ledger {self.name} was opened with another pool: {difference}; "
+                "use the same pool in the same order, or another ledger"
+            )
         return state
 
     def ask(
@@ -160,34 +140,30 @@ class Ledger:
         *,
         measured: Mapping[str, JSON] | None = None,
     ) -> State:
-        """Record the query of a cycle, and what was measured of it as the cycle's measurement ``query``.
-
-        Items that were told in the meantime may be among them; they are just not pending.
+        """Record the query of a cycle.
 
         Args:
             cycle: The cycle, later than every one asked before, from 0.
-            ids: Its items, best first.
+            ids: Its items, best first. Items that have been labelled in the meantime are not pending.
             scores: Their acquisition scores, finite.
-            measured: What was measured of the query.
+            measured: Recorded as the cycle's measurement ``query``.
 
         Raises:
             LedgerError: The cycle or a later one was asked already, or an item was asked before.
-            DataError: There are no ids, an id is unknown or given twice, or a score is missing or not finite.
+            DataError: There are no ids, an id is unknown or repeated, or a score is missing or not finite.
         """
-        records = query(ids, scores)
+        records = events.query(ids, scores)
         if measured is not None:
             records.append(("measured", "query", canonical(measured, f"the query of cycle {cycle}")))
         with self._writing() as connection:
             state = self._opened()
             if cycle <= state.cycle:
-                raise LedgerError(
-                    f"expected a cycle after {state.cycle}, the last one asked, but got {cycle}"
-                )
-            self._refuse_unknown(connection, ids, DataError)
+                raise LedgerError(f"cycle must be above {state.cycle}, the last one asked, got {cycle}")
+            self._check_known(connection, ids, DataError)
             again = [item for item in ids if item in state.cycle_of]
             if again:
                 raise LedgerError(
-                    f"an item is asked once, but {listed(again)} came again in cycle {cycle} "
+                    f"an item must be asked only once, got {listed(again)} again in cycle {cycle} "
                     f"('{again[0]}' was asked in cycle {state.cycle_of[again[0]]}); leave out what was asked"
                 )
             self._append(connection, records, cycle=cycle)
@@ -205,31 +181,31 @@ class Ledger:
         Args:
             labels: Labels by item, as their task encodes them; NumPy numbers become plain ones.
             by: Who gives them.
-            replace: Correct the items that have a label already, instead of refusing them.
+            replace: Correct the labels of items that have one already, instead of refusing them.
 
         Raises:
-            LabelsError: An id is unknown or given twice, an item has a label, or a label is neither a
-                finite number nor a string.
+            LabelsError: An id is unknown or repeated, an item has a label, or a label is neither a finite
+                number nor a string.
             LedgerError: The campaign has not been opened, or the ledger cannot be written.
         """
         pairs = list(labels.items() if isinstance(labels, Mapping) else labels)
         ids = [item for item, _ in pairs]
         if not storable(by):
-            raise LabelsError(f"expected a name of whole characters as by, but got {by!r}")
-        check_distinct(ids, LabelsError)
-        texts = [label_text(item, label) for item, label in pairs]
+            raise LabelsError(f"by must be a Unicode string without NUL, got {by!r}")
+        events.check_distinct(ids, LabelsError)
+        texts = [events.label_text(item, label) for item, label in pairs]
         if not pairs:
             return self.state
         with self._writing() as connection:
             known = self._opened().labels
-            self._refuse_unknown(connection, ids, LabelsError)
+            self._check_known(connection, ids, LabelsError)
             again = [item for item in ids if item in known]
             if again and not replace:
                 raise LabelsError(
-                    f"expected items without a label, but {listed(again)} have one already ('{again[0]}': "
-                    f"{known[again[0]]}); leave them out, or correct them with replace=True"
+                    f"items must have no label yet, got {listed(again)} ('{again[0]}': {known[again[0]]}); "
+                    "leave them out, or correct them with replace=True"
                 )
-            kinds = ("corrected" if item in known else "told" for item in ids)
+            kinds = ("corrected" if item in known else "labelled" for item in ids)
             self._append(connection, zip(kinds, ids, texts, strict=True), cycle=self._state.cycle, by=by)
         return self.state
 
@@ -241,7 +217,7 @@ class Ledger:
             DataError: A value is not JSON or not finite; the message names it.
         """
         if not storable(name):
-            raise DataError(f"expected a name of whole characters for a measurement, but got {name!r}")
+            raise DataError(f"the name of a measurement must be a Unicode string without NUL, got {name!r}")
         text = canonical(values, f"the measurement '{name}' of cycle {cycle}")
         with self._writing() as connection:
             if (cycle, name) in self._opened().measurements:
@@ -252,77 +228,73 @@ class Ledger:
     def fork(
         self, target: Path | str, *, before_cycle: int | None = None, settings: Mapping[str, JSON]
     ) -> Ledger:
-        """Make a new ledger that goes on from the events of the earlier cycles of this one.
+        """Create a new ledger that continues from the events of the earlier cycles of this one.
 
-        Labels told after the query of cycle ``before_cycle`` was recorded are left out; labels that this
-        ledger's campaign used in that cycle's training are kept. Times and annotators are kept.
+        Labels given after the query of cycle ``before_cycle`` was recorded are left out; those that the
+        training of that cycle used are kept, as are times and annotators.
 
         Args:
             target: Path or URL of the new ledger.
             before_cycle: The first cycle to leave out, at most one after the last asked; None keeps all.
-            settings: The settings that the new campaign is opened with.
+            settings: The settings of the new campaign.
 
         Raises:
-            LedgerError: The target has events already, or this ledger has not been opened or got so far.
+            LedgerError: The target has events already, or this ledger has not been opened or has fewer
+                cycles.
             ConfigurationError: The settings are not JSON.
         """
         text = canonical(settings, "settings", ConfigurationError)
         state = self.state
         if not state.opened:
-            raise LedgerError(f"expected a ledger to fork, but {self.name} has not been opened")
+            raise LedgerError(f"the ledger {self.name} must be opened before it is forked; call open first")
         stop = state.cycle + 1 if before_cycle is None else before_cycle
         if not 0 <= stop <= state.cycle + 1:
             raise LedgerError(
-                f"expected before_cycle in 0 ... {state.cycle + 1} of {self.name}, but got {before_cycle}"
+                f"before_cycle of {self.name} must be in 0 ... {state.cycle + 1}, got {before_cycle}"
             )
         # a measurement of a cycle that was not asked (the last one's) is part of "all"
         kept = (raw for raw in self._raw_events() if before_cycle is None or raw[2] < stop)
-        origin = canonical(
-            {"ledger": self.name, "before_cycle": before_cycle, "events": state.n_events}, "origin"
-        )
+        origin = {"ledger": self.name, "before_cycle": before_cycle, "events": state.n_events}
         with ExitStack() as stack:
             other = stack.enter_context(Ledger(target))
             with other._writing() as connection:
                 if other._state.n_events:
                     raise LedgerError(
-                        f"expected a new ledger to fork into, but {other.name} has events already"
+                        f"the ledger to fork into must be new, got {other.name}, which has events already"
                     )
-                other._create(connection, text, self._items(), state.pool_size, state.pool_digest)
-                other._append(connection, [("forked", None, origin)], after=1)
+                forked = ("forked", None, canonical(origin, "origin"))
+                other._create(connection, text, self._items(), state.pool_digest, forked)
                 copied = (raw for raw in kept if raw[1] not in ("opened", "forked"))
-                insert_events(connection, ((seq, *raw[1:]) for seq, raw in enumerate(copied, start=3)))
+                numbered = ((seq, *raw[1:]) for seq, raw in enumerate(copied, start=3))
+                database.insert_rows(connection, database.EVENTS, numbered)
             stack.pop_all()  # it worked: leave the new ledger open
         return other
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._lock, translate_errors(self.name), self._engine.begin() as connection:
+        with self._lock, database.translate_errors(self.name), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """Hold the one write lock, with a state that misses nothing."""
+        """Hold the one write lock, with an up-to-date state."""
         if self.read_only:
-            raise LedgerError(
-                f"expected a ledger to write to, but {self.name} was opened with read_only=True"
-            )
+            raise LedgerError(f"the ledger {self.name} was opened with read_only=True; open it for writing")
         writer = self._engine.execution_options(writes=True)
-        with self._lock, translate_errors(self.name), writer.begin() as connection:
-            write_lock(connection)
+        with self._lock, database.translate_errors(self.name), writer.begin() as connection:
+            database.write_lock(connection)
             self._catch_up(connection)
             yield connection
 
     def _catch_up(self, connection: Connection) -> None:
-        while rows := rows_after(connection, self._state.n_events):
-            fold(self._state, rows)
-            if len(rows) < ROWS_A_TRIP:
-                return
+        while rows := database.rows_after(connection, self._state.n_events):
+            events.fold(self._state, rows)
 
     def _raw_events(self) -> Iterator[RawEvent]:
         seq = 0
         while True:
             with self._reading() as connection:  # none is held while the caller works
-                rows = rows_after(connection, seq)
+                rows = database.rows_after(connection, seq)
             if not rows:
                 return
             yield from rows
@@ -330,19 +302,22 @@ class Ledger:
 
     def _opened(self) -> State:
         if not self._state.opened:
-            raise LedgerError(
-                f"expected an opened campaign in {self.name}, but it has no events; call open first"
-            )
+            raise LedgerError(f"the ledger {self.name} has no events yet; call open first")
         return self._state
 
     def _create(
-        self, connection: Connection, settings: str, items: Iterable[str], size: int, digest: str
+        self,
+        connection: Connection,
+        settings: str,
+        items: Sequence[str],
+        digest: str,
+        *more: tuple[str, str | None, str],
     ) -> None:
-        rows = ({"id": item, "position": position} for position, item in enumerate(items))
-        for chunk in chunks(rows, ROWS_A_TRIP):
-            connection.execute(insert(ITEMS), chunk)
-        pool = canonical({"size": size, "digest": digest}, "pool")
-        self._append(connection, [("opened", None, f'{{"pool":{pool},"settings":{settings}}}')], after=0)
+        database.insert_rows(
+            connection, database.ITEMS, ((item, position) for position, item in enumerate(items))
+        )
+        pool = canonical({"size": len(items), "digest": digest}, "pool")
+        self._append(connection, [("opened", None, f'{{"pool":{pool},"settings":{settings}}}'), *more])
 
     def _append(
         self,
@@ -351,53 +326,18 @@ class Ledger:
         *,
         cycle: int = -1,
         by: str = "",
-        after: int | None = None,
     ) -> None:
-        """Insert events of (kind, item, value) behind the one numbered ``after``, by default the last."""
-        at, first = time.time(), (self._state.n_events if after is None else after) + 1
-        numbered = enumerate(records, start=first)
-        insert_events(
-            connection, ((seq, kind, cycle, item, text, by, at) for seq, (kind, item, text) in numbered)
-        )
+        """Insert events of (kind, item, value) after the last one."""
+        at, numbered = time.time(), enumerate(records, start=self._state.n_events + 1)
+        rows = ((seq, kind, cycle, item, text, by, at) for seq, (kind, item, text) in numbered)
+        database.insert_rows(connection, database.EVENTS, rows)
 
     def _items(self) -> list[str]:
         with self._reading() as connection:
-            return list(connection.scalars(select(ITEMS.c.id).order_by(ITEMS.c.position)))
+            return database.item_ids(connection)
 
-    def _refuse_unknown(self, connection: Connection, ids: Sequence[str], error: type[DataError]) -> None:
-        known: set[str] = set()
-        for chunk in chunks((item for item in ids if storable(item)), _IDS_A_QUERY):
-            known.update(connection.scalars(select(ITEMS.c.id).where(ITEMS.c.id.in_(chunk))))
-        unknown = [item for item in ids if item not in known]
-        if not unknown:
-            return
-        hint = nearest(str(unknown[0]), self._neighbours(connection, unknown[0]))
-        guess = f"; did you mean '{hint}'?" if hint else ""
-        size = self._state.pool_size
-        raise error(f"expected ids of the pool ({size} items), but it does not hold {listed(unknown)}{guess}")
-
-    def _neighbours(self, connection: Connection, item: str) -> list[str]:
-        """Return the ids among which to look for the one meant: all, or in a large pool those around it."""
-        ids = select(ITEMS.c.id)
-        if self._state.pool_size <= _IDS_TO_COMPARE:
-            return list(connection.scalars(ids))
-        if not storable(item):
-            return []
-        above = ids.where(ITEMS.c.id > item).order_by(ITEMS.c.id).limit(_IDS_A_QUERY)
-        below = ids.where(ITEMS.c.id < item).order_by(ITEMS.c.id.desc()).limit(_IDS_A_QUERY)
-        return [*connection.scalars(above), *connection.scalars(below)]
-
-    def _check_settings(self, stored: Mapping[str, object], given: Mapping[str, object]) -> None:
-        found = differences(stored, given)
-        if found:
-            more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
-            raise ConfigurationError(
-                f"the ledger {self.name} was opened with other settings: {'; '.join(found[:10])}{more}; "
-                "use the same settings, or another ledger"
-            )
-
-    def _check_pool(self, items: Sequence[str]) -> None:
-        raise ConfigurationError(
-            f"the ledger {self.name} was opened with another pool: {pool_difference(self._items(), items)}; "
-            "use the same pool in the same order, or another ledger"
-        )
+    def _check_known(self, connection: Connection, ids: Sequence[str], error: type[DataError]) -> None:
+        if unknown := database.unknown_ids(connection, ids):
+            size = self._state.pool_size
+            guess = did_you_mean(unknown[0], database.ids_near(connection, unknown[0], size))
+            raise error(f"ids must be of the pool ({size} items), got {listed(unknown)}{guess}")

@@ -1,7 +1,7 @@
-"""The one engine of choice: shows a strategy a checked view, asks it, and checks what it returns.
+"""The engine of selection: shows a strategy a validated view, and checks what it returns.
 
-Campaigns use :func:`choose` on views; :func:`select` and :func:`score` are the same engine for people who
-keep their own pipeline and have arrays. Knows no strategy by name and nothing of models or ledgers.
+Campaigns call :func:`choose` on views; :func:`select` and :func:`score` run the same engine on arrays, for
+pipelines of your own.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Selection:
 
     Attributes:
         rows: (B,) distinct int64 rows on the CPU, best first.
-        scores: (N,) scores of all candidates, higher = query first; None where the strategy has no scores.
-        shortfall: How many rows of the wanted batch the pool could not give; 0 as a rule.
+        scores: (N,) scores of all candidates, higher = query first; None if the strategy has no scores.
+        missing: How many rows of the requested batch the pool did not have; usually 0.
     """
 
     rows: Int[Tensor, " batch"]
@@ -53,25 +53,25 @@ def choose(
     rng: torch.Generator,
     ids: Sequence[ItemId] | None = None,
 ) -> Selection:
-    """Choose a batch; from a pool smaller than the batch all that is left, and the choice says so.
+    """Choose a batch, or all candidates if there are fewer.
 
-    The strategy is shown what it declares in ``needs`` and nothing else. A scorer's batch is its top scores;
-    equal scores come in an order drawn from ``rng``, for the place in the pool says nothing about an item.
+    The strategy sees what it declares in ``needs`` and nothing else. A scorer's batch is its top scores, with
+    ties in an order drawn from ``rng``, because the position in the pool says nothing about an item.
 
     Args:
         strategy: A scorer or a strategy, not both.
         view: The candidates.
-        batch_size: How many rows are wanted, >= 1.
+        batch_size: Number of rows to choose, >= 1.
         rng: A generator on the CPU.
         ids: (N,) ids of the candidates, for messages; without them rows are named.
 
     Raises:
         ConfigurationError: The batch size is not a positive integer.
-        DataError: The pool is empty, or the view lacks what the strategy needs, or holds what cannot be used.
+        DataError: The pool is empty, or the view lacks what the strategy needs, or holds unusable values.
         ContractError: The strategy breaks its contract.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ConfigurationError(f"batch_size must be a positive integer, but is {batch_size!r}")
+        raise ConfigurationError(f"batch_size must be a positive integer, got {batch_size!r}")
     count = min(int(batch_size), view.size)
     missing = int(batch_size) - count
     if _is_scorer(strategy):
@@ -90,19 +90,19 @@ def select(
     """Choose what to label next from arrays, NumPy or torch.
 
     Args:
-        strategy: A name that ``nextlabel strategies`` lists, with its options if any, such as
+        strategy: A name that ``nextlabel strategies`` lists, with options if any, such as
             ``"cod(gap='10 steps')"``, or your own object.
         batch_size: Number of rows to choose, >= 1. From a smaller pool all rows are returned, and the logger
             ``nextlabel`` warns.
-        seed: Seed of whatever the strategy draws; the same seed gives the same rows.
+        seed: Seed of what the strategy draws; the same seed gives the same rows.
         arrays: Outputs of your model and labels, see :class:`~nextlabel.selection.view.Arrays`.
 
     Returns:
         (min(batch_size, N),) distinct int64 rows, best first.
 
     Raises:
-        ConfigurationError: The strategy, an option, an argument or the batch size is not usable.
-        DataError: The arrays are not usable; the message names array and row.
+        ConfigurationError: The strategy, an option, an argument or the batch size is unusable.
+        DataError: The arrays are unusable; the message names array and row.
         ContractError: Your own strategy breaks its contract.
 
     >>> import numpy as np
@@ -119,15 +119,13 @@ def select(
 
 
 def score(strategy: str | Part | Scorer, *, seed: int = 0, **arrays: Unpack[Arrays]) -> np.ndarray:
-    """Score every candidate from arrays, NumPy or torch; arguments as in :func:`select`.
+    """Score every candidate; arguments and errors as in :func:`select`.
 
     Returns:
         (N,) float64 scores, higher = query first. :func:`select` returns their top for the same seed.
 
     Raises:
-        ConfigurationError: The strategy, an option or an argument is not usable, or there are no scores.
-        DataError: The arrays are not usable; the message names array and row.
-        ContractError: Your own strategy breaks its contract.
+        ConfigurationError: Also if the strategy has no scores.
 
     >>> import numpy as np
     >>> score("least_confidence", log_probs=np.log([[0.75, 0.25], [0.5, 0.5]])).round(6)
@@ -153,24 +151,23 @@ def _prepared(strategy: str | Part | Scorer | Strategy, arrays: Arrays) -> tuple
 
 def _rng(seed: int) -> torch.Generator:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise ConfigurationError(f"seed must be a whole number, but is {seed!r}")
+        raise ConfigurationError(f"seed must be a whole number, got {seed!r}")
     return torch.Generator().manual_seed(derive(seed, "select"))
 
 
 def _is_scorer(strategy: Scorer | Strategy) -> TypeGuard[Scorer]:
     scores, selects = isinstance(strategy, Scorer), isinstance(strategy, Strategy)
     if scores == selects:
-        has = "both" if scores else "not both"
         raise ContractError(
             "a strategy must have a name, needs and exactly one of score(view, *, rng) and "
-            f"select(view, batch_size, *, rng), but {strategy!r} has {has}"
+            f"select(view, batch_size, *, rng), got {strategy!r} with {'both' if scores else 'not both'}"
         )
     return scores
 
 
 def _seen(strategy: Scorer | Strategy, view: PoolView, ids: Sequence[ItemId] | None) -> PoolView:
     if view.size < 1:
-        raise DataError("the pool is empty: there is nothing left to choose from")
+        raise DataError("the pool must have a candidate to choose, got an empty one")
     return validate_view(view, strategy.needs, part=f"strategy '{strategy.name}'", ids=ids)
 
 
@@ -178,39 +175,36 @@ def _scores(
     scorer: Scorer, view: PoolView, *, rng: torch.Generator, ids: Sequence[ItemId] | None
 ) -> Float[Tensor, " items"]:
     scores = scorer.score(_seen(scorer, view, ids), rng=rng)
-    if not isinstance(scores, Tensor) or scores.dtype not in (torch.float32, torch.float64):
+    floats = isinstance(scores, Tensor) and scores.dtype in (torch.float32, torch.float64)
+    if not floats or scores.shape != (view.size,):
         raise ContractError(
-            f"strategy '{scorer.name}' must return a tensor of float32 or float64 scores, but returned "
-            f"{scores.dtype if isinstance(scores, Tensor) else type(scores).__name__}"
-        )
-    if scores.shape != (view.size,):
-        raise ContractError(
-            f"strategy '{scorer.name}' must return one score per candidate, shape ({view.size},), but "
-            f"returned shape {tuple(scores.shape)}"
+            f"strategy '{scorer.name}' must return one score per candidate, float32 or float64 of shape "
+            f"({view.size},), got {_described(scores)}"
         )
     finite = torch.isfinite(scores)
     if not finite.all():
         row = int((~finite).nonzero()[0])
         item = f"row {row}" if ids is None else f"item '{ids[row]}'"
         raise ContractError(
-            f"strategy '{scorer.name}' must return finite scores, but that of {item} is {scores[row].item()}"
+            f"strategy '{scorer.name}' must return finite scores, got {scores[row].item()} for {item}"
         )
     return scores.detach().cpu()
 
 
 def _checked_rows(rows: object, name: str, count: int, size: int) -> Int[Tensor, " batch"]:
-    if not isinstance(rows, Tensor) or rows.dtype != torch.int64:
-        got = rows.dtype if isinstance(rows, Tensor) else type(rows).__name__
-        raise ContractError(f"strategy '{name}' must return a tensor of int64 rows, but returned {got}")
-    distinct = len(set(rows.flatten().tolist()))
-    if rows.shape != (count,) or distinct != count:
-        raise ContractError(
-            f"strategy '{name}' must return {count} distinct rows, but returned shape {tuple(rows.shape)} "
-            f"with {distinct} distinct"
-        )
-    if int(rows.min()) < 0 or int(rows.max()) >= size:
-        outside = int(rows[(rows < 0) | (rows >= size)][0])
-        raise ContractError(
-            f"strategy '{name}' must return rows from 0 to {size - 1}, but returned {outside}"
-        )
-    return rows.detach().cpu()
+    got = _described(rows)
+    if isinstance(rows, Tensor) and rows.dtype == torch.int64 and rows.shape == (count,):
+        distinct = sorted(set(rows.tolist()))
+        if len(distinct) == count and distinct[0] >= 0 and distinct[-1] < size:
+            return rows.detach().cpu()
+        got = f"{len(distinct)} distinct from {distinct[0]} to {distinct[-1]}"
+    raise ContractError(
+        f"strategy '{name}' must return {count} distinct rows from 0 to {size - 1}, int64 of shape "
+        f"({count},), got {got}"
+    )
+
+
+def _described(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"{value.dtype} of shape {tuple(value.shape)}"
+    return type(value).__name__

@@ -1,7 +1,7 @@
-"""What a strategy is shown: views built from arrays, and views checked against what a strategy needs.
+"""What a strategy sees: views built from arrays, and views validated against what a strategy needs.
 
-A checked view holds the declared needs and nothing else, all of it of the right shape, finite and, for
-log-probabilities, normalised: what reaches a strategy has been checked. Knows no strategy by name.
+A validated view holds the declared needs and nothing else, all of the right shape, finite and, for
+log-probabilities, normalised.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from jaxtyping import Shaped
 from torch import Tensor
 from typing_extensions import Unpack
 
-from nextlabel.errors import ContractError, DataError, UnknownNameError, listed, nearest
+from nextlabel.errors import ContractError, DataError, UnknownNameError, did_you_mean, listed
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.blocks import row_blocks
 from nextlabel.pool import tensor_of
 from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
-from nextlabel.types import NEEDS, Outputs, PoolView, need_meaning
+from nextlabel.types import EXTRA, NEEDS, Outputs, PoolView, need_meaning
 
 __all__ = ["Array", "Arrays", "make_view", "resolve_output", "validate_view"]
 
@@ -65,53 +65,61 @@ _ANSWERS = ("log_probs", "values")
 """The fields that may answer a task."""
 
 _TOLERANCE = 1e-3
-"""Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below what logits give."""
+"""Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below that of logits."""
 
 
 def validate_view(
     view: PoolView, needs: frozenset[str], *, part: str, ids: Sequence[ItemId] | None = None
 ) -> PoolView:
-    """Return the view that holds what ``needs`` says and nothing else, every tensor float32 or wider.
+    """Return the view that holds ``needs`` and nothing else, every tensor float32 or wider.
 
-    Whether a strategy can do without a snapshot in the first cycle is seen from its needs: one that declares
-    a snapshot besides ``snapshot:previous`` cannot. Snapshots are newest first, in the order that
-    :func:`nextlabel.snapshots.snapshots_in_view` gives; of a view that says what its snapshots are, the
-    strategy is shown those that it needs.
+    In the first cycle a strategy needs no snapshot if ``snapshot:previous`` is the only one that it declares.
+    Snapshots are in the order of :func:`nextlabel.snapshots.snapshots_in_view`; of a view with snapshot
+    names, the strategy sees those that it needs.
 
     Args:
-        view: What is there.
-        needs: Words of ``NEEDS``, or ``extra:NAME``.
+        view: What is available.
+        needs: Keys of ``NEEDS``, or ``extra:NAME``.
         part: The part that needs it, for messages: ``"strategy 'cod'"``.
         ids: (N,) ids of the candidates, for messages; without them rows are named.
 
     Raises:
-        ContractError: A need is not a known word.
+        ContractError: A need is unknown.
         DataError: Something needed is missing, of the wrong shape, not finite or not normalised, or there are
             fewer draws or snapshots than needed.
     """
-    _check_words(needs, part)
+    for need in sorted(needs):
+        if need_meaning(need) is None:
+            raise ContractError(
+                f"{part} declares an unknown need, '{need}'{did_you_mean(need, NEEDS)}; "
+                f"known: {listed(NEEDS, limit=20)}"
+            )
     if ids is not None and len(ids) != view.size:
-        raise DataError(f"expected one id per candidate, but got {len(ids)} ids for {view.size} candidates")
-
+        raise DataError(f"ids must be one per candidate, got {len(ids)} ids for {view.size} candidates")
     output = view.output or _answering(view.pool, needs, part)
     needs = resolve_output(needs, output)
     items = _Items(part, view.size, lambda row: f"row {row}" if ids is None else f"item '{ids[row]}'")
-    wanted = [need for need in needs if need in _AXES or need.startswith("extra:")]
+    wanted = [need for need in needs if need in _AXES or need.startswith(EXTRA)]
     pool = _checked_outputs(view.pool, wanted, items)
     _check_draws(pool, needs, part)
     inner = [need.removeprefix("labelled_") for need in needs if need.startswith("labelled_")]
     labelled_items = _Items(part, None, lambda row: f"labelled row {row}", prefix="labelled_")
-    labelled = _checked_outputs(view.labelled, inner, labelled_items)
-    for name in inner:
-        _check_same_width(f"labelled_{name}", view.pool.fields().get(name), labelled.fields()[name])
-    view = _with_needed_snapshots(view, needs, part)
-    snapshots, snapshot_names = _checked_snapshots(view, wanted, items), tuple(view.snapshot_names)
-    labels = _checked_labels(view, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
-    return PoolView(view.size, pool, snapshots, labelled, labels, snapshot_names, output)
+    labelled = _checked_outputs(view.labelled, inner, labelled_items, widths=view.pool)
+    labels = (
+        _checked_labels(view.labels, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
+    )
+    snapshots, names = _needed_snapshots(view, needs, part)
+    checked = []
+    for number, snapshot in enumerate(snapshots):
+        # outputs are what a snapshot is for; embeddings and extra fields are passed on if they are there
+        fields = [name for name in wanted if name in _ANSWERS or name in snapshot.fields()]
+        of_snapshot = replace(items, prefix=f"snapshot {number}: ")
+        checked.append(_checked_outputs(snapshot, fields, of_snapshot, widths=view.pool))
+    return PoolView(view.size, pool, tuple(checked), labelled, labels, tuple(names), output)
 
 
 def make_view(**arrays: Unpack[Arrays]) -> PoolView:
-    """Build a view from NumPy arrays or tensors; nothing is copied where memory can be shared.
+    """Build a view from NumPy arrays or tensors, sharing their memory if possible.
 
     Args:
         arrays: See :class:`Arrays`.
@@ -126,47 +134,41 @@ def make_view(**arrays: Unpack[Arrays]) -> PoolView:
     snapshots = arrays.get("snapshots")
     if isinstance(snapshots, (np.ndarray, Tensor)):
         raise DataError(
-            "snapshots must be a sequence of arrays, newest first, but got one array; use snapshots=[before]"
+            "snapshots must be a sequence of arrays, newest first, got one array; use snapshots=[before]"
         )
+    extra = {name: _tensor(EXTRA + name, array) for name, array in (arrays.get("extra") or {}).items()}
     pool = Outputs(
-        log_probs=_with_draws("log_probs", arrays.get("log_probs")),
-        values=_with_draws("values", arrays.get("values")),
+        log_probs=_tensor("log_probs", arrays.get("log_probs"), draws=True),
+        values=_tensor("values", arrays.get("values"), draws=True),
         embeddings=_tensor("embeddings", arrays.get("embeddings")),
-        extra={
-            name: tensor
-            for name, array in (arrays.get("extra") or {}).items()
-            if (tensor := _tensor(f"extra:{name}", array)) is not None
-        },
+        extra={name: tensor for name, tensor in extra.items() if tensor is not None},
     )
-    of_values = arrays.get("log_probs") is None and arrays.get("values") is not None
-    field = "values" if of_values else "log_probs"
-    tensors = [_with_draws(f"snapshots[{i}]", array) for i, array in enumerate(snapshots or ())]
-    earlier = [Outputs.from_fields({} if one is None else {field: one}) for one in tensors]
+    field = "values" if pool.log_probs is None and pool.values is not None else "log_probs"
+    tensors = [_tensor(f"snapshots[{i}]", array, draws=True) for i, array in enumerate(snapshots or ())]
     sizes = {name: len(tensor) for name, tensor in pool.fields().items()}
     if not sizes:
-        raise DataError("nothing says how many candidates there are; pass log_probs, embeddings or values")
+        raise DataError("one of log_probs, embeddings and values must be given, got none of them")
     if len(set(sizes.values())) > 1:
-        raise DataError(f"the candidates' arrays must have as many rows, but the numbers of rows are {sizes}")
-    labelled = Outputs(
-        log_probs=_with_draws("labelled_log_probs", arrays.get("labelled_log_probs")),
-        embeddings=_tensor("labelled_embeddings", arrays.get("labelled_embeddings")),
-    )
-    label_tensor = _tensor("labels", arrays.get("labels"))
+        raise DataError(f"the candidates' arrays must have the same number of rows, got {sizes}")
+    labels = _tensor("labels", arrays.get("labels"))
     return PoolView(
         size=next(iter(sizes.values())),
         pool=pool,
-        snapshots=earlier,
-        labelled=labelled,
-        labels=torch.empty(0, dtype=torch.int64) if label_tensor is None else label_tensor,
+        snapshots=[Outputs.from_fields({} if one is None else {field: one}) for one in tensors],
+        labelled=Outputs(
+            log_probs=_tensor("labelled_log_probs", arrays.get("labelled_log_probs"), draws=True),
+            embeddings=_tensor("labelled_embeddings", arrays.get("labelled_embeddings")),
+        ),
+        labels=torch.empty(0, dtype=torch.int64) if labels is None else labels,
         snapshot_names=[
-            word if word == "previous" else Snapshot.parse(word).name
-            for word in arrays.get("snapshot_names") or ()
+            name if name == "previous" else Snapshot.parse(name).name
+            for name in arrays.get("snapshot_names") or ()
         ],
     )
 
 
 def resolve_output(needs: frozenset[str], output: str | None) -> frozenset[str]:
-    """Return the needs with the field that answers the task in place of ``output``.
+    """Return the needs with the field that answers the task instead of ``output``.
 
     >>> sorted(resolve_output(frozenset({"output", "labels"}), "values"))
     ['labels', 'values']
@@ -175,29 +177,17 @@ def resolve_output(needs: frozenset[str], output: str | None) -> frozenset[str]:
 
 
 def _answering(outputs: Outputs, needs: frozenset[str], part: str) -> str | None:
-    """Return the field that answers the task where nobody said which: the only one of both that is there."""
-    there = [name for name in _ANSWERS if name in outputs.fields()]
-    if "output" in needs and len(there) != 1:
-        raise DataError(
-            f"{part} needs 'output' ({NEEDS['output']}), got {listed(there) or 'neither'}; pass one of "
-            "the two"
-        )
-    return there[0] if len(there) == 1 else None
-
-
-def _check_words(needs: Iterable[str], part: str) -> None:
-    for need in sorted(needs):
-        if need_meaning(need) is None:
-            hint = nearest(need, NEEDS)
-            guess = f"; did it mean '{hint}'?" if hint else ";"
-            raise ContractError(
-                f"{part} declares the need '{need}', which is unknown{guess} known: {listed(NEEDS, limit=20)}"
-            )
+    """Return the only one of the fields that may answer a task, for a view that does not say which."""
+    present = [name for name in _ANSWERS if name in outputs.fields()]
+    if "output" in needs and len(present) != 1:
+        got = listed(present) or "neither"
+        raise DataError(f"{part} needs 'output' ({NEEDS['output']}), got {got}; pass one of the two")
+    return present[0] if len(present) == 1 else None
 
 
 @dataclass(frozen=True)
 class _Items:
-    """Whose outputs are checked: as many items as ``size`` says, and how messages call them."""
+    """The items whose outputs are checked: how many (None for any number), and their names in messages."""
 
     part: str
     size: int | None
@@ -205,99 +195,85 @@ class _Items:
     prefix: str = ""
 
 
-def _checked_outputs(outputs: Outputs, names: Iterable[str], items: _Items) -> Outputs:
-    fields = outputs.fields()
-    checked = {}
+def _checked_outputs(
+    outputs: Outputs, names: Iterable[str], items: _Items, *, widths: Outputs | None = None
+) -> Outputs:
+    """Return these fields, checked, and as wide as those of ``widths``."""
+    fields, checked = outputs.fields(), {}
     for name in sorted(names):
         label = items.prefix + name
         if name not in fields:
             meaning = need_meaning(label) or need_meaning(name)
-            raise DataError(f"{items.part} needs '{label}' ({meaning}), but it is missing{_remedy(label)}")
+            raise DataError(f"{items.part} needs '{label}' ({meaning}), got none{_remedy(label)}")
         checked[name] = _checked_tensor(name, fields[name], items)
+    expected = {} if widths is None else widths.fields()
+    for name, tensor in checked.items():
+        if name in expected and expected[name].shape[-1] != tensor.shape[-1]:
+            raise DataError(
+                f"{items.prefix}{name} must be as wide as the candidates' ({expected[name].shape[-1]}), "
+                f"got shape {tuple(tensor.shape)}; use the outputs of one architecture"
+            )
     return Outputs.from_fields(checked)
 
 
 def _remedy(label: str) -> str:
-    """Return how to pass what is missing, as a clause; empty for what no argument is named after."""
-    if label.startswith("extra:"):
-        return f"; pass extra={{'{label.removeprefix('extra:')}': an array with a row for every candidate}}"
+    """Return how to pass what is missing, as a clause; empty if no argument has that name."""
+    if label.startswith(EXTRA):
+        return f"; pass extra={{'{label.removeprefix(EXTRA)}': an array with a row for every candidate}}"
     if label not in NEEDS:
         return ""
-    return f"; pass {label}" + (", of 0 rows where nothing is labelled yet" if "labelled" in label else "")
+    return f"; pass {label}" + (", of 0 rows if nothing is labelled yet" if "labelled" in label else "")
 
 
-def _with_needed_snapshots(view: PoolView, needs: frozenset[str], part: str) -> PoolView:
-    """Return the view with those snapshots alone that are needed, as far as it says what they are."""
+def _needed_snapshots(
+    view: PoolView, needs: frozenset[str], part: str
+) -> tuple[Sequence[Outputs], Sequence[str]]:
+    """Return the snapshots of the view that are needed, and their names as far as they are known."""
     if not any(need.startswith(SNAPSHOT) for need in needs):
-        return replace(view, snapshots=(), snapshot_names=())
-    if not view.snapshot_names:
-        _check_snapshots_there(view, needs, part)
-        return view
+        return (), ()
     there = dict(zip(view.snapshot_names, view.snapshots, strict=False))
+    wanted = snapshots_in_view(needs, first_cycle="previous" not in there)
+    if not view.snapshot_names:
+        # after the first cycle that of the previous one is enough
+        least = min(len(wanted), 1) if SNAPSHOT + "previous" in needs else len(wanted)
+        if len(view.snapshots) < least:
+            names = listed((SNAPSHOT + name for name in wanted), limit=20)
+            meaning = f" ({need_meaning(SNAPSHOT + wanted[0])})" if len(wanted) == 1 else ""
+            count = f"{least} snapshots" if least > 1 else "a snapshot"
+            raise DataError(
+                f"{part} needs {count}, {names}{meaning}, got {len(view.snapshots) or 'none'}; pass "
+                "snapshots=[...], newest first, or choose an option of the strategy that needs none"
+            )
+        return view.snapshots, ()
     if not len(there) == len(view.snapshot_names) == len(view.snapshots):
         raise DataError(
-            f"snapshots must say of each snapshot what it is, and none twice, but there are "
-            f"{len(view.snapshots)} snapshots and the snapshots {listed(view.snapshot_names, limit=20)}"
+            f"snapshot_names must be one per snapshot and distinct, got {len(view.snapshots)} snapshots "
+            f"named {listed(view.snapshot_names, limit=20)}"
         )
-    wanted = snapshots_in_view(needs, first_cycle="previous" not in there)
-    for word in wanted:
-        if word not in there:
-            need = SNAPSHOT + word
+    for name in wanted:
+        if name not in there:
             raise DataError(
-                f"{part} needs '{need}' ({need_meaning(need)}), but the view has snapshots of "
-                f"{listed(view.snapshot_names, limit=20)} only; add that one, or choose another option of it"
+                f"{part} needs '{SNAPSHOT}{name}' ({need_meaning(SNAPSHOT + name)}), got snapshots "
+                f"{listed(there, limit=20)} only; add that one, or choose another option of the strategy"
             )
-    return replace(view, snapshots=[there[word] for word in wanted], snapshot_names=wanted)
-
-
-def _checked_snapshots(view: PoolView, wanted: Iterable[str], items: _Items) -> tuple[Outputs, ...]:
-    checked = []
-    for number, snapshot in enumerate(view.snapshots):
-        present = snapshot.fields()
-        # Outputs are what a snapshot is for; embeddings and extra fields come along where they were kept.
-        names = [name for name in wanted if name in _ANSWERS or name in present]
-        outputs = _checked_outputs(snapshot, names, replace(items, prefix=f"snapshot {number}: "))
-        for name, tensor in outputs.fields().items():
-            _check_same_width(f"snapshot {number}: {name}", view.pool.fields()[name], tensor)
-        checked.append(outputs)
-    return tuple(checked)
-
-
-def _check_snapshots_there(view: PoolView, needs: frozenset[str], part: str) -> None:
-    snapshot_names = snapshots_in_view(needs, first_cycle=True)
-    least = (
-        1 if f"{SNAPSHOT}previous" in needs else len(snapshot_names)
-    )  # from the second cycle on it has one
-    if snapshot_names and len(view.snapshots) < least:
-        told = listed((f"{SNAPSHOT}{snapshot}" for snapshot in snapshot_names), limit=20)
-        meaning = f" ({need_meaning(SNAPSHOT + snapshot_names[0])})" if len(snapshot_names) == 1 else ""
-        count = f"{least} snapshots" if least > 1 else "a snapshot"
-        raise DataError(
-            f"{part} needs {count}, {told}{meaning}, but the view has {len(view.snapshots) or 'none'}; "
-            "pass snapshots=[...], newest first, or choose an option of the strategy that needs none"
-        )
+    return [there[name] for name in wanted], wanted
 
 
 def _check_draws(pool: Outputs, needs: frozenset[str], part: str) -> None:
-    for need in sorted(need for need in needs if need.startswith("draws:")):
-        draws = 0 if pool.log_probs is None else pool.log_probs.shape[1]
-        if draws < 2:
-            learner = "McDropout" if need == "draws:dropout" else "Ensemble"
+    draws = 0 if pool.log_probs is None else pool.log_probs.shape[1]
+    for need, wrapper in (("draws:dropout", "McDropout"), ("draws:ensemble", "Ensemble")):
+        if need in needs and draws < 2:
             raise DataError(
-                f"{part} needs '{need}' ({NEEDS[need]}), so log_probs must be (N, K, C) with K >= 2, but "
-                f"K is {draws}; wrap the learner in {learner}, or pass several draws"
+                f"{part} needs '{need}' ({NEEDS[need]}), so log_probs must be (N, K, C) with K >= 2, got "
+                f"K = {draws}; wrap the learner in {wrapper}, or pass several draws"
             )
 
 
-def _checked_labels(view: PoolView, labelled: Outputs) -> Tensor:
-    labels = view.labels
-    counts = {len(tensor) for tensor in labelled.fields().values()} | {
-        len(labels) if labels.ndim == 1 else -1
-    }
-    if labels.ndim != 1 or len(counts) > 1:
-        shapes = {f"labelled_{name}": tuple(tensor.shape) for name, tensor in labelled.fields().items()}
+def _checked_labels(labels: Tensor, labelled: Outputs) -> Tensor:
+    shapes = {f"labelled_{name}": tuple(tensor.shape) for name, tensor in labelled.fields().items()}
+    if labels.ndim != 1 or any(shape[0] != len(labels) for shape in shapes.values()):
         raise DataError(
-            f"expected labels (L,), one a labelled item, but got {tuple(labels.shape)} next to {shapes}"
+            f"labels must be (L,), one per labelled item, got {tuple(labels.shape)} next to {shapes}"
         )
     if labels.is_floating_point():
         _check_finite("labels", labels, lambda row: f"labelled row {row}")
@@ -308,15 +284,15 @@ def _checked_tensor(name: str, tensor: Tensor, items: _Items) -> Shaped[Tensor, 
     label, size, axes = items.prefix + name, items.size, _AXES.get(name)
     fits = tensor.ndim == len(axes) if axes else tensor.ndim >= 1
     if not fits or 0 in tensor.shape[1:] or (size is not None and len(tensor) != size):
-        shape = ", ".join(axes) if axes else "N, ..."
         rows = f" with N = {size}" if size is not None else ""
         raise DataError(
-            f"{label} must have shape ({shape}){rows} and no empty axis, but has {tuple(tensor.shape)}"
+            f"{label} must have shape ({', '.join(axes or ('N', '...'))}){rows} and no empty axis, got "
+            f"{tuple(tensor.shape)}"
         )
     if not tensor.is_floating_point():
         if axes is None and not tensor.is_complex():
             return tensor
-        raise DataError(f"{label} must be floating-point numbers, but are {tensor.dtype}; convert to float32")
+        raise DataError(f"{label} must be floating-point numbers, got {tensor.dtype}; convert to float32")
     _check_finite(label, tensor, items.named)
     if name == "log_probs":
         _check_normalised(label, tensor, items.named)
@@ -327,13 +303,13 @@ def _checked_tensor(name: str, tensor: Tensor, items: _Items) -> Shaped[Tensor, 
 
 def _check_finite(label: str, tensor: Tensor, named: Callable[[int], str]) -> None:
     for rows in row_blocks(len(tensor), math.prod(tensor.shape[1:]) * (tensor.element_size() + 1)):
-        finite = torch.isfinite(tensor[rows].reshape(rows.stop - rows.start, -1))
+        block = tensor[rows].reshape(rows.stop - rows.start, -1)
+        finite = torch.isfinite(block)
         if not finite.all():
             row = int((~finite.all(1)).nonzero()[0])
-            value = tensor[rows].reshape(len(finite), -1)[row][~finite[row]][0].item()
             raise DataError(
-                f"{label} must be finite, but {named(rows.start + row)} has {value}; "
-                "find out where the model's outputs overflow or leave the item out"
+                f"{label} must be finite, got {block[row][~finite[row]][0].item()} for "
+                f"{named(rows.start + row)}; find where the outputs overflow or leave the item out"
             )
 
 
@@ -345,8 +321,8 @@ def _check_size(label: str, embeddings_nd: Tensor, named: Callable[[int], str]) 
     if size.max() > _LARGEST:
         row = int(size.argmax())
         raise DataError(
-            f"{label} must be at most {_LARGEST:.0e} in size, for distances between them are squared, but "
-            f"{named(row)} has {size[row].item():.3g}; scale or normalise them"
+            f"{label} must be at most {_LARGEST:.0e} in size, because distances are squared, got "
+            f"{size[row].item():.3g} for {named(row)}; scale or normalise them"
         )
 
 
@@ -361,37 +337,22 @@ def _check_normalised(label: str, log_probs_nkc: Tensor, named: Callable[[int], 
         if wrong.any():
             row = int(wrong.nonzero()[0])
             raise DataError(
-                f"{label} must be log-probabilities, whose probabilities sum to 1, but those of "
-                f"{named(rows.start + row)} sum to {totals[row].exp().max().item():.6g}; "
+                f"{label} must be log-probabilities, whose probabilities sum to 1, got a sum of "
+                f"{totals[row].exp().max().item():.6g} for {named(rows.start + row)}; "
                 "pass torch.log_softmax(logits, -1)"
             )
 
 
-def _check_same_width(label: str, pool: Tensor | None, other: Tensor) -> None:
-    if pool is not None and pool.shape[-1] != other.shape[-1]:
-        raise DataError(
-            f"{label} must be as wide as the candidates' ({pool.shape[-1]}), but the last axis of "
-            f"{tuple(other.shape)} is {other.shape[-1]}; use the outputs of one architecture"
-        )
-
-
-def _with_draws(name: str, array: Array | None) -> Tensor | None:
-    tensor = _tensor(name, array)
-    if tensor is None or tensor.ndim == 3:
-        return tensor
-    if tensor.ndim != 2:
-        raise DataError(f"{name} must have shape (N, C) or (N, K, C), but has {tuple(tensor.shape)}")
-    return tensor[:, None]
-
-
-def _tensor(name: str, array: Array | None) -> Tensor | None:
+def _tensor(name: str, array: object, *, draws: bool = False) -> Tensor | None:
+    """Return the array as a tensor, with ``draws`` also (N, C) as (N, 1, C)."""
     if array is None:
         return None
-    if isinstance(array, Tensor):
-        return array.detach()
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, (np.ndarray, Tensor)):
         raise DataError(
-            f"{name} must be a NumPy array or a torch tensor, but got {type(array).__name__}; "
+            f"{name} must be a NumPy array or a torch tensor, got {type(array).__name__}; "
             "convert it with numpy.asarray"
         )
-    return tensor_of(name, array)
+    tensor = tensor_of(name, array) if isinstance(array, np.ndarray) else array.detach()
+    if draws and tensor.ndim not in (2, 3):
+        raise DataError(f"{name} must have shape (N, C) or (N, K, C), got {tuple(tensor.shape)}")
+    return tensor[:, None] if draws and tensor.ndim == 2 else tensor
