@@ -1,20 +1,5 @@
 """The errors that nextlabel raises.
 
-::
-
-    NextlabelError              something the user can fix; the command line exits with 1
-    ├── ConfigurationError      a setting, option or name is wrong, or differs from that of the stored run
-    │   └── UnknownNameError    no such strategy, data set, option ...; suggests the nearest name
-    ├── DataError               the pool, an array or a file is unusable
-    │   ├── LabelsError         labels that are invalid or cannot be trained on
-    │   └── MissingStateError   the saved state of a trained model does not exist; training recreates it
-    ├── ContractError           a plugged-in part (strategy, learner, oracle) broke its contract
-    ├── LedgerError             the ledger cannot be read or written
-    │   ├── SchemaError         the ledger was written by a newer nextlabel
-    │   ├── DamagedLedgerError  the ledger's file is damaged or not a ledger
-    │   └── BusyError           another process has locked the run or the ledger
-    └── MissingExtraError       an optional package is not installed; names the extra
-
 Every message is one sentence: what is expected, what was given, and how to fix it.
 """
 

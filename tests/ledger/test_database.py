@@ -76,7 +76,9 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
     path.write_text("What I did last summer. " * 100)
     before = path.read_bytes()
     for read_only in (False, True):
-        with pytest.raises(DamagedLedgerError, match="it is damaged, or not a ledger; restore it") as refused:
+        with pytest.raises(
+            DamagedLedgerError, match="it is damaged, or not a ledger; restore a copy"
+        ) as refused:
             Ledger(path, read_only=read_only)
         assert "safe" not in str(refused.value)
     assert path.read_bytes() == before
@@ -214,7 +216,7 @@ def test_a_ledger_that_is_held_for_too_long_is_busy_but_can_be_read(path, monkey
     holder = sqlite3.connect(path, isolation_level=None)
     with Ledger(path) as ledger:
         holder.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BusyError, match="locked by another process"):
+        with pytest.raises(BusyError, match="another process has locked it"):
             ledger.tell({"i1": 1})
         assert ledger.state.labels == {"i0": 1}
         holder.execute("ROLLBACK")

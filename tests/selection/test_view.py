@@ -155,7 +155,7 @@ def test_logits_and_probabilities_are_refused_as_log_probabilities():
         (np.array([[0.0, 0.0]]), "2"),
         (np.log(probs) + 0.01, "1.01005"),
     ):
-        with pytest.raises(DataError, match=f"got a sum of {total} for row 0; pass torch.log_softmax"):
+        with pytest.raises(DataError, match=f"got {total} for row 0; pass torch.log_softmax"):
             select("margin", 1, log_probs=wrong)
 
 

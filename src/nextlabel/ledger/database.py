@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -216,26 +217,24 @@ def write_lock(connection: Connection) -> None:
     connection.execute(sa.select(_META.c.value).where(_META.c.key == "schema").with_for_update())
 
 
-_MEANINGS: tuple[tuple[tuple[str, ...], type[LedgerError], str], ...] = (
+_MEANINGS: tuple[tuple[str, type[LedgerError], str], ...] = (
     (
-        ("locked", "busy", "lock timeout"),
+        "locked|busy|lock timeout",
         BusyError,
-        f"it was locked by another process for {BUSY_SECONDS:.0f} s; wait for it to finish or stop it",
+        "another process has locked it; wait for it to finish or stop it",
     ),
+    ("readonly|read-only", LedgerError, "its file or disk is read-only; make it writable or work on a copy"),
+    ("disk is full|no space", LedgerError, "the disk is full; free some space and try again"),
     (
-        ("readonly", "read-only"),
-        LedgerError,
-        "its file or disk is read-only; make it writable or work on a copy (it can still be read)",
-    ),
-    (("disk is full", "no space"), LedgerError, "the disk is full; free some space and try again"),
-    (
-        ("not a database",),
+        "not a database",
         DamagedLedgerError,
-        "it is damaged, or not a ledger; restore it from a copy, or give the ledger a file of its own",
+        "it is damaged, or not a ledger; restore a copy, or use another file",
     ),
-    (("malformed",), DamagedLedgerError, "the file is damaged; restore it from a copy"),
-    (("unable to open",), LedgerError, "it cannot be opened; check the permissions of its folder"),
+    ("malformed", DamagedLedgerError, "the file is damaged; restore it from a copy"),
+    ("unable to open", LedgerError, "it cannot be opened; check the permissions of its folder"),
+    ("", LedgerError, "see the message of the database"),
 )
+"""What a message of the database (a regular expression) means: the first that fits."""
 
 
 @contextmanager
@@ -251,9 +250,7 @@ def translate_errors(name: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         reason = str(error.orig)
-        unknown = ((), LedgerError, "see the message of the database")
-        found = (m for m in _MEANINGS if any(sign in reason.lower() for sign in m[0]))
-        _, kind, meaning = next(found, unknown)
+        _, kind, meaning = next(m for m in _MEANINGS if re.search(m[0], reason.lower()))
         if isinstance(error, IntegrityError):
             meaning = "another process wrote first; read the state and try again"
         safe = "" if kind is DamagedLedgerError else " and all earlier events are safe"

@@ -7,13 +7,12 @@ log-probabilities, normalised.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypedDict
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 from typing_extensions import Unpack
 
@@ -96,7 +95,11 @@ def validate_view(
             )
     if ids is not None and len(ids) != view.size:
         raise DataError(f"ids must be one per candidate, got {len(ids)} ids for {view.size} candidates")
-    output = view.output or _answering(view.pool, needs, part)
+    present = [name for name in _ANSWERS if name in view.pool.fields()]
+    output = view.output or (present[0] if len(present) == 1 else None)
+    if "output" in needs and output is None:
+        got = listed(present) or "neither"
+        raise DataError(f"{part} needs 'output' ({NEEDS['output']}), got {got}; pass one of the two")
     needs = resolve_output(needs, output)
     items = _Items(part, view.size, lambda row: f"row {row}" if ids is None else f"item '{ids[row]}'")
     wanted = [need for need in needs if need in _AXES or need.startswith(EXTRA)]
@@ -176,15 +179,6 @@ def resolve_output(needs: frozenset[str], output: str | None) -> frozenset[str]:
     return needs if output is None or "output" not in needs else needs - {"output"} | {output}
 
 
-def _answering(outputs: Outputs, needs: frozenset[str], part: str) -> str | None:
-    """Return the only one of the fields that may answer a task, for a view that does not say which."""
-    present = [name for name in _ANSWERS if name in outputs.fields()]
-    if "output" in needs and len(present) != 1:
-        got = listed(present) or "neither"
-        raise DataError(f"{part} needs 'output' ({NEEDS['output']}), got {got}; pass one of the two")
-    return present[0] if len(present) == 1 else None
-
-
 @dataclass(frozen=True)
 class _Items:
     """The items whose outputs are checked: how many (None for any number), and their names in messages."""
@@ -199,20 +193,28 @@ def _checked_outputs(
     outputs: Outputs, names: Iterable[str], items: _Items, *, widths: Outputs | None = None
 ) -> Outputs:
     """Return these fields, checked, and as wide as those of ``widths``."""
-    fields, checked = outputs.fields(), {}
+    fields, expected, checked = outputs.fields(), {} if widths is None else widths.fields(), {}
     for name in sorted(names):
-        label = items.prefix + name
+        label, size, axes = items.prefix + name, items.size, _AXES.get(name)
         if name not in fields:
             meaning = need_meaning(label) or need_meaning(name)
             raise DataError(f"{items.part} needs '{label}' ({meaning}), got none{_remedy(label)}")
-        checked[name] = _checked_tensor(name, fields[name], items)
-    expected = {} if widths is None else widths.fields()
-    for name, tensor in checked.items():
-        if name in expected and expected[name].shape[-1] != tensor.shape[-1]:
+        tensor, shape = fields[name], tuple(fields[name].shape)
+        fits = len(shape) == len(axes) if axes else len(shape) >= 1
+        if not fits or 0 in shape[1:] or (size is not None and len(tensor) != size):
+            must = f"({', '.join(axes or ('N', '...'))})" + ("" if size is None else f" with N = {size}")
+            raise DataError(f"{label} must have shape {must} and no empty axis, got {shape}")
+        if tensor.is_floating_point():
+            _check_values(name, tensor, label, items.named)
+            tensor = tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+        elif axes or tensor.is_complex():
+            raise DataError(f"{label} must be floating-point numbers, got {tensor.dtype}; convert to float32")
+        if name in expected and expected[name].shape[-1] != shape[-1]:
             raise DataError(
-                f"{items.prefix}{name} must be as wide as the candidates' ({expected[name].shape[-1]}), "
-                f"got shape {tuple(tensor.shape)}; use the outputs of one architecture"
+                f"{label} must be as wide as the candidates' ({expected[name].shape[-1]}), got {shape}; "
+                "use the outputs of one architecture"
             )
+        checked[name] = tensor
     return Outputs.from_fields(checked)
 
 
@@ -276,71 +278,38 @@ def _checked_labels(labels: Tensor, labelled: Outputs) -> Tensor:
             f"labels must be (L,), one per labelled item, got {tuple(labels.shape)} next to {shapes}"
         )
     if labels.is_floating_point():
-        _check_finite("labels", labels, lambda row: f"labelled row {row}")
+        _check_values("labels", labels, "labels", lambda row: f"labelled row {row}")
     return labels
 
 
-def _checked_tensor(name: str, tensor: Tensor, items: _Items) -> Shaped[Tensor, " items ..."]:
-    label, size, axes = items.prefix + name, items.size, _AXES.get(name)
-    fits = tensor.ndim == len(axes) if axes else tensor.ndim >= 1
-    if not fits or 0 in tensor.shape[1:] or (size is not None and len(tensor) != size):
-        rows = f" with N = {size}" if size is not None else ""
-        raise DataError(
-            f"{label} must have shape ({', '.join(axes or ('N', '...'))}){rows} and no empty axis, got "
-            f"{tuple(tensor.shape)}"
-        )
-    if not tensor.is_floating_point():
-        if axes is None and not tensor.is_complex():
-            return tensor
-        raise DataError(f"{label} must be floating-point numbers, got {tensor.dtype}; convert to float32")
-    _check_finite(label, tensor, items.named)
-    if name == "log_probs":
-        _check_normalised(label, tensor, items.named)
+def _check_values(name: str, tensor: Tensor, label: str, named: Callable[[int], str]) -> None:
+    begin = 0
+    for rows in row_blocks(len(tensor), math.prod(tensor.shape[1:]) * 8):
+        block = tensor[rows].reshape(len(tensor[rows]), *(tensor.shape[1:] or (1,)))
+        for wrong, value, must, remedy in _faults(name, block):
+            if wrong.any():
+                row = int(wrong.nonzero()[0])
+                raise DataError(
+                    f"{label} must be {must}, got {value(row).item():.6g} for {named(begin + row)}; {remedy}"
+                )
+        begin += len(block)
+
+
+def _faults(name: str, block: Tensor) -> Iterator[tuple[Tensor, Callable[[int], Tensor], str, str]]:
+    """Yield for each check the rows that fail it, a row's value, what it must be, and the remedy."""
+    finite = torch.isfinite(block).flatten(1)
+    remedy = "find where the outputs overflow or leave the item out"
+    yield ~finite.all(1), lambda row: block[row].flatten()[~finite[row]][0], "finite", remedy
     if name == "embeddings":
-        _check_size(label, tensor, items.named)
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-
-
-def _check_finite(label: str, tensor: Tensor, named: Callable[[int], str]) -> None:
-    for rows in row_blocks(len(tensor), math.prod(tensor.shape[1:]) * (tensor.element_size() + 1)):
-        block = tensor[rows].reshape(rows.stop - rows.start, -1)
-        finite = torch.isfinite(block)
-        if not finite.all():
-            row = int((~finite.all(1)).nonzero()[0])
-            raise DataError(
-                f"{label} must be finite, got {block[row][~finite[row]][0].item()} for "
-                f"{named(rows.start + row)}; find where the outputs overflow or leave the item out"
-            )
-
-
-def _check_size(label: str, embeddings_nd: Tensor, named: Callable[[int], str]) -> None:
-    if not len(embeddings_nd):
-        return
-    low, high = embeddings_nd.aminmax(dim=1)
-    size = torch.maximum(-low, high)
-    if size.max() > _LARGEST:
-        row = int(size.argmax())
-        raise DataError(
-            f"{label} must be at most {_LARGEST:.0e} in size, because distances are squared, got "
-            f"{size[row].item():.3g} for {named(row)}; scale or normalise them"
-        )
-
-
-def _check_normalised(label: str, log_probs_nkc: Tensor, named: Callable[[int], str]) -> None:
-    classes = log_probs_nkc.shape[-1]
-    # Rounding every ln p moves ln SUM p by at most eps / 2 times the entropy, which is at most ln C.
-    tolerance = _TOLERANCE + torch.finfo(log_probs_nkc.dtype).eps / 2 * math.log(classes)
-    for rows in row_blocks(len(log_probs_nkc), 8 * math.prod(log_probs_nkc.shape[1:])):
-        block = log_probs_nkc[rows]
+        size = block.abs().amax(1)
+        must = f"at most {_LARGEST:.0e} in size, because distances are squared"
+        yield size > _LARGEST, lambda row: size[row], must, "scale or normalise them"
+    if name == "log_probs":
+        # Rounding every ln p moves ln SUM p by at most eps / 2 times the entropy, which is at most ln C.
+        tolerance = _TOLERANCE + torch.finfo(block.dtype).eps / 2 * math.log(block.shape[-1])
         totals = torch.logsumexp(block.to(torch.promote_types(block.dtype, torch.float32)), -1)
-        wrong = (totals.abs() > tolerance).any(1)
-        if wrong.any():
-            row = int(wrong.nonzero()[0])
-            raise DataError(
-                f"{label} must be log-probabilities, whose probabilities sum to 1, got a sum of "
-                f"{totals[row].exp().max().item():.6g} for {named(rows.start + row)}; "
-                "pass torch.log_softmax(logits, -1)"
-            )
+        must, remedy = "log-probabilities, whose probabilities sum to 1", "pass torch.log_softmax(logits, -1)"
+        yield (totals.abs() > tolerance).any(1), lambda row: totals[row].exp().max(), must, remedy
 
 
 def _tensor(name: str, array: object, *, draws: bool = False) -> Tensor | None:
