@@ -68,7 +68,7 @@ def output_discrepancy(
         before: Outputs of the earlier state on the same items, of the same shape.
         form: Both forms rank items alike if there is one position.
         class_dim: The axis of classes (or regression outputs); not 0.
-        reduce: The reduction over positions.
+        reduce: How positions are reduced.
 
     Returns:
         (N,) discrepancies >= 0, float32 or wider, in the unit of the outputs (squared for ``half_squared``);
@@ -87,7 +87,8 @@ def output_discrepancy(
             "now and before must have the same shape, "
             f"got {tuple(now.shape)} and {tuple(before.shape)}; score the same items with both states"
         )
-    _check_known("form of discrepancy", form, get_args(Form))
+    if form not in get_args(Form):
+        raise UnknownNameError("form of discrepancy", form, get_args(Form))
     axis = _class_axis(now, class_dim)
     moved = _wide(now) - _wide(before)
     if form == "l2":
@@ -118,17 +119,12 @@ def cyclic_discrepancy(
         (N,) discrepancies, higher = moved further.
 
     Raises:
-        DataError: The items or classes of both differ.
-        UnknownNameError: There is no such form.
+        DataError, UnknownNameError: As :func:`output_discrepancy`.
     """
     width = 8 * (math.prod(now.shape[1:]) + math.prod(before.shape[1:]))
     blocks = list(row_blocks(max(len(now), len(before)), width, budget_bytes=budget_bytes)) or [slice(0, 0)]
-    return torch.cat(
-        [
-            output_discrepancy(_wide(now[rows]).exp().mean(1), _wide(before[rows]).exp().mean(1), form=form)
-            for rows in blocks
-        ]
-    )
+    means = ([_wide(log_probs[rows]).exp().mean(1) for log_probs in (now, before)] for rows in blocks)
+    return torch.cat([output_discrepancy(*pair, form=form) for pair in means])
 
 
 def snapshot_discrepancy(
@@ -274,13 +270,9 @@ def _class_axis(outputs: Tensor, class_dim: int) -> int:
     return axis
 
 
-def _check_known(kind: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise UnknownNameError(kind, name, known)
-
-
 def _over_positions(distances: Tensor, reduce: Reduction) -> Tensor:
-    _check_known("reduction over positions", reduce, get_args(Reduction))
+    if reduce not in get_args(Reduction):
+        raise UnknownNameError("reduction over positions", reduce, get_args(Reduction))
     flat = distances.reshape(len(distances), math.prod(distances.shape[1:]))
     if reduce == "max":
         return flat.amax(1)

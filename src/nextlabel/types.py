@@ -136,9 +136,9 @@ class PoolView:
         snapshots: Outputs of earlier states of the model on the same rows, newest first.
         labelled: The current model's outputs on the labelled items.
         labels: (L,) labels of the labelled items.
-        snapshot_names: The name of each snapshot: ``"previous"`` for the end of the previous cycle, or that
-            of a :class:`~nextlabel.snapshots.Snapshot`; empty if unknown, as with arrays of your own.
-        output: The field that answers the campaign's task, which the need ``output`` means; None if unknown.
+        snapshot_names: ``"previous"`` or the name of a :class:`~nextlabel.snapshots.Snapshot` for each
+            snapshot; empty if unknown, as with arrays of your own.
+        output: The field that the need ``output`` means; None if unknown.
     """
 
     size: int
@@ -177,10 +177,7 @@ class Scorer(_Needing, Protocol):
 
 @runtime_checkable
 class Strategy(_Needing, Protocol):
-    """Chooses a batch as a whole; pure: it never trains, loads, prints or falls back.
-
-    Its name, needs and options are as those of a :class:`Scorer`.
-    """
+    """Chooses a batch as a whole, without side effects; name, needs and options as of a :class:`Scorer`."""
 
     def select(self, view: PoolView, batch_size: int, *, rng: torch.Generator) -> Int[Tensor, " batch"]:
         """Return ``batch_size`` distinct rows, best first."""
@@ -218,27 +215,15 @@ class Learner(Protocol):
         """
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return the outputs of the pool's items, in the pool's order, with every field in ``needs``.
-
-        ``needs`` holds names of :class:`Outputs` fields: ``log_probs``, ``values``, ``embeddings``,
-        ``extra:NAME``.
-        """
+        """Return the outputs in the pool's order, with every field in ``needs``, as in Outputs.fields."""
 
 
 @runtime_checkable
 class Restorable(Protocol):
-    """A learner that can load what an earlier ``fit`` saved in a folder.
-
-    A killed campaign then does not train again, warm starts survive a restart, and earlier snapshots can be
-    scanned.
-    """
+    """A learner that can load what ``fit`` saved, for resuming, warm starts and earlier snapshots."""
 
     def load(self, workdir: Path, *, snapshot: str = "end") -> None:
-        """Become the model that ``fit`` saved in ``workdir``.
-
-        Args:
-            workdir: The folder that was given to ``fit``.
-            snapshot: The name of a :class:`~nextlabel.snapshots.Snapshot` of that training run.
+        """Become the model that ``fit`` saved in ``workdir``, at this :class:`~nextlabel.snapshots.Snapshot`.
 
         Raises:
             MissingStateError: The folder holds no such state; a campaign then trains again.

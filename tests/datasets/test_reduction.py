@@ -135,5 +135,5 @@ def test_every_registered_data_set_takes_the_options_of_the_reduction() -> None:
     for card in DATASETS:
         DATASETS.check_options(card.name, {"validation": 0.1, "pool": 10, "split_seed": 1, "test": 1})
     assert len(DATASETS.create("digits", pool=100, test=0.5)) == 100
-    with pytest.raises(ConfigurationError, match="no option 'pol'; did you mean 'pool'"):
+    with pytest.raises(ConfigurationError, match="not found: 'pol'; did you mean 'pool'"):
         DATASETS.create("digits", pol=100)

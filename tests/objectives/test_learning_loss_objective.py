@@ -194,7 +194,7 @@ def test_a_base_that_does_not_pass_the_labelled_batch_first_is_refused():
     [
         ("learning_loss(learning_loss)", "must be another objective, got 'learning_loss'"),
         ("learning_loss(tood)", "did you mean 'tod'"),
-        ("learning_loss(tod(frm=code))", "no option 'frm'; did you mean 'form'"),
+        ("learning_loss(tod(frm=code))", "not found: 'frm'; did you mean 'form'"),
         ("learning_loss(weight=-1.0)", r"'weight' .* in \[0, inf\), got -1.0"),
         ("learning_loss(margin=-1.0)", r"'margin' .* in \[0, inf\), got -1.0"),
         ("learning_loss(detach_after=1.2)", r"'detach_after' .* in \[0, 1\], got 1.2"),

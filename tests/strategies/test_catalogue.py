@@ -59,7 +59,7 @@ def test_the_catalogue_is_read_without_importing_torch():
 def test_unknown_names_and_options_come_back_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'margin'"):
         STRATEGIES.create("margn")
-    with pytest.raises(ConfigurationError, match="no option 'frm'; did you mean 'form'"):
+    with pytest.raises(ConfigurationError, match="'cod' not found: 'frm'; did you mean 'form'"):
         STRATEGIES.create("cod", frm="l2")
-    with pytest.raises(ConfigurationError, match="no option 'name'"):
+    with pytest.raises(ConfigurationError, match="not found: 'name'"):
         STRATEGIES.create("margin", name="other")
