@@ -73,8 +73,8 @@ def test_parts_are_called_by_name_unless_several_have_it():
         ("cod(gap=f(2))", "'gap' .* must be a literal, got 'f\\(2\\)'; put quotes"),
         ("cod(gap=__import__('os'))", "must be a literal"),
         ("cod(gap=1, gap=2)", "each option once, got 'gap' twice"),
-        ("cod(gap=1, margin)", "parts must stand before options .* got 'margin'"),
-        ("cod(gap=1) x", "nothing may follow the call of 'cod'"),
+        ("cod(gap=1, margin)", "parts must precede options .* got 'margin'"),
+        ("cod(gap=1) x", "the call of 'cod' .* must end with"),
         ("co d", "without brackets, quotes and spaces"),
     ],
 )

@@ -14,11 +14,7 @@ __all__ = ["as_learner", "as_objective"]
 
 
 def as_objective(made: object) -> Objective:
-    """Return the objective with all members.
-
-    Raises:
-        ContractError: It is not an ``nn.Module``, or lacks ``uses_unlabelled``, ``bind`` or ``after_step``.
-    """
+    """Return the objective with all members; one that cannot be completed raises ContractError."""
     if isinstance(made, Objective):
         return made
     needed = ("uses_unlabelled", "bind", "after_step")
@@ -31,11 +27,7 @@ def as_objective(made: object) -> Objective:
 
 
 def as_learner(made: object) -> Learner:
-    """Return the learner with all members.
-
-    Raises:
-        ContractError: It has no ``fit`` or no ``predict``, or its attributes cannot be set.
-    """
+    """Return the learner with all members; one that cannot be completed raises ContractError."""
     missing = [name for name in ("fit", "predict") if not callable(getattr(made, name, None))]
     if missing:
         raise ContractError(

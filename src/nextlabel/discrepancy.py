@@ -153,7 +153,6 @@ def snapshot_discrepancy(
 
     Raises:
         DataError: There are fewer than two snapshots, or their shapes differ.
-        UnknownNameError: There is no such reduction.
     """
     if len(outputs) < 2:
         raise DataError(
@@ -197,7 +196,7 @@ def theorem1_bound(lr: float | Tensor, loss: Tensor, grad_sq_norm: Tensor) -> Te
         The bounds, in the unit of the output, of the broadcast shape.
 
     Raises:
-        DataError: A learning rate, loss or norm is negative.
+        DataError: An argument is negative.
     """
     lr = _non_negative("lr", lr)
     return lr * torch.sqrt(2 * _non_negative("loss", loss)) * _non_negative("grad_sq_norm", grad_sq_norm)

@@ -36,13 +36,7 @@ class ConfigurationError(NextlabelError):
 
 
 class UnknownNameError(ConfigurationError):
-    """A name that does not exist.
-
-    Args:
-        kind: What it should name, e.g. ``"strategy"``.
-        name: The name given.
-        known: The names that exist.
-    """
+    """No ``kind`` (such as a strategy) has this name; the message suggests the nearest of the known ones."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         names, name = sorted(known), str(name)  # settings may hold a number or a list instead of a name
@@ -84,20 +78,13 @@ class BusyError(LedgerError):
 
 
 class MissingExtraError(NextlabelError):
-    """An optional package is not installed.
-
-    Args:
-        package: The package that could not be imported.
-        extra: The extra of nextlabel that installs it.
-        purpose: What needs it, as a phrase: ``"writing Parquet"``.
-    """
+    """A purpose (``"writing Parquet"``) needs a package that an extra of nextlabel installs."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed; "
             f"install it with: pip install 'nextlabel[{extra}]'"
         )
-        self.package, self.extra = package, extra
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -29,7 +29,6 @@ __all__ = [
 T = TypeVar("T")
 
 LOCK_SECONDS = 10.0
-"""How long to wait for another process before giving up."""
 
 IMAGENET = "imagenet"
 """The value of a model's option ``weights`` that means torchvision's; never a path."""
@@ -127,11 +126,7 @@ def absolute_weights(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
 
 
 def absolute_root(options: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
-    """Return the options of a data set with its ``root`` made absolute.
-
-    Raises:
-        ValueError: As in :func:`absolute_weights`.
-    """
+    """Return the options of a data set with its ``root`` made absolute, as in :func:`absolute_weights`."""
     root = options.get("root")
     return {**options, "root": _absolute(root)} if isinstance(root, str) and root else dict(options)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, get_args
 
-from nextlabel.errors import ConfigurationError, UnknownNameError, listed
+from nextlabel.errors import ConfigurationError, UnknownNameError
 
 __all__ = ["Options", "Part", "check_choices", "check_ranges", "part_labels", "parts_of"]
 
@@ -45,11 +45,7 @@ class Part:
 
     @staticmethod
     def parse(given: object) -> Part:
-        """Return the part that a text or a table describes; a part is returned as it is.
-
-        Raises:
-            ConfigurationError: It cannot be read; the message says what is wrong and where.
-        """
+        """Return the part, or that of a text or a table; a ConfigurationError says what is wrong in it."""
         if isinstance(given, Part):
             return given
         if isinstance(given, Mapping):
@@ -87,9 +83,6 @@ class Part:
 
 def parts_of(given: object) -> list[Part]:
     """Return the parts of a setting: a part, a list of them, or a text separated by commas.
-
-    Raises:
-        ConfigurationError: One of them cannot be read.
 
     >>> [str(part) for part in parts_of("random,cod(gap='10 steps')")]
     ['random', "cod(gap='10 steps')"]
@@ -131,18 +124,14 @@ def _from_text(piece: str, text: str) -> Part:
     name, bracket, rest = piece.strip().partition("(")
     _check_name(name, text)
     if bracket and not rest.endswith(")"):
-        raise ConfigurationError(
-            f"nothing may follow the call of '{name}' in '{text}', got '{rest}'; {_CALL}"
-        )
+        raise ConfigurationError(f"the call of '{name}' in '{text}' must end with ')', got '{rest}'; {_CALL}")
     options: dict[str, Any] = {}  # Any: literals
     of: list[Part] = []
     for argument in filter(str.strip, _split(rest[:-1])):
         option, equals, value = map(str.strip, argument.partition("="))
         if not equals or not option.isidentifier():
             if options:
-                raise ConfigurationError(
-                    f"parts must stand before options in '{text}', got '{argument.strip()}'"
-                )
+                raise ConfigurationError(f"parts must precede options in '{text}', got '{argument.strip()}'")
             of.append(_from_text(argument, text))
             continue
         if option in ("name", "of"):
@@ -193,15 +182,13 @@ def _from_table(table: Mapping[Any, Any]) -> Part:  # Any: not checked yet
 
 
 def _check_name(name: str, text: str) -> None:
-    wrong = sorted({sign for sign in name if sign in "()[]{}'\"=" or sign.isspace()})
     if name[:1].isdigit() or name.startswith(("-", ".")):
         raise ConfigurationError(
             f"a part must begin with a letter, got '{name}' in '{text}'; write options as name=value"
         )
-    if not name or wrong:
-        given = f"{listed(wrong)} in '{name}'" if wrong else f"none in '{text}'"
+    if not name or re.search(r"[][(){}'\"=\s]", name):
         raise ConfigurationError(
-            f"a part must have a name without brackets, quotes and spaces, got {given}; {_CALL}"
+            f"a part must have a name without brackets, quotes and spaces, got '{name}' in '{text}'; {_CALL}"
         )
 
 

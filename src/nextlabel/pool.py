@@ -19,13 +19,11 @@ __all__ = ["Items", "Pool", "tensor_of"]
 
 @runtime_checkable
 class Items(Protocol):
-    """A map-style data set, as ``torch.utils.data.Dataset`` has it."""
+    """A map-style data set, like ``torch.utils.data.Dataset``."""
 
-    def __len__(self) -> int:
-        """Return the number of items."""
+    def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Any:  # Any: whatever the user's model takes
-        """Return the item at this position."""
+    def __getitem__(self, index: int, /) -> Any: ...  # Any: whatever the user's model takes
 
 
 class Pool:
@@ -80,11 +78,7 @@ class Pool:
         return {item: row for row, item in enumerate(self.ids)}
 
     def tensor(self) -> Tensor:
-        """Return the pool's items as one tensor, first axis the items.
-
-        Raises:
-            DataError: The items are not tensors of one shape.
-        """
+        """Return the pool's items as one tensor; a DataError says why they do not stack."""
         if self.resident is not None:
             return self.resident[self.source_rows]
         try:
@@ -93,11 +87,7 @@ class Pool:
             raise DataError(f"the items must stack to one tensor, got: {error}") from error
 
     def rows_of(self, ids: Sequence[ItemId]) -> Tensor:
-        """Return the (len(ids),) rows of these items.
-
-        Raises:
-            DataError: An id is not in the pool.
-        """
+        """Return the (len(ids),) rows of these items; a DataError names those that are not in the pool."""
         unknown = [item for item in ids if item not in self._row_of]
         if unknown:
             raise DataError(f"ids must be of the pool ({len(self)} items), got {listed(unknown)}")
@@ -122,14 +112,10 @@ class Pool:
 
 
 def tensor_of(name: str, array: np.ndarray) -> Tensor:
-    """Return the array as a tensor, sharing its memory if possible.
-
-    Args:
-        name: What it is, for the message.
-        array: Numbers in any byte order; may be read-only.
+    """Return the array, of any byte order, as a tensor, sharing its memory if possible.
 
     Raises:
-        DataError: torch does not support its dtype.
+        DataError: torch does not support its dtype; the message calls the array ``name``.
     """
     native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     try:

@@ -17,23 +17,17 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 def bars() -> Progress:
     """Return a progress that draws one bar per phase on standard error; does nothing without a terminal."""
-    return _Bars() if sys.stderr.isatty() else lambda phase, done, total: None
+    running: list[RichProgress] = []  # at most one; the bar of a finished phase stays on the screen
 
-
-class _Bars:
-    """One bar at a time; the bar of a finished phase stays on the screen."""
-
-    def __init__(self) -> None:
-        self._bar: RichProgress | None = None
-
-    def __call__(self, phase: str, done: int, total: int) -> None:
-        if self._bar is None:
-            self._bar = _new_bar()
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], description=phase, completed=done, total=total)
+    def draw(phase: str, done: int, total: int) -> None:
+        if not running:
+            running.append(_new_bar())
+            running[0].start()
+        running[0].update(running[0].task_ids[0], description=phase, completed=done, total=total)
         if done >= total:
-            self._bar.stop()
-            self._bar = None
+            running.pop().stop()
+
+    return draw if sys.stderr.isatty() else lambda phase, done, total: None
 
 
 def _new_bar() -> RichProgress:

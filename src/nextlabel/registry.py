@@ -38,8 +38,7 @@ class Card:
 
     Attributes:
         name: Its name in configurations, snake_case of the paper's name.
-        target: ``"module:attribute"`` of the class or function that makes it; in a part's own file only the
-            attribute.
+        target: ``"module:attribute"`` of what makes it; in a part's own file only the attribute.
         needs: What it requires, for a strategy the keys of :data:`nextlabel.types.NEEDS`.
         cost: Its cost for N items, e.g. ``"O(N C)"``.
         use_when: When to use it, in one clause.
@@ -66,7 +65,7 @@ class Registry(Generic[T]):
         group: The entry-point group whose members join the registry, e.g. ``"nextlabel.strategies"``.
         cards: The built-in parts.
         contract: Members of the parts that are not options, even if they are parameters of the class.
-        prefixes: The sources of parts with names such as ``"timm:resnet18"``: for each prefix, the
+        prefixes: For parts with names such as ``"timm:resnet18"``: for each prefix, the
             ``"module:attribute"`` of a function that takes the rest of the name and returns what makes the
             part, or raises :class:`UnknownNameError`.
     """
@@ -87,11 +86,7 @@ class Registry(Generic[T]):
             self.register(card)
 
     def register(self, card: Card) -> None:
-        """Add a card.
-
-        Raises:
-            ConfigurationError: The name is taken.
-        """
+        """Add a card; a name that is taken raises ConfigurationError."""
         if card.name in self._cards:
             raise ConfigurationError(
                 f"the name of a {self.kind} must be new, got '{card.name}', which is already registered "
@@ -100,11 +95,7 @@ class Registry(Generic[T]):
         self._cards[card.name] = card
 
     def card(self, name: str) -> Card:
-        """Return the card of this name; with a prefix, it has only the name and the prefix's target.
-
-        Raises:
-            UnknownNameError: There is none; the message suggests the nearest.
-        """
+        """Return the card of this name, with a prefix only name and target, or raise UnknownNameError."""
         self._read_entry_points()
         if prefix := self._prefix(name):
             return Card(name, self._prefixes[prefix])

@@ -19,10 +19,7 @@ __all__ = ["COLUMNS", "FULL_TRAINING", "METRIC", "Row", "read_csv", "rerun_remed
 METRIC = "accuracy"
 """The default of :attr:`Row.metric`."""
 
-FULL_TRAINING: Mapping[str, str] = {
-    "once": "full_training",
-    "equal_updates": "full_equal",
-}
+FULL_TRAINING: Mapping[str, str] = {"once": "full_training", "equal_updates": "full_equal"}
 """References trained on all labels, by kind: the name in place of a strategy in their rows.
 
 ``once`` trains as one cycle does; ``equal_updates`` makes as many updates as all cycles together.
@@ -34,10 +31,7 @@ class Row:
     """What was measured at the end of one cycle of one cell.
 
     Attributes:
-        dataset: Name of the data set.
-        strategy: Name of the strategy.
-        objective: Name of the training objective.
-        seed: The cell's seed.
+        dataset, strategy, objective, seed: The cell.
         cycle: The cycle, from 1.
         n_labelled: Number of labels that the model was trained on.
         accuracy: The value of ``metric`` on the test items, in [0, 1].

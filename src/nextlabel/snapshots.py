@@ -48,11 +48,7 @@ class Snapshot:
 
     @staticmethod
     def parse(name: str) -> Snapshot:
-        """Return the snapshot of this name.
-
-        Args:
-            name: ``"end"``, ``"initial"``, ``"untrained"``, ``"ema"``, ``"step"``, ``"epoch"``, ``"<n>
-                steps"`` or ``"<n> epochs"``.
+        """Return the snapshot of this name: a kind, ``"<n> steps"`` or ``"<n> epochs"``.
 
         Raises:
             ConfigurationError: There is no such snapshot.
@@ -62,10 +58,10 @@ class Snapshot:
                 return Snapshot(kind, 1 if kind in ("step", "epoch") else 0)
         if gap := _GAP.fullmatch(name) if isinstance(name, str) else None:
             return Snapshot("step" if gap[2] == "step" else "epoch", int(gap[1]))
+        guess = did_you_mean(name, [*_MEANINGS, "10 steps", "10 epochs"])
         raise ConfigurationError(
             "a snapshot of a training run must be 'end', 'initial', 'untrained', 'ema', 'step', 'epoch', "
-            f"'<n> steps' or '<n> epochs', got {name!r}"
-            + did_you_mean(name, [*_MEANINGS, "10 steps", "10 epochs"])
+            f"'<n> steps' or '<n> epochs', got {name!r}{guess}"
         )
 
     @property

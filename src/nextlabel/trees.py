@@ -27,6 +27,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """The kinds of parts, and the setting that holds the parts of each kind."""
 
+Path: TypeAlias = "tuple[str, ...]"
+
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
     """Return both trees as one; tables are merged key by key, and any other value of ``above`` wins.
@@ -42,11 +44,8 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def leaves(
-    tree: Mapping[str, Any],  # Any: TOML
-    *,
-    whole: Collection[tuple[str, ...]] = (),
-    above: tuple[str, ...] = (),
-) -> Iterator[tuple[tuple[str, ...], Any]]:
+    tree: Mapping[str, Any], *, whole: Collection[Path] = (), above: Path = ()
+) -> Iterator[tuple[Path, Any]]:
     """Yield every value that is no table with its path of keys; tables at the paths in ``whole`` stay whole.
 
     >>> list(leaves({"seed": 0, "model": {"depth": 2}}))

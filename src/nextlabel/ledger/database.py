@@ -70,21 +70,16 @@ EVENTS = Table(
 )
 
 
-for _kind, _columns in {
-    "opened": "kind",
-    "asked": "item",
-    "labelled": "item",
-    "measured": "cycle item",
-}.items():
-    _keys, _where = [EVENTS.c[column] for column in _columns.split()], EVENTS.c.kind == _kind
-    sa.Index(f"{_kind}_once", *_keys, unique=True, sqlite_where=_where, postgresql_where=_where)
+for _name, _keys in (("opened", "kind"), ("asked", "item"), ("labelled", "item"), ("measured", "cycle item")):
+    _columns, _where = [EVENTS.c[key] for key in _keys.split()], EVENTS.c.kind == _name
+    sa.Index(f"{_name}_once", *_columns, unique=True, sqlite_where=_where, postgresql_where=_where)
 
 
 def path_of(target: Path | str) -> Path | None:
     """Return the file that the target names, or None if it is the URL of a server.
 
     Raises:
-        ConfigurationError: The URL cannot be read, or is not of PostgreSQL or a file of SQLite.
+        ConfigurationError: It is a URL, but not one of PostgreSQL or a file of SQLite.
     """
     if isinstance(target, Path) or "://" not in target:
         return Path(target)
@@ -105,12 +100,7 @@ def path_of(target: Path | str) -> Path | None:
 
 
 def engine_for(target: Path | str, *, read_only: bool) -> tuple[Engine, str]:
-    """Return an engine for the target, and its name for messages, without a password.
-
-    Raises:
-        ConfigurationError: As :func:`path_of`, or the URL needs a driver that is not installed.
-        LedgerError: The file's folder cannot be created, or there is nothing to read.
-    """
+    """Return an engine for the target, and its name for messages, without a password."""
     path = path_of(target)
     if path is None:
         try:
@@ -182,12 +172,7 @@ def _connect_reader(path: Path) -> sqlite3.Connection:
 
 
 def prepare(engine: Engine, name: str, *, read_only: bool) -> None:
-    """Create the tables if the database is empty, and check that it holds a ledger that can be read.
-
-    Raises:
-        SchemaError: A newer nextlabel wrote it.
-        LedgerError: It is not a ledger.
-    """
+    """Create the tables if the database is empty, and check that it is a ledger and of no newer schema."""
     with translate_errors(name), engine.begin() as connection:
         empty = not sa.inspect(connection).get_table_names()
     if empty and not read_only:
@@ -239,13 +224,7 @@ _MEANINGS: tuple[tuple[str, type[LedgerError], str], ...] = (
 
 @contextmanager
 def translate_errors(name: str) -> Iterator[None]:
-    """Turn the database's errors into those of nextlabel.
-
-    Raises:
-        BusyError: Another process held the ledger for too long.
-        DamagedLedgerError: Its file is damaged, or not a ledger.
-        LedgerError: The ledger could not be read or written; earlier events are safe.
-    """
+    """Turn the database's errors into those of nextlabel, with a remedy."""
     try:
         yield
     except DBAPIError as error:

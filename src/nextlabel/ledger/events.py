@@ -27,6 +27,9 @@ Label: TypeAlias = "int | float | str"
 RawEvent: TypeAlias = "tuple[int, str, int, str | None, str, str, float]"
 """One row of the ledger: seq, kind, cycle, item, value as JSON text, by, at."""
 
+Record: TypeAlias = "tuple[str, str | None, str]"
+"""The kind, item and value of an event that is about to be written."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -36,7 +39,7 @@ class Event:
         seq: Its place in the ledger, from 1, without gaps.
         kind: ``opened`` (value: settings and pool), ``asked`` (value: rank and score), ``labelled`` and
             ``corrected`` (value: the label), ``measured`` (value: a mapping), ``forked`` (value: where from).
-        cycle: The cycle that was asked or measured; for a label, the last one asked before; -1 if none was.
+        cycle: The cycle asked or measured; for a label, the last one asked before, or -1.
         item: The item's id; the name of a measurement; else None.
         value: As ``kind`` says.
         by: Who gave the label, or empty.
@@ -53,11 +56,7 @@ class Event:
 
     @staticmethod
     def from_raw(raw: RawEvent) -> Event:
-        """Return the event in a row of the ledger.
-
-        Raises:
-            LedgerError: Its kind is unknown or its value is not JSON.
-        """
+        """Return the event in a row of the ledger; a LedgerError says what in it is unknown."""
         seq, kind, cycle, item, text, by, at = raw
         if kind not in get_args(Kind):
             raise _unknown_kind(seq, kind)
@@ -66,10 +65,9 @@ class Event:
 
 @dataclass
 class State:
-    """The state of a campaign after the events read so far.
+    """The state of a campaign after the events read so far; copy what must not change.
 
-    It is live: the ledger that returned it folds later events into the same object, at a cost that depends
-    on those events alone. Copy what must not change, and do not modify it.
+    The ledger that returned it folds later events into the same object; the cost depends on those alone.
 
     Attributes:
         settings: What the campaign was opened with; empty before.
@@ -187,8 +185,7 @@ def _plain(value: object, name: str, error: type[NextlabelError]) -> object:
         return {key: _plain(part, f"{name}.{key}", error) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part, f"{name}[{place}]", error) for place, part in enumerate(value)]
-    number = _number(value)
-    if number is None:
+    if (number := _number(value)) is None:
         raise error(f"{name} must be JSON, got {value!r} ({type(value).__name__}); use plain values")
     if isinstance(number, float) and not math.isfinite(number):
         raise error(f"{name} must be finite, got {number}; leave it out or use None")
@@ -236,32 +233,29 @@ def storable(text: object) -> bool:
     return True
 
 
+def check_storable(name: str, text: object, error: type[DataError] = DataError) -> None:
+    """Raise the error unless this is a string that every database stores unchanged."""
+    if not storable(text):
+        kind = type(text).__name__
+        raise error(
+            f"{name} must be a Unicode string without NUL, got {text!r} ({kind}); use str(key) of a key"
+        )
+
+
 def ids_digest(ids: Iterable[str]) -> str:
     """Return 16 hexadecimal digits that change if an id is added, removed or moved."""
     return hashlib.blake2b("\0".join((*ids, "")).encode(), digest_size=8).hexdigest()
 
 
 def check_ids(ids: Sequence[str]) -> None:
-    """Check that the ids are distinct strings that can be stored.
-
-    Raises:
-        DataError: An id is not such a string, or is repeated.
-    """
-    wrong = next((item for item in ids if not storable(item)), None)
-    if wrong is not None:
-        raise DataError(
-            f"ids must be Unicode strings without NUL, got {wrong!r} ({type(wrong).__name__}); "
-            "use file names or keys, ids=[str(key) for key in keys]"
-        )
+    """Raise a DataError unless the ids are distinct strings that can be stored."""
+    for item in ids:
+        check_storable("an id", item)
     check_distinct(ids)
 
 
 def check_distinct(ids: Sequence[str], error: type[DataError] = DataError) -> None:
-    """Check that no id is repeated.
-
-    Raises:
-        DataError: An id is repeated; of class ``error``.
-    """
+    """Raise the error if an id is repeated."""
     if len(set(ids)) != len(ids):
         repeated = [item for item, count in Counter(ids).items() if count > 1]
         raise error(f"ids must be distinct, got {listed(repeated)} more than once")
@@ -278,8 +272,14 @@ def pool_difference(stored: Sequence[str], given: Sequence[str]) -> str:
     return f"the order differs from item {place} on: stored '{stored[place]}', given '{given[place]}'"
 
 
-def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[tuple[str, str | None, str]]:
-    """Return the (kind, item, value) of the events that record a query.
+def opening(settings: str, pool_size: int, pool_digest: str) -> Record:
+    """Return the record of an opening with these settings, as JSON text."""
+    pool = canonical({"size": pool_size, "digest": pool_digest}, "pool")
+    return "opened", None, f'{{"pool":{pool},"settings":{settings}}}'
+
+
+def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[Record]:
+    """Return the records of a query.
 
     Raises:
         DataError: There are no ids, one is repeated, or a score is missing or not finite.

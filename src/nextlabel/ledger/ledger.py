@@ -26,7 +26,7 @@ from nextlabel.errors import (
     listed,
 )
 from nextlabel.ledger import database, events
-from nextlabel.ledger.events import JSON, Event, Label, RawEvent, State, canonical, storable
+from nextlabel.ledger.events import JSON, Event, Label, RawEvent, Record, State, canonical
 from nextlabel.trees import differences
 
 __all__ = ["Ledger"]
@@ -84,12 +84,8 @@ class Ledger:
 
     @property
     def state(self) -> State:
-        """The state after all events, whoever wrote them; reads those written since the last call.
-
-        Raises:
-            LedgerError: The ledger cannot be read.
-        """
-        with self._reading() as connection:
+        """The state after all events, whoever wrote them; reads those written since the last call."""
+        with self._transaction() as connection:
             self._catch_up(connection)
         return self._state
 
@@ -98,11 +94,7 @@ class Ledger:
         return map(Event.from_raw, self._raw_events())
 
     def open(self, settings: Mapping[str, JSON], items: Sequence[str]) -> State:
-        """Record the settings and the pool's ids, or check that they equal those recorded before.
-
-        Args:
-            settings: The settings of the campaign.
-            items: The ids of the pool in its order.
+        """Record the settings and the pool's ids in order, or check that they equal those recorded before.
 
         Raises:
             ConfigurationError: The ledger was opened with other settings or another pool; shows both.
@@ -114,9 +106,9 @@ class Ledger:
         events.check_ids(items)
         digest = events.ids_digest(items)
         if not self.state.opened:
-            with self._writing() as connection:
+            with self._transaction(writes=True) as connection:
                 if not self._state.opened:  # another process may have been faster
-                    self._create(connection, text, items, digest)
+                    self._create(connection, items, [events.opening(text, len(items), digest)])
         state = self.state
         if found := differences(state.settings, json.loads(text)):
             more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
@@ -155,7 +147,7 @@ class Ledger:
         records = events.query(ids, scores)
         if measured is not None:
             records.append(("measured", "query", canonical(measured, f"the query of cycle {cycle}")))
-        with self._writing() as connection:
+        with self._transaction(writes=True) as connection:
             state = self._opened()
             if cycle <= state.cycle:
                 raise LedgerError(f"cycle must be above {state.cycle}, the last one asked, got {cycle}")
@@ -184,19 +176,17 @@ class Ledger:
             replace: Correct the labels of items that have one already, instead of refusing them.
 
         Raises:
-            LabelsError: An id is unknown or repeated, an item has a label, or a label is neither a finite
-                number nor a string.
+            LabelsError: An id is unknown or repeated, an item has a label, or a label is unusable.
             LedgerError: The campaign has not been opened, or the ledger cannot be written.
         """
         pairs = list(labels.items() if isinstance(labels, Mapping) else labels)
         ids = [item for item, _ in pairs]
-        if not storable(by):
-            raise LabelsError(f"by must be a Unicode string without NUL, got {by!r}")
+        events.check_storable("by", by, LabelsError)
         events.check_distinct(ids, LabelsError)
         texts = [events.label_text(item, label) for item, label in pairs]
         if not pairs:
             return self.state
-        with self._writing() as connection:
+        with self._transaction(writes=True) as connection:
             known = self._opened().labels
             self._check_known(connection, ids, LabelsError)
             again = [item for item in ids if item in known]
@@ -216,10 +206,9 @@ class Ledger:
             LedgerError: The cycle has a measurement of this name already.
             DataError: A value is not JSON or not finite; the message names it.
         """
-        if not storable(name):
-            raise DataError(f"the name of a measurement must be a Unicode string without NUL, got {name!r}")
+        events.check_storable("the name of a measurement", name)
         text = canonical(values, f"the measurement '{name}' of cycle {cycle}")
-        with self._writing() as connection:
+        with self._transaction(writes=True) as connection:
             if (cycle, name) in self._opened().measurements:
                 raise LedgerError(f"cycle {cycle} has a measurement '{name}' already; measure a cycle once")
             self._append(connection, [("measured", name, text)], cycle=cycle)
@@ -236,11 +225,10 @@ class Ledger:
         Args:
             target: Path or URL of the new ledger.
             before_cycle: The first cycle to leave out, at most one after the last asked; None keeps all.
-            settings: The settings of the new campaign.
+            settings: Those of the new campaign.
 
         Raises:
-            LedgerError: The target has events already, or this ledger has not been opened or has fewer
-                cycles.
+            LedgerError: The target has events already, or this ledger is not open or has fewer cycles.
             ConfigurationError: The settings are not JSON.
         """
         text = canonical(settings, "settings", ConfigurationError)
@@ -257,13 +245,14 @@ class Ledger:
         origin = {"ledger": self.name, "before_cycle": before_cycle, "events": state.n_events}
         with ExitStack() as stack:
             other = stack.enter_context(Ledger(target))
-            with other._writing() as connection:
+            with other._transaction(writes=True) as connection:
                 if other._state.n_events:
                     raise LedgerError(
                         f"the ledger to fork into must be new, got {other.name}, which has events already"
                     )
+                opened = events.opening(text, state.pool_size, state.pool_digest)
                 forked = ("forked", None, canonical(origin, "origin"))
-                other._create(connection, text, self._items(), state.pool_digest, forked)
+                other._create(connection, self._items(), [opened, forked])
                 copied = (raw for raw in kept if raw[1] not in ("opened", "forked"))
                 numbered = ((seq, *raw[1:]) for seq, raw in enumerate(copied, start=3))
                 database.insert_rows(connection, database.EVENTS, numbered)
@@ -271,19 +260,15 @@ class Ledger:
         return other
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._lock, database.translate_errors(self.name), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Hold the one write lock, with an up-to-date state."""
-        if self.read_only:
+    def _transaction(self, *, writes: bool = False) -> Iterator[Connection]:
+        """Begin a transaction; to write, hold the one write lock, with an up-to-date state."""
+        if writes and self.read_only:
             raise LedgerError(f"the ledger {self.name} was opened with read_only=True; open it for writing")
-        writer = self._engine.execution_options(writes=True)
-        with self._lock, database.translate_errors(self.name), writer.begin() as connection:
-            database.write_lock(connection)
-            self._catch_up(connection)
+        engine = self._engine.execution_options(writes=writes)
+        with self._lock, database.translate_errors(self.name), engine.begin() as connection:
+            if writes:
+                database.write_lock(connection)
+                self._catch_up(connection)
             yield connection
 
     def _catch_up(self, connection: Connection) -> None:
@@ -293,7 +278,7 @@ class Ledger:
     def _raw_events(self) -> Iterator[RawEvent]:
         seq = 0
         while True:
-            with self._reading() as connection:  # none is held while the caller works
+            with self._transaction() as connection:  # none is held while the caller works
                 rows = database.rows_after(connection, seq)
             if not rows:
                 return
@@ -305,35 +290,19 @@ class Ledger:
             raise LedgerError(f"the ledger {self.name} has no events yet; call open first")
         return self._state
 
-    def _create(
-        self,
-        connection: Connection,
-        settings: str,
-        items: Sequence[str],
-        digest: str,
-        *more: tuple[str, str | None, str],
-    ) -> None:
-        database.insert_rows(
-            connection, database.ITEMS, ((item, position) for position, item in enumerate(items))
-        )
-        pool = canonical({"size": len(items), "digest": digest}, "pool")
-        self._append(connection, [("opened", None, f'{{"pool":{pool},"settings":{settings}}}'), *more])
+    def _create(self, connection: Connection, items: Sequence[str], records: Iterable[Record]) -> None:
+        database.insert_rows(connection, database.ITEMS, zip(items, range(len(items)), strict=True))
+        self._append(connection, records)
 
     def _append(
-        self,
-        connection: Connection,
-        records: Iterable[tuple[str, str | None, str]],
-        *,
-        cycle: int = -1,
-        by: str = "",
+        self, connection: Connection, records: Iterable[Record], *, cycle: int = -1, by: str = ""
     ) -> None:
-        """Insert events of (kind, item, value) after the last one."""
         at, numbered = time.time(), enumerate(records, start=self._state.n_events + 1)
         rows = ((seq, kind, cycle, item, text, by, at) for seq, (kind, item, text) in numbered)
         database.insert_rows(connection, database.EVENTS, rows)
 
     def _items(self) -> list[str]:
-        with self._reading() as connection:
+        with self._transaction() as connection:
             return database.item_ids(connection)
 
     def _check_known(self, connection: Connection, ids: Sequence[str], error: type[DataError]) -> None:

@@ -63,7 +63,7 @@ def choose(
         view: The candidates.
         batch_size: Number of rows to choose, >= 1.
         rng: A generator on the CPU.
-        ids: (N,) ids of the candidates, for messages; without them rows are named.
+        ids: (N,) ids of the candidates, for messages.
 
     Raises:
         ConfigurationError: The batch size is not a positive integer.

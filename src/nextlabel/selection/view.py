@@ -72,15 +72,9 @@ def validate_view(
 ) -> PoolView:
     """Return the view that holds ``needs`` and nothing else, every tensor float32 or wider.
 
-    In the first cycle a strategy needs no snapshot if ``snapshot:previous`` is the only one that it declares.
-    Snapshots are in the order of :func:`nextlabel.snapshots.snapshots_in_view`; of a view with snapshot
-    names, the strategy sees those that it needs.
-
-    Args:
-        view: What is available.
-        needs: Keys of ``NEEDS``, or ``extra:NAME``.
-        part: The part that needs it, for messages: ``"strategy 'cod'"``.
-        ids: (N,) ids of the candidates, for messages; without them rows are named.
+    Snapshots must be in the order of :func:`nextlabel.snapshots.snapshots_in_view`; of a view with snapshot
+    names, the strategy sees those that it needs. Messages name the ``part`` that needs them, such as
+    ``"strategy 'cod'"``, and the candidates by the (N,) ``ids``, if given, or their rows.
 
     Raises:
         ContractError: A need is unknown.
@@ -122,10 +116,7 @@ def validate_view(
 
 
 def make_view(**arrays: Unpack[Arrays]) -> PoolView:
-    """Build a view from NumPy arrays or tensors, sharing their memory if possible.
-
-    Args:
-        arrays: See :class:`Arrays`.
+    """Build a view from :class:`Arrays`, sharing their memory if possible.
 
     Raises:
         ConfigurationError: An argument or a snapshot name does not exist.
@@ -139,13 +130,13 @@ def make_view(**arrays: Unpack[Arrays]) -> PoolView:
         raise DataError(
             "snapshots must be a sequence of arrays, newest first, got one array; use snapshots=[before]"
         )
+    given = {
+        name: _tensor(name, arrays.get(name), draws=name.endswith(_ANSWERS))
+        for name in (*_AXES, "labelled_log_probs", "labelled_embeddings", "labels")
+    }
     extra = {name: _tensor(EXTRA + name, array) for name, array in (arrays.get("extra") or {}).items()}
-    pool = Outputs(
-        log_probs=_tensor("log_probs", arrays.get("log_probs"), draws=True),
-        values=_tensor("values", arrays.get("values"), draws=True),
-        embeddings=_tensor("embeddings", arrays.get("embeddings")),
-        extra={name: tensor for name, tensor in extra.items() if tensor is not None},
-    )
+    extra_given = {name: tensor for name, tensor in extra.items() if tensor is not None}
+    pool = Outputs(given["log_probs"], given["values"], given["embeddings"], extra_given)
     field = "values" if pool.log_probs is None and pool.values is not None else "log_probs"
     tensors = [_tensor(f"snapshots[{i}]", array, draws=True) for i, array in enumerate(snapshots or ())]
     sizes = {name: len(tensor) for name, tensor in pool.fields().items()}
@@ -153,20 +144,14 @@ def make_view(**arrays: Unpack[Arrays]) -> PoolView:
         raise DataError("one of log_probs, embeddings and values must be given, got none of them")
     if len(set(sizes.values())) > 1:
         raise DataError(f"the candidates' arrays must have the same number of rows, got {sizes}")
-    labels = _tensor("labels", arrays.get("labels"))
+    labels, names = given["labels"], arrays.get("snapshot_names") or ()
     return PoolView(
         size=next(iter(sizes.values())),
         pool=pool,
         snapshots=[Outputs.from_fields({} if one is None else {field: one}) for one in tensors],
-        labelled=Outputs(
-            log_probs=_tensor("labelled_log_probs", arrays.get("labelled_log_probs"), draws=True),
-            embeddings=_tensor("labelled_embeddings", arrays.get("labelled_embeddings")),
-        ),
+        labelled=Outputs(given["labelled_log_probs"], embeddings=given["labelled_embeddings"]),
         labels=torch.empty(0, dtype=torch.int64) if labels is None else labels,
-        snapshot_names=[
-            name if name == "previous" else Snapshot.parse(name).name
-            for name in arrays.get("snapshot_names") or ()
-        ],
+        snapshot_names=[name if name == "previous" else Snapshot.parse(name).name for name in names],
     )
 
 
@@ -296,7 +281,7 @@ def _check_values(name: str, tensor: Tensor, label: str, named: Callable[[int], 
 
 
 def _faults(name: str, block: Tensor) -> Iterator[tuple[Tensor, Callable[[int], Tensor], str, str]]:
-    """Yield for each check the rows that fail it, a row's value, what it must be, and the remedy."""
+    """Yield the rows that fail a check, a function for a row's value, what it must be, and the remedy."""
     finite = torch.isfinite(block).flatten(1)
     remedy = "find where the outputs overflow or leave the item out"
     yield ~finite.all(1), lambda row: block[row].flatten()[~finite[row]][0], "finite", remedy
