@@ -105,9 +105,9 @@ def cyclic_discrepancy(
 ) -> Float[Tensor, " items"]:
     """Return the discrepancy between the class probabilities of two sets of log-probabilities.
 
-    COD as the authors' code computes it: 1/2 ||p_now - p_before||^2 on softmax outputs. The probabilities of
-    several draws (dropout passes, ensemble members) are averaged before the distance is taken, so that the
-    randomness of single draws does not count as movement; the papers have one draw.
+    COD as the authors' code computes it: 1/2 ||p_now - p_before||^2 on softmax outputs. The papers have one
+    draw; the probabilities of several (dropout passes, ensemble members) are averaged first, so that the
+    randomness of single draws does not count as movement.
 
     Args:
         now: (N, K, C) log-probabilities of the later state, in nats.
@@ -248,7 +248,7 @@ def corollary2_bound(lr: float, losses: Tensor, gradient_constant: float) -> Ten
         (...) bounds; scalar if ``losses`` is (T,).
 
     Raises:
-        DataError: A value is negative.
+        DataError: An argument is negative.
     """
     scale = math.sqrt(2 * len(losses)) * _non_negative("lr", lr)
     constant = _non_negative("gradient_constant", gradient_constant)

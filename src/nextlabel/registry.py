@@ -95,7 +95,7 @@ class Registry(Generic[T]):
         self._cards[card.name] = card
 
     def card(self, name: str) -> Card:
-        """Return the card of this name, with a prefix only name and target, or raise UnknownNameError."""
+        """Return the card of this name or raise UnknownNameError; with a prefix, only name and target."""
         self._read_entry_points()
         if prefix := self._prefix(name):
             return Card(name, self._prefixes[prefix])
@@ -182,18 +182,14 @@ class Registry(Generic[T]):
 
     def _check_complete(self, part: Part, parameters: Mapping[str, inspect.Parameter]) -> None:
         """Refuse too many parts inside (the positional-only parameters) and missing options."""
-        places = [p for p in parameters.values() if p.kind is p.POSITIONAL_ONLY]
-        if len(part.of) > len(places):
+        places = sum(p.kind is p.POSITIONAL_ONLY for p in parameters.values())
+        if len(part.of) > places:
             raise ConfigurationError(
-                f"the {self.kind} '{part.name}' must be given at most {len(places)} parts, got "
+                f"the {self.kind} '{part.name}' must be given at most {places} parts, got "
                 f"{listed(map(str, part.of))}; write options as name=value"
             )
-        missing = [
-            p.name
-            for p in parameters.values()
-            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        ]
-        missing = [name for name in missing if name not in part.options]
+        needed = [name for name, p in parameters.items() if p.default is p.empty and "VAR" not in p.kind.name]
+        missing = [name for name in needed if name not in part.options]
         if own := self._contract.intersection(missing):
             raise ContractError(
                 f"the {self.kind} '{part.name}' must have a default for {listed(sorted(own))}, got none; "

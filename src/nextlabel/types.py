@@ -191,8 +191,8 @@ class Learner(Protocol):
 
     Attributes:
         progress: Set by a campaign before ``fit``, which may call it with ``"fit"``, the steps done and all.
-        warm_start: Whether a fit continues from the weights of the last one. A campaign first loads these
-            into a learner that is :class:`Restorable`; without a warm start it resets the learner.
+        warm_start: Whether a fit continues from the weights of the last one; a campaign loads or resets a
+            learner that is :class:`Restorable` accordingly.
     """
 
     progress: Progress | None = None
@@ -209,13 +209,13 @@ class Learner(Protocol):
     ) -> Mapping[str, float]:
         """Train on the labelled pool ``x`` with targets ``y`` and return metrics by name.
 
-        Targets are (L,) class indices or numbers, or a sequence of masks, read one by one.
-        The same arguments must give the same model. ``workdir`` is this cycle's own folder and exists; files
-        there survive a kill, and a learner that finds its own unfinished work there continues it.
+        Targets are (L,) class indices or numbers, or a sequence of masks, read one by one. The same arguments
+        must give the same model. ``workdir`` is this cycle's own, existing folder; a learner that finds its
+        own unfinished work there continues it.
         """
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return the outputs in the pool's order, with every field in ``needs``, as in Outputs.fields."""
+        """Return the outputs in the pool's order, with the fields ``needs``, named as in Outputs.fields."""
 
 
 @runtime_checkable
@@ -271,8 +271,7 @@ class Forward:
     Attributes:
         outputs: (B, C) raw outputs.
         embeddings: (B, D) features of the layer before the head, if requested and available.
-        stages: The features after each stage, first to last, each (B, channels, height, width) or (B, D), if
-            requested.
+        stages: Features after each stage, if requested, each (B, channels, height, width) or (B, D).
     """
 
     outputs: Tensor

@@ -23,7 +23,6 @@ from nextlabel.errors import (
     SchemaError,
     listed,
 )
-from nextlabel.ledger.events import storable
 
 SCHEMA = 1
 """The version of the tables and events; it grows when an older nextlabel could misread them."""
@@ -260,9 +259,8 @@ def item_ids(connection: Connection) -> list[str]:
 def unknown_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Return those of the ids that are not in the pool."""
     known: set[str] = set()
-    texts = [item for item in ids if storable(item)]
-    for first in range(0, len(texts), IDS_PER_QUERY):
-        chunk = texts[first : first + IDS_PER_QUERY]
+    for first in range(0, len(ids), IDS_PER_QUERY):
+        chunk = ids[first : first + IDS_PER_QUERY]
         known.update(connection.scalars(sa.select(ITEMS.c.id).where(ITEMS.c.id.in_(chunk))))
     return [item for item in ids if item not in known]
 
@@ -272,8 +270,6 @@ def ids_near(connection: Connection, item: str, pool_size: int) -> list[str]:
     ids = sa.select(ITEMS.c.id)
     if pool_size <= IDS_TO_COMPARE:
         return list(connection.scalars(ids))
-    if not storable(item):
-        return []
     above = ids.where(ITEMS.c.id > item).order_by(ITEMS.c.id).limit(IDS_PER_QUERY)
     below = ids.where(ITEMS.c.id < item).order_by(ITEMS.c.id.desc()).limit(IDS_PER_QUERY)
     return [*connection.scalars(above), *connection.scalars(below)]

@@ -236,10 +236,8 @@ def storable(text: object) -> bool:
 def check_storable(name: str, text: object, error: type[DataError] = DataError) -> None:
     """Raise the error unless this is a string that every database stores unchanged."""
     if not storable(text):
-        kind = type(text).__name__
-        raise error(
-            f"{name} must be a Unicode string without NUL, got {text!r} ({kind}); use str(key) of a key"
-        )
+        given = f"{text!r} ({type(text).__name__})"
+        raise error(f"{name} must be a Unicode string without NUL, got {given}; use str(key)")
 
 
 def ids_digest(ids: Iterable[str]) -> str:
@@ -247,15 +245,10 @@ def ids_digest(ids: Iterable[str]) -> str:
     return hashlib.blake2b("\0".join((*ids, "")).encode(), digest_size=8).hexdigest()
 
 
-def check_ids(ids: Sequence[str]) -> None:
-    """Raise a DataError unless the ids are distinct strings that can be stored."""
+def check_ids(ids: Sequence[str], error: type[DataError] = DataError) -> None:
+    """Raise the error unless the ids are distinct strings that every database stores unchanged."""
     for item in ids:
-        check_storable("an id", item)
-    check_distinct(ids)
-
-
-def check_distinct(ids: Sequence[str], error: type[DataError] = DataError) -> None:
-    """Raise the error if an id is repeated."""
+        check_storable("an id", item, error)
     if len(set(ids)) != len(ids):
         repeated = [item for item, count in Counter(ids).items() if count > 1]
         raise error(f"ids must be distinct, got {listed(repeated)} more than once")
@@ -282,11 +275,11 @@ def query(ids: Sequence[str], scores: Sequence[float] | None) -> list[Record]:
     """Return the records of a query.
 
     Raises:
-        DataError: There are no ids, one is repeated, or a score is missing or not finite.
+        DataError: There are no ids, one is unusable, or a score is missing or not finite.
     """
     if len(ids) == 0:
         raise DataError("ids must name at least one item to ask, got none")
-    check_distinct(ids)
+    check_ids(ids)
     if scores is not None and len(scores) != len(ids):
         raise DataError(f"scores must be one per item, got {len(scores)} scores for {len(ids)} items")
     given: Sequence[float | None] = [None] * len(ids) if scores is None else scores

@@ -182,7 +182,7 @@ class Ledger:
         pairs = list(labels.items() if isinstance(labels, Mapping) else labels)
         ids = [item for item, _ in pairs]
         events.check_storable("by", by, LabelsError)
-        events.check_distinct(ids, LabelsError)
+        events.check_ids(ids, LabelsError)
         texts = [events.label_text(item, label) for item, label in pairs]
         if not pairs:
             return self.state

@@ -37,7 +37,7 @@ class Selection:
     Attributes:
         rows: (B,) distinct int64 rows on the CPU, best first.
         scores: (N,) scores of all candidates, higher = query first; None if the strategy has no scores.
-        missing: How many rows of the requested batch the pool did not have; usually 0.
+        missing: How many rows fewer than requested the pool had; usually 0.
     """
 
     rows: Int[Tensor, " batch"]
