@@ -103,7 +103,7 @@ def cyclic_discrepancy(
     form: Form = "half_squared",
     budget_bytes: int = BUDGET_BYTES,
 ) -> Float[Tensor, " items"]:
-    """Return the discrepancy between the class probabilities of two sets of log-probabilities.
+    """Return the (N,) discrepancies between the class probabilities of two sets of log-probabilities.
 
     COD as the authors' code computes it: 1/2 ||p_now - p_before||^2 on softmax outputs. The papers have one
     draw; the probabilities of several (dropout passes, ensemble members) are averaged first, so that the
@@ -114,9 +114,6 @@ def cyclic_discrepancy(
         before: (N, K', C) log-probabilities of the earlier state on the same items.
         form: ``"half_squared"``, in [0, 1], or ``"l2"``, in [0, sqrt(2)].
         budget_bytes: Memory for the probabilities of one block of items; does not change the result.
-
-    Returns:
-        (N,) discrepancies, higher = moved further.
 
     Raises:
         DataError, UnknownNameError: As :func:`output_discrepancy`.
@@ -133,7 +130,7 @@ def snapshot_discrepancy(
     class_dim: int = 1,
     reduce: Reduction = "mean",
 ) -> Float[Tensor, " items"]:
-    """Return the mean half squared distance over all pairs of snapshots.
+    """Return the (N,) mean half squared distances over all pairs of snapshots, each >= 0.
 
     The generalisation of the half squared discrepancy to S states of a model. For every item
 
@@ -147,9 +144,6 @@ def snapshot_discrepancy(
         outputs: (S, N, C, ...) or a sequence of S tensors (N, C, ...), S >= 2, in any order.
         class_dim: The axis of classes in one snapshot; not 0.
         reduce: The reduction over positions.
-
-    Returns:
-        (N,) discrepancies >= 0.
 
     Raises:
         DataError: There are fewer than two snapshots, or their shapes differ.
@@ -211,11 +205,8 @@ def corollary1_bound(lrs: float | Tensor, losses: Tensor, grad_sq_norms: Tensor)
 
     Args:
         lrs: Learning rate, one for all steps or (T,).
-        losses: (T, ...) squared losses before every step.
+        losses: (T, ...) squared losses before every step; the bounds are (...).
         grad_sq_norms: (T, ...) squared gradient norms of the output before every step.
-
-    Returns:
-        (...) bounds; scalar if ``losses`` is (T,).
 
     Raises:
         DataError: A value is negative, or the numbers of steps differ.
@@ -241,11 +232,8 @@ def corollary2_bound(lr: float, losses: Tensor, gradient_constant: float) -> Ten
 
     Args:
         lr: Learning rate, >= 0; the largest if it varies.
-        losses: (T, ...) squared losses before every step.
+        losses: (T, ...) squared losses before every step; the bounds are (...).
         gradient_constant: C >= ||grad_w f||^2 at every step.
-
-    Returns:
-        (...) bounds; scalar if ``losses`` is (T,).
 
     Raises:
         DataError: An argument is negative.

@@ -43,9 +43,7 @@ def write_file(path: Path, content: str | bytes) -> None:
     Raises:
         DataError: The disk is full or read-only, or the folder does not exist.
     """
-    unfinished = path.with_name(
-        f"{path.name}.new"
-    )  # a fixed name, so that the next call overwrites a remnant
+    unfinished = path.with_name(f"{path.name}.new")  # not random: the next call overwrites a remnant
     try:
         with unfinished.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

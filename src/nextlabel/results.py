@@ -113,15 +113,13 @@ def rerun_remedy(cell: Path) -> str:
 
 def _row(record: Mapping[str, str], path: Path) -> Row:
     values: dict[str, object] = {}
-    for column in fields(Row):
-        text, kind = record[column.name], str(column.type)
+    for name, kind in ((column.name, str(column.type)) for column in fields(Row)):
+        text = record[name]
         if text is None:
-            raise DataError(f"a row of {path} ends before its column '{column.name}'; {_RERUN}")
+            raise DataError(f"a row of {path} ends before its column '{name}'; {_RERUN}")
         try:
             empty = not text and "None" in kind
-            values[column.name] = None if empty else {"str": str, "int": int}.get(kind, float)(text)
+            values[name] = None if empty else {"str": str, "int": int}.get(kind, float)(text)
         except ValueError as error:
-            raise DataError(
-                f"column '{column.name}' of {path} must hold {kind}, got '{text}'; {_RERUN}"
-            ) from error
+            raise DataError(f"column '{name}' of {path} must hold {kind}, got '{text}'; {_RERUN}") from error
     return Row(**values)  # type: ignore[arg-type]  # each value was converted by its column's type

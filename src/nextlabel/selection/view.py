@@ -98,13 +98,17 @@ def validate_view(
     items = _Items(part, view.size, lambda row: f"row {row}" if ids is None else f"item '{ids[row]}'")
     wanted = [need for need in needs if need in _AXES or need.startswith(EXTRA)]
     pool = _checked_outputs(view.pool, wanted, items)
-    _check_draws(pool, needs, part)
+    draws = 0 if pool.log_probs is None else pool.log_probs.shape[1]
+    for need, wrapper in (("draws:dropout", "McDropout"), ("draws:ensemble", "Ensemble")):
+        if need in needs and draws < 2:
+            raise DataError(
+                f"{part} needs '{need}' ({NEEDS[need]}), so log_probs must be (N, K, C) with K >= 2, got "
+                f"K = {draws}; wrap the learner in {wrapper}, or pass several draws"
+            )
     inner = [need.removeprefix("labelled_") for need in needs if need.startswith("labelled_")]
     labelled_items = _Items(part, None, lambda row: f"labelled row {row}", prefix="labelled_")
     labelled = _checked_outputs(view.labelled, inner, labelled_items, widths=view.pool)
-    labels = (
-        _checked_labels(view.labels, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
-    )
+    labels = _labels(view.labels, labelled) if "labels" in needs else torch.empty(0, dtype=torch.int64)
     snapshots, names = _needed_snapshots(view, needs, part)
     checked = []
     for number, snapshot in enumerate(snapshots):
@@ -246,17 +250,7 @@ def _needed_snapshots(
     return [there[name] for name in wanted], wanted
 
 
-def _check_draws(pool: Outputs, needs: frozenset[str], part: str) -> None:
-    draws = 0 if pool.log_probs is None else pool.log_probs.shape[1]
-    for need, wrapper in (("draws:dropout", "McDropout"), ("draws:ensemble", "Ensemble")):
-        if need in needs and draws < 2:
-            raise DataError(
-                f"{part} needs '{need}' ({NEEDS[need]}), so log_probs must be (N, K, C) with K >= 2, got "
-                f"K = {draws}; wrap the learner in {wrapper}, or pass several draws"
-            )
-
-
-def _checked_labels(labels: Tensor, labelled: Outputs) -> Tensor:
+def _labels(labels: Tensor, labelled: Outputs) -> Tensor:
     shapes = {f"labelled_{name}": tuple(tensor.shape) for name, tensor in labelled.fields().items()}
     if labels.ndim != 1 or any(shape[0] != len(labels) for shape in shapes.values()):
         raise DataError(
