@@ -124,6 +124,4 @@ def tensor_of(name: str, array: np.ndarray) -> Tensor:
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             return torch.from_numpy(native)
     except TypeError as error:
-        raise DataError(
-            f"{name} must have a dtype that torch supports, got {array.dtype}; use float32"
-        ) from error
+        raise DataError(f"{name} must have a dtype of torch, got {array.dtype}; use float32") from error

@@ -27,7 +27,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """The kinds of parts, and the setting that holds the parts of each kind."""
 
-Path: TypeAlias = "tuple[str, ...]"
+KeyPath: TypeAlias = "tuple[str, ...]"
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:  # Any: TOML
@@ -44,8 +44,8 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def leaves(
-    tree: Mapping[str, Any], *, whole: Collection[Path] = (), above: Path = ()
-) -> Iterator[tuple[Path, Any]]:
+    tree: Mapping[str, Any], *, whole: Collection[KeyPath] = (), above: KeyPath = ()
+) -> Iterator[tuple[KeyPath, Any]]:
     """Yield every value that is no table with its path of keys; tables at the paths in ``whole`` stay whole.
 
     >>> list(leaves({"seed": 0, "model": {"depth": 2}}))

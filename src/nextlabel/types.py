@@ -215,7 +215,10 @@ class Learner(Protocol):
         """
 
     def predict(self, x: Pool, *, needs: frozenset[str], seed: int) -> Outputs:
-        """Return the outputs in the pool's order, with the fields ``needs``, named as in Outputs.fields."""
+        """Return the outputs in the pool's order, with every field in ``needs``.
+
+        Fields are named as in :meth:`Outputs.fields`: ``log_probs``, ``values``, ``extra:NAME``.
+        """
 
 
 @runtime_checkable

@@ -182,7 +182,7 @@ def test_half_precision_does_not_hide_unnormalised_rows():
             {"log_probs": np.zeros((2, 1)), "embeddings": np.zeros((3, 1))},
             "must have the same number of rows",
         ),
-        ({"log_probs": np.array([["a"]])}, "must have a dtype that torch supports, got"),
+        ({"log_probs": np.array([["a"]])}, "must have a dtype of torch, got"),
         ({"log_probs": np.zeros((2, 1)), "snapshots": np.zeros((2, 1))}, r"use snapshots=\[before\]"),
         ({}, "one of log_probs, embeddings and values must be given"),
     ],

@@ -102,13 +102,11 @@ def engine_for(target: Path | str, *, read_only: bool) -> tuple[Engine, str]:
     """Return an engine for the target, and its name for messages, without a password."""
     path = path_of(target)
     if path is None:
+        url = make_url(str(target))  # its repr hides the password
         try:
-            engine = sa.create_engine(str(target))
+            return sa.create_engine(url), repr(url)
         except (ImportError, NoSuchModuleError) as error:
-            raise ConfigurationError(
-                f"'{make_url(str(target))!r}' needs a driver: {error}; install it"
-            ) from error
-        return engine, engine.url.render_as_string(hide_password=True)
+            raise ConfigurationError(f"{url!r} needs a driver: {error}; install it") from error
     if read_only and not path.is_file():
         raise LedgerError(f"ledger not found: {path}")
     if not read_only:

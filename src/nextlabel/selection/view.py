@@ -131,9 +131,7 @@ def make_view(**arrays: Unpack[Arrays]) -> PoolView:
             raise UnknownNameError("argument", name, Arrays.__annotations__)
     snapshots = arrays.get("snapshots")
     if isinstance(snapshots, (np.ndarray, Tensor)):
-        raise DataError(
-            "snapshots must be a sequence of arrays, newest first, got one array; use snapshots=[before]"
-        )
+        raise DataError("snapshots must be a sequence, newest first, got one array; use snapshots=[before]")
     given = {
         name: _tensor(name, arrays.get(name), draws=name.endswith(_ANSWERS))
         for name in (*_AXES, "labelled_log_probs", "labelled_embeddings", "labels")
@@ -253,9 +251,7 @@ def _needed_snapshots(
 def _labels(labels: Tensor, labelled: Outputs) -> Tensor:
     shapes = {f"labelled_{name}": tuple(tensor.shape) for name, tensor in labelled.fields().items()}
     if labels.ndim != 1 or any(shape[0] != len(labels) for shape in shapes.values()):
-        raise DataError(
-            f"labels must be (L,), one per labelled item, got {tuple(labels.shape)} next to {shapes}"
-        )
+        raise DataError(f"labels must be (L,), one per labelled item, got {tuple(labels.shape)} and {shapes}")
     if labels.is_floating_point():
         _check_values("labels", labels, "labels", lambda row: f"labelled row {row}")
     return labels
