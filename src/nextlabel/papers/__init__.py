@@ -1,1 +1,1 @@
-"""The experiments, figures and theory of the TOD papers; nothing else imports this package."""
+"""Experiments, figures and theory of the TOD papers. No other package imports this one."""

@@ -1,4 +1,4 @@
-"""What the papers register as a plug-in would: their presets. Loads no torch."""
+"""The papers' presets, registered the way a plug-in registers its own. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["CODE", "PAPER", "REPAIRED"]
 FILES = "nextlabel.papers.presets"
 
 CODE = Preset(
-    "what the released code of the TOD papers does, also where it is odd", FILES, remarks=difference_lines
+    "settings of the released code of the TOD papers, quirks included", FILES, remarks=difference_lines
 )
-REPAIRED = Preset("the same with its oddities of training and scoring repaired", FILES)
-PAPER = Preset("what the text and tables of the TOD papers say", FILES)
+REPAIRED = Preset("the preset code with its quirks in training and scoring fixed", FILES)
+PAPER = Preset("settings from the text and tables of the TOD papers", FILES)

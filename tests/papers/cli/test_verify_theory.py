@@ -30,5 +30,5 @@ def test_a_number_that_drifts_exits_with_1_and_is_named(nextlabel, tmp_path, mon
 def test_too_few_seeds_are_one_sentence(nextlabel, tmp_path):
     result = nextlabel("verify-theory", "--seeds", 3, "--out", tmp_path)
     assert result.code == 1
-    assert result.err == "Error: seeds must be at least 10, got 3; fractions need as many\n"
+    assert result.err == "Error: seeds must be at least 10, got 3; use more seeds\n"
     assert not list(tmp_path.iterdir())

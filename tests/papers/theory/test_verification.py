@@ -188,7 +188,7 @@ def test_the_page_has_a_numbered_row_per_check_and_every_figure_it_shows(found, 
     page = write_theory(list(found.values()), tmp_path / "new", seeds=SEEDS)
     text = page.read_text()
     assert text.startswith(
-        "# The theorem, checked by number\n\n17 of 17 checks are as expected, on 10 networks"
+        "# Numerical checks of the theorem\n\n17 of 17 checks are as expected, on 10 networks"
     )
     rows = [line for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
     assert [int(row.split()[1]) for row in rows] == list(found)

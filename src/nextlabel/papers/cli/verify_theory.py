@@ -1,4 +1,4 @@
-"""``nextlabel verify-theory``: the theorem behind the discrepancy, checked by number."""
+"""``nextlabel verify-theory``: check the theorem behind the discrepancy numerically."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ __all__ = ["verify_theory"]
 
 
 def verify_theory(
-    seeds: Annotated[int, typer.Option(help="Networks of each kind, at least 10.")] = 100,
-    out: Annotated[Path, typer.Option(help="Where the figures and theory.md go.")] = Path("runs/theory"),
+    seeds: Annotated[int, typer.Option(help="Number of networks of each kind, at least 10.")] = 100,
+    out: Annotated[Path, typer.Option(help="Output folder for theory.md and its figures.")] = Path(
+        "runs/theory"
+    ),
     as_json: JsonOption = False,
 ) -> None:
-    """Check the theorem and its corollaries on small networks, and say what holds.
+    """Check the theorem and its corollaries numerically on small networks.
 
-    Numbered checks of the statements, of broken premises and of other losses: each holds exactly, to first
-    order, not at all, or is void. The exit code is 1 where a number is not as expected.
+    The checks cover the statements themselves, broken premises and other losses. Each claim holds exactly,
+    holds to first order, does not hold, or is void. The exit code is 1 if a number is not as expected.
     """
     from nextlabel.papers.theory.report import write_theory
     from nextlabel.papers.theory.verification import CHECKS, verify
@@ -50,7 +52,7 @@ def verify_theory(
 
 
 def _followed(checks: Iterator[Check], total: int, *, quiet: bool) -> Iterator[Check]:
-    """Yield the checks under a bar; without a terminal nothing is shown."""
+    """Yield the checks and show a progress bar on a terminal."""
     from rich.console import Console
     from rich.progress import track
 

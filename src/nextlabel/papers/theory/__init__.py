@@ -1,5 +1,5 @@
-"""The theorem behind temporal output discrepancy, checked by number on small networks.
+"""Numerical checks of the theorem behind temporal output discrepancy, on small networks.
 
-Nothing here trains a learner or reads a run: every check draws its own networks, takes its own steps and puts
-what moved next to the bounds of :mod:`nextlabel.discrepancy`.
+Each check draws its own networks, takes training steps, and compares how far the outputs moved with the
+bounds of :mod:`nextlabel.discrepancy`. No learners or runs are involved.
 """

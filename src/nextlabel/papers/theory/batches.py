@@ -1,4 +1,4 @@
-"""Check 7: what is left of the theorem when a sample moves because a whole batch is trained on."""
+"""Check 7: what remains of the theorem when training on a whole batch."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from nextlabel.seeds import derive
 __all__ = ["full_batch"]
 
 SAMPLES, TRAINED = 64, 48
-"""Of 64 samples of each network 48 are trained on."""
+"""Samples of each network, and how many of them it is trained on."""
 ETA, STEPS = 0.1, (1, 50)
 PARTS = {"trained": slice(0, TRAINED), "held out": slice(TRAINED, SAMPLES)}
 
 VIOLATED = {1: (0.015, 0.08), 50: (0.0, 0.02)}
-"""Range of the fraction with D > B, by steps.
+"""Expected range of the fraction with D > B, by number of steps.
 
-We measured 0.036 to 0.063 after one step, over the first 4 to 200 groups, and 0 after 50. Another
+Measured over the first 4 to 200 groups: 0.036 to 0.063 after one step, and 0 after 50. An independent
 implementation gave 0.024 for trained and 0.019 for held-out samples, and up to 0.011 after 50.
 """
 MEDIANS = {1: (0.042, 0.09), 50: (0.008, 0.016)}
-"""Range of the median of D/B, by steps: 0.047 to 0.081 and 0.0092 to 0.0138 over the same groups.
+"""Expected range of the median of D/B, by number of steps.
 
-So narrow that a factor of 2 in either leaves it, for 4 groups as for 200.
+Measured over the same groups: 0.047 to 0.081 and 0.0092 to 0.0138. The ranges are narrow enough to detect a
+factor of 2 in D or B, with 4 groups as with 200.
 """
 
 
 def full_batch(seeds: int) -> Check:
-    """Check 7: under full-batch descent the bound mostly has slack, but no longer ranks the samples."""
+    """Check 7: under full-batch descent D rarely exceeds the bound, but its ranking of samples is lost."""
     groups = max(4, seeds // 5)  # each has 64 samples
     network, items = Network(), _items(groups)
     alone = _each_alone(network, items, groups)
@@ -58,13 +59,14 @@ def full_batch(seeds: int) -> Check:
     return Check(
         number=7,
         title="Full-batch descent",
-        claim="the bound tells which samples move most",
+        claim="the bound ranks samples by how far they move",
         finding=f"rank correlation of D and bound {now:.2f} trained and {held:.2f} held out at T 1, "
-        f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} where each sample takes its "
+        f"{late:.2f} and {held_late:.2f} at T 50, against {alone:.3f} when each sample takes its "
         f"own step; D > B on at most {violated:.1%}",
-        expected=f"correlations within {room:.2f} of 0, but 0.99 on steps of their own; D > B on "
+        expected=f"correlations within {room:.2f} of 0, but 0.99 for separate steps; D > B on "
         f"{_listed(VIOLATED)}; median D/B in {_listed(MEDIANS)}",
-        source="the change of f(x) is -(eta/N) SUM r_i <grad f(x), grad f(x_i)>: other samples' residuals",
+        source="the change of f(x) is -(eta/N) SUM r_i <grad f(x), grad f(x_i)>: it depends on the "
+        "residuals of other samples",
         verdict="does not hold" if lost else "holds to first order",
         as_expected=lost and alone >= 0.99 and _in_range(rows[1:]),
         measured=tuple(rows),
@@ -73,10 +75,10 @@ def full_batch(seeds: int) -> Check:
 
 
 def _room(groups: int) -> float:
-    """Return how far from 0 the mean of the groups' rank correlations may lie.
+    """Return how far the mean rank correlation over the groups may be from 0.
 
-    The largest was 0.12 over 200 groups, 0.16 over 20 and 0.37 over 4; one group's 16 held-out samples have
-    the deviation 0.26. Another implementation measured at most 0.18.
+    The largest was 0.12 over 200 groups, 0.16 over 20 and 0.37 over 4; its standard deviation for 16 held-out
+    samples of one group is 0.26. An independent implementation measured at most 0.18.
     """
     return 0.1 + 0.7 / math.sqrt(groups)
 
@@ -86,7 +88,7 @@ def _listed(ranges: dict[int, tuple[float, float]]) -> str:
 
 
 def _in_range(rows: list[Measurement]) -> bool:
-    """Return whether the fraction of violations and the median lie in their range in every row."""
+    """Return whether both the fraction of violations and the median are in range in every row."""
     return all(
         low <= row.values[name] <= high
         for row, steps in zip(rows, [steps for steps in STEPS for _ in PARTS], strict=True)
@@ -95,7 +97,7 @@ def _in_range(rows: list[Measurement]) -> bool:
 
 
 def _items(groups: int) -> Sample:
-    """Return G networks with N samples each as G * N networks, rows of a group together."""
+    """Return G networks with N samples each as G * N consecutive rows."""
     networks = draw_samples(Network(), groups, "full batch")
     drawn = []
     for group in range(groups):
@@ -107,7 +109,7 @@ def _items(groups: int) -> Sample:
 
 
 def _each_alone(network: Network, items: Sample, groups: int) -> float:
-    """Return the mean rank correlation of D and bound where every sample takes a small step of its own."""
+    """Return the mean rank correlation of D and bound when each sample takes its own small step."""
     path = descend(network, items, eta=1e-3)
     bound = discrepancy.theorem1_bound(path.eta, path.losses_tm[0], path.sq_norms_tm[0])
     moved, bounds = (values.reshape(groups, SAMPLES) for values in (path.moved(), bound))
@@ -115,7 +117,7 @@ def _each_alone(network: Network, items: Sample, groups: int) -> float:
 
 
 def _train(network: Network, items: Sample, groups: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-    """Return (G, N) discrepancies and sums of Corollary 1, by the number of steps on the mean loss."""
+    """Return (G, N) discrepancies and Corollary 1 bounds, by number of steps on the mean loss."""
     losses, norms, outputs = list[Tensor](), list[Tensor](), list[Tensor]()
     moved, bounds = dict[int, Tensor](), dict[int, Tensor]()
     for step in range(max(STEPS) + 1):
@@ -134,7 +136,7 @@ def _train(network: Network, items: Sample, groups: int) -> tuple[dict[int, Tens
 
 
 def _first_group(moved_gn: Tensor, bounds_gn: Tensor) -> dict[str, tuple[float, ...]]:
-    """Return the ranks of the first group's samples at T = 1, from 1 for the smallest."""
+    """Return the ranks of the first group's samples at T = 1; the smallest has rank 1."""
     by_moved, by_bound = (ranks(values[:1])[0] + 1 for values in (moved_gn, bounds_gn))
     found = {}
     for name, part in PARTS.items():

@@ -1,4 +1,4 @@
-"""Checks 8, 10 and 17: the theorem for cross-entropy, and what the paper's Fig. 1 measures."""
+"""Checks 8, 10 and 17: the theorem for cross-entropy, and the quantity in the paper's Fig. 1."""
 
 from __future__ import annotations
 
@@ -20,43 +20,39 @@ from nextlabel.training.device import isolated_rng
 __all__ = ["classification", "constant_gradient", "largest_ratio", "summed_gradient"]
 
 SHARPEST, SHARPEST_AT = 0.6382, 0.2847
-"""Largest value of (1 - p) / sqrt(-ln p) over p in (0, 1), and the p that has it: what D/B can reach.
-
-Check 17 computes both, and measures steps that reach them.
-"""
+"""Maximum of (1 - p) / sqrt(-ln p) over p in (0, 1), the limit of D/B, and its location; see check 17."""
 BATCH = 16
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 WIDTH = 8
-"""Of the paper's ResNet-18, which has 64: both precisions then take half a second instead of half a minute.
+"""Width of the ResNet-18; the paper's has 64, which would take half a minute instead of half a second.
 
-Wide or narrow the sum is 1; in single precision, widths 4 to 32 gave 2e-14 to 1e-13.
+The sum is 1 for any width; widths 4 to 32 gave 2e-14 to 1e-13 in single precision.
 """
 ETAS = (1e-4, 1e-3, 1e-2, 0.1)
 LARGEST = {
     1.0: {"max": (0.43, 0.54), "max_of_probabilities": (0.19, 0.33)},
     3.0: {"max": (0.38, SHARPEST), "max_of_probabilities": (0.14, 0.52)},
 }
-"""Range of the largest D/B at each of the learning rates, by the factor of the weights.
+"""Expected range of the largest D/B at each learning rate, by the scale of the weights.
 
-Over 10 to 1,000 networks it is 0.467 to 0.497 for logits and 0.218 to 0.288 for probabilities; with three
-times the weights 0.416 to 0.539, and 0.163 to 0.451. Another implementation's 200 networks gave at most 0.48
-and 0.26.
+Over 10 to 1,000 networks it is 0.467 to 0.497 for logits and 0.218 to 0.288 for probabilities; with weights
+scaled by three, 0.416 to 0.539 and 0.163 to 0.451. 200 networks of an independent implementation gave at most
+0.48 and 0.26.
 """
 LIMIT_ROOM = 5.0
-"""Multiples of eta by which D/B may exceed its limit, relative to it: up to 3.7 over 10 to 1,000 networks."""
-
+"""Allowed relative excess of D/B over its limit, in multiples of eta; 10 to 1,000 networks gave up to 3.7."""
 
 Logits: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""From (M, P) weights and (M, D) inputs to (M, C) logits, network m on sample m."""
+"""Maps (M, P) weights and (M, D) inputs to (M, C) logits of network m on sample m."""
 
 
 def classification(seeds: int) -> Check:
-    """Check 8: for cross-entropy the bound holds with a Jacobian's norm for the gradient's."""
+    """Check 8: for cross-entropy the bound holds with the norm of the Jacobian instead of the gradient."""
     network = Network((8, 32, 32, 5))
     drawn = draw_samples(network, seeds, "classes")
     rows: list[Measurement] = []
     points: dict[str, tuple[float, ...]] = {"p of the true class": (), "D/B": ()}
-    for scale in LARGEST:  # three times the weights: predictions far from even
+    for scale in LARGEST:  # weights scaled by three: predictions far from uniform
         steps = _take_steps(network, scale * drawn.weights_mp, drawn.x_md, torch.arange(seeds) % 5)
         for eta, ratio, of_probabilities in zip(ETAS, steps.ratios, steps.of_probabilities, strict=True):
             values = {**spread(ratio), "max_of_probabilities": of_probabilities.max().item()}
@@ -74,14 +70,16 @@ def classification(seeds: int) -> Check:
     return Check(
         number=8,
         title="Cross-entropy, five classes",
-        claim="||change of logits|| <= eta ||J||^2 sqrt(2 L), and half of that for probabilities",
+        claim="||change of logits|| <= eta ||J||^2 sqrt(2 L), and half that for probabilities",
         finding=f"D/B at most {largest:.2f} for logits and {largest_of_probabilities:.2f} for probabilities",
-        expected="largest D/B at each eta of 1e-4 to 0.1 "
+        expected="largest D/B at each eta from 1e-4 to 0.1 "
         + ", and ".join(
-            f"{_listed(*LARGEST[scale].values())} of weights times {scale:g}" for scale in LARGEST
+            f"in [{a:.2f}, {b:.2f}] for logits and [{c:.2f}, {d:.2f}] for probabilities "
+            f"with weights times {scale:g}"
+            for scale, ((a, b), (c, d)) in ((scale, limits.values()) for scale, limits in LARGEST.items())
         ),
-        source="||p - e_y|| <= sqrt(2) (1 - p_y) <= sqrt(2 L), and probabilities move by at most half as "
-        "much as logits",
+        source="||p - e_y|| <= sqrt(2) (1 - p_y) <= sqrt(2 L), and probabilities move at most half as far as "
+        "logits",
         verdict="holds to first order" if holds else "does not hold",
         as_expected=holds and near,
         measured=tuple(rows),
@@ -89,13 +87,8 @@ def classification(seeds: int) -> Check:
     )
 
 
-def _listed(logits: tuple[float, float], probabilities: tuple[float, float]) -> str:
-    (a, b), (c, d) = logits, probabilities
-    return f"in [{a:.2f}, {b:.2f}] for logits and [{c:.2f}, {d:.2f}] for probabilities"
-
-
 def largest_ratio(seeds: int) -> Check:
-    """Check 17: for cross-entropy D/B is at most 0.638 to first order, and two classes reach it."""
+    """Check 17: for cross-entropy D/B is at most 0.638 to first order; two classes can reach it."""
     at, top = _summit()
     below, excess, bounded = _below_the_limit(seeds)
     mirrored = _mirrored_steps(seeds, torch.full((seeds,), at, dtype=torch.float64)).ratios[:3]
@@ -109,16 +102,16 @@ def largest_ratio(seeds: int) -> Check:
     reached = 0.8 <= first <= 1.2 and deviations[0].max().item() <= LIMIT_ROOM * ETAS[0]
     return Check(
         number=17,
-        title="Cross-entropy, the largest ratio",
-        claim="D/B is at most the largest (1 - p) / sqrt(-ln p), 0.638, for any number of classes",
-        finding=f"the largest value is {top:.4f}, at p {at:.4f}; D/B is at most {largest:.4f} at eta 1e-4, "
-        f"and up to eta 0.01 at most {max(0.0, excess):.1f} eta above the limit of its p; logits (f, -f) "
-        f"reach 0.638, up to eta^{first:.2f}",
+        title="Cross-entropy, largest ratio",
+        claim="D/B is at most max (1 - p) / sqrt(-ln p), 0.638, for any number of classes",
+        finding=f"the maximum is {top:.4f}, at p {at:.4f}; D/B is at most {largest:.4f} at eta 1e-4, and up "
+        f"to eta 0.01 at most {max(0.0, excess):.1f} eta above the limit for its p; logits (f, -f) reach "
+        f"0.638, with an error that falls as eta^{first:.2f}",
         expected=f"{SHARPEST} at p {SHARPEST_AT}; ||p - e_y|| <= sqrt(2) (1 - p_y); D/B over "
         f"(1 - p) / sqrt(-ln p) at most 1 + {LIMIT_ROOM:g} eta for 2 and 5 classes up to eta 0.01; for "
-        f"logits (f, -f) at that p within {LIMIT_ROOM:g} eta of it at 1e-4, with an order within 0.2 of 1",
-        source="D <= eta ||J||^2 ||p - e_y|| to first order; over sqrt(2 L) that is (1 - p) / sqrt(-ln p), "
-        "whose derivative is 0 where 1 - p = -2 p ln p; logits (f, -f) make both steps equalities",
+        f"logits (f, -f) at that p within {LIMIT_ROOM:g} eta of the maximum at 1e-4, order within 0.2 of 1",
+        source="D <= eta ||J||^2 ||p - e_y|| to first order; relative to B that is (1 - p) / sqrt(-ln p), "
+        "with derivative 0 where 1 - p = -2 p ln p; for logits (f, -f) both steps are equalities",
         verdict="holds to first order" if holds else "does not hold",
         as_expected=holds and reached and _as_known(at, top),
         measured=tuple(rows),
@@ -127,24 +120,24 @@ def largest_ratio(seeds: int) -> Check:
 
 
 def _as_known(at: float, top: float) -> bool:
-    """Return whether the place and the value of the maximum are the known ones, and those of a fine grid."""
+    """Return whether the location and value of the maximum match the constants and a fine grid."""
     grid = torch.arange(1, 10**5, dtype=torch.float64) / 10**5
     near = abs(top - SHARPEST) <= 5e-5 and abs(at - SHARPEST_AT) <= 5e-5
     return near and abs(_limit(grid).max().item() - top) <= 1e-9
 
 
 def _along_the_limit(seeds: int) -> dict[str, tuple[float, ...]]:
-    """Return D/B of logits (f, -f) at the smallest eta, with p spread over (0, 1)."""
+    """Return D/B for logits (f, -f) at the smallest eta, with p spread over (0, 1)."""
     steps = _mirrored_steps(seeds, (torch.arange(seeds, dtype=torch.float64) + 0.5) / seeds)
     return {"p of the true class": tuple(steps.p.tolist()), "D/B": tuple(steps.ratios[0].tolist())}
 
 
 def _below_the_limit(seeds: int) -> tuple[list[Measurement], float, bool]:
-    """Measure D/B of networks of 2 and 5 classes, at even and at uneven predictions, next to its limit.
+    """Compare D/B with its limit for 2 and 5 classes, with near-uniform and with sharper predictions.
 
     Returns:
-        A row for every kind of network and learning rate up to 0.01; the largest excess over the limit,
-        relative to it and in multiples of eta; and whether ||p - e_y|| <= sqrt(2) (1 - p_y) for all.
+        A row per kind of network and learning rate up to 0.01; the largest relative excess over the limit, in
+        multiples of eta; and whether ||p - e_y|| <= sqrt(2) (1 - p_y) always holds.
     """
     rows, excess, bounded = list[Measurement](), list[float](), list[bool]()
     for classes in (2, 5):
@@ -163,13 +156,13 @@ def _below_the_limit(seeds: int) -> tuple[list[Measurement], float, bool]:
 
 
 def _limit(p: Tensor) -> Tensor:
-    """Return what D/B can reach to first order where the true class has the probability p."""
+    """Return the first-order limit of D/B if the true class has probability p."""
     return (1 - p) / (-p.log()).sqrt()
 
 
 def _summit() -> tuple[float, float]:
-    """Return the p at which the limit is largest, where its derivative is 0, and the limit there."""
-    low, high = 1e-9, 0.9  # the derivative has the sign of 1 - p + 2 p ln p: first positive, then negative
+    """Return the p that maximises the limit, by bisection on its derivative, and the maximum."""
+    low, high = 1e-9, 0.9  # the derivative has the sign of 1 - p + 2 p ln p: positive, then negative
     while high - low > 1e-15:
         middle = (low + high) / 2
         if 1 - middle + 2 * middle * math.log(middle) > 0:
@@ -180,16 +173,16 @@ def _summit() -> tuple[float, float]:
 
 
 class _Steps(NamedTuple):
-    """One step of M networks on the cross-entropy of their own sample, at each of E learning rates."""
+    """One step of M networks on the cross-entropy of their own sample, at E learning rates."""
 
     p: Tensor
     """(M,) probabilities of the true class before the step."""
     error: Tensor
     """(M,) ||p - e_y|| / (sqrt(2) (1 - p_y)) before the step."""
     ratios: Tensor
-    """(E, M) D/B of the logits."""
+    """(E, M) D/B for logits."""
     of_probabilities: Tensor
-    """(E, M) D/B of the probabilities, whose bound is half as large."""
+    """(E, M) D/B for probabilities, whose bound is half as large."""
 
 
 def _take_steps(logits_of: Logits, weights_mp: Tensor, x_md: Tensor, labels: Tensor) -> _Steps:
@@ -211,10 +204,10 @@ def _take_steps(logits_of: Logits, weights_mp: Tensor, x_md: Tensor, labels: Ten
 
 
 def _mirrored_steps(seeds: int, p: Tensor) -> _Steps:
-    """Return steps of logits (f, -f), where the bias of f gives class 0 the (M,) probabilities.
+    """Return steps for logits (f, -f), with the bias of f set so that class 0 has the (M,) probabilities p.
 
-    Both inequalities of the bound are equalities for them: with two classes p - e_y has its largest norm, and
-    it lies in the direction in which the Jacobian is largest.
+    Both inequalities of the bound are then equalities: with two classes p - e_y has its largest possible
+    norm, and is parallel to the leading singular vector of the Jacobian.
     """
     network = Network()
     drawn = draw_samples(network, seeds, "mirrored")
@@ -229,7 +222,7 @@ def _mirrored_steps(seeds: int, p: Tensor) -> _Steps:
 
 
 def _jacobians(logits_of: Logits, weights_mp: Tensor, x_md: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (M, C) logits and their (M, C, P) derivatives in the weights."""
+    """Return (M, C) logits and their (M, C, P) derivatives with respect to the weights."""
     weights = weights_mp.detach().requires_grad_()
     logits = logits_of(weights, x_md)
     rows = [
@@ -239,7 +232,7 @@ def _jacobians(logits_of: Logits, weights_mp: Tensor, x_md: Tensor) -> tuple[Ten
 
 
 def constant_gradient(seeds: int) -> Check:
-    """Check 10: the quantity of Fig. 1 is the gradient of a constant, and what is plotted is round-off."""
+    """Check 10: Fig. 1 shows the gradient of a constant, that is, round-off."""
     values, residual = dict[str, float](), dict[str, float]()
     for name, dtype in PRECISIONS.items():
         values[f"all classes, {name}"] = _squared_norm(seeds, dtype, classes=10)
@@ -252,11 +245,11 @@ def constant_gradient(seeds: int) -> Check:
         claim="||grad f||^2 stays below a constant during training",
         finding="squared gradient norm of the summed probabilities "
         f"{values['all classes, float32']:.0e} in float32 and {values['all classes, float64']:.0e} in "
-        f"float64, against {values['class 0, float64']:.1e} of one class; in a narrow ResNet-18 "
+        f"float64, against {values['class 0, float64']:.1e} for one class; in a narrow ResNet-18 "
         f"{residual['all classes, float32']:.0e} and {residual['all classes, float64']:.0e}, against "
         f"{residual['class 0, float64']:.1e}",
-        expected="below (100 eps)^2 of the squared gradient norm of one class, by network and precision",
-        source="probabilities sum to 1, and the gradient of a constant is 0: round-off is plotted",
+        expected="below (100 eps)^2 times the squared gradient norm of one class, per network and precision",
+        source="probabilities sum to 1, and the gradient of a constant is 0: the plot shows round-off",
         verdict="void" if roundoff else "does not hold",
         as_expected=roundoff,
         measured=(
@@ -267,7 +260,7 @@ def constant_gradient(seeds: int) -> Check:
 
 
 def _is_roundoff(values: dict[str, float]) -> bool:
-    """Return whether the gradient of the sum is that of one class times a few units in the last place."""
+    """Return whether the gradient of the sum is round-off compared with that of one class."""
     return all(
         values[f"all classes, {name}"] <= (100 * torch.finfo(dtype).eps) ** 2 * values[f"class 0, {name}"]
         for name, dtype in PRECISIONS.items()
@@ -275,10 +268,10 @@ def _is_roundoff(values: dict[str, float]) -> bool:
 
 
 def _squared_norm(seeds: int, dtype: torch.dtype, *, classes: int) -> float:
-    """Return the mean squared gradient norm of the first classes' summed probabilities."""
+    """Return the mean squared gradient norm of the sum of the first probabilities."""
     network = Network((8, 32, 32, 10))
     sample = draw_samples(network, seeds, "constant")
-    rng = torch.Generator().manual_seed(0)  # the same 16 inputs for all
+    rng = torch.Generator().manual_seed(0)  # the same 16 inputs for all networks
     x = torch.randn(1, BATCH, 8, generator=rng, dtype=torch.float64).expand(seeds, BATCH, 8)
     weights = sample.weights_mp.to(dtype).requires_grad_()
     probs = network(weights.repeat_interleave(BATCH, 0), x.reshape(-1, 8).to(dtype)).softmax(1)
@@ -287,15 +280,15 @@ def _squared_norm(seeds: int, dtype: torch.dtype, *, classes: int) -> float:
 
 
 def summed_gradient(dtype: torch.dtype, *, width: int, classes: int = 10) -> tuple[float, float]:
-    """Return the squared gradient norms of the sum of all probabilities, and of the first one alone.
+    """Return the squared gradient norms of the sum of all probabilities, and of the first one.
 
-    Of one untrained ResNet-18 for CIFAR in train mode on 16 random inputs, as in the paper's Fig. 1: sums
-    over the inputs are divided by their number before the gradient is taken.
+    As in the paper's Fig. 1, the gradient is that of the mean over the inputs: 16 random ones, for an
+    untrained ResNet-18 for CIFAR in train mode.
 
     Args:
-        dtype: The precision.
+        dtype: Precision.
         width: Channels of the first stage; the paper's network has 64.
-        classes: Of which there are so many probabilities.
+        classes: Number of classes.
     """
     with isolated_rng(derive(0, "theory", "residual")):
         network = CifarResNet18((3, 32, 32), classes, width=width).to(dtype)

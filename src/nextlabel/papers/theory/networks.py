@@ -1,7 +1,7 @@
-"""Small networks in float64, many at once, and plain gradient descent of each on its own sample.
+"""Small networks in float64, evaluated many at a time, and plain gradient descent of each on its own sample.
 
-All tensors carry a leading axis M of independent networks, one per seed, so that a check over hundreds of
-seeds is a handful of matrix products. Knows nothing of bounds or of what is claimed about them.
+All tensors have a leading axis M of independent networks, one per seed, so a check over hundreds of seeds
+takes only a few matrix products.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from nextlabel.seeds import derive
 __all__ = ["MLP_SIZES", "Network", "Path", "Sample", "State", "descend", "draw_samples", "observe"]
 
 MLP_SIZES = (8, 32, 32, 1)
-"""Inputs, two hidden layers and a scalar output: the setting of the theorem, small enough for hundreds."""
+"""Inputs, two hidden layers and a scalar output, as the theorem assumes."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A multi-layer perceptron that is given its weights, P numbers of every one of M networks.
+    """A functional multi-layer perceptron: M weight vectors of P numbers are passed to each call.
 
     Attributes:
         sizes: Inputs, hidden units and outputs; two sizes make a linear model.
-        activation: What stands between the layers.
+        activation: Nonlinearity between the layers.
     """
 
     sizes: tuple[int, ...] = MLP_SIZES
@@ -38,35 +38,29 @@ class Network:
     def __call__(
         self, weights_mp: Float[Tensor, "networks weights"], x_md: Float[Tensor, "networks features"]
     ) -> Float[Tensor, "networks outputs"]:
-        """Return the (M, C) outputs, that of network m on sample m."""
+        """Return the (M, C) outputs of network m on sample m."""
         return self.layers(weights_mp, x_md)[-1]
 
     def layers(
         self, weights_mp: Float[Tensor, "networks weights"], x_md: Float[Tensor, "networks features"]
     ) -> list[Tensor]:
-        """Return what every layer gives before its activation, the outputs last."""
-        given = list[Tensor]()
+        """Return the pre-activations of every layer, the outputs last."""
+        found = list[Tensor]()
         start, hidden = 0, x_md
         for inputs, units in zip(self.sizes, self.sizes[1:], strict=False):
             bias = start + inputs * units
             matrix = weights_mp[:, start:bias].reshape(-1, units, inputs)
-            if given:
+            if found:
                 hidden = self.activation(hidden)
             hidden = (matrix @ hidden.unsqueeze(-1)).squeeze(-1) + weights_mp[:, bias : bias + units]
-            given.append(hidden)
+            found.append(hidden)
             start = bias + units
-        return given
+        return found
 
 
 @dataclass(frozen=True)
 class Sample:
-    """M networks with one sample each.
-
-    Attributes:
-        weights_mp: (M, P) weights.
-        x_md: (M, D) inputs.
-        y_m: (M,) labels.
-    """
+    """M networks with one sample each: (M, P) weights, (M, D) inputs and (M,) labels."""
 
     weights_mp: Tensor
     x_md: Tensor
@@ -75,7 +69,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class State:
-    """What is to be known of M networks before a step.
+    """Outputs, losses and gradients of M networks before a step.
 
     Attributes:
         outputs_m: (M,) outputs f.
@@ -83,8 +77,8 @@ class State:
         losses_m: (M,) L = 1/2 r^2.
         gradients_mp: (M, P) g = grad_w f.
         sq_norms_m: (M,) ||g||^2.
-        curvatures_m: (M,) g^T H g with H the Hessian of f in the weights, or None where it was not asked for;
-            ``kappa`` is this over ||g||^2.
+        curvatures_m: (M,) g^T H g with H the Hessian of f with respect to the weights, or None if not
+            requested; ``kappa`` is this over ||g||^2.
     """
 
     outputs_m: Tensor
@@ -97,15 +91,15 @@ class State:
 
 @dataclass(frozen=True)
 class Path:
-    """T steps of descent of M networks, each on its own sample.
+    """T descent steps of M networks, each on its own sample.
 
     Attributes:
         eta: The learning rate.
-        outputs_tm: (T + 1, M) outputs before the first step and after every step.
-        residuals_tm: (T, M) r before every step, as all below.
-        losses_tm: (T, M) squared losses.
+        outputs_tm: (T + 1, M) outputs before the first step and after each step.
+        residuals_tm: (T, M) r before each step, as for the next three.
+        losses_tm: (T, M) half squared residuals.
         sq_norms_tm: (T, M) squared gradient norms of the output.
-        curvatures_tm: (T, M) g^T H g, or None where it was not asked for.
+        curvatures_tm: (T, M) g^T H g, or None if not requested.
         end: The networks after the last step.
     """
 
@@ -118,27 +112,22 @@ class Path:
     end: Sample
 
     def moved(self, steps: int | None = None) -> Tensor:
-        """Return the (M,) discrepancies over the first steps, by default over all."""
+        """Return the (M,) discrepancies over the first steps, by default over all of them."""
         last = len(self.losses_tm) if steps is None else steps
         return discrepancy.output_discrepancy(self.outputs_tm[last][:, None], self.outputs_tm[0][:, None])
 
     def second_order(self, steps: int | None = None) -> Tensor:
-        """Return the (M,) sums of ``1/2 eta^2 r^2 |g^T H g|``: what the Taylor expansion leaves out."""
-        assert self.curvatures_tm is not None, "ask the descent for curvature"
+        """Return the (M,) sums of ``1/2 eta^2 r^2 |g^T H g|``, the second-order Taylor terms."""
+        assert self.curvatures_tm is not None, "descend was called without curvature"
         terms = self.residuals_tm.square() * self.curvatures_tm.abs() * self.eta**2 / 2
         return terms[:steps].sum(0)
 
 
 def draw_samples(network: Network, seeds: int, *purpose: str | int) -> Sample:
-    """Draw M networks with a sample each: M seeds, each its own generator.
+    """Draw M networks with one sample each, every seed from its own generator.
 
-    Weights and biases are uniform in ±1/sqrt(inputs of their layer), as torch's ``Linear`` draws them;
-    inputs and labels are standard normal.
-
-    Args:
-        network: What the weights are for.
-        seeds: M.
-        purpose: What the randomness is for.
+    Weights and biases are uniform in ±1/sqrt(inputs of their layer), as in torch's ``Linear``; inputs and
+    labels are standard normal.
     """
     rows = []
     for seed in range(seeds):
@@ -154,13 +143,7 @@ def draw_samples(network: Network, seeds: int, *purpose: str | int) -> Sample:
 
 
 def observe(network: Network, sample: Sample, *, curvature: bool = False) -> State:
-    """Return outputs, losses and gradients of M networks with a scalar output.
-
-    Args:
-        network: The network.
-        sample: Weights, inputs and labels.
-        curvature: Whether to take the second derivative along the gradient too, for twice the time.
-    """
+    """Return outputs, losses and gradients of M networks with one output; ``curvature`` doubles the time."""
     weights = sample.weights_mp.detach().requires_grad_()
     f = network(weights, sample.x_md)[:, 0]
     (g,) = torch.autograd.grad(f.sum(), weights, create_graph=curvature)
@@ -168,7 +151,7 @@ def observe(network: Network, sample: Sample, *, curvature: bool = False) -> Sta
     along = None
     if curvature:
         along = torch.zeros_like(r)
-        if g.requires_grad:  # an affine output has no second derivative
+        if g.requires_grad:  # else the output is affine: no second derivative
             (product,) = torch.autograd.grad((g * fixed).sum(), weights)
             along = (fixed * product).sum(1)
     return State(f.detach(), r, r.square() / 2, fixed, fixed.square().sum(1), along)
@@ -184,16 +167,16 @@ def descend(
     decay: float = 0.0,
     curvature: bool = False,
 ) -> Path:
-    """Take T steps of gradient descent of every network on its own sample and squared loss.
+    """Take T gradient-descent steps of each network on the squared loss of its own sample.
 
     Args:
-        network: The network, of one output.
-        sample: Where to begin, and on what.
+        network: A network with one output.
+        sample: Initial weights, and the samples to train on.
         eta: Learning rate.
         steps: T.
-        momentum: Of the heavy ball, as in torch's SGD; the theorem has none.
-        decay: Weight decay, added to the gradient; the theorem has none.
-        curvature: Whether to keep g^T H g of every step.
+        momentum: Heavy-ball momentum as in torch's SGD; the theorem assumes none.
+        decay: Weight decay, added to the gradient; the theorem assumes none.
+        curvature: Whether to record g^T H g at every step.
     """
     seen, velocity = [], torch.zeros_like(sample.weights_mp)
     for _ in range(steps):

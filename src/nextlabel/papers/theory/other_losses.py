@@ -1,4 +1,4 @@
-"""Checks 15 and 16: the inequality as printed, for losses that are not half the squared error.
+"""Checks 15 and 16: the inequality as printed, for losses other than half the squared error.
 
 A step on a loss L of a scalar output f moves f by ``eta |dL/df| ||g||^2`` to first order, and the printed
 bound is ``eta sqrt(2 L) ||g||^2``. Their ratio, ``|dL/df| / sqrt(2 L)``, is 1 for half the squared error.
@@ -15,24 +15,22 @@ from torch import Tensor
 
 from nextlabel import discrepancy
 from nextlabel.papers.theory.networks import Network, State, draw_samples, observe
+from nextlabel.papers.theory.one_step import ETAS, SMALL
 from nextlabel.papers.theory.record import Check, Measurement
-from nextlabel.papers.theory.summary import fraction, fraction_room, order, spread
+from nextlabel.papers.theory.summary import fraction, fraction_room, order, rows
 
 __all__ = ["absolute_error", "full_squared_error"]
 
-ETAS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.5)
-SMALL = slice(1, 4)
-"""1e-4 to 1e-2, where the first order is the whole of what shows."""
 NEAR_TARGET = 0.38
 """Fraction of samples with \\|r\\| < 1/2, over 1,000 networks."""
 MEDIANS = {0.1: 1.40, 0.5: 1.21}
-"""Median of D/B for the squared error without the half, over 1,000 networks, by eta."""
+"""Median of D/B for the full squared error, by eta, over 1,000 networks."""
 MEDIAN_ROOM = 0.15
-"""What such a median may be off: 10 to 1,000 networks stay within 0.1."""
+"""Tolerance of such a median; 10 to 1,000 networks give values within 0.1."""
 
 
 class _Loss(NamedTuple):
-    """A loss of the residual r = f - y, and its derivative in f."""
+    """A loss of the residual r = f - y, and its derivative with respect to f."""
 
     value: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor], Tensor]
@@ -53,7 +51,7 @@ class _Step(NamedTuple):
 
 
 def _steps(loss: _Loss, seeds: int) -> tuple[State, tuple[_Step, ...]]:
-    """Return the networks before a step on the loss, and the step at every learning rate."""
+    """Return the state before a step on the loss, and one step at each learning rate."""
     network = Network()
     sample = draw_samples(network, seeds, "smooth")
     state = observe(network, sample)
@@ -68,22 +66,16 @@ def _steps(loss: _Loss, seeds: int) -> tuple[State, tuple[_Step, ...]]:
 
 
 def _rows(loss: str, steps: tuple[_Step, ...], **more: list[float]) -> tuple[Measurement, ...]:
-    return tuple(
-        Measurement(
-            {"loss": loss, "eta": step.eta},
-            {**spread(step.ratio), **{name: values[i] for name, values in more.items()}},
-        )
-        for i, step in enumerate(steps)
-    )
+    return rows([{"loss": loss, "eta": step.eta} for step in steps], [step.ratio for step in steps], **more)
 
 
 def _points(state: State, steps: tuple[_Step, ...]) -> dict[str, tuple[float, ...]]:
-    """Return every sample's |r| and its D/B at eta 1e-4."""
+    """Return |r| and D/B of every sample at eta 1e-4."""
     return {"|r|": tuple(state.residuals_m.abs().tolist()), "D/B": tuple(steps[1].ratio.tolist())}
 
 
 def _first_order(steps: tuple[_Step, ...]) -> float:
-    """Return the power of eta by which D leaves ``eta |dL/df| ||g||^2``."""
+    """Return the order in eta at which D deviates from ``eta |dL/df| ||g||^2``."""
     return order(
         [step.eta for step in steps[SMALL]], [(step.exact - 1).abs().median().item() for step in steps[SMALL]]
     )
@@ -94,7 +86,7 @@ def absolute_error(seeds: int) -> Check:
     state, steps = _steps(ABSOLUTE, seeds)
     size = state.residuals_m.abs()
     small = size < 0.5
-    off_edge = (1 / (2 * size).sqrt() - 1).abs()  # how far the ratio to first order is from 1
+    off_edge = (1 / (2 * size).sqrt() - 1).abs()  # distance of the first-order ratio from 1
     violated = [fraction(step.ratio > 1) for step in steps]
     foretold = [fraction(((step.ratio > 1) == small)[off_edge > step.eta]) for step in steps]
     first, room = _first_order(steps), fraction_room(seeds)
@@ -104,11 +96,12 @@ def absolute_error(seeds: int) -> Check:
         title="Absolute error, L = |r|",
         claim="D <= eta sqrt(2 L) ||g||^2, as Theorem 1 says",
         finding=f"D > B on {violated[1]:.0%} of samples at eta 1e-4, and |r| < 1/2 on {fraction(small):.0%}; "
-        f"one foretells the other for {min(foretold):.0%} of those whose ratio is not within eta of 1; "
+        f"the two agree on {min(foretold):.0%} of samples whose ratio is not within eta of 1; "
         f"D/B up to {steps[1].ratio.max().item():.1f}; D/(eta ||g||^2) - 1 falls as eta^{first:.2f}",
-        expected=f"|r| < 1/2 on a fraction within {room:.2f} of {NEAR_TARGET}; D > B exactly there, "
-        "on 0.99 or more of those at every eta from 1e-5 to 0.5; order within 0.2 of 1 over eta 1e-4 to 1e-2",
-        source="|dL/df| is 1, so that D is eta ||g||^2 to first order, and sqrt(2 |r|) < 1 where |r| < 1/2",
+        expected=f"|r| < 1/2 on a fraction within {room:.2f} of {NEAR_TARGET}; D > B exactly there "
+        "for at least 0.99 of those samples at every eta from 1e-5 to 0.5; order within 0.2 of 1 over eta "
+        "1e-4 to 1e-2",
+        source="|dL/df| is 1, so D is eta ||g||^2 to first order, and sqrt(2 |r|) < 1 if |r| < 1/2",
         verdict="does not hold" if max(violated[SMALL]) > 0 else "holds to first order",
         as_expected=fits,
         measured=_rows("|r|", steps, violated=violated, foretold=foretold),
@@ -117,7 +110,7 @@ def absolute_error(seeds: int) -> Check:
 
 
 def full_squared_error(seeds: int) -> Check:
-    """Check 16: for L = r^2, without the half, D exceeds the printed bound always, by the root of 2."""
+    """Check 16: for L = r^2, D exceeds the printed bound by a factor of sqrt 2 on every sample."""
     state, steps = _steps(SQUARED, seeds)
     root = math.sqrt(2)
     violated = [fraction(step.ratio > 1) for step in steps]
@@ -136,7 +129,7 @@ def full_squared_error(seeds: int) -> Check:
         expected="D > B on every sample at eta up to 0.01; D/B within 1e-3 of sqrt 2 at 1e-4, and its median "
         f"within {MEDIAN_ROOM:g} of {MEDIANS[0.1]:g} at 0.1 and {MEDIANS[0.5]:g} at 0.5; order within 0.2 "
         "of 1 over eta 1e-4 to 1e-2",
-        source="|dL/df| is 2 |r|, so that D is 2 eta |r| ||g||^2 to first order, and sqrt(2 L) is sqrt 2 |r|",
+        source="|dL/df| is 2 |r|, so D is 2 eta |r| ||g||^2 to first order, and sqrt(2 L) is sqrt 2 |r|",
         verdict="does not hold" if max(violated[SMALL]) > 0 else "holds to first order",
         as_expected=fits,
         measured=_rows("r^2", steps, violated=violated),

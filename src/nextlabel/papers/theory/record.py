@@ -1,4 +1,4 @@
-"""What a check of the theorem found, as plain numbers and strings. Imports no torch."""
+"""Result of a check of the theorem, as plain numbers and strings. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from typing import Literal, TypeAlias
 __all__ = ["Check", "Measurement", "Verdict"]
 
 Verdict: TypeAlias = Literal["holds exactly", "holds to first order", "does not hold", "void"]
-"""What becomes of a claim. ``void``: the published evidence measures something else."""
+"""Verdict on a claim. ``void``: the published evidence measures something else."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of what was measured.
-
-    Attributes:
-        setting: Under what, e.g. ``{"eta": 0.01, "steps": 20}``.
-        values: What was found, by name.
-    """
+    """Values measured under one setting, such as ``{"eta": 0.01, "steps": 20}``."""
 
     setting: Mapping[str, float | str]
     values: Mapping[str, float]
@@ -27,20 +22,20 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Check:
-    """A claim put next to numbers.
+    """A claim, the numbers measured for it, and the verdict.
 
     Attributes:
-        number: 1 to 10 are about the theorem and its evidence; from 11 on a premise is broken on purpose, and
-            from 15 on the loss is another one.
-        title: What is looked at, in a few words.
-        claim: What is claimed.
-        finding: What was found, with its numbers, in one sentence.
-        expected: The range that makes ``as_expected``, in words.
-        source: Where the expectation comes from.
-        verdict: What becomes of the claim.
-        as_expected: Whether every number lies in its range.
+        number: 1 to 10 test the theorem and its evidence, 11 to 14 break one premise each, 15 to 17 use other
+            losses.
+        title: Subject of the check, in a few words.
+        claim: The statement under test.
+        finding: One sentence with the measured numbers.
+        expected: The ranges behind ``as_expected``, in words.
+        source: Why these ranges are expected.
+        verdict: The verdict on the claim.
+        as_expected: Whether every number is in its range.
         measured: The rows behind the finding.
-        samples: Single samples for a figure, by name; equally long where they belong together.
+        samples: Coordinates of single samples for a figure, by name.
     """
 
     number: int

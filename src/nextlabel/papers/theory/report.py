@@ -1,4 +1,4 @@
-"""Figures and page of what the checks of the theorem found. Reads records, and never loads torch."""
+"""Report on the checks of the theorem: one page and its figures. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["images", "write_theory"]
 
 ONE_STEP = {2: ("tanh", "series-0", (0, ())), 4: ("ReLU", "series-1", (0, (6, 1.6)))}
-"""The checks of the first figure: label, colour and dash."""
+"""Label, colour and dash of the checks in the first figure."""
 
 
 def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
     """Write ``theory.md`` with its figures, as SVG and PNG, and return its path.
 
     Args:
-        checks: What was found, all of them, each under its own number.
-        folder: Where to write; made where it is missing.
-        seeds: How many networks of each kind were drawn.
+        checks: The results of all checks.
+        folder: Output folder; created if missing.
+        seeds: Networks of each kind that were drawn.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = images(checks)
@@ -37,7 +37,7 @@ def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
         (folder / f"{image.name}.png").write_bytes(image.png)
     kept = sum(check.as_expected for check in checks)
     lines = [
-        "# The theorem, checked by number",
+        "# Numerical checks of the theorem",
         "",
         f"{kept} of {len(checks)} checks are as expected, on {seeds} networks of each kind. "
         "D is the discrepancy, B the bound of the claim.",
@@ -49,7 +49,7 @@ def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
         cells = (f"**{check.title}**: {check.claim}", check.finding, check.verdict)
         cells_shown = " | ".join(cell.replace("|", "\\|") for cell in cells)
         lines.append(f"| {check.number} | {cells_shown} | {'yes' if check.as_expected else '**no**'} |")
-    lines += ["", "## What was expected, and why", ""]
+    lines += ["", "## Expected ranges and their reasons", ""]
     lines += [f"{check.number}. {check.expected}. Why: {check.source}." for check in checks]
     for image in drawn:
         lines += ["", f"## {image.title}", "", f"![{image.description}]({image.name}.svg)"]
@@ -73,7 +73,7 @@ def images(checks: Sequence[Check]) -> tuple[Image, ...]:
 
 def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Image:
     def paint(axes: Axes) -> None:
-        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="$D=B$")
+        _paint_equality(axes)
         for number, (label, color, dash) in ONE_STEP.items():
             etas = [row.setting["eta"] for row in rows[number]]
             low, middle, high = (
@@ -90,9 +90,9 @@ def _one_step(rows: dict[int, tuple[Measurement, ...]]) -> Image:
         "theorem1",
         paint,
         title="Theorem 1 is an equality, to first order",
-        caption="Discrepancy over bound for one step on the sample itself: median, and the band of 90 % of "
-        "the networks. It reaches above 1 as well as below.",
-        description=f"At small learning rates both ratios are 1; at the largest they spread: {shown}.",
+        caption="Discrepancy divided by bound for one step on the sample itself: median, and a band with "
+        "90 % of the networks. The band extends above 1 as well as below.",
+        description=f"At small learning rates both ratios are 1; at the largest they spread out: {shown}.",
         math=True,
     )
 
@@ -109,7 +109,7 @@ def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) ->
     }
 
     def paint(axes: Axes) -> None:
-        axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label="$D=B$")
+        _paint_equality(axes)
         for label, _, _, color, marker, dash in lines:
             steps, medians = list(chosen[label]), list(chosen[label].values())
             axes.plot(steps, medians, color=LIGHT[color], marker=marker, linestyle=dash,
@@ -122,16 +122,20 @@ def _corollaries(first: Sequence[Measurement], second: Sequence[Measurement]) ->
         "corollaries",
         paint,
         title="Corollary 1 is tight, Corollary 2 is not",
-        caption="Median of discrepancy over bound after T steps on the sample itself, for both "
-        "corollaries. C of Corollary 2 is the largest squared gradient norm of the path.",
+        caption="Median of discrepancy divided by bound after T steps on the sample itself, for both "
+        "corollaries. C of Corollary 2 is the largest squared gradient norm along the path.",
         description=f"Ratios after the last step: {shown}.",
         math=True,
         height=3.8,
     )
 
 
+def _paint_equality(axes: Axes, label: str = "$D=B$") -> None:
+    axes.axhline(1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label=label)
+
+
 def _log_axis(axes: Axes, values: Sequence[float | str]) -> None:
-    """Set a logarithmic x axis with a plain number at every value."""
+    """Make the x axis logarithmic, with a plain number at every value."""
     axes.set_xscale("log")
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.minorticks_off()
@@ -151,8 +155,8 @@ def _batch_ranks(check: Check) -> Image:
         "batch-ranks",
         paint,
         title="The bound does not rank a batch",
-        caption="Ranks of 64 samples of one network after one step of full-batch descent; 48 are trained on. "
-        "Where each sample takes its own step, the points lie on the dashed line.",
+        caption="Ranks of 64 samples of one network after one step of full-batch descent on 48 of them. "
+        "When each sample takes its own step, the points lie on the dashed line.",
         description=f"The points fill the square: {check.finding}.",
         math=True,
         height=4.2,
@@ -161,9 +165,7 @@ def _batch_ranks(check: Check) -> Image:
 
 def _other_losses(absolute: Check, squared: Check) -> Image:
     def paint(axes: Axes) -> None:
-        axes.axhline(
-            1, color=LIGHT["baseline"], linewidth=1.2, linestyle=(0, (4, 2)), label=r"$r^2/2$: $D=B$"
-        )
+        _paint_equality(axes, r"$r^2/2$: $D=B$")
         for check, label, color, marker in (
             (squared, "$r^2$", "series-1", "s"),
             (absolute, "$|r|$", "series-0", "o"),
@@ -178,8 +180,9 @@ def _other_losses(absolute: Check, squared: Check) -> Image:
         "other-losses",
         paint,
         title="For other losses the inequality can fail",
-        caption="Discrepancy over the printed bound for one step at eta 0.0001, by loss. Above the dashed "
-        "line the inequality fails: for r^2 always, for |r| left of 1/2. Points above 3 are not shown.",
+        caption="Discrepancy divided by the printed bound for one step at eta 0.0001, by loss. Above the "
+        "dashed line the inequality fails: always for r^2, and for |r| at values below 1/2. Points above 3 are "
+        "not shown.",
         description=f"For r^2 the ratios lie between {lowest:.2f} and {highest:.2f}. For |r|: "
         f"{absolute.finding}.",
         math=True,
@@ -206,8 +209,8 @@ def _cross_entropy(five: Check, limit: Check) -> Image:
         "cross-entropy",
         paint,
         title="For cross-entropy the bound is never tight",
-        caption="Discrepancy of the logits over bound for one step at eta 0.0001, against what the loss "
-        "allows to first order: the curve's top is 0.638, at p 0.285. Two logits (f, -f) reach the curve.",
+        caption="Discrepancy of the logits divided by bound for one step at eta 0.0001, and its first-order "
+        "limit (curve), whose maximum is 0.638 at p 0.285. Two logits (f, -f) reach the curve.",
         description=f"The points of five classes reach at most {highest:.2f} of the curve; those of logits "
         f"(f, -f) at least {lowest:.2f}.",
         math=True,
@@ -215,5 +218,5 @@ def _cross_entropy(five: Check, limit: Check) -> Image:
 
 
 def _parts_of_limit(p: Sequence[float], ratios: Sequence[float]) -> list[float]:
-    """Return every ratio as a part of what it can reach at its p, to first order."""
+    """Return each ratio as a fraction of its first-order limit."""
     return [r * math.sqrt(-math.log(q)) / (1 - q) for r, q in zip(ratios, p, strict=True)]

@@ -1,14 +1,16 @@
-"""Numbers about many samples: spread, order of convergence, rank correlation. Knows no networks."""
+"""Statistics over many samples: spread, order of convergence, rank correlation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["fraction", "fraction_room", "order", "rank_correlation", "ranks", "spread"]
+from nextlabel.papers.theory.record import Measurement
+
+__all__ = ["fraction", "fraction_room", "order", "rank_correlation", "ranks", "rows", "spread"]
 
 
 def spread(values_m: Float[Tensor, " samples"]) -> dict[str, float]:
@@ -22,37 +24,44 @@ def spread(values_m: Float[Tensor, " samples"]) -> dict[str, float]:
     }
 
 
+def rows(
+    settings: Sequence[Mapping[str, float | str]], ratios: Sequence[Tensor], **more: Sequence[float]
+) -> tuple[Measurement, ...]:
+    """Return a measurement per setting: the spread of its ratios, and its number from each other sequence."""
+    return tuple(
+        Measurement(setting, {**spread(ratio_m), **{name: values[i] for name, values in more.items()}})
+        for i, (setting, ratio_m) in enumerate(zip(settings, ratios, strict=True))
+    )
+
+
 def fraction(claims_m: Tensor) -> float:
-    """Return the fraction of samples for which the claim is true, in [0, 1]."""
+    """Return the fraction of samples for which the claim is true."""
     return claims_m.double().mean().item()
 
 
 def fraction_room(seeds: int) -> float:
-    """Return how far a fraction of some seeds may lie from that of 1,000.
+    """Return how far a fraction over some seeds may differ from the one over 1,000.
 
-    Two deviations of a fraction of one half, and 0.02 for what that of 1,000 may be off.
+    Two standard deviations of a fraction of one half, plus 0.02 for the error of the reference itself.
     """
     return 0.02 + 1 / math.sqrt(seeds)
 
 
 def order(etas: Sequence[float], errors: Sequence[float]) -> float:
-    """Return k where the errors fall as ``eta^k``, from the first and the last of them.
-
-    An error of zero falls faster than any power: the order is infinite.
-    """
+    """Return k if errors fall as ``eta^k``, from the first and last; infinite if an error is zero."""
     if min(errors) <= 0:
         return math.inf
     return math.log(errors[-1] / errors[0]) / math.log(etas[-1] / etas[0])
 
 
 def ranks(values_gn: Float[Tensor, "groups items"]) -> Float[Tensor, "groups items"]:
-    """Return the rank of every value in its group, from 0; equal values keep their order."""
+    """Return the rank of each value within its group, from 0; equal values keep their order."""
     return values_gn.argsort(dim=1, stable=True).argsort(dim=1).double()
 
 
 def rank_correlation(
     first_gn: Float[Tensor, "groups items"], second_gn: Float[Tensor, "groups items"]
 ) -> Float[Tensor, " groups"]:
-    """Return Spearman's rank correlation of every group, for values without ties."""
+    """Return Spearman's rank correlation of each group, for values without ties."""
     a, b = (ranks(v) - (v.shape[1] - 1) / 2 for v in (first_gn, second_gn))
     return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()

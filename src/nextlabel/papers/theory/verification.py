@@ -1,4 +1,4 @@
-"""All checks of the theorem in the order of their numbers."""
+"""All checks of the theorem, in the order of their numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nextlabel.papers.theory.record import Check
 __all__ = ["CHECKS", "FEWEST_SEEDS", "verify"]
 
 FEWEST_SEEDS = 10
-"""Below, a fraction of the seeds says nothing."""
+"""With fewer seeds, fractions of them mean nothing."""
 
 CHECKS: tuple[Callable[[int], Check], ...] = (
     straight_model, tanh_network, literal_inequality, piecewise_linear_network, first_corollary,
@@ -31,32 +31,30 @@ CHECKS: tuple[Callable[[int], Check], ...] = (
     momentum, weight_decay, batch_statistics, absent_sample,
     absolute_error, full_squared_error, largest_ratio,
 )  # fmt: skip
-"""The ten tests of the plan, the four premises broken, and three checks of other losses."""
+"""Ten checks of the theorem and its evidence, four of broken premises and three of other losses."""
 
 
 def verify(seeds: int = 100) -> Iterator[Check]:
-    """Yield what every check finds, as soon as it is found.
+    """Run all checks and yield each result as soon as it is ready.
 
-    The theorem and its corollaries are those of section 3 of Huang et al., "Semi-Supervised Active Learning
-    with Temporal Output Discrepancy", ICCV 2021; cross-entropy, which a footnote there claims, is our own
-    derivation. The same number of seeds gives the same numbers.
+    The theorem and its corollaries are from section 3 of Huang et al., "Semi-Supervised Active Learning with
+    Temporal Output Discrepancy", ICCV 2021. A footnote there claims the result for cross-entropy too; its
+    derivation is ours. Equal numbers of seeds give equal results.
 
     Args:
-        seeds: Networks of each kind, each with its own weights and sample; full-batch descent takes a fifth.
+        seeds: Networks of each kind, each with its own weights and sample; full-batch descent uses a fifth.
 
     Raises:
-        ConfigurationError: There are too few seeds.
+        ConfigurationError: There are fewer than :data:`FEWEST_SEEDS` seeds.
     """
     if seeds < FEWEST_SEEDS:
-        raise ConfigurationError(
-            f"seeds must be at least {FEWEST_SEEDS}, got {seeds}; fractions need as many"
-        )
-    return _found(seeds)
+        raise ConfigurationError(f"seeds must be at least {FEWEST_SEEDS}, got {seeds}; use more seeds")
+    return _run(seeds)
 
 
-def _found(seeds: int) -> Iterator[Check]:
+def _run(seeds: int) -> Iterator[Check]:
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the products are small: a second thread costs more than it brings
+    torch.set_num_threads(1)  # matrices are so small that a second thread only slows them down
     try:
         for check in CHECKS:
             yield check(seeds)
