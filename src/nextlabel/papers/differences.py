@@ -1,7 +1,7 @@
-"""Where the presets differ, setting by setting: values from their files, reasons from ``reasons.toml``.
+"""Differences between the presets, setting by setting; the reasons are in ``reasons.toml``.
 
-Imports no torch and makes no part: a setting that a preset leaves out has the value that its reason calls
-usual, which a test compares with the parts' own defaults.
+Imports no torch and creates no parts: if a preset omits a setting, the ``usual`` value of its reason is used,
+which a test compares with the defaults of the parts.
 """
 
 from __future__ import annotations
@@ -43,28 +43,27 @@ __all__ = [
 Value: TypeAlias = Any  # what TOML may hold
 
 PRESETS = ("code", "repaired", "paper", "fast")
-"""The presets that are compared, in the order in which tables show them."""
+"""The presets that are compared, in the order of the tables."""
 
 CONFIGURED = ("cifar10", "cifar100", "svhn", "caltech101")
-"""Data sets that the released code has a configuration for."""
+"""Data sets for which the released code has a configuration."""
 
 NOT_COPIED: tuple[tuple[str, str], ...] = (
-    ("randomness without seeds", "every draw derives from the seed"),
-    ("the crash of LL4AL on a batch with an odd number of items", "the odd one is left out of the pairs"),
-    ("the crash of batch norm on a last batch of one item", "it joins the batch before it"),
-    ("ties in the order of an unstable sort", "ties are drawn by the seed"),
-    ("going on with a loss that is not finite", "the training run ends in a sentence that names the step"),
+    ("unseeded randomness", "every draw is derived from the seed"),
+    ("the crash of LL4AL on a batch with an odd number of items", "the last item is left out of the pairs"),
+    ("the crash of batch norm on a last batch of one item", "the item joins the previous batch"),
+    ("ties broken by an unstable sort", "ties are broken by the seed"),
+    ("training on after a loss that is not finite", "training stops with an error that names the step"),
     (
-        "the first folder of Caltech-101 taken for its background, and sizes of pools that are typed in",
-        "the background is found by its name, and sizes are those of the data",
+        "treating the first folder of Caltech-101 as its background class, and hard-coded pool sizes",
+        "the background class is found by name, and sizes are taken from the data",
     ),
-    ("checkpoints that runs at the same time overwrite", "every run has a folder of its own"),
+    ("checkpoints that parallel runs overwrite", "every run has its own folder"),
 )
-"""What the preset ``code`` does not take over from the released code, and what it does instead."""
-
+"""Behaviour of the released code that the preset ``code`` does not copy, and what it does instead."""
 
 WRAPPED: Mapping[str, tuple[str, ...]] = {"learning_loss": ("learning_loss", "ta_vaal"), "ensemble": ("qbc",)}
-"""The strategies for which something trains next to the model, where it has another name than they."""
+"""Strategies that use a learner wrapper, by wrapper, if the names differ."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,9 @@ class Reason:
     """Why presets differ in a setting.
 
     Attributes:
-        why: What each does and why, a sentence without its full stop.
-        usual: The value of a preset that does not mention the setting.
-        measured: What was measured of the difference, with data, seeds and interval; empty where nothing was.
+        why: What each preset does and why, a sentence without its full stop.
+        usual: The value in a preset that omits the setting.
+        measured: The measured effect, with data, seeds and interval; empty if none was measured.
     """
 
     why: str
@@ -84,12 +83,12 @@ class Reason:
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting that not all presets have alike on a data set.
+    """A setting on which the presets differ for a data set.
 
     Attributes:
-        setting: Its dotted name, as ``--set`` takes it.
+        setting: Its dotted name, as for ``--set``.
         values: Its value in every preset, as text.
-        reason: Why they differ, and what was measured of it.
+        reason: Why they differ.
     """
 
     setting: str
@@ -99,7 +98,7 @@ class Difference:
 
 @cache
 def reasons() -> Mapping[str, Reason]:
-    """Return the reasons by setting, in the order of tables; ``*`` in a setting stands for any name."""
+    """Return the reasons by setting, in the order of the tables; ``*`` in a setting matches any name."""
     text = (resources.files("nextlabel.papers.presets") / "reasons.toml").read_text(encoding="utf-8")
     return {setting: Reason(**table) for setting, table in tomllib.loads(text).items()}
 
@@ -108,7 +107,7 @@ def differences(dataset: str) -> tuple[Difference, ...]:
     """Return the settings of a data set on which any two presets differ, in the order of the reasons.
 
     Raises:
-        ConfigurationError: The presets have no settings for the data set.
+        ConfigurationError: The presets do not cover the data set.
     """
     trees = {name: flat_preset(load_preset(name, dataset)) for name in PRESETS}
     found = []
@@ -121,7 +120,7 @@ def differences(dataset: str) -> tuple[Difference, ...]:
 
 
 def differences_by_values() -> Sequence[tuple[Difference, tuple[str, ...]]]:
-    """Return every difference with the data sets that have its values, in the order of the reasons."""
+    """Return each difference with the data sets that share its values, in the order of the reasons."""
     rows: dict[tuple[str, ...], tuple[Difference, tuple[str, ...]]] = {}
     for dataset in preset_datasets("code"):
         for one in differences(dataset):
@@ -132,13 +131,13 @@ def differences_by_values() -> Sequence[tuple[Difference, tuple[str, ...]]]:
 
 
 def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
-    """Yield a line per difference between a preset and the others, and per thing that it does not copy.
+    """Yield a line per difference between the preset of a configuration and the other presets.
 
-    Args:
-        settings: A configuration, as a tree; without a preset there are no lines. Settings of parts that it
-            does not use are left out, and values that are not the preset's are said to be.
+    Settings of parts that are not in use are omitted, and values changed from the preset are marked. For the
+    preset ``code``, lines on what it does not copy follow. Without a preset there are no lines.
     """
-    preset, dataset = str(settings.get("preset")), _dataset_of(settings)
+    preset = str(settings.get("preset"))
+    dataset = parts_of(settings.get("dataset", "digits"))[0].name
     if preset not in PRESETS or dataset not in preset_datasets(preset):
         return
     here = flat_settings(settings)
@@ -150,19 +149,14 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
         others = listed_values(difference, without=preset)
         yield f"{difference.setting} = {value}{changed}; {others}. {difference.reason.why}.{measured}"
     if preset in ("code", "repaired") and dataset not in CONFIGURED:
-        yield f"The released code has no configuration of {dataset}: its ways are applied to it."
+        yield f"The released code has no configuration for {dataset}; its methods are applied to it."
     if preset == "code":
         for what, instead in NOT_COPIED:
             yield f"Not copied: {what}. Instead, {instead}."
 
 
-def _dataset_of(settings: Mapping[str, Value]) -> str:
-    """Return the one data set of a configuration with a preset."""
-    return parts_of(settings.get("dataset", "digits"))[0].name
-
-
 def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Difference, ...]:
-    """Return the differences in settings of parts that a configuration uses."""
+    """Return only the differences in parts that the configuration uses."""
     strategies = [part.name for part in parts_of(settings.get("strategy", ()))]
     objectives = [part.name for part in parts_of(settings.get("objective", ()))]
 
@@ -180,12 +174,12 @@ def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Di
 
 
 def flat_preset(tree: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the settings of a preset by their dotted names, as ``--set`` takes them."""
+    """Return the settings of a preset by dotted name, as for ``--set``."""
     return {key.removeprefix("options."): value for key, value in flat_settings(tree).items()}
 
 
 def shown(value: Value) -> str:
-    """Return a value as tables show it: strings as they are, the rest as JSON, ``none`` for nothing.
+    """Return a value as text: strings unchanged, None as ``none``, everything else as JSON.
 
     >>> shown(["horizontal_flip"]), shown("joint"), shown(None), shown(5e-4)
     ('["horizontal_flip"]', 'joint', 'none', '0.0005')
@@ -194,13 +188,7 @@ def shown(value: Value) -> str:
 
 
 def listed_values(difference: Difference, *, without: str = "", mark: str = "") -> str:
-    """Return the values of the presets, those that are alike together.
-
-    Args:
-        difference: The difference.
-        without: A preset to leave out.
-        mark: Put round every value.
-    """
+    """Return the values of all presets but ``without``, grouped by value and quoted with ``mark``."""
     by_value: dict[str, list[str]] = {}
     for name, value in difference.values.items():
         if name != without:
@@ -213,7 +201,7 @@ def _pattern(setting: str) -> str:
 
 
 def _place(setting: str) -> tuple[int, str]:
-    """Return the sort key of a setting: the place of its reason, then its name."""
+    """Return the sort key of a setting: the position of its reason, then its name."""
     known = list(reasons())
     pattern = _pattern(setting)
     return known.index(pattern) if pattern in known else len(known), setting

@@ -1,8 +1,8 @@
-"""The arguments of the papers' released code, and what they are called here. Loads no torch.
+"""Arguments of the papers' released code and their meaning in nextlabel. Imports no torch.
 
-The trap in the names: in the papers *TOD* is the discrepancy in general and *COD*, the cyclic output
-discrepancy, is what queries are chosen by; the released code says ``--sampling TOD`` for COD, and
-``--auxiliary TOD`` for the unsupervised loss with an EMA teacher.
+Beware of the names: in the papers *TOD* is the discrepancy in general and *COD*, the cyclic output
+discrepancy, is the query score. The released code uses ``--sampling TOD`` for COD, and ``--auxiliary TOD``
+for the unsupervised loss with an EMA teacher.
 """
 
 from __future__ import annotations
@@ -13,16 +13,7 @@ from dataclasses import dataclass
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.papers.differences import CONFIGURED
 
-__all__ = [
-    "AUXILIARY",
-    "SAMPLING",
-    "SCRIPTS",
-    "Meaning",
-    "Script",
-    "meaning_of",
-    "objective_of",
-    "strategy_of",
-]
+__all__ = ["AUXILIARY", "SAMPLING", "SCRIPTS", "Meaning", "Script", "meaning_of"]
 
 SAMPLING: Mapping[str, str] = {
     "RANDOM": "random",
@@ -41,7 +32,7 @@ SAMPLING: Mapping[str, str] = {
     "LEASTCONFIDENCE": "least_confidence",
     "BADGE": "badge",
 }
-"""Strategies by the value of ``--sampling``. The release knows RANDOM, TOD and LL4AL."""
+"""Strategies by value of ``--sampling``. The release itself has RANDOM, TOD and LL4AL."""
 
 AUXILIARY: Mapping[str, str] = {
     "NONE": "supervised",
@@ -50,16 +41,16 @@ AUXILIARY: Mapping[str, str] = {
     "LL4AL": "learning_loss",
     "MEANTEACHER": "mean_teacher",
 }
-"""Objectives by the value of ``--auxiliary``. The release knows NONE, TOD and LL4AL."""
+"""Objectives by value of ``--auxiliary``. The release itself has NONE, TOD and LL4AL."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """The arguments of one script of the release; in each, both default to its own method.
+    """A script of the release.
 
     Attributes:
-        name: The file.
-        default: What ``--sampling`` and ``--auxiliary`` are where they are absent.
+        name: File name.
+        default: Default of both ``--sampling`` and ``--auxiliary``.
         sampling: The choices of ``--sampling``.
         auxiliary: The choices of ``--auxiliary``.
     """
@@ -74,26 +65,26 @@ SCRIPTS = (
     Script("main_TOD.py", "TOD", ("RANDOM", "TOD"), ("NONE", "TOD")),
     Script("main_LL4AL.py", "LL4AL", ("RANDOM", "LL4AL"), ("NONE", "LL4AL")),
 )
-"""The scripts of the release, by the choices of their argument parsers; of RANDOM with NONE the first."""
+"""The scripts of the release with their choices; the first takes RANDOM with NONE, which both support."""
 
 SEGMENTATION = ("cityscapes", "nuclei")
-"""Data sets with presets whose every pixel has a class, which the release cannot run."""
+"""Segmentation data sets with presets; the release cannot run them."""
 
 UNREAD_MODULE: Mapping[str, float | str] = {"detach_after": 0.0, "module_gradients": "accumulated"}
-"""Options of the objective ``learning_loss`` for RANDOM with NONE of ``main_LL4AL.py``: the module trains on
+"""Options of the objective ``learning_loss`` for RANDOM with NONE in ``main_LL4AL.py``: the module trains on
 detached features, and its gradients are never zeroed."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """The experiment that the arguments ask for.
+    """The experiment requested by the arguments.
 
     Attributes:
         sampling: The value of ``--sampling``, given or implied.
         auxiliary: The value of ``--auxiliary``, given or implied.
         strategy: The strategy.
         objective: The training loss.
-        script: The script of the release that runs it, or None where the release has no such experiment.
+        script: The script of the release that runs it, or None if the release has no such experiment.
     """
 
     sampling: str
@@ -104,20 +95,20 @@ class Meaning:
 
     @property
     def trains_unread_module(self) -> bool:
-        """Whether a loss module trains that nothing reads, as with RANDOM and NONE of ``main_LL4AL.py``."""
+        """Whether it trains a loss module that nothing reads: RANDOM with NONE in ``main_LL4AL.py``."""
         return (self.script, self.sampling, self.auxiliary) == ("main_LL4AL.py", "RANDOM", "NONE")
 
     def note(self, dataset: str, preset: str = "code") -> str:
-        """Return one sentence that says whose experiment it is on a data set, under a preset."""
+        """Return one sentence on how the experiment relates to the released code."""
         arguments = f"--sampling {self.sampling} --auxiliary {self.auxiliary}"
         if dataset in SEGMENTATION:
             return (
                 f"The released code has no segmentation: its settings are applied to {dataset}, with the "
-                "papers' loss where a teacher trains it."
+                "papers' loss if there is an EMA teacher."
             )
         if self.script is None:
-            return f"Neither script of the released code has {arguments}: this experiment is nextlabel's own."
-        data = "" if dataset in CONFIGURED else f", on {dataset}, which it has no configuration for"
+            return f"Neither script of the released code supports {arguments}; only nextlabel does."
+        data = "" if dataset in CONFIGURED else f", on {dataset}, for which it has no configuration"
         constants = "" if preset == "code" else f", with the constants of the preset {preset}"
         return f"This is {self.script} {arguments} of the released code{data}{constants}."
 
@@ -125,10 +116,10 @@ class Meaning:
 def meaning_of(
     sampling: str | None = None, auxiliary: str | None = None, script: str | None = None
 ) -> Meaning:
-    """Return the experiment that the arguments ask for, written in any case; None is an argument left out.
+    """Return the experiment that the arguments request, in any case; None stands for an omitted argument.
 
-    An argument left out has the default of the given script, or of the script that the other argument
-    belongs to: ``main_LL4AL.py`` for LL4AL, ``main_TOD.py`` for any other value and for none.
+    An omitted argument has the default of the given script, or of the script that the other argument belongs
+    to: ``main_LL4AL.py`` for LL4AL, otherwise ``main_TOD.py``.
 
     Args:
         sampling: The value of ``--sampling``.
@@ -136,23 +127,33 @@ def meaning_of(
         script: The name of a script of the release, with or without ``.py``.
 
     Raises:
-        UnknownNameError: There is no such value or script; the message offers the nearest.
+        UnknownNameError: There is no such value or script; the message suggests the nearest.
         ConfigurationError: The script does not take the value.
 
     >>> meaning_of("LL4AL").note("svhn")
     'This is main_LL4AL.py --sampling LL4AL --auxiliary LL4AL of the released code.'
     """
-    given = [None if value is None else _plain(value) for value in (sampling, auxiliary)]
+    given = [
+        "".join(filter(str.isalnum, value.upper())) if value else None for value in (sampling, auxiliary)
+    ]
     tod, ll4al = SCRIPTS
     named = None if script is None else _script(script)
     default = (named or (ll4al if ll4al.default in given else tod)).default
     asked, loss = (default if value is None else value for value in given)
-    strategy, objective = strategy_of(asked), objective_of(loss)
+    for kind, value, known in (("sampling", asked, SAMPLING), ("auxiliary loss", loss, AUXILIARY)):
+        if value not in known:
+            raise UnknownNameError(kind, value, known)
     if named is not None:
-        _check_takes(named, asked, loss)
+        for option, value in (("sampling", asked), ("auxiliary", loss)):
+            choices = named.sampling if option == "sampling" else named.auxiliary
+            if value not in choices:
+                raise ConfigurationError(
+                    f"{named.name} of the released code takes --{option} {' or '.join(choices)}, "
+                    f"got {value}; choose one of these, or leave --script out"
+                )
     having = (one for one in SCRIPTS if asked in one.sampling and loss in one.auxiliary)
     found = named or next(having, None)
-    return Meaning(asked, loss, strategy, objective, found.name if found else None)
+    return Meaning(asked, loss, SAMPLING[asked], AUXILIARY[loss], found.name if found else None)
 
 
 def _script(name: str) -> Script:
@@ -161,49 +162,3 @@ def _script(name: str) -> Script:
     if plain not in known:
         raise UnknownNameError("script of the released code", name, [script.name for script in SCRIPTS])
     return known[plain]
-
-
-def _check_takes(script: Script, sampling: str, auxiliary: str) -> None:
-    for option, value, choices in (
-        ("--sampling", sampling, script.sampling),
-        ("--auxiliary", auxiliary, script.auxiliary),
-    ):
-        if value not in choices:
-            raise ConfigurationError(
-                f"{script.name} of the released code takes {option} {' or '.join(choices)}, got {value}; "
-                "choose one of these, or leave --script out"
-            )
-
-
-def strategy_of(value: str) -> str:
-    """Return the strategy that a value of ``--sampling`` means, written in any case.
-
-    Raises:
-        UnknownNameError: There is no such value; the message offers the nearest.
-
-    >>> strategy_of("ta-vaal")
-    'ta_vaal'
-    """
-    return _meant("sampling", value, SAMPLING)
-
-
-def objective_of(value: str) -> str:
-    """Return the objective that a value of ``--auxiliary`` means, written in any case.
-
-    Raises:
-        UnknownNameError: There is no such value; the message offers the nearest.
-
-    >>> objective_of("none")
-    'supervised'
-    """
-    return _meant("auxiliary loss", value, AUXILIARY)
-
-
-def _plain(value: str) -> str:
-    return "".join(letter for letter in value.upper() if letter.isalnum())
-
-
-def _meant(kind: str, value: str, meanings: Mapping[str, str]) -> str:
-    if _plain(value) not in meanings:
-        raise UnknownNameError(kind, value.upper(), meanings)
-    return meanings[_plain(value)]

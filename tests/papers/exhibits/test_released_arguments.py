@@ -4,7 +4,7 @@ import pytest
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.objectives.catalogue import OBJECTIVES
-from nextlabel.papers.released_arguments import AUXILIARY, SAMPLING, meaning_of, objective_of, strategy_of
+from nextlabel.papers.released_arguments import AUXILIARY, SAMPLING, meaning_of
 from nextlabel.strategies.catalogue import STRATEGIES
 
 
@@ -18,7 +18,7 @@ from nextlabel.strategies.catalogue import STRATEGIES
     ],
 )  # fmt: skip
 def test_every_value_of_sampling_chooses_its_strategy_in_any_case(value, strategy):
-    assert strategy_of(value) == strategy_of(value.lower()) == strategy
+    assert meaning_of(value).strategy == meaning_of(value.lower()).strategy == strategy
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,15 @@ def test_every_value_of_sampling_chooses_its_strategy_in_any_case(value, strateg
     ],
 )  # fmt: skip
 def test_every_value_of_auxiliary_chooses_its_objective_in_any_case(value, objective):
-    assert objective_of(value) == objective_of(value.title()) == objective
+    assert meaning_of(auxiliary=value) == meaning_of(auxiliary=value.title())
+    assert meaning_of(auxiliary=value).objective == objective
 
 
 @pytest.mark.parametrize(
     ("value", "strategy"), [("TA-VAAL", "ta_vaal"), ("Core_Set", "core_set"), ("mc-dropout", "mc_dropout")]
 )
 def test_hyphens_and_underscores_do_not_count(value, strategy):
-    assert strategy_of(value) == strategy
+    assert meaning_of(value).strategy == strategy
 
 
 def test_every_value_names_a_part_that_exists():
@@ -46,9 +47,9 @@ def test_every_value_names_a_part_that_exists():
 
 def test_an_unknown_value_gets_the_nearest_name():
     with pytest.raises(UnknownNameError, match="sampling not found: 'MARGN'; did you mean 'MARGIN'"):
-        strategy_of("margn")
+        meaning_of("margn")
     with pytest.raises(UnknownNameError, match="auxiliary loss not found: 'CYCLIC'; did you mean 'CYCLICOD'"):
-        objective_of("cyclic")
+        meaning_of(auxiliary="cyclic")
 
 
 TOD_SCRIPT, LL4AL_SCRIPT = "main_TOD.py", "main_LL4AL.py"
@@ -96,7 +97,7 @@ def test_the_arguments_of_the_release_mean_its_experiment(sampling, auxiliary, s
 def test_with_a_value_that_the_release_lacks_the_experiment_is_our_own(arguments, strategy, objective):
     meaning = meaning_of(*arguments)
     assert (meaning.strategy, meaning.objective, meaning.script) == (strategy, objective, None)
-    assert "nextlabel's own" in meaning.note("cifar10")
+    assert "only nextlabel does" in meaning.note("cifar10")
 
 
 def test_the_note_says_whose_experiment_it_is():
@@ -104,12 +105,11 @@ def test_the_note_says_whose_experiment_it_is():
         "This is main_LL4AL.py --sampling LL4AL --auxiliary NONE of the released code."
     )
     assert meaning_of("random").note("digits", "fast") == (
-        "This is main_TOD.py --sampling RANDOM --auxiliary TOD of the released code, on digits, which it has "
-        "no configuration for, with the constants of the preset fast."
+        "This is main_TOD.py --sampling RANDOM --auxiliary TOD of the released code, on digits, for which it "
+        "has no configuration, with the constants of the preset fast."
     )
     assert meaning_of("TOD", "LL4AL").note("cifar10") == (
-        "Neither script of the released code has --sampling TOD --auxiliary LL4AL: this experiment is "
-        "nextlabel's own."
+        "Neither script of the released code supports --sampling TOD --auxiliary LL4AL; only nextlabel does."
     )
 
 

@@ -181,8 +181,8 @@ def _other_losses(absolute: Check, squared: Check) -> Image:
         paint,
         title="For other losses the inequality can fail",
         caption="Discrepancy divided by the printed bound for one step at eta 0.0001, by loss. Above the "
-        "dashed line the inequality fails: always for r^2, and for |r| at values below 1/2. Points above 3 are "
-        "not shown.",
+        "dashed line the inequality fails: always for r^2, and for |r| at values below 1/2. Points above 3 "
+        "are not shown.",
         description=f"For r^2 the ratios lie between {lowest:.2f} and {highest:.2f}. For |r|: "
         f"{absolute.finding}.",
         math=True,
