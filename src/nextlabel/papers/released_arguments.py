@@ -134,7 +134,8 @@ def meaning_of(
     'This is main_LL4AL.py --sampling LL4AL --auxiliary LL4AL of the released code.'
     """
     given = [
-        "".join(filter(str.isalnum, value.upper())) if value else None for value in (sampling, auxiliary)
+        None if value is None else "".join(filter(str.isalnum, value.upper()))
+        for value in (sampling, auxiliary)
     ]
     tod, ll4al = SCRIPTS
     named = None if script is None else _script(script)

@@ -108,9 +108,9 @@ def test_items_that_the_model_takes_for_different_classes_lie_apart():
 
 
 def test_a_missing_cell_or_cycle_and_too_few_items_are_named(cell, tmp_path):
-    with pytest.raises(DataError, match=r"holds no cell\.toml; run it first"):
+    with pytest.raises(DataError, match=r"must have a cell\.toml, got .*; run the cell first"):
         embed_cycle(tmp_path, 1)
-    with pytest.raises(DataError, match="but got 7; it has 1 to 2"):
+    with pytest.raises(DataError, match="got 7; it has 1 to 2"):
         embed_cycle(cell[1], 7)
-    with pytest.raises(ConfigurationError, match="at least 4 items, but got 3"):
+    with pytest.raises(ConfigurationError, match="at least 4 items, got 3"):
         project(torch.rand(3, 2), seed=0)

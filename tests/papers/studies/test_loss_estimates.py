@@ -57,7 +57,7 @@ def test_the_share_of_top_losses_is_read_by_cycle(cells):
     found = top_series(cells, "margin", 1)
     assert found.x == FRACTIONS
     assert found.mean == pytest.approx([2 * fraction for fraction in FRACTIONS])
-    with pytest.raises(DataError, match="1 to 2, but got 7"):
+    with pytest.raises(DataError, match="1 to 2, got 7"):
         top_series(cells, "cod", 7)
     with pytest.raises(UnknownNameError, match="did you mean 'margin'"):
         top_series(cells, "margn", 1)

@@ -28,7 +28,7 @@ def test_a_query_by_cod_passes_the_pool_once_where_the_last_scan_was_kept_else_t
 
 
 def test_more_chosen_than_there_are_is_refused():
-    with pytest.raises(ConfigurationError, match="but got 9 of 5 and 1000"):
+    with pytest.raises(ConfigurationError, match="got 9 of 5 and 1000"):
         TimingSetup(items=5, batch_size=9)
-    with pytest.raises(ConfigurationError, match="repeats must be at least 1, but is 0"):
+    with pytest.raises(ConfigurationError, match="repeats must be at least 1, got 0"):
         TimingSetup(repeats=0)

@@ -1,1 +1,1 @@
-"""The papers' other studies: what can be read off finished runs, and what is measured next to them."""
+"""The papers' further studies, computed from finished runs or measured separately."""

@@ -1,6 +1,4 @@
-"""A map of what a model makes of its pool: t-SNE of class probabilities, with what was queried in it.
-
-Reads a finished cell and its models. Knows no other cell and draws nothing.
+"""t-SNE map of a pool by the class probabilities of a model, with the queried items marked.
 
 Sources: L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", Journal of Machine Learning Research 9,
 2008; the study is that of S. Huang, T. Wang, H. Xiong, B. Wen, J. Huan, D. Dou, "Temporal Output Discrepancy
@@ -33,32 +31,32 @@ from nextlabel.types import Restorable
 __all__ = ["CYCLES", "ITEMS", "Embedding", "Part", "embed_cycle", "project", "read_cell"]
 
 CYCLES: tuple[int, ...] = (1, 2, 3, 5, 7)
-"""The cycles that the article shows."""
+"""The cycles shown in the article."""
 
 ITEMS = 2000
-"""The most points on a map: t-SNE of so many takes seconds, and more cannot be distinguished by eye."""
+"""Maximum number of points on a map: t-SNE of this many takes seconds, and more would overlap."""
 
 PERPLEXITY = 30.0
-"""That of the authors of t-SNE, who find it robust between 5 and 50."""
+"""The authors of t-SNE find results robust for perplexities between 5 and 50."""
 
 Part: TypeAlias = Literal["labelled", "queried", "unlabelled"]
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """A map of a cycle's pool.
+    """A t-SNE map of the pool in one cycle.
 
     Attributes:
         dataset: Name of the data set.
-        strategy: The strategy that chose.
+        strategy: The query strategy.
         seed: The cell's seed.
-        cycle: The cycle; its model made the probabilities.
+        cycle: The cycle whose model computed the probabilities.
         ids: (P,) the items shown.
-        points: (P, 2) places on the map, without unit.
-        parts: (P,) ``"labelled"``: what that model was trained on; ``"queried"``: what was chosen after, in
-            a last cycle that was scored what would have been; the others are ``"unlabelled"``.
-        classes: (P,) true classes, as indices.
-        class_names: Their names.
+        points: (P, 2) coordinates on the map.
+        parts: (P,) ``"labelled"``: in the model's training set; ``"queried"``: queried next, or in a scored
+            last cycle the items that would have been; otherwise ``"unlabelled"``.
+        classes: (P,) true classes, as indices into ``class_names``.
+        class_names: Names of all classes.
     """
 
     dataset: str
@@ -75,38 +73,37 @@ class Embedding:
 def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) -> Embedding:
     """Map the pool of a finished cell by the class probabilities of the model of one cycle.
 
-    Labelled and unlabelled items are mapped together, as in the article. Where there are more than ``items``,
-    a random part of them is mapped, each item with the same randomness.
+    Labelled and unlabelled items are mapped together, as in the article.
 
     Args:
         folder: The cell's folder, with its models.
-        cycle: The cycle, from 1. After the last one nothing is queried; a cell with ``score_last`` knows what
-            would have been.
-        items: The most points.
-        seed: Of the part that is drawn and of t-SNE.
+        cycle: The cycle, from 1. Nothing is queried after the last one, but a cell with ``score_last``
+            records what would have been.
+        items: Maximum number of points; a larger pool is subsampled at random.
+        seed: Seed of the subsample and of t-SNE.
 
     Raises:
-        DataError: The folder holds no cell, or not this cycle.
+        DataError: The folder has no cell, or the cell has no such cycle.
         MissingStateError: The model of this cycle was deleted.
     """
     cell = read_cell(folder)
     data = DATASETS.create(cell.dataset)
     if data.task.output != "log_probs":
         raise DataError(
-            f"a map shows one class per item, but '{cell.dataset.name}' has other labels; choose another cell"
+            f"the data set of a map must have one class per item, got '{cell.dataset.name}'; choose another"
         )
     with Ledger(folder / "campaign.db", read_only=True) as ledger:
         training, parts = _parts(ledger.state, data.pool.ids, cycle, folder)
     learner = make_learner(cell, data)
     if not isinstance(learner, Restorable):
-        raise ContractError(f"a map needs a learner with load, but {type(learner).__name__} has none")
+        raise ContractError(f"the learner of a map must have a method load, got {type(learner).__name__}")
     learner.load(folder / "cycles" / f"{cycle:04d}" / training)
     rng = torch.Generator().manual_seed(derive(seed, "map", cycle))
     shown = torch.randperm(len(data.pool.ids), generator=rng)[:items].sort().values.tolist()
     pool = Pool(data.pool.x, data.pool.ids).subset([data.pool.ids[row] for row in shown])
     labels = np.asarray(data.pool.y)
     outputs = main_learner(learner).predict(pool, needs=frozenset({"log_probs"}), seed=cell.seed)
-    assert outputs.log_probs is not None, "a benchmark's learner classifies"
+    assert outputs.log_probs is not None, "the task has log_probs"
     points = project(mean_log_probs(outputs.log_probs).exp(), seed=derive(seed, "t-sne", cycle))
     return Embedding(
         cell.dataset.name, cell.strategy.name, cell.seed, cycle, pool.ids,
@@ -116,53 +113,47 @@ def embed_cycle(folder: Path, cycle: int, *, items: int = ITEMS, seed: int = 0) 
 
 
 def project(probs_nc: Float[Tensor, "items classes"], *, seed: int) -> Float[Tensor, "items 2"]:
-    """Return (N, 2) places of the items by t-SNE of their class probabilities.
+    """Return (N, 2) t-SNE coordinates of the items' class probabilities.
 
-    scikit-learn's t-SNE, begun at the first two principal components. The perplexity is 30, less for fewer
-    than 91 items. The same seed gives the same map on one machine with one number of threads.
-
-    Args:
-        probs_nc: (N, C) probabilities, N >= 4.
-        seed: Of t-SNE.
+    Uses scikit-learn's t-SNE, initialised with the first two principal components; the perplexity is 30, or
+    less for fewer than 91 items. Maps are reproducible on the same machine with the same number of threads.
 
     Raises:
-        ConfigurationError: There are too few items.
+        ConfigurationError: There are fewer than 4 items.
     """
     from sklearn.manifold import TSNE
 
     if len(probs_nc) < 4:
-        raise ConfigurationError(f"a map needs at least 4 items, but got {len(probs_nc)}")
+        raise ConfigurationError(f"a map needs at least 4 items, got {len(probs_nc)}; add items")
     tsne = TSNE(perplexity=min(PERPLEXITY, (len(probs_nc) - 1) / 3), init="pca", random_state=seed % 2**32)
-    places: np.ndarray = tsne.fit_transform(probs_nc.double().numpy())
-    return torch.from_numpy(places)
+    coordinates: np.ndarray = tsne.fit_transform(probs_nc.double().numpy())
+    return torch.from_numpy(coordinates)
 
 
 def read_cell(folder: Path) -> Cell:
     """Return the settings of the cell in a folder.
 
     Raises:
-        DataError: It holds none, or those of another version.
+        DataError: There is no cell, or it was written by an incompatible version.
     """
     path = folder / "cell.toml"
     if not path.exists():
-        raise DataError(
-            f"expected a cell of a benchmark in {folder}, but it holds no cell.toml; run it first"
-        )
+        raise DataError(f"the folder of a cell must have a cell.toml, got {folder}; run the cell first")
     try:
         return Cell.from_record(read_toml(path))
     except TypeError as error:
         raise DataError(
-            f"the settings in {path} are not those of this version ({error}); run the cell again"
+            f"the settings in {path} do not match this version ({error}); run the cell again"
         ) from error
 
 
 def _parts(state: State, ids: tuple[ItemId, ...], cycle: int, folder: Path) -> tuple[str, list[Part]]:
-    """Return the name of a cycle's training, and which part every item of the pool belonged to then."""
+    """Return the name of a cycle's training run, and the part that each item of the pool belonged to."""
     names = [name for at, name in state.measurements if at == cycle and name.startswith("train-")]
     if not names:
-        there = sorted({at for at, name in state.measurements if name.startswith("train-")})
-        known = f"it has {there[0]} to {there[-1]}" if there else "it has none"
-        raise DataError(f"expected a cycle of the campaign in {folder}, but got {cycle}; {known}")
+        cycles = sorted({at for at, name in state.measurements if name.startswith("train-")})
+        known = f"it has {cycles[0]} to {cycles[-1]}" if cycles else "it has none"
+        raise DataError(f"the cycle must be one of the campaign in {folder}, got {cycle}; {known}")
     scoring = state.scoring(cycle) or {"training": names[-1]}
     would_be_next = set(scoring.get("chosen", ()))
     parts: list[Part] = []

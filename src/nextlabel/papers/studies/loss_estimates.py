@@ -1,12 +1,10 @@
-"""How well scores estimate true losses, as series for figures, read off diagnostics.
-
-Knows means over seeds; neither how diagnostics are made, where it lies, nor how a figure is drawn.
-"""
+"""Series for figures of how well scores estimate true losses, averaged over seeds from diagnostics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -30,10 +28,10 @@ class DiagnosedCell:
 
     Attributes:
         dataset: Name of the data set.
-        strategy: The strategy that chose.
+        strategy: Name of the query strategy.
         objective: Name of the training objective.
         seed: The cell's seed.
-        rows: What every scorer gave in every cycle.
+        rows: One row per scorer and cycle.
     """
 
     dataset: str
@@ -45,14 +43,14 @@ class DiagnosedCell:
 
 @dataclass(frozen=True)
 class Series:
-    """Means over seeds, with their spread.
+    """Means and standard deviations over seeds.
 
     Attributes:
-        label: What the series is of.
-        x: (P,) the abscissae: cycles, or fractions of the candidates.
-        mean: (P,) means over the seeds that have a value there; None where none has.
-        spread: (P,) standard deviations over seeds (n - 1); None of fewer than two.
-        seeds: (P,) how many seeds have a value there.
+        label: Name of the series.
+        x: (P,) cycles, or fractions of the candidates.
+        mean: (P,) means over the seeds with a value; None if there is none.
+        spread: (P,) standard deviations over seeds (n - 1); None for fewer than two.
+        seeds: (P,) number of seeds with a value.
     """
 
     label: str
@@ -63,12 +61,12 @@ class Series:
 
 
 def labels_of(cells: Sequence[DiagnosedCell]) -> list[str]:
-    """Return the labels of the scorers, in the order in which they were listed."""
+    """Return the labels of the scorers, in their order in the diagnostics."""
     return list(dict.fromkeys(row.label for cell in cells for row in cell.rows))
 
 
 def score_series(cells: Sequence[DiagnosedCell], label: str) -> Series:
-    """Return the mean score of the candidates by cycle, in the scorer's own unit (ICCV paper, Fig. 3)."""
+    """Return the mean score of the candidates by cycle, in the scorer's unit (ICCV paper, Fig. 3)."""
     return _by_cycle(cells, label, label, lambda row: row.mean_score)
 
 
@@ -78,40 +76,38 @@ def loss_series(cells: Sequence[DiagnosedCell], label: str) -> Series:
 
 
 def band_series(cells: Sequence[DiagnosedCell], label: str) -> list[Series]:
-    """Return for each band of scores its mean true loss in nats by cycle (ICCV paper, Fig. 5).
+    """Return a series per band of scores: its mean true loss in nats by cycle (ICCV paper, Fig. 5).
 
-    Returns:
-        A series a band, largest scores first, labelled ``"0-5 %"`` ... ``"50-100 %"``.
+    The largest scores come first; labels run from ``"0-5 %"`` to ``"50-100 %"``.
     """
-
-    def of_band(band: int) -> Callable[[DiagnosticsRow], float | None]:
-        return lambda row: row.band_losses[band]
-
     names = [f"{100 * first:g}-{100 * last:g} %" for first, last in BANDS]
-    return [_by_cycle(cells, label, name, of_band(band)) for band, name in enumerate(names)]
+    return [
+        _by_cycle(cells, label, name, partial(lambda band, row: row.band_losses[band], band))
+        for band, name in enumerate(names)
+    ]
 
 
 def top_series(cells: Sequence[DiagnosedCell], label: str, cycle: int) -> Series:
-    """Return the fraction of the largest true losses that was found, by fraction sampled.
+    """Return the fraction of the items with the largest true losses that is found, by fraction sampled.
 
-    Fig. 6 of the ICCV paper; by the gaps of COD, Fig. 3 of its supplement.
+    Fig. 6 of the ICCV paper, and with the gaps of COD Fig. 3 of its supplement. ``x`` and ``mean`` are
+    fractions; a random choice has ``mean`` equal to ``x``.
 
     Args:
-        cells: The cells whose seeds are averaged.
-        label: The scorer; the gaps of COD are scorers of their own.
-        cycle: Which query. The paper's figure seems to be of cycle 3.
-
-    Returns:
-        ``x`` and ``mean`` are fractions in [0, 1]; randomness is the line where they are equal.
+        cells: The cells to average.
+        label: The scorer; each gap of COD is a separate scorer.
+        cycle: Cycle of the query. The paper's figure seems to show cycle 3.
 
     Raises:
-        DataError: Nothing was asked in that cycle.
+        DataError: There was no query in that cycle.
         UnknownNameError: There is no such scorer.
     """
     found = [row for row in _rows(cells, label) if row.cycle == cycle]
     if not found:
-        there = sorted({row.cycle for row in _rows(cells, label)})
-        raise DataError(f"expected a cycle with a query, {there[0]} to {there[-1]}, but got {cycle}")
+        cycles = sorted({row.cycle for row in _rows(cells, label)})
+        raise DataError(
+            f"the cycle must have a query, {cycles[0]} to {cycles[-1]}, got {cycle}; choose one of them"
+        )
     return _series(label, FRACTIONS, [row.top_found for row in found])
 
 
@@ -137,8 +133,8 @@ def _by_cycle(
 def _series(label: str, x: Sequence[float], values: Sequence[Sequence[float | None]]) -> Series:
     means, spreads, seeds = [], [], []
     for column in zip(*values, strict=True):
-        there = np.array([value for value in column if value is not None], dtype=np.float64)
-        means.append(float(there.mean()) if len(there) else None)
-        spreads.append(float(there.std(ddof=1)) if len(there) > 1 else None)
-        seeds.append(len(there))
+        known = np.array([value for value in column if value is not None], dtype=np.float64)
+        means.append(float(known.mean()) if len(known) else None)
+        spreads.append(float(known.std(ddof=1)) if len(known) > 1 else None)
+        seeds.append(len(known))
     return Series(label, tuple(x), tuple(means), tuple(spreads), tuple(seeds))

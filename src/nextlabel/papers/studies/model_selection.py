@@ -1,12 +1,11 @@
-"""Test-data-aware model selection: which of several trained models is best, asked without test labels.
+"""Test-data-aware model selection: choosing the best of several trained models without test labels.
 
-Trains the models one after another, each in a folder of its own, so that a killed study goes on where it was.
-Knows no command line and draws nothing.
+The models are trained one after another, each in its own folder, so an interrupted study can be resumed.
 
 Source: S. Huang, T. Wang, H. Xiong, B. Wen, J. Huan, D. Dou, "Temporal Output Discrepancy for Loss
 Estimation-based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613), "test-data-aware model selection" and
-Tables III to V: of models trained independently, the one whose outputs on the test items moved least over the
-last epoch is believed the best; or, for every test item, the model that moved least on it.
+Tables III to V: of several independently trained models, the one whose outputs on the test items changed
+least in the last epoch is selected, either once or separately for each test item.
 """
 
 from __future__ import annotations
@@ -60,19 +59,19 @@ __all__ = [
 ]
 
 GAPS: tuple[str, ...] = ("epoch", "5 steps", "20 steps", "50 steps", "2 epochs", "5 epochs")
-"""How long before the end of training the earlier outputs are taken: Table V. The first is the default."""
+"""How long before the end of training the earlier outputs are taken (Table V); the first is the default."""
 
 MODELS = 10
-"""The article's number of models."""
+"""Number of models in the article."""
 
 TOP: tuple[tuple[int, int], ...] = ((1, 3), (1, 5), (1, 10), (3, 10))
-"""The k and N of Top-k(N) in Table III."""
+"""k and N of the Top-k(N) in Table III."""
 
 SUBSETS = 1000
-"""The largest number of subsets of N models that Top-k(N) looks at; of 10 models there are at most 252."""
+"""Maximum number of subsets of N models for Top-k(N); 10 models have at most 252."""
 
 ROUND_OFF = 8 * torch.finfo(torch.float32).eps
-"""Movements of probabilities below 1e-6 are as large as the rounding of a forward pass in float32."""
+"""Changes of probabilities below this, about 1e-6, are round-off of a float32 forward pass."""
 
 TRAIN_LOSS, DISCREPANCY, PREDICTED_LOSS = "train_loss", "tod", "predicted_loss"
 
@@ -81,15 +80,15 @@ Tree: TypeAlias = dict[str, Any]  # Any: JSON
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What is kept of one trained model.
+    """Stored results of one trained model.
 
     Attributes:
-        train_loss: Mean training loss over its last epoch.
-        seconds: Time of its training.
-        log_probs: (T, C) of the test items, in nats.
-        discrepancies: For every gap, (T,) squared distances of class probabilities, see
+        train_loss: Mean training loss over the last epoch.
+        seconds: Training time.
+        log_probs: (T, C) log-probabilities of the test items.
+        discrepancies: (T,) scores by gap, see
             :func:`~nextlabel.papers.studies.selection.discrepancy_scores`.
-        predicted_loss: (T,) where the objective trained a predictor of losses, else None.
+        predicted_loss: (T,) predicted losses, or None without a loss module.
     """
 
     train_loss: float
@@ -99,7 +98,7 @@ class Judged:
     predicted_loss: Float[Tensor, " items"] | None = None
 
     def scores(self, gap: str) -> dict[str, Float[Tensor, " items"]]:
-        """Return every score of the test items by name, (T,) each, smaller = believed better."""
+        """Return all (T,) scores of the test items by name; smaller means presumably better."""
         own = {**sample_scores(self.log_probs), DISCREPANCY: self.discrepancies[gap]}
         return own if self.predicted_loss is None else {**own, PREDICTED_LOSS: self.predicted_loss}
 
@@ -116,27 +115,22 @@ def run_model_selection(
     subsets: int = SUBSETS,
     progress: Progress | None = None,
 ) -> Tree:
-    """Run the study on the data set of a configuration, by its recipe; see :func:`model_selection`.
+    """Run the study on the data set of a configuration; see :func:`model_selection` for the other arguments.
 
     Args:
-        config: One data set, one objective and how to train; its strategies and cycles are not used.
-        folder: Where the study is kept.
-        models: M, how many models are trained.
-        gaps: How long before the end of training the earlier outputs are taken.
-        labelled: How many of the pool's items are trained on.
-        predicted_loss: Whether a module that predicts losses is trained next to each model, to be compared
-            with; Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
-        seed: All randomness derives from it.
-        subsets: The largest number of subsets that Top-k(N) looks at.
-        progress: Called with the model that is trained, the steps done and the steps in all.
+        config: Data set, objective and learner settings; strategies and cycles are ignored.
+        folder: The study's folder.
+        predicted_loss: Whether to train a loss-prediction module alongside each model, for comparison:
+            Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
 
     Raises:
-        ConfigurationError: There is more than one data set or objective, or a setting cannot be used.
+        ConfigurationError: There is more than one data set or objective, or a setting is invalid.
     """
     if len(config.dataset) > 1 or len(config.objective) > 1:
         raise ConfigurationError(
-            "model selection is studied on one data set with one objective, but the configuration has "
-            f"{', '.join(map(str, config.dataset))} and {', '.join(map(str, config.objective))}"
+            "the configuration must have one data set with one objective, got "
+            f"{', '.join(map(str, config.dataset))} and {', '.join(map(str, config.objective))}; "
+            "choose one of each"
         )
     alone: Tree = {"strategy": ["random"], "diagnostics": [], "seeds": 1, "cycles": 1}
     [cell] = make_grid(ExperimentConfig.model_validate({**config.resolved(), **alone})).cells
@@ -144,8 +138,7 @@ def run_model_selection(
     data = DATASETS.create(cell.dataset)
     if data.task.output != "log_probs":
         raise ConfigurationError(
-            f"model selection is studied on one class per item, but '{cell.dataset.name}' has other labels; "
-            "choose another"
+            f"the data set must have one class per item, got '{cell.dataset.name}'; choose another"
         )
     needs = frozenset({"log_probs", *(f"snapshot:{Snapshot.parse(gap).name}" for gap in gaps)})
     needs |= {f"extra:{PREDICTED_LOSS}"} if predicted_loss else frozenset()
@@ -156,7 +149,7 @@ def run_model_selection(
 
     def new_learner() -> TorchLearner:
         learner = make_learner(cell, data, more_needs=needs)
-        assert isinstance(learner, TorchLearner), "no wrappers but a loss module was asked for"
+        assert isinstance(learner, TorchLearner), "no wrapper was requested"
         return learner
 
     return model_selection(
@@ -178,33 +171,32 @@ def model_selection(
     subsets: int = SUBSETS,
     progress: Progress | None = None,
 ) -> Tree:
-    """Train the models that are missing, judge all of them, and write ``model_selection.json``.
+    """Train the missing models, evaluate all of them, and write ``model_selection.json``.
 
     Args:
-        data: The data set; its test items are what the models are judged on.
+        data: The data set; the models are evaluated on its test items.
         new_learner: Returns an untrained learner that keeps the snapshots ``gaps``.
-        folder: Where the study is kept. What takes space, the weights, goes as soon as a model is judged.
-        settings: What tells this study's training from others; a folder of other settings is refused.
-        models: M, how many are trained, each from its own initial weights and in its own order. More may be
-            asked for later.
-        gaps: How long before the end of training the earlier outputs are taken; the first is the one that is
-            compared with other scores.
-        labelled: How many of the pool's items are trained on: a count, or a fraction; the same for all
-            models.
-        seed: All randomness derives from it.
-        subsets: The largest number of subsets that Top-k(N) looks at.
-        progress: Called with the model that is trained, the steps done and the steps in all.
+        folder: The study's folder. Weights are deleted once a model is evaluated.
+        settings: Settings that identify the study; a folder with different ones is refused.
+        models: M, the number of models, each with its own initial weights and data order. It can be increased
+            later.
+        gaps: How long before the end of training the earlier outputs are taken; the first one is compared
+            with the other scores.
+        labelled: Number (a count or a fraction of the pool) of training items, the same for all models.
+        seed: All randomness is derived from it.
+        subsets: Maximum number of subsets for Top-k(N).
+        progress: Called with the name of the model, the steps done and the total.
 
     Returns:
-        The result, as :func:`summary` describes it, with what it was measured on.
+        The result of :func:`summary`, with the data, settings and environment.
 
     Raises:
-        ConfigurationError: There are fewer than two models, no gap, or the folder holds another study.
-        BusyError: Another process runs the study.
+        ConfigurationError: There are fewer than two models, no gap, or the folder has another study.
+        BusyError: Another process is running the study.
     """
     if models < 2 or not gaps:
         raise ConfigurationError(
-            f"model selection needs at least 2 models and 1 gap, but got {models} models and {len(gaps)} gaps"
+            f"model selection needs at least 2 models and 1 gap, got {models} models and {len(gaps)} gaps"
         )
     names = tuple(dict.fromkeys(Snapshot.parse(gap).name for gap in gaps))
     count = len(data.pool.ids) if labelled == 1.0 else resolve_count(labelled, len(data.pool.ids))
@@ -226,26 +218,25 @@ def model_selection(
 
 
 def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch.Generator) -> Tree:
-    """Say how well every score chooses among the models, by model and by sample.
+    """Return how well each score selects among the models, by model and by sample.
 
     Args:
         judged: M >= 2 models.
         truth: (T,) true classes of the test items.
-        subsets: The largest number of subsets that Top-k(N) looks at.
-        rng: Draws them where there are more.
+        subsets: Maximum number of subsets for Top-k(N).
+        rng: Draws the subsets if there are more.
 
     Returns:
-        ``single``: ``accuracies`` of the models, ``min``, ``mean`` and ``max``. ``ensemble``: accuracy of the
-        mean of all models' probabilities, a control that the article lacks. ``any_right``: fraction of the
-        items that at least one model has right, which bounds every choice by sample. ``model_level``: for
-        every score ``top``, the Top-k(N) by ``"k(N)"``, as far as there are N models, each a dictionary of
-        :class:`~nextlabel.papers.studies.selection.Hits`; and ``rank_correlation``, Spearman's, of minus the
-        score with accuracy over models, or None where either is constant. ``sample_level``: accuracy by
-        score. ``gaps``: both for the discrepancy at every gap; next to them ``mean_discrepancy``, over models
-        and items, and ``round_off``, the fraction of models and items that moved less than arithmetic can
-        tell. A schedule that ends near a learning rate of 0, such as ``cosine`` and ``one_cycle``, makes
-        short gaps all round-off; the article's drops to a tenth only. ``notes``: a sentence where that
-        happened.
+        ``single``: ``accuracies`` of the models, with ``min``, ``mean`` and ``max``. ``ensemble``: accuracy
+        of the models' mean probabilities, a control that the article lacks. ``any_right``: fraction of items
+        that at least one model classifies correctly, an upper bound for selection by sample. ``model_level``:
+        by score, ``top`` with the :class:`~nextlabel.papers.studies.selection.Hits` of each Top-k(N) with N
+        <= M, and ``rank_correlation``, Spearman's, between minus the score and accuracy, or None if either is
+        constant. ``sample_level``: accuracy by score. ``gaps``: both levels for the discrepancy at each gap,
+        with ``mean_discrepancy`` over models and items, and ``round_off``, the fraction that changed by no
+        more than round-off. With a schedule that ends near a learning rate of 0, such as ``cosine`` and
+        ``one_cycle``, short gaps are all round-off; the article's only drops to a tenth. ``notes``: a
+        sentence if that happened.
     """
     log_probs_mnc = torch.stack([one.log_probs for one in judged])
     predicted_mn = log_probs_mnc.argmax(2)
@@ -306,8 +297,8 @@ def _notes(at_gaps: Mapping[str, Tree]) -> list[str]:
         return []
     fractions = ", ".join(f"{at_gaps[gap]['round_off']:.0%} over '{gap}'" for gap in still)
     return [
-        f"Movements as small as the rounding of float32: {fractions}. There the discrepancy ranks noise: the "
-        "learning rate was nearly 0. The article's schedule is learner.schedule=multistep."
+        f"Changes no larger than float32 round-off: {fractions}. Such a discrepancy ranks noise, because the "
+        "learning rate was nearly 0; the article uses learner.schedule=multistep."
     ]
 
 
@@ -333,7 +324,7 @@ class _Study:
         self.parts = x, torch.as_tensor(self.data.pool.y)[known], rest
 
     def open(self, settings: Tree) -> None:
-        """Write the settings down, or refuse a folder that was begun with others."""
+        """Store the settings, or refuse a folder with different ones."""
         stored = read_json(self.folder / "study.json")
         if stored is None:
             write_json(self.folder / "study.json", settings)
@@ -341,24 +332,27 @@ class _Study:
         changed = differences(stored, settings)
         if changed:
             raise ConfigurationError(
-                f"the folder {self.folder} holds a study with other settings ({'; '.join(changed)}); "
-                "choose another folder, or the settings it was begun with"
+                f"the folder {self.folder} has a study with other settings ({'; '.join(changed)}); "
+                "choose another folder or the stored settings"
             )
 
     def judged(self, index: int, models: int) -> Judged:
-        """Return what is kept of this model, training it where it is missing."""
+        """Return the results of a model, training it first if needed."""
         place = self.folder / "models" / f"{index:03d}"
         if not (place / "judged.safetensors").exists():
             self._train(index, models, place)
-        return _read(place / "judged.safetensors")
+        tensors, notes = read_tensors(place / "judged.safetensors")
+        gaps = {gap: tensors[f"gap {gap}"] for gap in notes["gaps"]}
+        predicted = tensors.get(PREDICTED_LOSS)
+        return Judged(notes["train_loss"], notes["seconds"], tensors["log_probs"], gaps, predicted)
 
     def _train(self, index: int, models: int, place: Path) -> None:
         workdir = place / "fit"
         workdir.mkdir(parents=True, exist_ok=True)
         learner = self.new_learner()
         if self.progress is not None:
-            tell, name = self.progress, f"model {index + 1} of {models}"
-            learner.progress = lambda _, done, total: tell(name, done, total)
+            report, name = self.progress, f"model {index + 1} of {models}"
+            learner.progress = lambda _, done, total: report(name, done, total)
         x, y, others = self.parts
         began = time.perf_counter()
         metrics = learner.fit(x, y, others, seed=derive(self.seed, "model", index), workdir=workdir)
@@ -373,24 +367,13 @@ class _Study:
         shutil.rmtree(workdir, ignore_errors=True)
 
     def _outputs(self, learner: TorchLearner, fields: frozenset[str]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (T, C) log-probabilities of the test items, and the extra fields, (T,) each."""
+        """Return (T, C) log-probabilities of the test items and the (T,) extra fields."""
         test = Pool(self.data.test.x, self.data.test.ids)
         needs = frozenset({"log_probs"} | {f"extra:{name}" for name in fields})
         outputs = learner.predict(test, needs=needs, seed=derive(self.seed, "predict"))
         if outputs.log_probs is None:
             raise ContractError(
-                f"learner {type(learner).__name__} was asked for log_probs, but returned none"
+                f"learner {type(learner).__name__} must return log_probs, got none; implement them"
             )
         extra = {name: outputs.extra[name].reshape(len(test)) for name in fields}
         return mean_log_probs(outputs.log_probs), extra
-
-
-def _read(path: Path) -> Judged:
-    tensors, notes = read_tensors(path)
-    return Judged(
-        notes["train_loss"],
-        notes["seconds"],
-        tensors["log_probs"],
-        {gap: tensors[f"gap {gap}"] for gap in notes["gaps"]},
-        tensors.get(PREDICTED_LOSS),
-    )

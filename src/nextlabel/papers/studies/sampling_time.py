@@ -1,11 +1,11 @@
-"""What one query costs by strategy: the passes over the pool and the choice, on the same pool and network.
+"""Time of one query by strategy, forward passes and selection, on the same pool and network.
 
-The images are noise and the weights nearly so, for neither changes what is computed. Trains for a step
-only, as training is not sampling. Knows no command line.
+Images are noise and networks are trained for one step, because the cost does not depend on either.
 
 Source: Table 3 of S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with
-Temporal Output Discrepancy", ICCV 2021, which gives seconds of one query on a GTX 1080 Ti; here plain passes
-of the same network are the unit next to seconds, for they are what carries over to another machine.
+Temporal Output Discrepancy", ICCV 2021, which gives seconds per query on a GTX 1080 Ti. Times are
+also given in units of one plain forward pass of the network over the pool, which is comparable across
+machines.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ from nextlabel.types import Learner
 __all__ = ["PROMISE", "STRATEGIES_TIMED", "TimingSetup", "sampling_time"]
 
 PROMISE = 1.05
-"""The most plain passes that a query by COD may cost where the last cycle's scan was kept."""
+"""Maximum cost of a COD query in plain passes, if the scan of the last cycle was kept."""
 
 STRATEGIES_TIMED: tuple[str, ...] = ("cod", "cod_two_passes", "learning_loss", "vaal", "core_set", "margin")
-"""Those of the paper's table; ``cod_two_passes`` scores with both models, as the paper does; ``margin`` is a
-control that looks at the present outputs only."""
+"""The strategies of the paper's table, and ``margin`` as a control that only needs the current outputs;
+``cod_two_passes`` evaluates both models, as the paper does."""
 
 
 @dataclass(frozen=True)
 class TimingSetup:
-    """On what the time is taken.
+    """Pool, network and device for the measurement.
 
     Attributes:
-        items: N, the candidates.
-        labelled: L, the labelled items, which core-set looks at.
-        batch_size: Items chosen in one query.
+        items: N, number of candidates.
+        labelled: L, number of labelled items; core-set uses them.
+        batch_size: Items selected per query.
         model: Name of the network.
         width: Its option of that name.
         classes: C.
         image: Shape of an image.
         vaal_width: Channels of VAAL's first convolution; 128 in its released code.
-        repeats: How often everything is timed, in turns; medians are reported.
-        device: Where.
+        repeats: Number of rounds over all strategies; medians are reported.
+        device: Device for all networks.
     """
 
     items: int = 5000
@@ -77,28 +77,29 @@ class TimingSetup:
     def __post_init__(self) -> None:
         for name in ("items", "labelled", "batch_size", "repeats"):
             if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1, but is {getattr(self, name)}")
+                raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.batch_size > self.items or self.labelled < 2:
             raise ConfigurationError(
-                "a query needs no more items than there are candidates, and its model at least 2 labelled "
-                f"items, but got {self.batch_size} of {self.items} and {self.labelled}"
+                "batch_size must be at most items and labelled at least 2, "
+                f"got {self.batch_size} of {self.items} and {self.labelled}"
             )
 
 
 def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: JSON
-    """Time one query of every strategy, from the trained model to the chosen ids.
+    """Time one query of each strategy, from the trained model to the selected ids.
 
-    A query makes the passes that its strategy needs and chooses. VAAL's passes are of its own networks.
+    A query consists of the forward passes that the strategy needs, for VAAL with its own networks, and the
+    selection.
 
     Args:
-        setup: On what.
+        setup: Pool, network and device.
         scratch: A folder for models and scans.
 
     Returns:
-        ``plain_pass``: seconds of one pass of the network, as anybody would write it. ``strategies``: for
-        each ``scan_seconds``, ``select_seconds``, ``seconds`` (medians of each, so they need not add up),
-        ``passes``, the whole in plain passes, and ``rows_forwarded``. ``setup``, ``device``,
-        ``environment`` and ``promise``, the most passes that COD may take.
+        ``plain_pass``: seconds of one straightforward pass of the network over the candidates.
+        ``strategies``: by strategy, the medians of ``scan_seconds``, ``select_seconds`` and their sum
+        ``seconds``, the sum in plain ``passes``, and ``rows_forwarded``. Also ``setup``, ``device``,
+        ``threads``, ``environment`` and ``promise``, the maximum for COD in plain passes.
     """
     timing = _Timing(setup, scratch)
     plain: list[float] = []
@@ -107,7 +108,7 @@ def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: 
     for repeat in range(setup.repeats + 1):
         seconds = _timed(timing.plain_pass)
         queries = {name: timing.query(name) for name in STRATEGIES_TIMED}
-        if repeat == 0:  # the first one warms up
+        if repeat == 0:  # warm-up
             forwarded = {name: query[2] for name, query in queries.items()}
             continue
         plain.append(seconds)
@@ -130,7 +131,7 @@ def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: 
 
 
 class _Timing:
-    """Two trained cycles of every learner, the first of which was scanned."""
+    """Learners with two trained cycles each and a scan from the first."""
 
     def __init__(self, setup: TimingSetup, scratch: Path) -> None:
         self.setup, self.scratch = setup, scratch
@@ -178,7 +179,7 @@ class _Timing:
                 view_builder.view(frozenset({"log_probs"}), self.candidates, few, self.labels[:0])
 
     def plain_pass(self) -> Tensor:
-        """Run the network over the candidates as anybody would write it."""
+        """Run the network over all candidates in plain PyTorch."""
         device = next(self.network.parameters()).device
         with torch.no_grad():
             parts = [
@@ -188,7 +189,7 @@ class _Timing:
         return torch.cat(parts)
 
     def query(self, name: str) -> tuple[float, float, int]:
-        """Make the second cycle's query; return seconds of scanning and choosing, and the rows forwarded."""
+        """Run the query of the second cycle; return scan and selection seconds, and the rows forwarded."""
         strategy = STRATEGIES.create("cod" if name == "cod_two_passes" else name)
         of = name if name in self.learners else "plain"
         folder, first = self.scratch / of / "second", self.scratch / of / "first"

@@ -1,6 +1,4 @@
-"""Choosing among trained models without test labels: scores of models, and how well a choice by them does.
-
-Pure functions of outputs. Knows nothing of how models are trained or kept.
+"""Model selection without test labels: scores computed from outputs, and how good a selection by them is.
 
 Source: S. Huang, T. Wang, H. Xiong, B. Wen, J. Huan, D. Dou, "Temporal Output Discrepancy for Loss
 Estimation-based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613), "test-data-aware model selection".
@@ -38,11 +36,11 @@ SAMPLE_SCORES: Mapping[str, str] = {
     "ratio": "p_2 / p_1",
     "entropy": "-SUM_c p_c ln p_c, in nats",
 }
-"""The scores of one item under one model, p_1 >= p_2 >= ...: smaller = the model is surer of it."""
+"""Scores of an item under a model, with p_1 >= p_2 >= ...; smaller means more confident."""
 
 
 def sample_scores(log_probs_nc: Float[Tensor, "items classes"]) -> dict[str, Float[Tensor, " items"]]:
-    """Return the scores of :data:`SAMPLE_SCORES` of every item, by name: (N,), smaller = surer."""
+    """Return the (N,) :data:`SAMPLE_SCORES` of the items by name; smaller means more confident."""
     first, second = log_probs_nc.topk(2, dim=-1).values.unbind(-1)
     return {
         "least_confidence": least_confidence(log_probs_nc),
@@ -55,29 +53,28 @@ def sample_scores(log_probs_nc: Float[Tensor, "items classes"]) -> dict[str, Flo
 def discrepancy_scores(
     now_nc: Float[Tensor, "items classes"], before_nc: Float[Tensor, "items classes"]
 ) -> Float[Tensor, " items"]:
-    """Return ||p_now - p_before||^2 of every item, (N,): the article's D before its mean over items.
+    """Return (N,) ||p_now - p_before||^2, the article's D before averaging over items.
 
-    The article does not say which outputs it compares; these are the class probabilities, as in its code for
+    The article does not say which outputs it compares; class probabilities are used, as in its code for
     sampling.
 
     Args:
-        now_nc: (N, C) log-probabilities at the end of a training run.
-        before_nc: (N, C) those of the same run some steps or epochs earlier.
+        now_nc: (N, C) log-probabilities at the end of training.
+        before_nc: (N, C) log-probabilities some steps or epochs earlier.
     """
     return 2 * output_discrepancy(now_nc.exp(), before_nc.exp(), form="half_squared")
 
 
 @dataclass(frozen=True)
 class Hits:
-    """How often the best of N models was among the k that a score put first.
+    """How often the best of N models is among the k with the best scores.
 
     Attributes:
         k: Models returned.
         n: Models to choose from.
-        fraction: Of the cases, in which one of the truly best was among the k.
-        random: What k random ones would give on the same cases; k / n where no two models are equally
-            good.
-        cases: Subsets of N models that were looked at.
+        fraction: Fraction of the cases in which a best model was returned.
+        random: The same for k random models; k / n if no two models are equally good.
+        cases: Number of subsets of N models.
     """
 
     k: int
@@ -92,30 +89,30 @@ def top_k_of_n(
 ) -> Hits:
     """Return the article's Top-k(N): how often the best of N models is among the k with the smallest scores.
 
-    The article does not say over which cases it counts. Here they are all subsets of N of the M models, or
-    ``limit`` random ones where there are more. Equally good models are all the best, which raises the
-    randomness level too; equal scores are taken by position.
+    The article does not define its cases. Here they are all subsets of N of the M models, or ``limit`` random
+    ones if there are more. All models tied for best count as best, which raises the random level too; ties in
+    the scores are broken by position.
 
     Args:
-        scores: (M,) smaller = believed better.
-        quality: (M,) larger = truly better, such as test accuracies.
-        k: How many are returned, in [1, N].
+        scores: (M,) smaller means presumably better.
+        quality: (M,) larger means truly better, such as test accuracy.
+        k: Models returned, in [1, N].
         n: N, in [k, M].
-        limit: The largest number of subsets.
-        rng: Draws the subsets where there are too many.
+        limit: Maximum number of subsets.
+        rng: Draws the subsets if there are more.
 
     Raises:
-        ConfigurationError: k, N and M do not fit.
-        DataError: There is not one score and one quality a model.
+        ConfigurationError: k, N or ``limit`` is out of range.
+        DataError: The numbers of scores and qualities differ.
     """
     if len(scores) != len(quality):
         raise DataError(
-            f"expected one score and one quality a model, but got {len(scores)} and {len(quality)}"
+            f"there must be one score and one quality per model, got {len(scores)} and {len(quality)}"
         )
     if not 1 <= k <= n <= len(scores) or limit < 1:
         raise ConfigurationError(
-            f"expected 1 <= k <= N <= {len(scores)} models and at least one case, "
-            f"but got k = {k}, N = {n}, limit = {limit}"
+            f"Top-k(N) needs 1 <= k <= N <= {len(scores)} models and limit >= 1, "
+            f"got k = {k}, N = {n}, limit = {limit}"
         )
     hits, randomness, cases = 0, 0.0, 0
     for members in _subsets(len(scores), n, limit, rng):
@@ -139,21 +136,21 @@ def _subsets(size: int, n: int, limit: int, rng: torch.Generator) -> Iterator[tu
 def picked_by_sample(
     scores_mn: Float[Tensor, "models items"], predicted_mn: Int[Tensor, "models items"]
 ) -> Int[Tensor, " items"]:
-    """Return for every item the class predicted by the model with the smallest score on it.
+    """Return for each item the class predicted by the model with the smallest score, the first in a tie.
 
-    The article's sample-level selection. Of equal scores the first model's counts.
+    This is the article's sample-level selection.
 
     Args:
-        scores_mn: (M, N) smaller = surer.
+        scores_mn: (M, N) smaller means more confident.
         predicted_mn: (M, N) predicted classes.
     """
     smallest = scores_mn.amin(0)
-    first = (scores_mn == smallest).to(torch.int64).argmax(0)  # argmin alone promises no order among equals
+    first = (scores_mn == smallest).to(torch.int64).argmax(0)  # argmin does not guarantee the first
     return predicted_mn.gather(0, first[None])[0]
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Return Spearman's rank correlation, in [-1, 1]; None where either is constant and there is none."""
+    """Return Spearman's rank correlation, or None if either sequence is constant."""
     if len(set(first)) < 2 or len(set(second)) < 2:
         return None
     ranks = torch.stack([torch.from_numpy(rankdata(values)) for values in (first, second)])

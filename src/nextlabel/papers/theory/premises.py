@@ -95,17 +95,20 @@ def absent_sample(seeds: int) -> Check:
 
 
 def _moves_without_loss(
-    number: int, moved_m: Tensor, bound_m: Tensor, setting: dict[str, float | str], **texts: str
-) -> Check:
-    """Return the check of samples whose bound is 0, given its title, claim and source."""
+    number: int, moved_m: Tensor, bound_m: Tensor, setting: dict[str, float | str],
+    *, title: str, claim: str, source: str,
+) -> Check:  # fmt: skip
+    """Return the check for samples whose bound is 0."""
     violated = fraction(moved_m > bound_m + TINY)
     zero = bool((bound_m <= TINY).all())
     values = {**spread(moved_m), "violated": violated}
     return Check(
         number=number,
-        **texts,
+        title=title,
+        claim=claim,
         finding=f"the bound is 0, but D has the median {values['median']:.1e}; D > B on {violated:.0%}",
         expected="bound 0 and D > 0 on every sample",
+        source=source,
         verdict="does not hold" if violated > 0 else "holds exactly",
         as_expected=zero and violated == 1,
         measured=(Measurement(setting, values),),
