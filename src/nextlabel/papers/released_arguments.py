@@ -133,10 +133,7 @@ def meaning_of(
     >>> meaning_of("LL4AL").note("svhn")
     'This is main_LL4AL.py --sampling LL4AL --auxiliary LL4AL of the released code.'
     """
-    given = [
-        None if value is None else "".join(filter(str.isalnum, value.upper()))
-        for value in (sampling, auxiliary)
-    ]
+    given = [value and "".join(filter(str.isalnum, value.upper())) for value in (sampling, auxiliary)]
     tod, ll4al = SCRIPTS
     named = None if script is None else _script(script)
     default = (named or (ll4al if ll4al.default in given else tod)).default

@@ -50,7 +50,7 @@ def test_a_number_that_the_paper_does_not_have_is_offered_the_nearest_that_is_ri
      ("tnnls-table2", "TNNLS 2022, Table II")],
 )  # fmt: skip
 def test_a_figure_that_the_article_has_but_is_not_made_says_so(typed, title):
-    with pytest.raises(ConfigurationError, match=f"{title} exists, but is not reproduced under that number"):
+    with pytest.raises(ConfigurationError, match=f"{title} exists but cannot be reproduced"):
         exhibit_named(typed)
 
 

@@ -1,1 +1,1 @@
-"""What the papers of temporal output discrepancy print, as data."""
+"""The numbers printed in the papers on temporal output discrepancy, as data."""

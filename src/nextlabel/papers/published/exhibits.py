@@ -1,4 +1,4 @@
-"""What each published figure and table shows, and what does not agree in it. Loads no torch."""
+"""What each published figure and table shows, and its inconsistencies. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ __all__ = ["EXHIBITS", "LABELLED", "About"]
 
 @dataclass(frozen=True)
 class About:
-    """What is to be known of one exhibit.
+    """Description of a published figure or table.
 
     Attributes:
         title: What it shows.
-        x: Its horizontal axis; empty where it has none.
+        x: Its horizontal axis, or empty.
         y: What its numbers are.
-        where: Papers and numbers of figure or table, all of them.
-        notes: What does not agree within the papers, or with the released code; a sentence each.
-        panels: The horizontal axes of panels that have their own, by panel.
+        where: Its number in each paper that shows it.
+        notes: Inconsistencies within the papers or with the released code, a sentence each.
+        panels: Horizontal axes by panel, for panels with their own.
     """
 
     title: str
@@ -36,14 +36,14 @@ class About:
 LABELLED = "Labelled, %"
 """The horizontal axis of all learning curves."""
 ACCURACY = "Test accuracy, %"
-ORDER = "Each axis of the plot is scaled on its own and both lines fall, so that equal ends are made by it."
+ORDER = "Each vertical axis is scaled to its own line and both lines fall, so they end level by construction."
 NOT_THEIRS = (
-    "Most lines other than Ours are not the authors' runs: Random on CIFAR-10 goes from 80.09 to 91.12 "
-    "here, but from 78.82 to 91.81 in Figs. 9 and 10 and in Table 1."
+    "Most lines other than Ours are not the authors' runs: Random on CIFAR-10 rises from 80.09 to 91.12 "
+    "in this figure, but from 78.82 to 91.81 in Figs. 9 and 10 and in Table 1."
 )
 LL4AL_TWICE = (
-    "LL4AL at 40 % differs between exhibits: CIFAR-10 92.60 (Fig. 7), 94.05 (Fig. 9), 94.1 (Table 1); "
-    "CIFAR-100 66.17, 65.09, 65.2."
+    "LL4AL at 40 % differs between figures and tables: CIFAR-10 92.60 (Fig. 7), 94.05 (Fig. 9), 94.1 "
+    "(Table 1); CIFAR-100 66.17, 65.09, 65.2."
 )
 FIRST_POINT = (
     "The first point of Ours-Semi on CIFAR-100 is 36.90 (Fig. 7), 37.46 (supplement, Fig. 2) or 36.46 "
@@ -57,8 +57,8 @@ EXHIBITS: Mapping[str, About] = {
         "Squared gradient norm",
         "ICCV 2021, Fig. 1",
         (
-            "By the authors' account in issue 2 of their repository, the gradient is taken of the sum of all "
-            "class probabilities. That sum is the constant 1, so that the plotted 1e-13 is round-off.",
+            "According to the authors (issue 2 of their repository), this is the gradient of the sum of all "
+            "class probabilities. That sum is always 1, so the plotted 1e-13 is round-off.",
         ),
     ),
     "fig2": About("The method", "", "", "ICCV 2021, Fig. 2; a drawing without numbers"),
@@ -69,9 +69,9 @@ EXHIBITS: Mapping[str, About] = {
         "ICCV 2021, Fig. 3",
         (
             ORDER,
-            "The mean COD of 1.30 to 1.33 in cycle 1 lies above the largest Euclidean distance of class "
-            "probabilities from those of a nearly uniform first model (0.95 for 10 classes), so its scale is "
-            "unknown.",
+            "The mean COD of 1.30 to 1.33 in cycle 1 exceeds the maximum Euclidean distance of class "
+            "probabilities from those of a nearly uniform initial model (0.95 for 10 classes), so its "
+            "scale is unknown.",
         ),
     ),
     "fig4": About("The training losses", "", "", "ICCV 2021, Fig. 4; a drawing without numbers"),
@@ -82,8 +82,8 @@ EXHIBITS: Mapping[str, About] = {
         "Found, %",
         "ICCV 2021, Fig. 6",
         (
-            "LL4AL lies below randomness up to about 4 % on CIFAR-10 and 1.5 % on SVHN.",
-            "The cycle is not given; the spacing of the points fits the whole pool after cycle 3.",
+            "LL4AL is worse than a random choice up to about 4 % on CIFAR-10 and 1.5 % on SVHN.",
+            "The cycle is not stated; the spacing of the points matches the whole pool after cycle 3.",
         ),
     ),
     "fig7": About(
@@ -94,14 +94,15 @@ EXHIBITS: Mapping[str, About] = {
         (
             NOT_THEIRS,
             LL4AL_TWICE,
-            "SRAAL on CIFAR-100 at 40 % is 66.89 here and 66.2 in Table 1; VAAL 65.44 here and 62.57 in "
-            "Fig. 2 of the supplement.",
+            "SRAAL on CIFAR-100 at 40 % is 66.89 in this figure and 66.2 in Table 1; VAAL is 65.44, and "
+            "62.57 in Fig. 2 of the supplement.",
             FIRST_POINT,
             "Ours-Semi and Ours-Task differ by at most 0.4 on CIFAR-10 from 30 % on and by 0.2 on SVHN from "
             "20 % on; Semi is below Task on SVHN at 10 and 30 % and on Caltech-101 at 35 %.",
             "On STL-10 Ours-Task is below Random at 15 and 20 %.",
-            "Full training is one run of 200 epochs, whereas 40 % of the labels have seen seven of them with "
-            "the learning rate restarted: that Ours ends above it is no like-for-like comparison.",
+            "Full training is one run of 200 epochs, but the models at 40 % of the labels have been "
+            "trained seven times that long, with restarts of the learning rate. That Ours ends above full "
+            "training is therefore not a like-for-like comparison.",
         ),
     ),
     "fig8": About(
@@ -110,10 +111,11 @@ EXHIBITS: Mapping[str, About] = {
         "Mean IoU, %",
         "ICCV 2021, Fig. 8; TNNLS 2022, Fig. 10",
         (
-            "Table 2 has 54.7 for the task loss at 40 %, where this figure has 58.62 for Ours-Task and "
-            "55.87 for Random.",
-            "In issue 6 of the authors' repository a user has 59.26 with 30 % random labels from the stock "
-            "DRN code, where this figure has 53.75; the author there has 53.5, and 62 with all labels.",
+            "For the task loss at 40 %, Table 2 has 54.7, but this figure 58.62 for Ours-Task and 55.87 for "
+            "Random.",
+            "In issue 6 of the authors' repository a user reports 59.26 with 30 % random labels and the "
+            "original DRN code, where this figure has 53.75; the author reports 53.5, and 62 with all "
+            "labels.",
         ),
     ),
     "fig9": About(
@@ -132,8 +134,8 @@ EXHIBITS: Mapping[str, About] = {
         ACCURACY,
         "ICCV 2021, Fig. 10; TNNLS 2022, Fig. 12",
         (
-            "The sampling is not given; Task equals Random of Fig. 9 and Base of Table 1, so it is random.",
-            "CyclicOD is compared with the starting weights in the first cycle, where its line collapses.",
+            "The sampling is not stated; Task equals Random in Fig. 9 and Base in Table 1, so it is random.",
+            "In the first cycle CyclicOD is compared with the initial weights, and its accuracy collapses.",
         ),
     ),
     "fig11": About(
@@ -142,8 +144,8 @@ EXHIBITS: Mapping[str, About] = {
         ACCURACY,
         "ICCV 2021, Fig. 11",
         (
-            "Measured is Ours-Semi, for the mean over the published classes ends where Ours-Semi does in "
-            "Fig. 7, at 94.5. In cycle 1 it is 81.2, where Fig. 7 has 79.7.",
+            "Measured is Ours-Semi, because the mean over the published classes ends at its value in Fig. 7, "
+            "94.5. In cycle 1 that mean is 81.2, where Fig. 7 has 79.7.",
         ),
     ),
     "table1": About(
@@ -159,9 +161,9 @@ EXHIBITS: Mapping[str, About] = {
         "IoU, %",
         "ICCV 2021, Table 2",
         (
-            "The text says that 18 of 19 classes gain by the unsupervised loss; in the table 17 do, class 11 "
-            "is level and class 17 falls from 20 to 8.",
-            "Task has a mean of 54.7 at 40 %, where Fig. 8 has 58.62 for Ours-Task and 55.87 for Random.",
+            "The text says that 18 of 19 classes improve with the unsupervised loss; in the table 17 do, "
+            "class 11 stays equal and class 17 drops from 20 to 8.",
+            "The mean of Task is 54.7 at 40 %, where Fig. 8 has 58.62 for Ours-Task and 55.87 for Random.",
         ),
     ),
     "table3": About(
@@ -170,9 +172,10 @@ EXHIBITS: Mapping[str, About] = {
         "Seconds",
         "ICCV 2021, Table 3; TNNLS 2022, Table VI",
         (
-            "The papers' machine has a GTX 1080 Ti.",
-            "The sizes are of what is chosen; the authors' code scores 25,000, 29,302 and 4,340 items.",
-            "COD makes two passes and LL4AL one, so that 7.2 against 7.7 seconds is mostly data loading.",
+            "The papers used a GTX 1080 Ti.",
+            "The sizes are numbers of queried items; the authors' code scores 25,000, 29,302 and 4,340 "
+            "items.",
+            "COD needs two forward passes and LL4AL one, so the 7.2 and 7.7 seconds are mostly data loading.",
         ),
     ),
     "suppfig1": About(
@@ -181,10 +184,10 @@ EXHIBITS: Mapping[str, About] = {
         ACCURACY,
         "ICCV 2021 supplement, Fig. 1; TNNLS 2022, Fig. 15",
         (
-            "λ = 0 is 34.0, 54.8, 62.1, 66.1, though by its description it is Ours-Task: 36.9, "
-            "56.3, 63.0, 67.3 in Fig. 7.",
-            "There is no smooth trend: 0.001 to 0.02 is worse than 0 from 20 % on, and 1 is best at 30 % and "
-            "far the worst at 40 %.",
+            "λ = 0 has 34.0, 54.8, 62.1 and 66.1, although it should equal Ours-Task, which has 36.9, "
+            "56.3, 63.0 and 67.3 in Fig. 7.",
+            "There is no smooth trend: 0.001 to 0.02 are worse than 0 from 20 % on, and 1 is best at 30 % "
+            "but by far the worst at 40 %.",
             FIRST_POINT,
         ),
         {"lambda": "Weight λ", "alpha": "EMA decay α"},
@@ -194,21 +197,21 @@ EXHIBITS: Mapping[str, About] = {
         LABELLED,
         ACCURACY,
         "ICCV 2021 supplement, Fig. 2; TNNLS 2022, Fig. 16",
-        ("The SVHN panel with the loss in TNNLS is a copy of the one without; the supplement's is used.",),
+        ("In TNNLS the SVHN panel with the loss is a copy of the one without; the supplement's is used.",),
     ),
     "suppfig3": About(
         "Fraction found of the items with the largest true loss, by gap",
         "Sampled, % of the candidates",
         "Found, %",
         "ICCV 2021 supplement, Fig. 3; TNNLS 2022, Fig. 7",
-        ("On SVHN a gap of one training step ends above that of a whole cycle: 76.7 against 69.2.",),
+        ("On SVHN a gap of one training step ends above a gap of a whole cycle: 76.7 and 69.2.",),
     ),
     "noise": About(
         "Accuracy by labels, each label wrong with probability 20 %",
         LABELLED,
         ACCURACY,
         "TNNLS 2022, Fig. 9",
-        ("The law of the noise is not given.",),
+        ("The distribution of the noise is not stated.",),
     ),
     "tsne": About(
         "What is queried, in the plane",
@@ -221,7 +224,7 @@ EXHIBITS: Mapping[str, About] = {
         "",
         "%",
         "TNNLS 2022, Tables III to V",
-        ("Over what the fraction of cases of Top-k(N) is taken is not given.",),
+        ("The cases over which Top-k(N) is computed are not stated.",),
     ),
 }
-"""Every exhibit of the papers that can be asked for, drawings without numbers among them."""
+"""All figures and tables that can be requested, including drawings without numbers."""

@@ -1,7 +1,7 @@
-"""The numbers of figures and tables in the two papers, and the exhibit that each is. Loads no torch.
+"""Maps figure and table numbers of the two papers to exhibits. Imports no torch.
 
-The TNNLS article repeats most figures of the ICCV paper and its supplement under other numbers. Which exhibit
-some of its figures and tables are is not known here.
+The TNNLS article repeats most figures of the ICCV paper and its supplement under other numbers. A few of its
+figures and tables do not map to an exhibit.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Place:
     Attributes:
         paper: ``iccv`` or ``tnnls``.
         part: ``fig``, ``table``, or ``suppfig`` for a figure of the supplement.
-        number: Its number there.
-        exhibit: What it is called here; empty where it is not known to be one.
+        number: Its number in the paper.
+        exhibit: Name of the exhibit, or empty if it does not map to one.
     """
 
     paper: str
@@ -40,12 +40,12 @@ class Place:
 
     @property
     def name(self) -> str:
-        """Its full name on the command line."""
+        """Full name on the command line, such as ``tnnls-table3``."""
         return f"{self.paper}-{self.part}{self.number}"
 
     @property
     def title(self) -> str:
-        """How one cites it: ``TNNLS 2022, Table III``."""
+        """Citation, such as ``TNNLS 2022, Table III``."""
         roman = self.paper == "tnnls" and self.part == "table"
         kind = "Table" if self.part == "table" else "Fig."
         supplement = " supplement" if self.part == "suppfig" else ""
@@ -70,23 +70,23 @@ def _places() -> Iterator[Place]:
 
 
 PLACES: Mapping[str, Place] = {place.name: place for place in _places()}
-"""Every figure and table of both papers by its full name. Its t-SNE is among those without an exhibit:
-its number is not known."""
+"""All figures and tables of both papers by full name. The number of the t-SNE figure is unknown, so no place
+maps to it."""
 
 
 def places_of(exhibit: str, paper: str) -> tuple[Place, ...]:
-    """Return where a paper shows an exhibit; nothing where it does not, or under a number not known here."""
+    """Return where a paper shows an exhibit; empty if it does not, or if the number is unknown."""
     return tuple(place for place in PLACES.values() if (place.exhibit, place.paper) == (exhibit, paper))
 
 
 def exhibit_named(typed: str) -> str:
-    """Return the exhibit that somebody means by a short name or by a paper's number.
+    """Return the exhibit for a short name or a number of a paper, by default of the ICCV paper.
 
-    Numbers without a paper are the ICCV paper's. Tables may have Roman numbers.
+    Tables may have Roman numerals.
 
     Raises:
         ConfigurationError: The paper has no such number, or it is not reproduced.
-        UnknownNameError: It is no name and no number; the message offers the nearest.
+        UnknownNameError: It is neither a name nor a number; the message suggests the nearest.
 
     >>> exhibit_named("fig7"), exhibit_named("tnnls-fig8"), exhibit_named("TNNLS-tableVI")
     ('fig7', 'fig7', 'table3')
@@ -105,8 +105,8 @@ def exhibit_named(typed: str) -> str:
         raise ConfigurationError(_no_such(paper, part, number, named=found[1] is not None))
     if not place.exhibit:
         raise ConfigurationError(
-            f"{place.title} exists, but is not reproduced under that number; "
-            f"'nextlabel reproduce --list' shows what is, such as '{_nearest(paper, part, number).name}'"
+            f"{place.title} exists but cannot be reproduced; see 'nextlabel reproduce --list' for those "
+            f"that can, such as '{_nearest(paper, part, number).name}'"
         )
     return place.exhibit
 
@@ -118,15 +118,15 @@ def _number(text: str) -> int | None:
 
 
 def _nearest(paper: str, part: str, number: int) -> Place:
-    """Return the reproduced figure or table of this paper whose number is nearest."""
+    """Return the reproducible figure or table of this paper with the nearest number."""
     known = [p for p in PLACES.values() if (p.paper, p.part) == (paper, part) and p.exhibit]
     return min(known, key=lambda place: abs(place.number - number))
 
 
 def _no_such(paper: str, part: str, number: int, *, named: bool) -> str:
-    """Say which numbers the paper has, and what may have been meant."""
+    """Return the error message for a number that the paper does not have, with a suggestion."""
     last = max((p.number for p in PLACES.values() if (p.paper, p.part) == (paper, part)), default=0)
-    if not last:  # the article has no supplement: what the other paper's shows stands in it
+    if not last:  # the article has no supplement, but it repeats the figures of the other paper's
         other = PLACES.get(f"iccv-{part}{number}")
         meant = places_of(other.exhibit, paper)[0] if other else _nearest("iccv", part, number)
         return f"{PAPERS[paper]} has no supplement; did you mean '{meant.name}'?"

@@ -1,11 +1,8 @@
-"""Read the published numbers: what Huang et al. print in their figures and tables.
+"""Published numbers from the figures and tables of Huang et al. Imports no torch.
 
 S. Huang, T. Wang, H. Xiong, J. Huan, D. Dou, "Semi-Supervised Active Learning with Temporal Output
 Discrepancy", ICCV 2021, with its supplement; S. Huang, T. Wang, H. Xiong, B. Wen, J. Huan, D. Dou, "Temporal
 Output Discrepancy for Loss Estimation-Based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613).
-
-A published number is a :class:`Published`, a measured one never is. Knows no run, draws nothing, loads no
-torch.
 """
 
 from __future__ import annotations
@@ -15,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
-from typing import Literal, cast
+from typing import Any, Literal
 
 from nextlabel.errors import DataError, UnknownNameError
 
@@ -30,24 +27,24 @@ TITLES = {
     "stl10": "STL-10",
     "cityscapes": "Cityscapes",
 }
-"""How the papers write the data sets, by their names in the catalogue."""
+"""Names of the data sets in the papers, by their names in the catalogue."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One number of a paper.
+    """One published number; measured ones are :class:`~nextlabel.papers.exhibits.numbers.Measured`.
 
     Attributes:
-        exhibit: The figure or table, by its name in :data:`nextlabel.papers.published.exhibits.EXHIBITS`.
+        exhibit: Its figure or table, a key of :data:`nextlabel.papers.published.exhibits.EXHIBITS`.
         dataset: Name of the data set in the catalogue.
-        panel: Which part of the exhibit; empty where it has one part.
-        series: Which line, column or row, in the paper's own words.
-        x: Where on the exhibit's horizontal axis; None where it has none. Labelled fractions are in %.
+        panel: Panel of the exhibit, empty if there is only one.
+        series: Line, column or row, as named in the paper.
+        x: Position on the horizontal axis, or None. Labelled fractions are in %.
         y: The number, in ``unit``.
-        spread: Half width of the drawn band, in ``unit``; None where none is drawn.
-        unit: ``%``, ``nats``, ``s``, a power of ten that ``y`` is to be multiplied by, or empty.
-        how: ``vector``: recovered from the paths of a plot, good to about 0.01 (fractions and accuracies) or
-            0.003 (losses); ``table``: printed as a number.
+        spread: Half width of the band in the figure, in ``unit``, or None.
+        unit: ``%``, ``nats``, ``s``, a power of ten to multiply ``y`` by, or empty.
+        how: ``vector``: recovered from the vector graphics, accurate to about 0.01 (fractions and accuracies)
+            or 0.003 (losses); ``table``: printed as a number.
         source: Paper, and figure or table.
     """
 
@@ -66,17 +63,12 @@ class Published:
 def published(
     exhibit: str, dataset: str | None = None, *, panel: str | None = None, series: str | None = None
 ) -> tuple[Published, ...]:
-    """Return the numbers of an exhibit, in its order; none where it does not show that data set.
+    """Return the numbers of an exhibit, optionally only of one data set, panel or series.
 
-    Args:
-        exhibit: The figure or table.
-        dataset: Only those on this data set.
-        panel: Only those of this part.
-        series: Only those of this line.
+    The result is empty if the exhibit does not show the data set.
 
     Raises:
-        UnknownNameError: No number is kept of an exhibit of that name, or it has no such part or line on any
-            data set.
+        UnknownNameError: There are no numbers for such an exhibit, or it has no such panel or series.
 
     >>> [row.y for row in published("table1", "cifar10", series="Base+Semi+Active")]
     [94.5]
@@ -98,7 +90,7 @@ def published(
 
 
 def by_series(rows: Iterable[Published]) -> dict[tuple[str, str, str], tuple[Published, ...]]:
-    """Group rows by data set, panel and series, in their order."""
+    """Group rows by data set, panel and series, keeping their order."""
     groups: dict[tuple[str, str, str], list[Published]] = {}
     for row in rows:
         groups.setdefault((row.dataset, row.panel, row.series), []).append(row)
@@ -113,17 +105,7 @@ def _all() -> tuple[Published, ...]:
 
 def _row(record: dict[str, str]) -> Published:
     if set(record) != {field.name for field in fields(Published)} or record["how"] not in {"vector", "table"}:
-        raise DataError(f"the file of published numbers is damaged at {record}; install nextlabel again")
+        raise DataError(f"the file of published numbers is damaged at {record}; reinstall nextlabel")
     numbers = {key: float(record[key]) if record[key] else None for key in ("x", "y", "spread")}
-    return Published(
-        exhibit=record["exhibit"],
-        dataset=record["dataset"],
-        panel=record["panel"],
-        series=record["series"],
-        x=numbers["x"],
-        y=float(record["y"]),
-        spread=numbers["spread"],
-        unit=record["unit"],
-        how=cast('Literal["vector", "table"]', record["how"]),
-        source=record["source"],
-    )
+    row: dict[str, Any] = {**record, **numbers}  # Any: strings and numbers
+    return Published(**row)

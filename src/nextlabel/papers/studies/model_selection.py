@@ -115,13 +115,11 @@ def run_model_selection(
     subsets: int = SUBSETS,
     progress: Progress | None = None,
 ) -> Tree:
-    """Run the study on the data set of a configuration; see :func:`model_selection` for the other arguments.
+    """Run the study on the data set of a configuration; the arguments are those of :func:`model_selection`.
 
-    Args:
-        config: Data set, objective and learner settings; strategies and cycles are ignored.
-        folder: The study's folder.
-        predicted_loss: Whether to train a loss-prediction module alongside each model, for comparison:
-            Donggeun Yoo, In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
+    ``config`` gives the data set, objective and learner; its strategies and cycles are ignored. With
+    ``predicted_loss`` a loss-prediction module is trained alongside each model, for comparison: Donggeun Yoo,
+    In So Kweon, "Learning Loss for Active Learning", CVPR 2019.
 
     Raises:
         ConfigurationError: There is more than one data set or objective, or a setting is invalid.
