@@ -26,13 +26,13 @@ def test_a_run_directory_is_no_place_for_reproduced_figures(nextlabel, tmp_path)
 @pytest.mark.parametrize(
     ("setting", "instead"),
     [
-        ("dataset=animals", "--config names the data set"),
-        ("preset=code", "--preset names the preset"),
-        ("strategy=random", "--sampling or the exhibit says which"),
-        ("objective=tod", "--auxiliary or the exhibit says which"),
-        ("full_training=['once']", "nextlabel run takes it"),
-        ("seeds=2", "--trials is their number"),
-        ("cycles = 2", "--cycles is their number"),
+        ("dataset=animals", "use --config"),
+        ("preset=code", "use --preset"),
+        ("strategy=random", "use --sampling"),
+        ("objective=tod", "use --auxiliary"),
+        ("full_training=['once']", "use nextlabel run"),
+        ("seeds=2", "use --trials"),
+        ("cycles = 2", "use --cycles"),
     ],
 )
 @pytest.mark.parametrize("exhibit", [["fig3"], []])
@@ -41,7 +41,7 @@ def test_a_setting_that_a_word_decides_is_refused(nextlabel, tmp_path, setting, 
         "reproduce", *exhibit, "--config", "digits", "--set", setting, "--out", tmp_path / "new"
     )
     assert result.code == 1
-    assert f"is not for --set in a reproduction: {instead}" in " ".join(result.err.split())
+    assert f"in a reproduction; {instead}" in " ".join(result.err.split())
     assert not (tmp_path / "new").exists()
 
 
@@ -81,7 +81,7 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
     page = (folder / "fig7.md").read_text(encoding="utf-8")
     for words in (
         *("CIFAR-10, published", "preset `fast`, 2 cycles", "seeds 0, 1", "Device: "),
-        *("Not as in the preset: cycles is 2, not 7", "is not to be compared"),
+        *("Changed from the preset: cycles is 2, not 7", "are not comparable"),
     ):
         assert words in page
     cells = sorted(path.name for path in (tmp_path / "cells").iterdir())
@@ -189,15 +189,15 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("--config", "digits", "--auxiliary", "LLAL"), "did you mean 'LL4AL'"),
         (("fig7", "--sampling", "TOD"), "takes no --sampling"),
         (("figg7", "--sampling", "TOD"), "exhibit not found: 'figg7'; did you mean 'fig7'"),
-        (("--series", "Random"), "--series chooses lines of an exhibit"),
-        (("fig9", "--series", ", "), "--series expects names of lines"),
+        (("--series", "Random"), "--series needs a figure or table"),
+        (("fig9", "--series", ", "), "--series must be comma-separated names of lines"),
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),
         (("--config", "digit"), "data set not found: 'digit'; did you mean 'digits'"),
         (("--config", "mask_folder"), "not found: 'mask_folder'; without a preset, nextlabel run takes"),
-        (("table3", "--cycles", "2"), "it needs at least 3 cycles, but got 2"),
+        (("table3", "--cycles", "2"), "cycles must be at least 3"),
         (("fig8", "--config", "digits"), "choose --config nuclei or cityscapes"),
-        (("fig7", "--config", "nuclei"), "make fig8 or table2 of it"),
-        (("fig2", "--series", "COD"), "this exhibit has no lines of runs to choose from"),
+        (("fig7", "--config", "nuclei"), "reproduce fig8 or table2 with it"),
+        (("fig2", "--series", "COD"), "this figure or table has no lines to choose from"),
         (("--config", "digits", "--set", "learner.epoch=3"), "did you mean 'epochs'"),
     ],
 )

@@ -315,7 +315,7 @@ def test_no_two_of_ten_classes_are_drawn_alike():
 def test_a_choice_among_models_is_not_called_a_mean_over_seeds(tmp_path):
     _, _, made = made_of("model_selection", tmp_path)
     caption = made.images[0].caption
-    assert caption.startswith("Measured: 10 models of one seed each, judged together.")
+    assert caption.startswith("Measured: 10 models of one seed each, evaluated together.")
     assert "mean of" not in caption
 
 

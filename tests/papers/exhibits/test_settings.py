@@ -56,5 +56,5 @@ def test_no_difference_is_told_of_other_settings():
 def test_a_setting_that_an_exhibit_decides_is_refused(tmp_path):
     arms = exhibit("fig3").arms(Request(base_settings("digits", "fast"), tmp_path))
     check_free("fig3", arms, ["learner.epochs=2"])
-    with pytest.raises(ConfigurationError, match="fig3 decides the setting 'score_last' itself; leave"):
+    with pytest.raises(ConfigurationError, match="fig3 fixes the setting 'score_last' itself; leave"):
         check_free("fig3", arms, ["score_last=false"])

@@ -1,4 +1,4 @@
-"""``nextlabel reproduce``: run the papers' experiments and make their exhibits."""
+"""``nextlabel reproduce``: run the papers' experiments, and reproduce their figures and tables."""
 
 from __future__ import annotations
 
@@ -24,75 +24,75 @@ if TYPE_CHECKING:
 __all__ = ["reproduce"]
 
 FEWEST_COLUMNS = 5
-"""Below, no column of a table is left out on the terminal; the page has them all."""
+"""Tables with at most this many columns are never thinned out on the terminal; the page has all columns."""
 
 
 def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     exhibit: Annotated[
         str | None,
         typer.Argument(
-            help="fig1 to fig11, table1 to table3, suppfig1 to suppfig3 (the ICCV paper's numbers), noise, "
-            "tsne or model_selection; or with the paper: iccv-fig7, tnnls-fig8, tnnls-table1. See --list. "
-            "Without it, one experiment."
+            help="Figure or table: fig1 to fig11, table1 to table3, suppfig1 to suppfig3 (ICCV numbering), "
+            "noise, tsne or model_selection; or with the paper: iccv-fig7, tnnls-fig8, tnnls-table1 (see "
+            "--list). If omitted, a single experiment is run."
         ),
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(help="The data set: cifar10, cifar100, svhn, caltech101, ...; also digits and animals."),
+        typer.Option(help="Data set: cifar10, cifar100, svhn, caltech101, digits, animals, ..."),
     ] = None,
     sampling: Annotated[
         str | None,
         typer.Option(
-            help="RANDOM, TOD (which is COD), EMAOD, LL4AL, CORESET, VAAL, ... [default: TOD; LL4AL with "
-            "--auxiliary LL4AL]"
+            help="Query strategy: RANDOM, TOD (which is COD), EMAOD, LL4AL, CORESET, VAAL, ... [default: "
+            "TOD; LL4AL with --auxiliary LL4AL]"
         ),
     ] = None,
     auxiliary: Annotated[
         str | None,
         typer.Option(
-            help="NONE, TOD (a loss with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER [default: TOD; LL4AL "
-            "with --sampling LL4AL]"
+            help="Auxiliary loss: NONE, TOD (with an EMA teacher), CYCLICOD, LL4AL, MEANTEACHER [default: "
+            "TOD; LL4AL with --sampling LL4AL]"
         ),
     ] = None,
     script: Annotated[
         str | None,
-        typer.Option(help="main_TOD.py or main_LL4AL.py: the script, where the arguments do not decide it."),
+        typer.Option(help="Script of the released code, main_TOD.py or main_LL4AL.py, if ambiguous."),
     ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="The settings: code is the released code's, repaired the same with its oddities fixed, "
-            "paper the papers', fast a fast trainer's [default: code; fast with an exhibit]"
+            help="Settings: code (the released code), repaired (the same with its quirks fixed), paper "
+            "(the papers' text) or fast (short training) [default: code; fast for a figure or table]"
         ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
     cycles: Annotated[int | None, typer.Option(min=1, help="Number of active-learning cycles.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where runs and exhibits go.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder.")] = None,
     series: Annotated[
-        str | None, typer.Option(help="Only these measured lines of an exhibit, separated by commas.")
+        str | None, typer.Option(help="Measure only these lines of a figure or table (comma-separated).")
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs to execute in parallel [default: number of cores].")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device: auto, cpu or cuda.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Override a setting (key=value, repeatable).")
     ] = None,
     show_list: Annotated[
-        bool, typer.Option("--list", help="Show all exhibits with their numbers in both papers, and exit.")
+        bool, typer.Option("--list", help="List all figures and tables with their numbers in both papers.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run an experiment of the TOD papers, or make one of their figures or tables from runs of one's own.
+    """Run an experiment of the TOD papers, or reproduce one of their figures or tables.
 
-    Takes the arguments of the released code: what works after `python main_TOD.py` or `main_LL4AL.py` works
-    here. They swap the papers' names: --sampling TOD queries by COD, the cyclic output discrepancy, and
-    --auxiliary TOD is the unsupervised loss with an EMA teacher. An argument left out has the default of
-    main_LL4AL.py if the other one is LL4AL, else of main_TOD.py; without arguments TOD with TOD runs on
-    CIFAR-10, as run.sh does. With an exhibit the defaults are digits and the preset fast, which takes minutes
-    on any machine. Published numbers stand next to measured ones and are never mixed with them. Run the
-    command again to continue.
+    Accepts the arguments of main_TOD.py and main_LL4AL.py in the released code. Their names differ from the
+    papers': --sampling TOD queries by COD, the cyclic output discrepancy, and --auxiliary TOD is the
+    unsupervised loss with an EMA teacher. An omitted argument has the default of main_LL4AL.py if the other
+    one is LL4AL, and otherwise of main_TOD.py. Without arguments TOD with TOD runs on CIFAR-10, as in run.sh.
+    Figures and tables use digits and the preset fast by default, which takes minutes on any machine.
+    Published numbers are shown next to measured ones, but never mixed with them. Run the command again to
+    resume.
     """
     from nextlabel.errors import ConfigurationError
     from nextlabel.papers.published.numbering import exhibit_named
@@ -107,17 +107,17 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
     if exhibit is None:
         if series is not None:
             raise ConfigurationError(
-                "--series chooses lines of an exhibit, but none is named; name one, or leave --series out"
+                "--series needs a figure or table to choose lines from; name one, or leave --series out"
             )
         meaning = meaning_of(sampling, auxiliary, script)
         dataset = "cifar10" if config is None else config
         _experiment(dataset, preset or "code", meaning, typed, out=out, jobs=jobs, as_json=as_json)
         return
-    name = exhibit_named(exhibit)  # an unknown name is refused first, whatever stands next to it
+    name = exhibit_named(exhibit)  # reports an unknown name before any conflict
     if sampling is not None or auxiliary is not None or script is not None:
         raise ConfigurationError(
-            f"the exhibit {name} says itself what it compares, so it takes no --sampling, no --auxiliary "
-            "and no --script; leave them out, or choose lines with --series"
+            f"{name} takes no --sampling, --auxiliary or --script; leave them out, or choose lines with "
+            "--series"
         )
     _exhibit(name, config, preset or "fast", series, typed, out=out, jobs=jobs, as_json=as_json)
 
@@ -160,7 +160,7 @@ def _experiment(
     if not as_json and pairs:
         _show(comparison_table(pairs, theirs, dataset=name, metric=metric, alike=not changed))
         if changed and any(both.published for both in pairs):
-            typer.echo(f"Not to be compared, for it is not as in the preset: {'; '.join(changed)}")
+            typer.echo(f"Not comparable, because settings differ from the preset: {'; '.join(changed)}")
         typer.echo(f"Report: {page}")
     records = [
         {
@@ -195,7 +195,7 @@ def _exhibit(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Make an exhibit of the papers from runs of one's own."""
+    """Reproduce a figure or table."""
     from nextlabel.bench.experiment import default_jobs
     from nextlabel.papers.differences import difference_lines
     from nextlabel.papers.exhibits.arms import finished, make_plan
@@ -250,44 +250,42 @@ def _exhibit(
 
 
 def _list(*, as_json: bool) -> None:
-    """Print every exhibit with its numbers in both papers."""
+    """Print all figures and tables with their numbers in both papers."""
     from nextlabel.papers.exhibits.catalogue import listing
 
     rows = listing()
     if as_json:
         print_json({"exhibits": rows})
         return
-    typer.echo(
-        "Names of exhibits: the first, or the number of either paper. Shown is ICCV 2021; TNNLS 2022.\n"
-    )
+    typer.echo("Use the short name or a number of either paper, given below as ICCV 2021; TNNLS 2022.\n")
     for row in rows:
         numbers = "; ".join(row[paper] or "-" for paper in ("iccv", "tnnls"))
         typer.echo(f"{row['command']}: {row['shows']}\n    {numbers} ({row['needs'].replace('`', '')})")
 
 
 def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:
-    """Return the arms whose labels were asked for, all where none was."""
+    """Return the arms with the requested labels, by default all."""
     from nextlabel.errors import ConfigurationError, UnknownNameError, listed
 
     if series is None:
         return list(arms)
     known = {arm.label.lower(): arm.label for arm in arms}
     wanted = [name.strip() for name in series.split(",") if name.strip()]
-    if not wanted:
+    if known and not wanted:
         raise ConfigurationError(
-            f"--series expects names of lines, separated by commas, but got '{series}'; this exhibit has "
-            f"{listed(known.values(), limit=20) or 'none to choose from'}"
+            f"--series must be comma-separated names of lines, got '{series}'; choose from "
+            f"{listed(known.values(), limit=20)}"
         )
     if not known:
-        raise ConfigurationError("this exhibit has no lines of runs to choose from; leave --series out")
+        raise ConfigurationError("this figure or table has no lines to choose from; leave --series out")
     for name in wanted:
         if name.lower() not in known:
-            raise UnknownNameError("series of this exhibit", name, known.values())
+            raise UnknownNameError("series", name, known.values())
     return [arm for arm in arms if arm.label.lower() in {name.lower() for name in wanted}]
 
 
 def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dict[str, str]:
-    """Run what is not finished and show how it goes; return the errors of failed cells."""
+    """Run unfinished cells and show the progress; return the errors of failed ones."""
     from nextlabel.bench.experiment import default_jobs
     from nextlabel.cli.display import follow
 
@@ -297,15 +295,14 @@ def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dic
     except KeyboardInterrupt:
         events.close()
         print_error(
-            "interrupted; nothing is lost: run the same command again, "
-            f"and {experiment.folder} goes on from here",
+            f"interrupted; run the same command again to resume {experiment.folder}",
             as_json=as_json,
         )
         raise typer.Exit(FAILED) from None
 
 
 def _show_progress(what: str, done: int, total: int) -> None:
-    """Say on a terminal which model is trained."""
+    """Show the progress of a study on a terminal."""
     if sys.stderr.isatty():
         end = "\n" if done >= total else ""
         sys.stderr.write(f"\r{what}: {done} of {total} steps{end}")
@@ -331,7 +328,7 @@ def _show(table: Table) -> None:
 
 
 def _fitted(table: Table, width: int) -> Table:
-    """Return the table without deviations, and with every second column, where it is too wide."""
+    """Return the table, if too wide without deviations, and if still too wide with every second column."""
 
     def wide(rows: Sequence[Sequence[str]]) -> int:
         return sum(max(map(len, column)) + 2 for column in zip(table.headers, *rows, strict=True))
@@ -364,7 +361,7 @@ def _conclude(
         count = f"{len(failures)} cell{'s' * (len(failures) > 1)}"
         print_error(
             f"{count} failed, the first with: {why.rstrip('.')}. Run the same command again to retry; "
-            f"the details are in {folder / 'cells' / first / 'failed.json'}",
+            f"for details see {folder / 'cells' / first / 'failed.json'}",
             as_json=as_json,
         )
         raise typer.Exit(FAILED)

@@ -1,1 +1,1 @@
-"""The papers' figures and tables made again from one's own runs, with the published numbers next to them."""
+"""The papers' figures and tables, reproduced from your own runs and compared with the published numbers."""

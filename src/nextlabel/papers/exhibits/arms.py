@@ -1,7 +1,7 @@
-"""The arms of an exhibit: which campaigns make its lines, and what they measured.
+"""The arms of an exhibit, their runs and results.
 
-An arm is one strategy with one objective and, where an exhibit needs it, other options. Its cells are those
-of any run: they lie in one folder for all exhibits, so that an arm which several exhibits show runs once.
+An arm is a strategy with an objective and optional settings. All exhibits store their cells in one folder, so
+an arm that several exhibits share runs only once.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Arm:
     """One line of an exhibit.
 
     Attributes:
-        label: Its name, the papers' where they have one.
+        label: Its name, as in the papers if they show it.
         strategy: The strategy, or ``full_training``.
         objective: The objective.
-        panel: The part of the exhibit that it belongs to.
-        x: Where on the horizontal axis it stands, in exhibits that vary a parameter.
-        objective_changes: Options laid over the preset's of the objective.
-        settings: Laid over the preset's top-level settings.
-        control: Whether the papers lack it.
+        panel: Panel of the exhibit.
+        x: Position on the horizontal axis, in exhibits that vary a parameter.
+        objective_changes: Objective options that override the preset's.
+        settings: Top-level settings that override the preset's.
+        control: Whether the line is ours rather than the papers'.
     """
 
     label: str
@@ -53,13 +53,13 @@ class Arm:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells that an exhibit needs.
+    """The cells of an exhibit.
 
     Attributes:
-        experiment: All of them as one experiment.
-        cells: The cells of each arm, a seed each.
+        experiment: All cells as one experiment.
+        cells: The cells of each arm, one per seed.
         dataset: Name of the data set.
-        size: Items of the pool: 100 % of the labels.
+        size: Pool size, which is 100 % of the labels.
     """
 
     experiment: Experiment
@@ -68,20 +68,20 @@ class Plan:
     size: int
 
     def folder(self, cell: Cell) -> Path:
-        """Return where a cell is kept."""
+        """Return the folder of a cell."""
         return self.experiment.folder / "cells" / cell.name
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What the finished seeds of an arm measured.
+    """Results of the finished seeds of an arm.
 
     Attributes:
         arm: The arm.
         dataset: Name of the data set.
-        size: Items of the pool: 100 % of the labels.
-        folders: (S,) the cells' folders.
-        rows_sp: (S, P) the rows of each seed, by cycle.
+        size: Pool size, which is 100 % of the labels.
+        folders: (S,) folders of the cells.
+        rows_sp: (S, P) rows by seed and cycle.
     """
 
     arm: Arm
@@ -91,7 +91,7 @@ class Finished:
     rows_sp: tuple[tuple[Row, ...], ...]
 
     def percent(self, n_labelled: int) -> float:
-        """Return a count of labels in % of the pool."""
+        """Return a number of labels in % of the pool."""
         return 100 * n_labelled / self.size
 
 
@@ -100,13 +100,13 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan
 
     Args:
         arms: The arms.
-        base: Data set, preset, seeds and cycles; its strategies and objectives are replaced by the arms'.
-        folder: Where the cells are kept, next to those of other exhibits.
+        base: All other settings; its strategies and objectives are replaced by those of the arms.
+        folder: The folder of the cells of all exhibits.
 
     Raises:
-        UnknownNameError: A strategy or objective of an arm does not exist.
-        ConfigurationError: An option does not exist, or a setting cannot be used.
-        DataError: The data set is not there.
+        UnknownNameError: An arm has an unknown strategy or objective.
+        ConfigurationError: An option does not exist, or a setting is invalid.
+        DataError: The data set is missing.
     """
     cells: dict[Arm, tuple[Cell, ...]] = {}
     recipes: Mapping[str, Options] = {}
@@ -125,17 +125,10 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan
 
 
 def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None) -> Plan:
-    """Make or open the run directory of one arm, as ``nextlabel run`` would.
+    """Create or open the run directory of one arm, as ``nextlabel run`` would.
 
-    Args:
-        arm: The arm.
-        base: Data set, preset, seeds and cycles; its strategies and objectives are replaced by the arm's.
-        folder: The run directory; None for that named after the settings.
-
-    Raises:
-        UnknownNameError: The strategy or the objective does not exist.
-        ConfigurationError: A setting cannot be used, or the folder holds another run.
-        DataError: The data set is not there, or the folder cannot be written.
+    Without a ``folder`` the directory is named after the settings. Raises the errors of :func:`make_plan`,
+    and :class:`~nextlabel.errors.ConfigurationError` if the folder has another run.
     """
     config = config_of([arm], base)
     experiment = Experiment.open(config, folder or default_folder(config))
@@ -143,10 +136,10 @@ def open_run(arm: Arm, base: ExperimentConfig, folder: Path | None) -> Plan:
 
 
 def finished(plan: Plan) -> list[Finished]:
-    """Read what the finished cells of every arm measured; arms without any are left out."""
+    """Read the results of all finished cells, omitting arms without any."""
     found = []
     for arm, cells in plan.cells.items():
-        folders = tuple(plan.folder(cell) for cell in cells if is_finished(plan.folder(cell)))
+        folders = tuple(folder for folder in map(plan.folder, cells) if is_finished(folder))
         if folders:
             rows_sp = tuple(tuple(rows_of(folder)) for folder in folders)
             found.append(Finished(arm, plan.dataset, plan.size, folders, rows_sp))
@@ -160,7 +153,7 @@ def _pool_size(base: ExperimentConfig) -> int:
 def _configs(
     arms: Sequence[Arm], base: ExperimentConfig
 ) -> Iterator[tuple[ExperimentConfig, tuple[Arm, ...]]]:
-    """Yield the fewest configurations that have all arms, each with its arms."""
+    """Group the arms into as few configurations as possible; yield each with its arms."""
     groups: dict[tuple[str, str], list[Arm]] = {}
     for arm in arms:
         options = {"objective": arm.objective_changes, "": plain(arm.settings)}
@@ -170,21 +163,15 @@ def _configs(
 
 
 def config_of(members: Sequence[Arm], base: ExperimentConfig) -> ExperimentConfig:
-    """Return the configuration of arms that differ in nothing but their strategy."""
+    """Return the configuration of arms that differ only in their strategy."""
     kinds = [kind for kind, name in FULL_TRAINING.items() if name in {arm.strategy for arm in members}]
     names = dict.fromkeys(arm.strategy for arm in members if arm.strategy not in FULL_TRAINING.values())
     objective = _known(base.objective, members[0].objective).with_options(members[0].objective_changes)
-    return ExperimentConfig.model_validate(
-        {
-            **base.resolved(),
-            **members[0].settings,
-            "strategy": [_known(base.strategy, name) for name in names or ("random",)],
-            "objective": [objective],
-            "full_training": kinds,
-        }
-    )
+    strategies = [_known(base.strategy, name) for name in names or ("random",)]
+    parts = {"strategy": strategies, "objective": [objective], "full_training": kinds}
+    return ExperimentConfig.model_validate({**base.resolved(), **members[0].settings, **parts})
 
 
 def _known(parts: Sequence[Part], name: str) -> Part:
-    """Return the part of this name with the options that the preset gives it."""
+    """Return the part with this name, with its options from the preset."""
     return next((part for part in parts if part.name == name), Part(name))

@@ -1,4 +1,4 @@
-"""Exhibits by class: accuracy of every class by cycle, and IoU of every class at the end."""
+"""Exhibits by class: accuracy per class and cycle, and IoU per class after the last cycle."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nextlabel.results import rerun_remedy
 __all__ = ["FIG11", "TABLE2"]
 
 MOST = 10
-"""Classes that are shown: as many as there are colours."""
+"""Maximum number of classes shown, which is the number of colours."""
 
 
 def _fig11(done: Sequence[Finished], _: Request) -> Made:
     own = []
     notes = [
-        "Measured lines have the names of the classes; the paper does not name those of its figure, so that "
-        "no measured line is that of a published one.",
+        "Measured lines are named after their classes. The paper does not name its classes, so measured and "
+        "published lines cannot be matched.",
         *EXHIBITS["fig11"].notes,
     ]
     for arm in done:
@@ -37,7 +37,7 @@ def _fig11(done: Sequence[Finished], _: Request) -> Made:
                     own.append(measured(values[name], dataset=arm.dataset, series=name, x=cycle, unit="%"))
         if len(names) > MOST:
             notes.append(
-                f"Of {len(names)} classes the first {MOST} are shown: more lines cannot be distinguished."
+                f"Only the first {MOST} of {len(names)} classes are shown, to keep the figure legible."
             )
     return lines_made("fig11", own, own_legends=True, apart=True, notes=notes)
 
@@ -63,7 +63,7 @@ def _table2(done: Sequence[Finished], _: Request) -> Made:
 
 
 def _by_class(arm: Finished, cycle: int) -> dict[str, list[float]]:
-    """Return the values of the classes after a cycle in %, by class, of the seeds that have one."""
+    """Return the values after a cycle in %, by class, of all seeds that have one."""
     values: dict[str, list[float]] = {}
     for folder in arm.folders:
         evaluation = next(one for one in _read(folder / "evaluations.json") if one["cycle"] == cycle)

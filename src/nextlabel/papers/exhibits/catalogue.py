@@ -1,4 +1,4 @@
-"""All exhibits that can be made again, by name and by their numbers in the papers."""
+"""All reproducible exhibits, by name and by their numbers in the papers."""
 
 from __future__ import annotations
 
@@ -38,11 +38,10 @@ REPRODUCED: Mapping[str, Exhibit] = {
         SUPPFIG1, SUPPFIG2, SUPPFIG3, NOISE, TSNE, MODEL_SELECTION,
     )
 }  # fmt: skip
-"""In the papers' order."""
-
+"""The exhibits in the order of the papers."""
 
 NEEDS: Mapping[str, str] = {
-    "fig1": "some ten seconds, no data",
+    "fig1": "about ten seconds, no data",
     "fig2": "seconds, no data",
     "fig4": "seconds, no data",
     "fig5": "the arm of `fig3`",
@@ -50,24 +49,21 @@ NEEDS: Mapping[str, str] = {
     "suppfig3": "the arm of `fig3`",
     "model_selection": "10 training runs on the whole pool",
 }
-"""What exhibits need that is not their number of arms."""
+"""Requirements of exhibits that are not simply a number of arms."""
 
 
 def exhibit(name: str) -> Exhibit:
-    """Return the exhibit of this name or number.
-
-    Args:
-        name: A short name, such as ``fig7`` or ``noise``, or a number of either paper: ``tnnls-fig8``.
+    """Return an exhibit by short name, such as ``fig7`` or ``noise``, or by number, such as ``tnnls-fig8``.
 
     Raises:
         ConfigurationError: The paper has no such number, or it is not reproduced.
-        UnknownNameError: It is neither a name nor a number; the message offers the nearest.
+        UnknownNameError: It is neither a name nor a number; the message suggests the nearest.
     """
     return REPRODUCED[exhibit_named(name)]
 
 
 def needs_of(one: Exhibit) -> str:
-    """Return what an exhibit needs: how many arms, of which each is one campaign per seed."""
+    """Return the requirements of an exhibit: its number of arms, each one campaign per seed."""
     if one.name in NEEDS:
         return NEEDS[one.name]
     arms = one.arms(Request(base_settings(one.dataset, "fast"), Path()))
@@ -79,7 +75,7 @@ def needs_of(one: Exhibit) -> str:
 
 
 def listing() -> list[dict[str, str]]:
-    """Return every exhibit with its numbers in both papers, what it shows and what it needs."""
+    """Return all exhibits with their numbers in both papers, titles and requirements."""
     return [
         {
             "command": one.name,
@@ -93,7 +89,7 @@ def listing() -> list[dict[str, str]]:
 
 
 def _numbers(name: str, paper: str) -> str:
-    """Return the full names under which a paper shows an exhibit."""
+    """Return the full names of an exhibit in a paper."""
     if name == "tsne" and paper == "tnnls":
         return "t-SNE"
     return ", ".join(place.name for place in places_of(name, paper))

@@ -1,4 +1,4 @@
-"""The article's maps of what is queried: t-SNE of class probabilities, by strategy and cycle."""
+"""The article's t-SNE maps of queried items, by strategy and cycle."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["TSNE", "class_colors"]
 
 GREY = 7
-"""The place of a colour in matplotlib's tab10 that would be taken for what is queried."""
+"""Index of the grey in matplotlib's tab10, which is skipped because grey marks queried items."""
 
 LAST = "#f2c300"
-"""The tenth class: a yellow, which tab10 lacks."""
+"""Colour of the tenth class: a yellow, which tab10 lacks."""
 
 QUERIED, UNLABELLED = "muted", "rule"
-"""Names of the greys of what is queried next, dark, and of the rest, pale."""
+"""Names of the dark grey for items queried next and the pale grey for unlabelled ones."""
 
 MARKER_AREA = 7.0
-"""In square points: some two thousand lie on each map."""
+"""In square points, for about 2,000 items per map."""
 
 
 def _tsne(done: Sequence[Finished], _: Request) -> Made:
@@ -55,28 +55,26 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
         paint,
         title=f"What is queried on {title_of(shown.dataset)}, in the plane of t-SNE",
         caption=f"Class probabilities of {len(shown.ids):,} items of the pool, seed {shown.seed}. Coloured: "
-        "labelled, by class. Dark grey: queried after this cycle. Pale: the rest. After the last cycle "
-        "nothing is queried; there, dark grey is what would have been.",
-        description="Maps by strategy (rows) and cycle (columns); clusters are mostly of one class.",
+        "labelled, by class. Dark grey: queried after this cycle, or in the last cycle what would have been "
+        "queried next. Pale grey: the rest.",
+        description="Maps by strategy (rows) and cycle (columns); most clusters have one class.",
         legend=_legend(shown.class_names),
         columns=columns,
         width=3.0,
         height=2.9,
     )
-    notes = (
-        "The article shows Fashion-MNIST, without numbers. Distances between clusters of t-SNE mean nothing.",
-    )
-    return Made((figure,), (), (), notes)
+    note = "The article shows Fashion-MNIST, without numbers. Distances between t-SNE clusters are "
+    "meaningless."
+    return Made((figure,), (), (), (note,))
 
 
 def _legend(names: Sequence[str]) -> list[Entry]:
-    """Return one entry per class, as far as colours go, and what the two greys are."""
+    """Return an entry per class, as long as there are colours, and one for each grey."""
     classes = class_colors()
     entries = [Entry(name, color, "o", "none") for name, color in zip(names, classes, strict=False)]
     if len(names) > len(classes):
-        entries.append(
-            Entry(f"{len(names) - len(classes)} more classes: colours again", LIGHT["ink"], "", "none")
-        )
+        more = f"{len(names) - len(classes)} more classes: colours repeat"
+        entries.append(Entry(more, LIGHT["ink"], "", "none"))
     return [
         *entries,
         Entry("queried next", LIGHT[QUERIED], "o", "none"),
@@ -85,7 +83,7 @@ def _legend(names: Sequence[str]) -> list[Entry]:
 
 
 def class_colors() -> list[str]:
-    """Return ten colours for classes, none like another; an eleventh class has the first one's again."""
+    """Return ten distinct colours for classes; further classes repeat them."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -97,14 +95,8 @@ def _paint_map(axes: Axes, one: Embedding) -> None:
     for part, color in (("unlabelled", LIGHT[UNLABELLED]), ("labelled", None), ("queried", LIGHT[QUERIED])):
         places = [i for i, of in enumerate(one.parts) if of == part]
         x, y = ([one.points[i][axis] for i in places] for axis in (0, 1))
-        axes.scatter(
-            x,
-            y,
-            s=MARKER_AREA,
-            c=[color or classes[one.classes[i] % len(classes)] for i in places],
-            linewidths=0,
-            alpha=0.9,
-        )
+        colors = [color or classes[one.classes[i] % len(classes)] for i in places]
+        axes.scatter(x, y, s=MARKER_AREA, c=colors, linewidths=0, alpha=0.9)
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -112,7 +104,9 @@ def _paint_map(axes: Axes, one: Embedding) -> None:
 TSNE = Exhibit(
     "tsne",
     lambda _: tuple(
-        Arm(label, strategy, settings={"score_last": True})  # to know what would be queried after the last
+        Arm(
+            label, strategy, settings={"score_last": True}
+        )  # records what would be queried after the last cycle
         for label, strategy in (("Random", "random"), ("LL4AL", "learning_loss"), ("COD", "cod"))
     ),
     _tsne,

@@ -1,4 +1,4 @@
-"""What an exhibit of the papers is here: the arms that it needs, and what is made of them."""
+"""Definition of an exhibit: the arms that it needs, and the function that builds it from their results."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from nextlabel.report.tables import Table
 __all__ = ["Exhibit", "Made", "Request", "counterpart", "no_arms", "title_of"]
 
 SAME_IMAGES = {"cifar10_jpeg": "cifar10"}
-"""Data sets that are a published one in another form."""
+"""Variants of published data sets, with the originals."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asked for.
+    """A request for an exhibit.
 
     Attributes:
-        base: The preset's settings for the data set, seeds and cycles, with what the user laid over them.
-        folder: Where the exhibit's files go.
-        progress: Called with what is worked at, the work done and the whole, by such studies.
+        base: The preset's settings for the data set, with the user's changes.
+        folder: Output folder of the exhibit.
+        progress: Called by studies with a description, the steps done and the total.
     """
 
     base: ExperimentConfig
@@ -42,7 +42,7 @@ class Request:
 
     @property
     def epochs(self) -> int | None:
-        """Epochs of one training run, or None where neither the settings nor the data set's recipe say it."""
+        """Epochs of a training run, or None if neither the settings nor the data set define them."""
         if self.base.learner.epochs is not None:
             return self.base.learner.epochs
         own = DATASETS.create(self.base.dataset[0]).training_defaults
@@ -52,14 +52,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """The result of an exhibit.
-
-    Attributes:
-        images: The figures.
-        pairs: Measured and published numbers side by side.
-        tables: What the page shows as text.
-        notes: What the reader must know, a sentence each.
-    """
+    """The contents of an exhibit: figures, number pairs, text tables, and notes of one sentence each."""
 
     images: tuple[Image, ...]
     pairs: tuple[Pair, ...]
@@ -69,13 +62,13 @@ class Made:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A figure or table of the papers, to be made again.
+    """A reproducible figure or table of the papers.
 
     Attributes:
-        name: Its name; that of its published numbers, where there are any.
-        arms: Returns the campaigns that it needs for a request; none for drawings and studies of models.
-        make: Makes it of their finished seeds.
-        dataset: The data set of the measured side where nobody chooses one.
+        name: Its name, which is also that of its published numbers.
+        arms: Returns the arms that it needs for a request; none for drawings and studies of models.
+        make: Builds it from their finished seeds.
+        dataset: Default data set.
     """
 
     name: str
@@ -85,18 +78,18 @@ class Exhibit:
 
 
 def no_arms(_: Request) -> Sequence[Arm]:
-    """Return no arm: the exhibit needs no campaign."""
+    """Return no arms, for exhibits that need no campaign."""
     return ()
 
 
 def counterpart(exhibit: str, dataset: str) -> str | None:
-    """Return the published data set that a measured one is compared with; None where none is the same."""
+    """Return the published data set to compare a measured one with, or None."""
     same = SAME_IMAGES.get(dataset, dataset)
     return same if published(exhibit, same) else None
 
 
 def title_of(dataset: str) -> str:
-    """Return how a data set is written in figures.
+    """Return the name of a data set for figures.
 
     >>> title_of("cifar10_jpeg"), title_of("digits")
     ('CIFAR-10 (JPEG)', 'digits')

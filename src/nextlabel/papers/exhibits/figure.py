@@ -1,6 +1,6 @@
-"""Draw panels of lines or of rows of points: measured solid and filled, published dashed and hollow.
+"""Figures with panels of lines or rows of points: measured solid and filled, published dashed and hollow.
 
-Drawn as the report's figures are, in the light theme. Knows labels and numbers, no exhibit and no run.
+They use the light theme of the report's figures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_lines", "draw_panels", "draw_points", "paint_line"]
 
 NEXT_TO = 1.0
-"""Inches of a panel's width that its axis labels take."""
+"""Width of a panel's axis labels in inches."""
 
 
 def draw_lines(
@@ -41,18 +41,9 @@ def draw_lines(
     width: float = 5.0,
     height: float = 3.4,
 ) -> Image:
-    """Draw panels of lines, two per row, with one legend below.
+    """Draw panels of lines, two per row, with one legend below; see :func:`draw_panels` for most arguments.
 
-    Args:
-        name: As of :func:`draw_panels`, and so are the other arguments but for these.
-        panels: See there.
-        title: See there.
-        caption: See there.
-        description: See there.
-        own_legends: Whether every panel has a legend of its own, and its colours start again.
-        math: See there.
-        width: See there.
-        height: See there.
+    With ``own_legends`` every panel has its own legend, and colours restart in each.
     """
     parts = [[panel] for panel in panels] if own_legends else [panels]
     looks = {id(panel): found for part in parts for found in (looks_of(part),) for panel in part}
@@ -87,7 +78,7 @@ def draw_lines(
 
 
 def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str, description: str) -> Image:
-    """Draw panels of rows: one row a series, its value to the right, measured filled and published hollow."""
+    """Draw panels with a row per series and its value on the horizontal axis."""
 
     def paint(axes: Axes, panel: Panel) -> None:
         rows = list(dict.fromkeys(line.label for line in panel.lines))
@@ -125,7 +116,7 @@ def draw_points(name: str, panels: Sequence[Panel], *, title: str, caption: str,
         description=description,
         legend=legend,
         height=height,
-        width=7.5 if len(panels) == 1 else 5.6,  # names of rows take a third of it
+        width=7.5 if len(panels) == 1 else 5.6,  # row names take a third of it
     )
 
 
@@ -144,21 +135,21 @@ def draw_panels(
     columns: int = 2,
     math: bool = False,
 ) -> Image:
-    """Draw panels, row by row, each by ``paint``; the same arguments give the same bytes.
+    """Draw panels row by row; equal arguments give identical bytes.
 
     Args:
         name: Stem of the file names.
         panels: The panels.
         paint: Draws one panel on its axes.
-        title: What the figure shows.
+        title: Title of the figure.
         caption: How to read it.
-        description: What there is to see, in words.
-        legend: Its entries, below all panels.
-        panel_legends: The entries below each panel; none for one legend of all.
-        height: Of one row of panels, in inches.
-        width: Of one panel, in inches.
-        columns: The most panels in a row.
-        math: Whether its texts hold formulas, between dollars; then no other text may hold a dollar.
+        description: Alternative text.
+        legend: Entries of a legend below all panels.
+        panel_legends: Entries of a legend below each panel, or empty.
+        height: Height of a row of panels in inches.
+        width: Width of a panel in inches.
+        columns: Maximum number of panels per row.
+        math: Whether texts have formulas between dollar signs; then no other text may have a dollar sign.
     """
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
@@ -185,7 +176,7 @@ def draw_panels(
 
 
 def paint_line(axes: Axes, panel: Panel, line: Line, color: str, marker: str) -> None:
-    """Draw one line with its band, or a level."""
+    """Draw a line with its band, or a horizontal level."""
     dash = dash_of(line)
     if line.level:
         axes.axhline(line.y[0], color=color, linestyle=dash, linewidth=1.3)
@@ -203,7 +194,7 @@ def paint_line(axes: Axes, panel: Panel, line: Line, color: str, marker: str) ->
 
 
 def _log_axis(axes: Axes) -> None:
-    """Make the horizontal axis logarithmic, with numbers in plain text."""
+    """Make the horizontal axis logarithmic, with plain numbers as labels."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axes.set_xscale("log")

@@ -1,8 +1,9 @@
-"""Exhibits of learning curves: accuracy by labels, and what is read off their last point."""
+"""Exhibits of learning curves: accuracy by labels, and tables of their last points."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nextlabel.papers.exhibits.arms import Arm, Finished
@@ -11,6 +12,7 @@ from nextlabel.papers.exhibits.numbers import NEAR, Measured, measured
 from nextlabel.papers.exhibits.presentation import controls_last, lines_made, points_made
 from nextlabel.papers.exhibits.settings import counting_note
 from nextlabel.papers.published.exhibits import EXHIBITS
+from nextlabel.results import Row
 
 __all__ = [
     "FIG7",
@@ -29,22 +31,19 @@ FULL = "full_training"
 
 
 def curves(done: Sequence[Finished]) -> list[Measured]:
-    """Return the accuracy in % of every arm at every count of labels that all its seeds have."""
+    """Return the accuracy in % of each arm at each number of labels that all its seeds have reached."""
     own = []
     for arm in done:
         for rows in zip(*arm.rows_sp, strict=False):
-            own.append(
-                measured(
-                    [100 * row.accuracy for row in rows],
-                    dataset=arm.dataset,
-                    panel=arm.arm.panel,
-                    series=arm.arm.label,
-                    x=arm.percent(rows[0].n_labelled),
-                    unit="%",
-                    control=arm.arm.control,
-                )
-            )
+            point = _point(arm, rows, series=arm.arm.label, x=arm.percent(rows[0].n_labelled))
+            own.append(replace(point, control=arm.arm.control))
     return controls_last(own)
+
+
+def _point(arm: Finished, rows: Sequence[Row], *, series: str, x: float | None) -> Measured:
+    """Return the accuracy in % over the seeds, given one row per seed."""
+    values = [100 * row.accuracy for row in rows]
+    return measured(values, dataset=arm.dataset, panel=arm.arm.panel, series=series, x=x, unit="%")
 
 
 def _curves_of(name: str, arms: Sequence[Arm], *notes: str, dataset: str = "digits", **more: Any) -> Exhibit:
@@ -74,9 +73,10 @@ FIG7 = _curves_of(
         RANDOM,
         Arm("Full training", FULL),
     ),
-    "Measured: every strategy with the preset of the random one, LL4AL with its own loss, MC-Dropout with a "
-    "dropout layer that the others lack. SRAAL has no released code and is published only. In the preset "
-    "fast, VAAL's and TA-VAAL's own networks train far less than as released.",
+    "Measured: all strategies use the settings of the random one, except LL4AL, which has its own loss, "
+    "and MC-Dropout, which adds a dropout layer. SRAAL has no released code, so only its published numbers "
+    "are shown. In the preset fast, the networks of VAAL and TA-VAAL train far less than in their released "
+    "code.",
 )
 
 FIG9 = _curves_of(
@@ -118,10 +118,10 @@ NOISE = _curves_of(
             ("Margin", "margin", "supervised", True),
         )
     ),
-    "Measured: each label is given wrong with probability 0.2, as one of the other classes with equal "
-    "randomness; accuracy is on true labels. Ours is taken to be COD with the TOD loss; the article leaves "
-    "it open. Its lead over random is of sampler and loss together: COD with the task loss, random with the "
-    "TOD loss and margin are controls that the papers lack.",
+    "Measured: each label is replaced with probability 0.2 by one of the other classes, chosen uniformly; "
+    "accuracy is on true labels. Ours is assumed to be COD with the TOD loss, as the article does not say. "
+    "Its lead over random combines sampler and loss; COD with the task loss, random with the TOD loss, and "
+    "margin are controls that the papers lack.",
 )
 
 SUPPFIG2 = _curves_of(
@@ -148,19 +148,16 @@ FIG8 = _curves_of(
         RANDOM,
         Arm("Entropy", "entropy_segmentation", control=True),
     ),
-    "Entropy, the mean over the pixels, is a control that the papers lack. They do not say how COD is taken "
-    "together over pixels: here it is the mean. VAAL, QBC and MC-Dropout do not take masks here, and SRAAL "
-    "has no released code: these four are published only.",
+    "Entropy, averaged over pixels, is a control that the papers lack. They do not say how COD is "
+    "aggregated over pixels; the mean is used. Only published numbers are shown for VAAL, QBC and "
+    "MC-Dropout, which do not support masks in nextlabel, and for SRAAL, which has no released code.",
     dataset="nuclei",
     reference="cityscapes",
 )
 
 
 def title_at_the_end(exhibit: str, done: Sequence[Finished]) -> str:
-    """Return the title of an exhibit of the last cycle, with the percentage of labels that it then has.
-
-    The papers' last cycle has 40 % of them.
-    """
+    """Return the title of an exhibit of the last cycle, with its percentage of labels (the papers: 40 %)."""
     counts = {round(arm.percent(arm.rows_sp[0][-1].n_labelled)) for arm in done}
     percents = " or ".join(f"{count} %" for count in sorted(counts))
     title = EXHIBITS[exhibit].title
@@ -173,8 +170,7 @@ def _table1(done: Sequence[Finished], request: Request) -> Made:
     ends = []
     for arm in done:
         last = [rows[-1] for rows in arm.rows_sp]
-        values, x = [100 * row.accuracy for row in last], arm.percent(last[0].n_labelled)
-        ends.append(measured(values, dataset=arm.dataset, series=arm.arm.label, x=x, unit="%"))
+        ends.append(_point(arm, last, series=arm.arm.label, x=arm.percent(last[0].n_labelled)))
     title = title_at_the_end("table1", done)
     notes = tuple(filter(None, (counting_note(request.base), *EXHIBITS["table1"].notes)))
     return points_made("table1", ends, title=title, caption=f"{title}.", notes=notes)
@@ -184,7 +180,7 @@ TABLE1 = Exhibit(
     "table1",
     lambda _: (
         Arm("Core-set", "core_set"),
-        Arm("LL4AL", "learning_loss"),  # as in Fig. 9, whose values these are
+        Arm("LL4AL", "learning_loss"),  # the published values equal those of Fig. 9
         Arm("VAAL", "vaal"),
         Arm("Base", "random"),
         Arm("Base+Semi", "random", "tod"),
@@ -198,7 +194,7 @@ SWEEPS: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "lambda": ("weight", (0.0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)),
     "alpha": ("decay", (0.5, 0.9, 0.99, 0.995, 0.999, 0.9995, 0.9999)),
 }
-"""What the supplement's Fig. 1 varies, the option of the objective ``tod``, and its values there."""
+"""Parameters in the supplement's Fig. 1, as options of the objective ``tod``, and their values."""
 
 
 def _sweep(_: Request) -> Sequence[Arm]:
@@ -210,7 +206,7 @@ def _sweep(_: Request) -> Sequence[Arm]:
 
 
 LEVELS = (10, 20, 30, 40)
-"""The percentages of labels that the supplement's Fig. 1 shows."""
+"""Percentages of labels in the supplement's Fig. 1."""
 
 
 def _suppfig1(done: Sequence[Finished], _: Request) -> Made:
@@ -220,15 +216,9 @@ def _suppfig1(done: Sequence[Finished], _: Request) -> Made:
         for level in LEVELS:
             nearest = min(by_percent, key=lambda percent: abs(percent - level))
             if abs(nearest - level) <= NEAR:
-                values = [100 * row.accuracy for row in by_percent[nearest]]
-                own.append(
-                    measured(
-                        values, dataset=arm.dataset, panel=arm.arm.panel, series=f"{level} % labelled",
-                        x=arm.arm.x, unit="%",
-                    )
-                )  # fmt: skip
+                own.append(_point(arm, by_percent[nearest], series=f"{level} % labelled", x=arm.arm.x))
     own.sort(key=lambda one: (one.panel != "lambda", one.series, one.x))
-    limits = f"Shown are the cycles within {NEAR:g} percentage points of 10, 20, 30 and 40 % of the labels."
+    limits = f"Only cycles within {NEAR:g} percentage points of 10, 20, 30 and 40 % of the labels are shown."
     notes = (*EXHIBITS["suppfig1"].notes, limits)
     return lines_made(
         "suppfig1", own, reference="cifar100", tolerance=1e-9, equal_ticks=True, notes=notes, math=True

@@ -1,4 +1,4 @@
-"""Legends of figures: which colour and marker a series has, and the entries that say so."""
+"""Colours and markers of series, and legends of figures."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["MARKERS", "add_legend", "add_panel_legend", "columns_that_fit", "entries_of", "looks_of"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
-"""More than there are colours, so that series of one colour differ in their markers."""
+"""More markers than colours, so series with the same colour have different markers."""
 
 APART = 0.12
-"""Inches between entries of one row, which have no slack from entries that are shorter than the longest."""
+"""Inches between the entries of a single row."""
 
 BASELINES = ("Random", "Task", "Base", "random choice")
-"""Series drawn in grey: what the others are measured against."""
+"""Baseline series, drawn in grey."""
 
 
 def looks_of(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
-    """Return colour and marker by label, in the order in which labels first appear."""
+    """Return colour and marker by label, in order of first appearance."""
     labels = dict.fromkeys(line.label for panel in panels for line in panel.lines if not line.guide)
     colored = [label for label in labels if label not in BASELINES and not label.startswith("Full")]
     looks = {
@@ -42,7 +42,7 @@ def looks_of(panels: Sequence[Panel]) -> dict[str, tuple[str, str]]:
 
 
 def entries_of(panels: Sequence[Panel], looks: Mapping[str, tuple[str, str]]) -> list[Entry]:
-    """Return an entry a label, and what solid and dashed mean where both are there."""
+    """Return an entry per label, and entries for solid and dashed lines if both are present."""
     lines = [line for panel in panels for line in panel.lines]
     entries = []
     for label, (color, marker) in looks.items():
@@ -58,13 +58,7 @@ def entries_of(panels: Sequence[Panel], looks: Mapping[str, tuple[str, str]]) ->
 
 
 def columns_that_fit(entries: Sequence[Entry], inches: float, *, handle: float = 0.6) -> int:
-    """Return how many columns of the longest entry fit into the width; all where one row takes them.
-
-    Args:
-        entries: The entries.
-        inches: The width.
-        handle: What an entry has next to its letters, in inches.
-    """
+    """Return how many columns fit into a width, given the width of an entry's ``handle``, both in inches."""
     widths = [handle + 0.088 * len(_as_seen(entry.label)) for entry in entries]
     if sum(widths) + APART * len(entries) <= inches:
         return max(1, len(entries))
@@ -72,18 +66,18 @@ def columns_that_fit(entries: Sequence[Entry], inches: float, *, handle: float =
 
 
 def _as_seen(label: str) -> str:
-    """Return a label as long as it looks: a command of a formula is one letter, its braces none."""
+    """Return a label with its rendered length: a formula command is one letter, braces are none."""
     return re.sub(r"[${}]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", label))
 
 
 def add_legend(figure: Figure, entries: Sequence[Entry], *, columns: int) -> None:
-    """Set a legend below all panels; nothing where there are no entries."""
+    """Add a legend below all panels, if there are entries."""
     if entries:
         figure.legend(handles=_handles(entries, columns), loc="outside lower left", ncols=columns)
 
 
 def add_panel_legend(axes: Axes, entries: Sequence[Entry], *, columns: int) -> None:
-    """Set a legend below one panel and its axis label."""
+    """Add a legend below a panel and its axis label."""
     below = axes.legend(
         handles=_handles(entries, columns), loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=columns
     )
@@ -91,7 +85,7 @@ def add_panel_legend(axes: Axes, entries: Sequence[Entry], *, columns: int) -> N
 
 
 def _handles(entries: Sequence[Entry], columns: int) -> list[Line2D]:
-    """Return what a legend shows, so ordered that one reads it row by row although it fills columns."""
+    """Return the handles of a legend, ordered to read row by row although columns are filled first."""
     from matplotlib.lines import Line2D
 
     handles = []

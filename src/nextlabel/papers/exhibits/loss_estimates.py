@@ -1,6 +1,6 @@
-"""Exhibits of how well scores estimate the true loss: by cycle, by band, by fraction found, by gap.
+"""Exhibits of how well scores estimate the true loss, by cycle, band, fraction sampled or gap.
 
-All judge scorers on the same trained models, those of COD with the task loss, and share their cells.
+All of them evaluate scorers on the same models, those of COD with the task loss, and share their cells.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from nextlabel.papers.exhibits.arms import Arm, Finished
 from nextlabel.papers.exhibits.exhibit import Exhibit, Made, Request
@@ -29,45 +28,39 @@ from nextlabel.parts import Part
 
 __all__ = ["FIG3", "FIG5", "FIG6", "SUPPFIG3", "diagnosed_arm"]
 
-GAPS: Mapping[str, int | None] = {
-    "step": None,
-    "10 steps": None,
-    "epoch": 1,
-    "10 epochs": 10,
-    "50 epochs": 50,
-}
-"""The gaps of the supplement's Fig. 3, with their length in epochs; a whole cycle is COD itself."""
+GAPS = {"step": None, "10 steps": None, "epoch": 1, "10 epochs": 10, "50 epochs": 50}
+"""Gaps in the supplement's Fig. 3, with their length in epochs; a whole cycle is COD itself."""
 
 CYCLE = 3
-"""Whose query is judged; the spacing of the points of the paper's Fig. 6 fits it."""
+"""Cycle whose query is evaluated; the spacing of the points in the paper's Fig. 6 matches it."""
 
 ROUND_OFF = 1e-6
-"""Probabilities that moved less are as far apart as the rounding of two passes in float32."""
+"""Smaller changes of probabilities are round-off of two float32 passes."""
 
 ONE_MODEL = (
-    "Measured: all scorers are judged on the models of one and the same campaigns, so that only the score "
-    "differs; the predicted loss comes from a module that is trained next to them without touching them."
+    "Measured: all scorers are evaluated on the models of the same campaigns, so only the score differs; the "
+    "predicted loss comes from a module that is trained alongside without affecting the models."
 )
 RULES: Mapping[str, str] = {
-    "initial": "the distance to the initial model, the largest first, as the papers' text says",
+    "initial": "the distance to the initial model, the largest first, as in the papers' text",
     "untrained": "the distance to another, untrained network, the smallest first, as in the released code",
-    "least_confident": "the distance to even probabilities, the smallest first, which is what the released "
-    "code's rule for that cycle amounts to",
-    "epoch": "the distance to the model one epoch before the end of the training",
+    "least_confident": "the distance to even probabilities, the smallest first, which is equivalent to the "
+    "released code's rule for that cycle",
+    "epoch": "the distance to the model one epoch before the end of training",
     "random": "a random draw",
 }
-"""What the score of the first cycle is, by COD's rule for it."""
+"""Descriptions of COD's rules for the first cycle."""
 
 REVERSED = (
-    "The initial model's probabilities are nearly even, so that in the first cycle COD is largest where the "
-    "model is surest, and the measured bands stand in reverse order. The published ones do not."
+    "The initial model's probabilities are nearly even, so in the first cycle COD is largest where the "
+    "model is most confident, and the measured bands are in reverse order. The published ones are not."
 )
-LAST = "After the last training run the pool is scored too, and nothing is queried."
+LAST = "The pool is also scored after the last training run, when nothing is queried."
 CONTROLS = "Entropy and least confidence are controls that the papers lack."
 
 
 def diagnosed_arm(request: Request) -> Arm:
-    """Return the arm that compares every scorer with the truth; gaps longer than a fit are left out."""
+    """Return the arm with diagnostics of all scorers; gaps longer than a training run are left out."""
     gaps = [
         Part("cod", {"gap": gap})
         for gap, epochs in GAPS.items()
@@ -79,7 +72,7 @@ def diagnosed_arm(request: Request) -> Arm:
 
 
 def first_cycle_rule(request: Request) -> str:
-    """Return the rule by which COD scores the first cycle, that of the campaigns themselves."""
+    """Return COD's rule for the first cycle in these campaigns."""
     from nextlabel.strategies.cod import DEFAULT_FIRST_CYCLE  # imports torch
 
     options = [part.options for part in request.base.strategy if part.name == "cod"]
@@ -87,12 +80,12 @@ def first_cycle_rule(request: Request) -> str:
 
 
 def first_cycle_note(request: Request) -> str:
-    """Return the sentence on that rule which all these exhibits share."""
-    return f"In the first cycle, which has none before it, COD is {RULES[first_cycle_rule(request)]}."
+    """Return a sentence on that rule."""
+    return f"In the first cycle, which has no predecessor, COD is {RULES[first_cycle_rule(request)]}."
 
 
 def _label(request: Request) -> str:
-    """Return what records call the score that all these exhibits judge."""
+    """Return the label of the COD score in the diagnostics."""
     return str(Part("cod", {"first_cycle": first_cycle_rule(request)}))
 
 
@@ -125,11 +118,11 @@ def _fig3(done: Sequence[Finished], request: Request) -> Made:
     own = []
     if cells:
         scores = _numbers(score_series(cells, _label(request)), "COD", request.dataset, "")
-        own += [replace(one, y=abs(one.y)) for one in scores]  # minus a distance where the smallest is first
+        own += [replace(one, y=abs(one.y)) for one in scores]  # negative if the smallest come first
         own += _numbers(loss_series(cells, _label(request)), "loss", request.dataset, "nats")
     scale = (
         "Measured COD is half the squared distance of class probabilities, in [0, 1]; the scale of the "
-        "published one is unknown, so that its course alone can be compared."
+        "published COD is unknown, so only its course can be compared."
     )
     left = Side("COD", "Mean COD", "series-2", "o")
     right = Side("loss", "Mean true loss, nats", "ink", "s")
@@ -146,17 +139,13 @@ def _fig5(done: Sequence[Finished], request: Request) -> Made:
     ]
     first = [number.y for number in own if number.x == 1]
     stated = REVERSED if first and first[0] < first[-1] else ""
-    order = "Bands are of the candidates in the order in which COD queries them."
+    order = "Bands are of candidates in COD's query order."
     return _made("fig5", own, order, first_cycle_note(request), stated, LAST)
 
 
 def _fig6(done: Sequence[Finished], request: Request) -> Made:
-    names = {
-        _label(request): "COD",
-        "learning_loss": "LL4AL",
-        "entropy": "Entropy",
-        "least_confidence": "Least confidence",
-    }
+    names = {_label(request): "COD", "learning_loss": "LL4AL", "entropy": "Entropy"}
+    names |= {"least_confidence": "Least confidence"}
     own, stated = _found(_cells(done), names, request)
     return _made("fig6", own, stated, ONE_MODEL, CONTROLS, guide=lambda x: x)
 
@@ -167,11 +156,10 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
     names |= {str(Part("cod", {"gap": gap})): labels.get(gap, gap) for gap in reversed(tuple(GAPS))}
     cells = _cells(done)
     own, stated = _found(cells, names, request)
-    shown = [number for number in own if (number.x or 0) <= 5]  # as far as the paper's figure goes
+    shown = [number for number in own if (number.x or 0) <= 5]  # the range of the paper's figure
     left_out = [gap for gap, epochs in GAPS.items() if epochs and request.epochs and epochs >= request.epochs]
     short = (
-        f"A training run has {request.epochs} epochs here, so that a gap of {' or '.join(left_out)} is left "
-        "out."
+        f"Training runs have {request.epochs} epochs, so a gap of {' or '.join(left_out)} is left out."
         if left_out
         else ""
     )
@@ -180,7 +168,7 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
 
 
 def _still(cells: Sequence[DiagnosedCell], names: Mapping[str, str]) -> str:
-    """Say which gaps are so short that their discrepancy is round-off, by the root of the mean square."""
+    """Return a note on gaps whose root-mean-square discrepancy is round-off, or nothing."""
     moved = {
         names[label]: math.sqrt(2 * (score_series(cells, label).mean[_judged(cells) - 1] or 0.0))
         for label in labels_of(cells)
@@ -190,20 +178,20 @@ def _still(cells: Sequence[DiagnosedCell], names: Mapping[str, str]) -> str:
     if not still:
         return ""
     return (
-        f"Probabilities moved no more than float32 rounds: by {', '.join(still)}. Such a line is of "
-        "round-off, for the learning rate ends near 0; the papers' schedule is learner.schedule=multistep."
+        f"Probabilities changed by no more than float32 round-off: by {', '.join(still)}. Such a line shows "
+        "only round-off, because the learning rate ends near 0; the papers use learner.schedule=multistep."
     )
 
 
 def _judged(cells: Sequence[DiagnosedCell]) -> int:
-    """Return the cycle whose query is judged."""
+    """Return the cycle whose query is evaluated."""
     return min(CYCLE, max(row.cycle for cell in cells for row in cell.rows))
 
 
 def _found(
     cells: Sequence[DiagnosedCell], names: Mapping[str, str], request: Request
 ) -> tuple[list[Measured], str]:
-    """Return the percentages found by the scorers that were diagnosed, and of which cycle."""
+    """Return the percentages found by each scorer with diagnostics, and a note on the cycle."""
     if not cells:
         return [], ""
     cycle = _judged(cells)
@@ -212,28 +200,18 @@ def _found(
         number
         for label, name in names.items()
         if label in labels_of(cells)
-        for number in _numbers(
-            top_series(cells, label, cycle),
-            name,
-            request.dataset,
-            "%",
-            factor=100,
-            control=name not in papers,
-        )
+        for series in (top_series(cells, label, cycle),)
+        for number in _numbers(series, name, request.dataset, "%", factor=100, control=name not in papers)
     ]
     stated = f"Measured after the training of cycle {cycle}."
     return own, f"{stated} {first_cycle_note(request)}" if cycle == 1 else stated
 
 
 def _made(
-    name: str,
-    own: Sequence[Measured],
-    *notes: str,
-    guide: Callable[[float], float] | None = None,
-    **more: Any,
+    name: str, own: Sequence[Measured], *notes: str, guide: Callable[[float], float] | None = None
 ) -> Made:
     stated = [note for note in (*notes, *EXHIBITS[name].notes) if note]
-    return lines_made(name, controls_last(own), tolerance=0.13, notes=stated, guide=guide, **more)
+    return lines_made(name, controls_last(own), tolerance=0.13, notes=stated, guide=guide)
 
 
 def _arms(request: Request) -> Sequence[Arm]:

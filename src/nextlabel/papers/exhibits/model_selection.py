@@ -1,4 +1,4 @@
-"""The article's tables of choosing a trained model without labels, from models of one's own."""
+"""The article's tables on selecting a trained model without labels, from your own models."""
 
 from __future__ import annotations
 
@@ -22,40 +22,30 @@ NAMES: Mapping[str, str] = {
     "predicted_loss": "LL4AL",
     "tod": "TOD",
 }
-"""The scores by their names in the study, in the order of the article's Table III."""
-
-GAPS: Mapping[str, str] = {
-    "epoch": "1 epoch",
-    "5 steps": "5 steps",
-    "20 steps": "20 steps",
-    "50 steps": "50 steps",
-    "2 epochs": "2 epochs",
-    "5 epochs": "5 epochs",
-}
-"""The gaps by their names in the study, in the order of the article's Table V."""
+"""Labels of the scores in the study, in the order of the article's Table III."""
 
 
 def _model_selection(_: Sequence[Finished], request: Request) -> Made:
-    from nextlabel.papers.studies.model_selection import run_model_selection
+    from nextlabel.papers.studies.model_selection import GAPS, run_model_selection
 
     one = config_of([Arm("models", "random")], request.base)
     result = run_model_selection(
-        one, request.folder / "models", gaps=tuple(GAPS), predicted_loss=True, progress=request.progress
+        one, request.folder / "models", gaps=GAPS, predicted_loss=True, progress=request.progress
     )
     notes = (
         f"Measured: {result['models']} models, each trained on all {result['n_labelled']:,} items of the "
-        "pool under a seed of its own; Top-k(N) is over all subsets of N of them.",
+        "pool with its own seed; Top-k(N) is computed over all subsets of N models.",
         f"Data set {result['dataset']}, seed {result['seed']}, device {result['device']}.",
         "The mean of all models' probabilities and a random choice are controls that the article lacks.",
         *result["notes"],
         *EXHIBITS["model_selection"].notes,
     )
-    measured = f"{result['models']} models of one seed each, judged together"
+    measured = f"{result['models']} models of one seed each, evaluated together"
     return points_made("model_selection", numbers(result), notes=notes, measured=measured)
 
 
 def numbers(result: Mapping[str, Any]) -> list[Measured]:
-    """Return the study's result as the rows of the article's Tables III to V, in %."""
+    """Return the result of the study as rows of the article's Tables III to V, in %."""
     dataset, models = str(result["dataset"]), int(result["models"])
 
     def one(panel: str, series: str, fraction: float, *, control: bool = False) -> Measured:
@@ -76,7 +66,7 @@ def numbers(result: Mapping[str, Any]) -> list[Measured]:
     mean = "mean of all models (not in the papers)"
     own.append(one("sample level", mean, result["ensemble"], control=True))
     for gap, level in result["gaps"].items():
-        own.append(one("gap", GAPS.get(gap, gap), level["sample_level"]))
+        own.append(one("gap", "1 epoch" if gap == "epoch" else gap, level["sample_level"]))
     return own
 
 

@@ -1,7 +1,7 @@
-"""Measured numbers in the form in which the published ones are, and both side by side.
+"""Measured numbers, in the same form as published ones, and pairs of both.
 
-The two never share a type: what was measured is a :class:`Measured`, what a paper prints a
-:class:`~nextlabel.papers.published.values.Published`.
+They have separate types, :class:`Measured` and :class:`~nextlabel.papers.published.values.Published`, so they
+cannot be mixed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from nextlabel.papers.published.values import Published
 __all__ = ["COLUMNS", "NEAR", "Measured", "Pair", "measured", "pair", "to_csv"]
 
 NEAR = 2.5
-"""Percentage points of labels within which a measured and a published point are compared: half a step of the
-published grid of 10, 15, ..., 40 %. So the first cycle of the release on Caltech-101, which has 11.2 % of the
-pool, is compared with the published 10 %."""
+"""Maximum distance, in percentage points of labels, between compared points: half a step of the grid
+10, 15, ..., 40 %. The release's first cycle on Caltech-101, 11.2 % of the pool, is compared with 10 %."""
 
 COLUMNS = (
     "dataset", "panel", "series", "x", "unit", "measured", "measured_sd", "seeds", "published",
@@ -30,17 +29,17 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One number of one's own runs.
+    """One number measured in your own runs.
 
     Attributes:
         dataset: Name of the data set.
-        panel: Which part of the exhibit; empty where it has one part.
-        series: Which line, column or row, as the paper calls its counterpart.
-        x: Where on the horizontal axis; None where there is none.
+        panel: Panel of the exhibit, empty if there is only one.
+        series: Line, column or row, named like its published counterpart.
+        x: Position on the horizontal axis, or None.
         y: Mean over the seeds, in ``unit``.
-        spread: Standard deviation over the seeds (n - 1), in ``unit``; None of fewer than two.
-        seeds: How many seeds went in.
-        unit: As of the published number.
+        spread: Standard deviation over the seeds (n - 1), in ``unit``; None for fewer than two.
+        seeds: Number of seeds.
+        unit: Unit, as for the published number.
         control: Whether the papers lack this series.
     """
 
@@ -57,14 +56,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Pair:
-    """A measured number and its published counterpart, or one of them alone."""
+    """A measured number and its published counterpart; one of them may be missing."""
 
     measured: Measured | None
     published: Published | None
 
     @property
     def difference(self) -> float | None:
-        """Measured minus published, or None where one is missing."""
+        """Measured minus published, or None if one is missing."""
         if self.measured is None or self.published is None:
             return None
         return self.measured.y - self.published.y
@@ -80,26 +79,24 @@ def measured(
     panel: str = "",
     control: bool = False,
 ) -> Measured:
-    """Return the mean of one value per seed, with their standard deviation."""
+    """Return the mean and standard deviation of one value per seed."""
     numbers = np.asarray(values, dtype=np.float64)
     spread = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
     if spread is not None and (numbers == numbers[0]).all():
-        spread = 0.0  # where the mean of equal numbers is rounded, their deviation from it is not 0
+        spread = 0.0  # a rounded mean of equal numbers would give a tiny deviation
     return Measured(dataset, panel, series, x, float(numbers.mean()), spread, len(numbers), unit, control)
 
 
 def pair(
     own: Sequence[Measured], theirs: Sequence[Published], *, counterpart: str | None, tolerance: float
 ) -> list[Pair]:
-    """Pair every measured number with the nearest published one of its series; the rest stands alone.
-
-    The closest two are paired first, and each number once.
+    """Pair each measured number with the nearest published one of its series, closest pairs first.
 
     Args:
-        own: What was measured.
-        theirs: What is published.
-        counterpart: The published data set that the measured one is compared with; None where there is none.
-        tolerance: How far the places on the horizontal axis may lie apart, in its unit.
+        own: Measured numbers.
+        theirs: Published numbers; those left over are returned unpaired.
+        counterpart: The published data set to compare with, or None.
+        tolerance: Maximum distance on the horizontal axis, in its unit.
     """
     near = sorted(
         (apart, i, j)
@@ -119,7 +116,7 @@ def pair(
 
 
 def to_csv(pairs: Iterable[Pair]) -> str:
-    """Return measured and published numbers side by side as CSV; what is missing is an empty cell."""
+    """Return measured and published numbers side by side as CSV, with empty cells for missing values."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -127,15 +124,10 @@ def to_csv(pairs: Iterable[Pair]) -> str:
         own, theirs = both.measured, both.published
         place = own or theirs
         assert place is not None, "a pair has at least one number"
-        writer.writerow(
-            [place.dataset, place.panel, place.series, _text(place.x), place.unit]
-            + ([_text(own.y), _text(own.spread), own.seeds] if own else ["", "", ""])
-            + (
-                [_text(theirs.y), _text(theirs.spread), _text(theirs.x), theirs.source]
-                if theirs
-                else ["", "", "", ""]
-            )
-        )
+        row = [place.dataset, place.panel, place.series, place.x, place.unit]
+        row += [own.y, own.spread, own.seeds] if own else [""] * 3
+        row += [theirs.y, theirs.spread, theirs.x, theirs.source] if theirs else [""] * 4
+        writer.writerow(row)
     return text.getvalue()
 
 
@@ -143,7 +135,3 @@ def _apart(first: float | None, second: float | None) -> float:
     if first is None or second is None:
         return 0.0 if first is second else float("inf")
     return abs(first - second)
-
-
-def _text(number: float | None) -> str:
-    return "" if number is None else repr(number)

@@ -1,4 +1,4 @@
-"""Write an exhibit's files: figures as SVG and PNG, numbers and rows as CSV, a page on how it was made."""
+"""Output files of an exhibit: figures as SVG and PNG, numbers and rows as CSV, and a page."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from nextlabel.results import COLUMNS
 __all__ = ["Circumstances", "write_page"]
 
 OTHER_SETTINGS = (
-    "Settings of these runs are not those of the preset, as stated below: what was measured is not to be "
-    "compared with what was published."
+    "The settings of these runs differ from the preset, as listed below, so measured and published numbers "
+    "are not comparable."
 )
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Under what an exhibit was made.
+    """How an exhibit was made.
 
     Attributes:
         exhibit: Its name.
-        dataset: The data set of the measured side.
+        dataset: The measured data set.
         preset: The preset.
-        cycles: Fits of a campaign.
-        changed: What differs from the preset, a setting each.
-        command: What makes it again.
-        failures: Why cells failed, by the cell's name.
-        preset_lines: How the preset differs from the others, a sentence each.
+        cycles: Cycles of each campaign.
+        changed: Settings that differ from the preset.
+        command: The command that reproduces it.
+        failures: Error messages by name of the failed cell.
+        preset_lines: Differences of the preset from the others, a sentence each.
     """
 
     exhibit: str
@@ -50,14 +50,7 @@ class Circumstances:
 
 
 def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folder: Path) -> Path:
-    """Write the files of an exhibit and return the page's path.
-
-    Args:
-        made: The result of the exhibit.
-        done: The finished arms; none for drawings.
-        under: How it was made.
-        folder: Where to write; made where it is missing.
-    """
+    """Write the files of an exhibit to ``folder``, creating it if needed, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for figure in made.images:
         (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
@@ -71,8 +64,8 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
     lines = [f"# {about.title}", "", f"The counterpart of {about.where}.", ""]
     if made.pairs:
         lines += [
-            "Published numbers are the authors'; they are drawn dashed or hollow, stand in rows of their own "
-            "and enter no mean. All numbers, side by side: [numbers.csv](numbers.csv).",
+            "Published numbers are the authors'. They are drawn dashed or hollow, have their own rows in "
+            "tables, and enter no mean. All numbers side by side: [numbers.csv](numbers.csv).",
             "",
         ]
     for figure in made.images:
@@ -81,7 +74,7 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
         lines += [f"**{table.caption}**", "", markdown(table), ""]
     notes = [*([OTHER_SETTINGS] if done and under.changed else []), *made.notes]
     if notes:
-        lines += ["## What to know", "", *(f"- {note}" for note in notes), ""]
+        lines += ["## Notes", "", *(f"- {note}" for note in notes), ""]
     lines += ["## How it was made", "", *(f"- {fact}" for fact in _facts(done, under)), ""]
     if done and under.preset_lines:
         others = f"## The preset {under.preset} and the others"
@@ -92,7 +85,7 @@ def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folde
 
 
 def _rows(done: Sequence[Finished]) -> str:
-    """Return what every seed of every arm measured, a row per cycle, as CSV."""
+    """Return the results of all arms as CSV, one row per seed and cycle."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("panel", "series", *COLUMNS))
@@ -109,7 +102,7 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
             f"Data set {title_of(under.dataset)}, preset `{under.preset}`, {under.cycles} cycles; "
             f"100 % are {done[0].size:,} items"
         )
-        facts += [f"Not as in the preset: {setting}" for setting in under.changed]
+        facts += [f"Changed from the preset: {setting}" for setting in under.changed]
         for arm in done:
             seeds = ", ".join(str(rows[0].seed) for rows in arm.rows_sp)
             what = f"strategy `{arm.arm.strategy}`, objective `{arm.arm.objective}`"
@@ -119,7 +112,7 @@ def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
             facts.append(f"{panel}{arm.arm.label}: {what}, seeds {seeds}")
         devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows if row.device})
         facts.append(f"Device: {', '.join(devices) or 'unknown'}")
-        facts.append("What every seed measured, a row per cycle: [rows.csv](rows.csv)")
+        facts.append("Results of every seed and cycle: [rows.csv](rows.csv)")
     facts.append("; ".join(f"{name} {value}" for name, value in describe_environment().items()))
-    facts += [f"Failed and in no mean: `{name}`: {why}" for name, why in under.failures.items()]
+    facts += [f"Failed and not included: `{name}`: {why}" for name, why in under.failures.items()]
     return facts

@@ -1,4 +1,4 @@
-"""What a figure's panels and its legend hold: labels and numbers, and how lines are dashed. Draws nothing."""
+"""Contents of a figure's panels and legend: labels, numbers and dashes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Line:
     """One series of a panel.
 
     Attributes:
-        label: Its name; lines of one name look alike in all panels.
-        x: (P,) places; empty in figures that have none.
+        label: Its name; lines with the same name look the same in all panels.
+        x: (P,) positions, empty in figures without them.
         y: (P,) values.
-        spread: (P,) half widths of the band; None where there is none.
-        published: Whether a paper printed it.
-        level: Whether its one value is drawn across the whole panel.
-        guide: Whether it is a mere guide to the eye, such as a random choice.
+        spread: (P,) half widths of the band, or None.
+        published: Whether it is published rather than measured.
+        level: Whether its single value is drawn as a line across the panel.
+        guide: Whether it is only a guide to the eye, such as a random choice.
     """
 
     label: str
@@ -41,14 +41,13 @@ class Panel:
     """One pair of axes.
 
     Attributes:
-        title: Says the data set, and whether numbers are measured or published.
-        x_label: The horizontal axis.
-        y_label: The vertical axis.
+        title: Data set, and whether numbers are measured or published.
+        x_label: Label of the horizontal axis.
+        y_label: Label of the vertical axis.
         lines: The series.
         log_x: Whether the horizontal axis is logarithmic.
-        log_y: Whether the vertical axis is.
-        ticks: Values that stand on the horizontal axis at equal distances, whatever they are; empty for a
-            plain axis.
+        log_y: Whether the vertical axis is logarithmic.
+        ticks: Values shown at equal distances on the horizontal axis; empty for a numeric axis.
     """
 
     title: str
@@ -62,7 +61,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a legend: its label and its looks."""
+    """One entry of a legend."""
 
     label: str
     color: str
@@ -72,7 +71,7 @@ class Entry:
 
 
 def dash_of(line: Line) -> Dash:
-    """Return how a line is dashed: measured ones are solid."""
+    """Return the dash of a line; measured ones are solid."""
     if line.guide:
         return GUIDE_DASH
     return PUBLISHED_DASH if line.published else "-"

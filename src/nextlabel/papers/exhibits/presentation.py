@@ -1,7 +1,4 @@
-"""From measured and published numbers to the panels of a figure and the rows of a table.
-
-Knows nothing of runs; what an exhibit's numbers mean is said by :mod:`nextlabel.papers.published.exhibits`.
-"""
+"""Builds the figures, tables and captions of an exhibit from measured and published numbers."""
 
 from __future__ import annotations
 
@@ -32,25 +29,25 @@ __all__ = [
 Number = Measured | Published
 
 REFERENCE = "cifar10"
-"""Whose published numbers stand next to those of a data set that the papers do not have."""
+"""Data set whose published numbers are shown if the papers do not have the measured one."""
 
 MEASURED = "measured"
-"""What rows of one's own numbers say of their origin."""
+"""Origin of measured rows in tables."""
 
 NEARLY = 0.15
-"""Percentage points that a count of whole items may miss its percentage by."""
+"""Percentages of labels this close to a whole number are rounded to it, as counts of items are whole."""
 
 GREEK = {"lambda": "λ", "alpha": "α"}
-"""Letters by their names, which numbers have for their panels."""
+"""Greek letters by name, which is used for panels."""
 
 SAME = 0.5
-"""By how much two places may differ and still be read as the same."""
+"""Maximum distance between positions that count as the same."""
 
 MOST_BANDS = 7
-"""Lines of a panel that are drawn with their bands; of more, deviations are in the table alone."""
+"""Maximum number of lines in a panel with bands; with more, deviations are only in the table."""
 
 FULL = 100.0
-"""The place of full training, in % of the labels: drawn as a level."""
+"""Position of full training in % of the labels, drawn as a horizontal line."""
 
 
 def lines_made(
@@ -70,24 +67,24 @@ def lines_made(
     title: str = "",
     guide: Callable[[float], float] | None = None,
 ) -> Made:
-    """Make an exhibit of lines.
+    """Build an exhibit of lines.
 
     Args:
         exhibit: Its name.
-        own: What was measured, all of one data set.
-        reference: Whose published numbers stand next to it where the papers lack the data set.
-        tolerance: How far a measured and a published place may lie apart and still be compared; None for
-            half a step of the published grid where that is of labels, else for the same place.
-        caption: What to know next to the usual.
-        notes: What the reader must know.
+        own: Measured numbers, all on one data set.
+        reference: Data set whose published numbers are shown if the papers lack the measured one.
+        tolerance: Maximum distance between compared positions; by default half a step of the published grid
+            of labels, or the same position on other axes.
+        caption: Added to the usual caption.
+        notes: Notes, added to those on the data sets.
         log_x: Whether the horizontal axis is logarithmic.
-        equal_ticks: Whether places stand at equal distances.
-        own_legends: Whether every panel has a legend of its own.
-        apart: Whether measured and published numbers are kept in panels of their own.
-        math: Whether the figure's Greek letters are typeset; then no name may hold a dollar.
-        in_tables_only: Panels that are in the tables alone.
-        title: What it shows, where the runs decide it.
-        guide: A line to judge the others by, such as a random choice.
+        equal_ticks: Whether positions are drawn at equal distances.
+        own_legends: Whether every panel has its own legend.
+        apart: Whether measured and published numbers have separate panels.
+        math: Whether Greek letters are typeset; then no name may have a dollar sign.
+        in_tables_only: Panels that are only shown in tables.
+        title: Title, if it depends on the runs.
+        guide: Function whose line is drawn for comparison, such as a random choice.
     """
     about = EXHIBITS[exhibit]
     pairs, stated = _paired(exhibit, own, reference, tolerance)
@@ -134,18 +131,10 @@ def points_made(
     measured: str = "",
     title: str = "",
 ) -> Made:
-    """Make an exhibit that is a table: a row of points for every series, and the table itself.
+    """Build an exhibit that is a table: a figure with a row of points per series, and the table itself.
 
-    Args:
-        exhibit: Its name.
-        own: What was measured, all of one data set.
-        reference: As of :func:`lines_made`, and so are the next four.
-        tolerance: See there.
-        caption: See there.
-        notes: See there.
-        log_x: See there.
-        measured: What a measured number is, where it is not the mean over the seeds.
-        title: What it shows, where the runs decide it.
+    The arguments are those of :func:`lines_made`; ``measured`` describes the measured numbers if they are not
+    means over seeds.
     """
     about = EXHIBITS[exhibit]
     pairs, stated = _paired(exhibit, own, reference, tolerance)
@@ -166,14 +155,14 @@ def points_made(
 def tables_of(
     exhibit: str, pairs: Sequence[Pair], *, split: bool = False, apart: bool = False
 ) -> tuple[Table, ...]:
-    """Return a table for every panel: the series as rows, the places as columns, published ones said so."""
+    """Return a table per panel, with a row per series and origin and a column per position."""
     return tuple(_table(exhibit, numbers) for numbers in _panels(exhibit, pairs, split=split, apart=apart))
 
 
 def _paired(
     exhibit: str, own: Sequence[Measured], reference: str, tolerance: float | None
 ) -> tuple[list[Pair], list[str]]:
-    """Return the pairs, and what must be said of the data sets."""
+    """Return the pairs, and notes on the data sets."""
     datasets = list(dict.fromkeys(one.dataset for one in own))
     known = {row.dataset for row in published(exhibit)}
     reference = reference if reference in known else next(iter(published(exhibit))).dataset
@@ -181,13 +170,13 @@ def _paired(
     stated = []
     if datasets and same is None:
         stated.append(
-            f"The papers do not show {title_of(datasets[0])}: their numbers are of {title_of(reference)}, in "
-            "a panel of their own, and only the order of the lines can be compared."
+            f"The papers do not show {title_of(datasets[0])}. Published numbers are for "
+            f"{title_of(reference)}, in separate panels, so only the order of the lines can be compared."
         )
     elif datasets and same != datasets[0]:
         stated.append(
-            f"{title_of(datasets[0])} is {title_of(str(same))} after JPEG compression, which loses a little: "
-            "expect accuracies somewhat under those of the original images."
+            f"{title_of(datasets[0])} is {title_of(str(same))} after lossy JPEG compression: expect "
+            "accuracies slightly below those on the original images."
         )
     of_labels = EXHIBITS[exhibit].x == LABELLED
     if tolerance is None:
@@ -196,13 +185,13 @@ def _paired(
     if of_labels and any(_shifted(both) for both in pairs):
         stated.append(
             "Measured numbers are at their percentage of the pool; each is compared with the published one "
-            f"of the nearest percentage, at most {tolerance:g} points away."
+            f"at the nearest percentage, at most {tolerance:g} points away."
         )
     return pairs, stated
 
 
 def _shifted(both: Pair) -> bool:
-    """Return whether two paired numbers stand at places that one would read as different."""
+    """Return whether the positions of two paired numbers differ visibly."""
     own, theirs = both.measured, both.published
     return bool(own and theirs and own.x and theirs.x and abs(own.x - theirs.x) > SAME)
 
@@ -210,11 +199,7 @@ def _shifted(both: Pair) -> bool:
 def _panels(
     exhibit: str, pairs: Iterable[Pair], *, split: bool = False, apart: bool = False
 ) -> list[list[Number]]:
-    """Group numbers by data set and panel.
-
-    A measured data set shares its panels with its published form, unless both are kept ``apart``. With
-    ``split`` every series has a group of its own.
-    """
+    """Group numbers by data set and panel, with ``split`` also by series, with ``apart`` also by origin."""
     groups: dict[tuple[str, str, str, bool], list[Number]] = {}
     for both in pairs:
         for number in (both.measured, both.published):
@@ -227,7 +212,7 @@ def _panels(
 
 
 def lines_of(numbers: Sequence[Number], *, levels: bool = True) -> tuple[Line, ...]:
-    """Return one line a series and origin, in the order of their first numbers."""
+    """Return a line per series and origin, in order of first appearance."""
     found: dict[tuple[str, bool], list[Number]] = {}
     for number in numbers:
         found.setdefault((number.series, isinstance(number, Published)), []).append(number)
@@ -248,14 +233,14 @@ def lines_of(numbers: Sequence[Number], *, levels: bool = True) -> tuple[Line, .
 
 
 def _unbanded(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-    """Return the lines without their bands where those would hide each other."""
+    """Remove the bands if there are so many that they would hide each other."""
     if sum(not line.published for line in lines) <= MOST_BANDS:
         return lines
     return tuple(replace(line, spread=(None,) * len(line.y)) for line in lines)
 
 
 def heading_of(numbers: Sequence[Number]) -> str:
-    """Say of which data sets the numbers are, and whether measured or published."""
+    """Return the data sets of the numbers, and whether they are measured or published."""
     own = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Measured)))
     theirs = list(dict.fromkeys(title_of(n.dataset) for n in numbers if isinstance(n, Published)))
     if own == theirs:
@@ -268,14 +253,14 @@ def heading_of(numbers: Sequence[Number]) -> str:
 
 
 def typeset(text: str) -> str:
-    """Return a text with its Greek letters as formulas."""
+    """Return a text with Greek letters as formulas."""
     for name, letter in GREEK.items():
         text = text.replace(letter, f"$\\{name}$")
     return text
 
 
 def caption_of(pairs: Sequence[Pair], panels: Sequence[Panel], more: str, *, measured: str = "") -> str:
-    """Say what measured numbers are, where deviations are drawn, and whence published ones come."""
+    """Return a caption on the measured numbers, their deviations, and the sources of published ones."""
     own = [line for panel in panels for line in panel.lines if not line.published]
     drawn = any(spread is not None for line in own for spread in line.spread)
     seeds = sorted({both.measured.seeds for both in pairs if both.measured})
@@ -291,7 +276,7 @@ def caption_of(pairs: Sequence[Pair], panels: Sequence[Panel], more: str, *, mea
 
 
 def describe(pairs: Sequence[Pair]) -> str:
-    """Say the last number of every series in words."""
+    """Return the last number of every series, as alternative text."""
     last: dict[tuple[str, str, str], Number] = {}
     for both in pairs:
         for number in (both.measured, both.published):
@@ -334,7 +319,7 @@ def _place(x: float | None) -> str:
 
 
 def _percent(x: float | None) -> str:
-    """Return a percentage of labels: counts are whole, so that 361 of 1,437 read as 25 and not as 25.1."""
+    """Return a percentage of labels, rounded so that 361 of 1,437 items are shown as 25, not as 25.1."""
     if x is None:
         return ""
     return f"{x:.0f}" if abs(x - round(x)) < NEARLY else f"{x:.1f}"
@@ -345,6 +330,6 @@ def _digits(value: float) -> str:
 
 
 def controls_last(own: Sequence[Measured]) -> list[Measured]:
-    """Return the series that the papers lack behind the others."""
+    """Move the series that the papers lack to the end, and mark them."""
     marked = [replace(one, series=f"{one.series} (not in the papers)") if one.control else one for one in own]
     return sorted(marked, key=lambda one: one.control)

@@ -1,4 +1,4 @@
-"""The paper's Fig. 1, reproduced as what it is: round-off."""
+"""The paper's Fig. 1, which turns out to show round-off."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nextlabel.papers.published.values import by_series, published
 __all__ = ["FIG1"]
 
 WIDTH = 64
-"""Channels of the paper's ResNet-18; what is measured of it takes some ten seconds on two cores."""
+"""Channels of the paper's ResNet-18; the measurement takes about ten seconds on two cores."""
 
 CLASSES = (10, 100)
-"""Those of CIFAR-10 and CIFAR-100."""
+"""Classes of CIFAR-10 and CIFAR-100."""
 
 NORM = r"$\|\nabla_w f\|^2$"
 
@@ -27,7 +27,7 @@ SUM, ONE = "sum of {} probabilities, {}", "one of 10 probabilities, {}"
 
 
 def _measure() -> list[Measured]:
-    """Return the squared gradient norms of the sums of all probabilities and, for scale, of one of them."""
+    """Return the squared gradient norms of the sum of all probabilities and, for scale, of one of them."""
     import torch
 
     from nextlabel.papers.theory.cross_entropy import summed_gradient
@@ -48,7 +48,7 @@ def _fig1(_: Sequence[Finished], __: Request) -> Made:
     about = EXHIBITS["fig1"]
     own, theirs = _measure(), published("fig1")
     values = {number.series: number.y for number in own}
-    shown = [number for number in own if number.series != ONE.format("float32")]  # equal to that in float64
+    shown = [number for number in own if number.series != ONE.format("float32")]  # equals the one in float64
     lines = [Line(one.series, (), (one.y,), (None,), published=False, level=True) for one in shown]
     for rows in by_series(theirs).values():
         cycles = tuple(row.x for row in rows if row.x is not None)
@@ -59,24 +59,24 @@ def _fig1(_: Sequence[Finished], __: Request) -> Made:
     sums = [values[SUM.format(CLASSES[0], precision)] for precision in ("float32", "float64")]
     finding = (
         f"In float32 the sum of 10 probabilities has a squared gradient norm of {sums[0]:.0e}, in float64 of "
-        f"{sums[1]:.0e}, and one probability alone has {values[ONE.format('float64')]:.0f}"
+        f"{sums[1]:.0e}; a single probability has {values[ONE.format('float64')]:.0f}"
     )
     figure = draw_lines(
         "fig1",
         [Panel("Measured and published, on one scale", "Cycle", NORM, tuple(lines), log_y=True)],
         title="Squared gradient norm by cycle: round-off",
-        caption=f"Published: {about.where}, the mean at the end of each cycle. Measured, as levels: the "
-        "papers' ResNet-18 for CIFAR, untrained, in train mode, on 16 random inputs. The sum of all class "
-        "probabilities is the constant 1: its gradient is zero but for round-off.",
+        caption=f"Published: {about.where}, the mean at the end of each cycle. Measured (horizontal lines): "
+        "the papers' ResNet-18 for CIFAR, untrained, in train mode, on 16 random inputs. The sum of all "
+        "class probabilities is always 1, so its gradient is zero except for round-off.",
         description=f"{finding}; published values lie between 1e-13 and 2e-12.",
         math=True,
         width=8.6,
         height=4.6,
     )
     notes = (
-        f"{finding}: the published values are of the size of round-off in float32.",
+        f"{finding}. The published values have the size of float32 round-off.",
         *about.notes,
-        "No claim about the gradient's size follows from the figure.",
+        "The figure does not support any claim about the size of the gradient.",
     )
     return Made((figure,), pairs, tables_of("fig1", pairs), notes)
 

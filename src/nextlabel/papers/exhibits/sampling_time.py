@@ -1,4 +1,4 @@
-"""The papers' table of sampling times: seconds of one query, scan of the pool and choice together."""
+"""The papers' table of sampling times: seconds per query, for scan of the pool and selection together."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ def _table3(done: Sequence[Finished], request: Request) -> Made:
         forwarded.append(f"{arm.arm.label} {passed:,.0f}")
     devices = sorted({row.device for arm in done for rows in arm.rows_sp for row in rows})
     stated = (
-        f"Measured on {' and '.join(devices)}: scan and choice of one query, mean over the queries from the "
-        "second cycle on; "
-        "what a strategy trains next to the model is training, and not in it. The papers' seconds are of "
-        "another machine and another pool: compare ratios.",
-        f"Rows sent through a model in one query: {'; '.join(forwarded)}.",
-        "Cells that ran at the same time slow each other; for times to quote, use --jobs 1 alone.",
+        f"Measured on {' and '.join(devices)}: scan and selection, averaged over the queries from the "
+        "second cycle on, without training of auxiliary models. The papers' seconds are for another "
+        "machine and another pool, so compare ratios.",
+        f"Rows passed through a model per query: {'; '.join(forwarded)}.",
+        "Parallel cells slow each other down; use --jobs 1 for times to quote.",
     )
     notes = (*(stated if own else ()), *EXHIBITS["table3"].notes)
     return points_made("table3", own, tolerance=float("inf"), log_x=True, notes=notes)
@@ -45,15 +44,11 @@ def _table3(done: Sequence[Finished], request: Request) -> Made:
 def _arms(request: Request) -> Sequence[Arm]:
     if request.base.cycles < FEWEST_CYCLES:
         raise ConfigurationError(
-            "this exhibit times queries from the second cycle on, and there is none after the last; it needs "
-            f"at least {FEWEST_CYCLES} cycles, but got {request.base.cycles}"
+            f"cycles must be at least {FEWEST_CYCLES} to time queries from the second cycle on, "
+            f"got {request.base.cycles}; raise --cycles"
         )
-    return (
-        Arm("Core-set", "core_set"),
-        Arm("VAAL", "vaal"),
-        Arm("LL4AL", "learning_loss"),
-        Arm("COD", "cod"),
-    )
+    labels = {"Core-set": "core_set", "VAAL": "vaal", "LL4AL": "learning_loss", "COD": "cod"}
+    return [Arm(label, strategy) for label, strategy in labels.items()]
 
 
 TABLE3 = Exhibit("table3", _arms, _table3)

@@ -1,4 +1,4 @@
-"""From a preset and what the user typed to the settings of a reproduction."""
+"""Settings of a reproduction: a preset with the user's changes."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ OF_MASKS: Mapping[str, str] = {
     "entropy": "entropy_segmentation",
     "margin": "margin_segmentation",
 }
-"""What a strategy is called where every pixel has a class."""
+"""Names of strategies for segmentation."""
 
 RELEASED_START = 868
-"""Labels that the released code starts with on Caltech-101 (config/caltech101.py)."""
+"""Initial number of labels on Caltech-101 in the released code (config/caltech101.py)."""
 
-SAID_ELSEWHERE: Mapping[str, str] = {
-    "dataset": "--config names the data set",
-    "preset": "--preset names the preset",
-    "strategy": "--sampling or the exhibit says which; choose lines of an exhibit with --series",
-    "objective": "--auxiliary or the exhibit says which; choose lines of an exhibit with --series",
-    "full_training": "nextlabel run takes it",
-    "seeds": "--trials is their number",
-    "cycles": "--cycles is their number",
+RESERVED: Mapping[str, str] = {
+    "dataset": "use --config",
+    "preset": "use --preset",
+    "strategy": "use --sampling, or --series for an exhibit",
+    "objective": "use --auxiliary, or --series for an exhibit",
+    "full_training": "use nextlabel run",
+    "seeds": "use --trials",
+    "cycles": "use --cycles",
 }
-"""Settings that an argument of the command decides, and which."""
+"""Settings that cannot be set with ``--set``, and what to use instead."""
 
 
 def base_settings(
@@ -60,124 +60,106 @@ def base_settings(
     root: Path | None = None,
     settings: Sequence[str] = (),
 ) -> ExperimentConfig:
-    """Return the preset's settings for a data set with what the user typed laid over them.
+    """Return a preset's settings for a data set with the user's changes; None keeps the preset's value.
 
     Args:
-        dataset: Name of the data set; case does not count.
+        dataset: Name of the data set, in any case.
         preset: ``code``, ``repaired``, ``paper`` or ``fast``.
-        trials: Seeds; None for the preset's.
-        cycles: Fits; None for the preset's.
-        device: Where models run; None for the preset's.
-        root: Where the data set lies; None for its usual place.
-        settings: Texts ``key=value``.
+        trials: Number of seeds.
+        cycles: Number of cycles.
+        device: Device for the models.
+        root: Folder of the data set.
+        settings: Settings as ``key=value``.
 
     Raises:
-        UnknownNameError: There is no such data set or preset; the message offers the nearest.
-        ConfigurationError: The preset has no settings for the data set, a setting cannot be used, or an
-            argument of the command decides it.
+        UnknownNameError: There is no such data set or preset; the message suggests the nearest.
+        ConfigurationError: The preset does not cover the data set, or a setting is invalid or reserved.
     """
     for setting in settings:
         key = setting.partition("=")[0].strip()
-        if key in SAID_ELSEWHERE:
-            raise ConfigurationError(
-                f"the setting '{key}' is not for --set in a reproduction: {SAID_ELSEWHERE[key]}"
-            )
+        if key in RESERVED:
+            raise ConfigurationError(f"--set does not accept '{key}' in a reproduction; {RESERVED[key]}")
     name = dataset.lower().replace("-", "")
     DATASETS.card(name)
     of_preset = load_preset(preset, name)
     tree: dict[str, Any] = {  # Any: TOML
         "preset": preset,
         "dataset": [Part(name, {"root": str(root)} if root is not None else {})],
-        **{kind: _all_parts(of_preset, kind) for kind in ("strategy", "objective")},
+        # the preset's own parts and all that it has options for: the arms choose from them
+        **{
+            kind: list(dict.fromkeys([*of_preset[kind], *of_preset.get("options", {}).get(kind, {})]))
+            for kind in ("strategy", "objective")
+        },
     }
     tree |= {k: v for k, v in (("seeds", trials), ("cycles", cycles), ("device", device)) if v is not None}
     return with_found_data(load_config(options=tree, settings=settings))
 
 
-def _all_parts(preset: Mapping[str, Any], kind: str) -> list[str]:  # Any: TOML
-    """Return the names of all that a preset has options for, which the arms choose from, next to its own."""
-    return list(dict.fromkeys([*preset[kind], *preset.get("options", {}).get(kind, {})]))
-
-
 def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
-    """Return what the user changed of the preset and results depend on, seeds aside, a setting each.
-
-    Where the data lie and what the models run on do not count.
-    """
+    """Return a sentence per setting changed from the preset, except seeds, devices and folders."""
     name = base.dataset[0].name
-    usual = base_settings(name, preset)
-    changed = changes(_measured_by(usual, name), _measured_by(base, name))
-    return tuple(f"{key} is {_shown(new)}, not {_shown(old)}" for key, old, new in changed)
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else str(value)
-
-
-def _measured_by(config: ExperimentConfig, dataset: str) -> dict[str, Any]:  # Any: TOML
-    left_out = {"device", "threads", "seeds", "preset", f"dataset.{dataset}.root"}
-    flat = flat_settings(config.resolved())
-    return {key: value for key, value in flat.items() if key not in left_out}
+    ignored = {"device", "threads", "seeds", "preset", f"dataset.{name}.root"}
+    stored, given = (
+        {key: value for key, value in flat_settings(config.resolved()).items() if key not in ignored}
+        for config in (base_settings(name, preset), base)
+    )
+    return tuple(
+        f"{key} is {'nothing' if new is None else new}, not {'nothing' if old is None else old}"
+        for key, old, new in changes(stored, given)
+    )
 
 
 def check_kind(exhibit: str, arms: Sequence[Arm], dataset: str) -> None:
-    """Refuse an exhibit of classes for data with masks, and the other way round.
+    """Check that the data set has the kind of labels that the exhibit needs, classes or masks.
 
     Raises:
-        ConfigurationError: The exhibit cannot be made of this data set.
+        ConfigurationError: It has the other kind.
     """
-    if not arms:
-        return
-    masks, classes = "a class for every pixel", "one class per item"
     of_masks = any(arm.strategy in OF_MASKS.values() for arm in arms)
-    if of_masks != (dataset in SEGMENTATION):
-        needs, has = (masks, classes) if of_masks else (classes, masks)
-        instead = "choose --config nuclei or cityscapes" if of_masks else "make fig8 or table2 of it"
-        raise ConfigurationError(f"{exhibit} is of data with {needs}, but {dataset} has {has}; {instead}")
+    if arms and of_masks != (dataset in SEGMENTATION):
+        needs = "masks" if of_masks else "one class per item"
+        instead = "choose --config nuclei or cityscapes" if of_masks else "reproduce fig8 or table2 with it"
+        raise ConfigurationError(f"the data set of {exhibit} must have {needs}, got {dataset}; {instead}")
 
 
 def check_free(exhibit: str, arms: Sequence[Arm], settings: Sequence[str]) -> None:
-    """Refuse a setting that the exhibit decides itself.
+    """Refuse settings that the exhibit fixes itself.
 
     Raises:
-        ConfigurationError: One is.
+        ConfigurationError: There is one.
     """
     decided = {key for arm in arms for key in arm.settings}
     for setting in settings:
         key = setting.partition("=")[0].strip()
         if key in decided:
-            raise ConfigurationError(f"{exhibit} decides the setting '{key}' itself; leave --set {key} out")
+            raise ConfigurationError(f"{exhibit} fixes the setting '{key}' itself; leave --set {key} out")
 
 
 def arm_settings(base: ExperimentConfig, meaning: Meaning) -> tuple[str, str]:
-    """Return the strategy and the objective that the released code's arguments mean on this data set."""
+    """Return the strategy and the objective for this data set."""
     strategy = meaning.strategy
-    return (
-        OF_MASKS.get(strategy, strategy) if base.dataset[0].name in SEGMENTATION else strategy
-    ), meaning.objective
+    if base.dataset[0].name in SEGMENTATION:
+        strategy = OF_MASKS.get(strategy, strategy)
+    return strategy, meaning.objective
 
 
 def exhibit_folder(exhibit: str, base: ExperimentConfig, preset: str, series: Sequence[str] = ()) -> str:
-    """Return the name of an exhibit's folder; a code of other settings, seeds or lines is its end."""
-    seeds = base_settings(base.dataset[0].name, preset).seeds
-    others = [
-        *changed_settings(base, preset),
-        *([f"seeds {base.seeds}"] if base.seeds != seeds else []),
-        *series,
-    ]
+    """Return the name of an exhibit's folder, with a fingerprint of changed settings, seeds or lines."""
+    other_seeds = base.seeds != base_settings(base.dataset[0].name, preset).seeds
+    others = [*changed_settings(base, preset), *([f"seeds {base.seeds}"] if other_seeds else []), *series]
     code = f"-{fingerprint({'others': others})}" if others else ""
     return f"{exhibit}-{base.dataset[0].name}-{preset}{code}"
 
 
 def counting_note(base: ExperimentConfig) -> str:
-    """Return what to know of the percentages where the released code counts them in another way; or nothing.
+    """Return a note on the percentages if the released code defines them differently, or nothing.
 
-    Its 868 labels to start with are 10 % of all 8,677 images of Caltech-101, the test part among them.
+    Its initial 868 labels are 10 % of all 8,677 images of Caltech-101, including the test part.
     """
     if base.dataset[0].name != "caltech101" or base.initial_size != RELEASED_START:
         return ""
     return (
-        "Percentages are of the pool. The released code counts 10 % of all 8,677 images of Caltech-101, the "
-        "test part among them: 868 labels, 11.2 % of its pool of 7,766. If the published curve counts so "
-        "too, its 40 % are 44.7 % here."
+        "Percentages are of the pool. The released code takes 10 % of all 8,677 images of Caltech-101, "
+        "including the test part: 868 labels, 11.2 % of its pool of 7,766. If the published curve does the "
+        "same, its 40 % correspond to a measured 44.7 %."
     )

@@ -1,6 +1,6 @@
-"""Figures of two quantities over one horizontal axis: one on the left vertical axis, one on the right.
+"""Figures of two quantities with separate vertical axes on the left and the right.
 
-Each axis is scaled to its own data, as in the papers. Measured and published numbers have their own panels.
+Each axis is scaled to its own data, as in the papers. Measured and published numbers have separate panels.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Side:
     """One vertical axis.
 
     Attributes:
-        series: The series of the numbers that it has.
-        label: What stands along it and in the legend.
+        series: The series on this axis.
+        label: Its label, also in the legend.
         color: Name of its colour.
-        marker: The marker's matplotlib code.
+        marker: Matplotlib marker.
     """
 
     series: str
@@ -46,15 +46,7 @@ class Side:
 def twin_made(
     exhibit: str, own: Sequence[Measured], left: Side, right: Side, *, notes: Sequence[str] = ()
 ) -> Made:
-    """Make an exhibit of two quantities; of published data sets all are shown.
-
-    Args:
-        exhibit: Its name.
-        own: What was measured, all of one data set.
-        left: The left axis.
-        right: The right axis.
-        notes: What the reader must know.
-    """
+    """Build an exhibit of two quantities, from measurements on one data set and all published ones."""
     theirs = published(exhibit)
     same = counterpart(exhibit, own[0].dataset) if own else None
     pairs = pair(own, theirs, counterpart=same, tolerance=0)
