@@ -83,13 +83,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting on which the presets differ for a data set.
-
-    Attributes:
-        setting: Its dotted name, as for ``--set``.
-        values: Its value in every preset, as text.
-        reason: Why they differ.
-    """
+    """A setting, by dotted name, on which the presets differ for a data set, and its values as text."""
 
     setting: str
     values: Mapping[str, str]

@@ -46,14 +46,7 @@ AUXILIARY: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Script:
-    """A script of the release.
-
-    Attributes:
-        name: File name.
-        default: Default of both ``--sampling`` and ``--auxiliary``.
-        sampling: The choices of ``--sampling``.
-        auxiliary: The choices of ``--auxiliary``.
-    """
+    """A script of the release: its name, the default of both arguments, and the choices of each."""
 
     name: str
     default: str
@@ -77,15 +70,7 @@ detached features, and its gradients are never zeroed."""
 
 @dataclass(frozen=True)
 class Meaning:
-    """The experiment requested by the arguments.
-
-    Attributes:
-        sampling: The value of ``--sampling``, given or implied.
-        auxiliary: The value of ``--auxiliary``, given or implied.
-        strategy: The strategy.
-        objective: The training loss.
-        script: The script of the release that runs it, or None if the release has no such experiment.
-    """
+    """The experiment requested by the arguments; ``script`` is None if the release has no such experiment."""
 
     sampling: str
     auxiliary: str
@@ -119,12 +104,7 @@ def meaning_of(
     """Return the experiment that the arguments request, in any case; None stands for an omitted argument.
 
     An omitted argument has the default of the given script, or of the script that the other argument belongs
-    to: ``main_LL4AL.py`` for LL4AL, otherwise ``main_TOD.py``.
-
-    Args:
-        sampling: The value of ``--sampling``.
-        auxiliary: The value of ``--auxiliary``.
-        script: The name of a script of the release, with or without ``.py``.
+    to: ``main_LL4AL.py`` for LL4AL, otherwise ``main_TOD.py``. A script may be given without ``.py``.
 
     Raises:
         UnknownNameError: There is no such value or script; the message suggests the nearest.

@@ -37,8 +37,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         ),
     ] = None,
     config: Annotated[
-        str | None,
-        typer.Option(help="Data set: cifar10, cifar100, svhn, caltech101, digits, animals, ..."),
+        str | None, typer.Option(help="Data set: cifar10, cifar100, svhn, caltech101, digits, animals, ...")
     ] = None,
     sampling: Annotated[
         str | None,
@@ -294,10 +293,7 @@ def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dic
         return follow(events, experiment, quiet=as_json)
     except KeyboardInterrupt:
         events.close()
-        print_error(
-            f"interrupted; run the same command again to resume {experiment.folder}",
-            as_json=as_json,
-        )
+        print_error(f"interrupted; run the same command again to resume {experiment.folder}", as_json=as_json)
         raise typer.Exit(FAILED) from None
 
 

@@ -53,14 +53,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of an exhibit.
-
-    Attributes:
-        experiment: All cells as one experiment.
-        cells: The cells of each arm, one per seed.
-        dataset: Name of the data set.
-        size: Pool size, which is 100 % of the labels.
-    """
+    """The cells of an exhibit, as one experiment and by arm; ``size`` is the size of the pool."""
 
     experiment: Experiment
     cells: Mapping[Arm, tuple[Cell, ...]]
@@ -74,15 +67,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Finished:
-    """Results of the finished seeds of an arm.
-
-    Attributes:
-        arm: The arm.
-        dataset: Name of the data set.
-        size: Pool size, which is 100 % of the labels.
-        folders: (S,) folders of the cells.
-        rows_sp: (S, P) rows by seed and cycle.
-    """
+    """Results of the finished seeds of an arm: (S,) cell folders, and (S, P) rows by seed and cycle."""
 
     arm: Arm
     dataset: str
@@ -96,12 +81,9 @@ class Finished:
 
 
 def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan:
-    """Resolve arms into cells.
+    """Resolve arms into cells, stored in ``folder`` with those of other exhibits.
 
-    Args:
-        arms: The arms.
-        base: All other settings; its strategies and objectives are replaced by those of the arms.
-        folder: The folder of the cells of all exhibits.
+    The arms replace the strategies and objectives of ``base``.
 
     Raises:
         UnknownNameError: An arm has an unknown strategy or objective.

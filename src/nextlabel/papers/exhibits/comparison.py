@@ -64,21 +64,11 @@ def compared(own: Sequence[Measured], theirs: Sequence[Published]) -> list[Pair]
 
 
 def comparison_table(
-    pairs: Sequence[Pair],
-    theirs: Sequence[Published],
-    *,
-    dataset: str,
-    metric: str,
-    alike: bool = True,
+    pairs: Sequence[Pair], theirs: Sequence[Published], *, dataset: str, metric: str, alike: bool = True
 ) -> Table:
     """Return a table of labels, measured mean and deviation, published value and difference.
 
-    Args:
-        pairs: Measured points, with their published neighbours if any.
-        theirs: The published curve, or nothing.
-        dataset: Name of the data set.
-        metric: Name of the measured quantity.
-        alike: Whether all settings are those of the preset; otherwise no differences are shown.
+    ``alike`` says whether all settings are those of the preset; otherwise no differences are shown.
     """
     rows = []
     for both in pairs:

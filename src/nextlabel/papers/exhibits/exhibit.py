@@ -23,13 +23,7 @@ SAME_IMAGES = {"cifar10_jpeg": "cifar10"}
 
 @dataclass(frozen=True)
 class Request:
-    """A request for an exhibit.
-
-    Attributes:
-        base: The preset's settings for the data set, with the user's changes.
-        folder: Output folder of the exhibit.
-        progress: Called by studies with a description, the steps done and the total.
-    """
+    """A request for an exhibit: the settings with the user's changes, and the output folder."""
 
     base: ExperimentConfig
     folder: Path
@@ -45,8 +39,7 @@ class Request:
         """Epochs of a training run, or None if neither the settings nor the data set define them."""
         if self.base.learner.epochs is not None:
             return self.base.learner.epochs
-        own = DATASETS.create(self.base.dataset[0]).training_defaults
-        epochs = own.get("epochs")
+        epochs = DATASETS.create(self.base.dataset[0]).training_defaults.get("epochs")
         return epochs if isinstance(epochs, int) else None
 
 

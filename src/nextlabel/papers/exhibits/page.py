@@ -29,12 +29,7 @@ class Circumstances:
     """How an exhibit was made.
 
     Attributes:
-        exhibit: Its name.
-        dataset: The measured data set.
-        preset: The preset.
-        cycles: Cycles of each campaign.
-        changed: Settings that differ from the preset.
-        command: The command that reproduces it.
+        changed: Settings that differ from the preset, a sentence each.
         failures: Error messages by name of the failed cell.
         preset_lines: Differences of the preset from the others, a sentence each.
     """

@@ -123,10 +123,7 @@ EXHIBITS: Mapping[str, About] = {
         LABELLED,
         ACCURACY,
         "ICCV 2021, Fig. 9; TNNLS 2022, Fig. 11",
-        (
-            "On CIFAR-10 LL4AL is within 0.13 of CyclicOD at 40 %, and ahead at 25 and 30 %.",
-            LL4AL_TWICE,
-        ),
+        ("On CIFAR-10 LL4AL is within 0.13 of CyclicOD at 40 %, and ahead at 25 and 30 %.", LL4AL_TWICE),
     ),
     "fig10": About(
         "Training losses",
@@ -214,10 +211,7 @@ EXHIBITS: Mapping[str, About] = {
         ("The distribution of the noise is not stated.",),
     ),
     "tsne": About(
-        "What is queried, in the plane",
-        "",
-        "",
-        "TNNLS 2022, t-SNE on Fashion-MNIST; images without numbers",
+        "What is queried, in the plane", "", "", "TNNLS 2022, t-SNE on Fashion-MNIST; images without numbers"
     ),
     "model_selection": About(
         "Choosing a trained model without labels",

@@ -24,14 +24,7 @@ PARTS = {"fig": "figures", "table": "tables", "suppfig": "supplement's figures"}
 
 @dataclass(frozen=True)
 class Place:
-    """A figure or table of a paper.
-
-    Attributes:
-        paper: ``iccv`` or ``tnnls``.
-        part: ``fig``, ``table``, or ``suppfig`` for a figure of the supplement.
-        number: Its number in the paper.
-        exhibit: Name of the exhibit, or empty if it does not map to one.
-    """
+    """A figure or table of a paper, by keys of :data:`PAPERS` and :data:`PARTS`; ``exhibit`` may be empty."""
 
     paper: str
     part: str

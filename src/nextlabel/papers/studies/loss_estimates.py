@@ -11,28 +11,12 @@ import numpy as np
 from nextlabel.bench.diagnostics_record import BANDS, FRACTIONS, DiagnosticsRow
 from nextlabel.errors import DataError, UnknownNameError
 
-__all__ = [
-    "DiagnosedCell",
-    "Series",
-    "band_series",
-    "labels_of",
-    "loss_series",
-    "score_series",
-    "top_series",
-]
+__all__ = ["DiagnosedCell", "Series", "band_series", "labels_of", "loss_series", "score_series", "top_series"]
 
 
 @dataclass(frozen=True)
 class DiagnosedCell:
-    """A finished cell and its diagnostics.
-
-    Attributes:
-        dataset: Name of the data set.
-        strategy: Name of the query strategy.
-        objective: Name of the training objective.
-        seed: The cell's seed.
-        rows: One row per scorer and cycle.
-    """
+    """A finished cell and its diagnostics, one row per scorer and cycle."""
 
     dataset: str
     strategy: str

@@ -48,15 +48,7 @@ from nextlabel.training.checkpoint import read_json, read_tensors, write_json, w
 from nextlabel.training.device import Engine, device_title
 from nextlabel.trees import differences
 
-__all__ = [
-    "GAPS",
-    "MODELS",
-    "TOP",
-    "Judged",
-    "model_selection",
-    "run_model_selection",
-    "summary",
-]
+__all__ = ["GAPS", "MODELS", "TOP", "Judged", "model_selection", "run_model_selection", "summary"]
 
 GAPS: tuple[str, ...] = ("epoch", "5 steps", "20 steps", "50 steps", "2 epochs", "5 epochs")
 """How long before the end of training the earlier outputs are taken (Table V); the first is the default."""

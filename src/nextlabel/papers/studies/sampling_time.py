@@ -89,11 +89,7 @@ def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: 
     """Time one query of each strategy, from the trained model to the selected ids.
 
     A query consists of the forward passes that the strategy needs, for VAAL with its own networks, and the
-    selection.
-
-    Args:
-        setup: Pool, network and device.
-        scratch: A folder for models and scans.
+    selection. Models and scans are stored in ``scratch``.
 
     Returns:
         ``plain_pass``: seconds of one straightforward pass of the network over the candidates.
@@ -140,6 +136,7 @@ class _Timing:
         self.images = torch.randint(0, 256, (size, *setup.image), dtype=torch.uint8, generator=rng)
         pool = Pool(self.images, [f"p{row:07d}" for row in range(size)])
         self.candidates, self.labelled = pool.slice(0, setup.items), pool.slice(setup.items, size)
+        self.few = self.labelled.slice(0, 32)
         self.labels = torch.arange(setup.labelled) % setup.classes
         engine = Engine(setup.device, "no")
         self.device = device_title(engine.device)
@@ -161,22 +158,19 @@ class _Timing:
     def _learner(self, objective: str) -> TorchLearner:
         return TorchLearner(
             self._model(), objective=objective, epochs=1,
-            training=TrainingConfig(batch_size=len(self._few()), lr=1e-3),
+            training=TrainingConfig(batch_size=len(self.few), lr=1e-3),
             device=self.setup.device, snapshots=(),
         )  # fmt: skip
 
-    def _few(self) -> Pool:
-        return self.labelled.slice(0, 32)
-
     def _train(self, name: str, learner: Learner) -> None:
-        few = self._few()
         for cycle in ("first", "second"):
             folder = self.scratch / name / cycle
             folder.mkdir(parents=True)
-            learner.fit(few, self.labels[: len(few)], self.candidates.slice(0, 32), seed=0, workdir=folder)
+            labels, others = self.labels[: len(self.few)], self.candidates.slice(0, 32)
+            learner.fit(self.few, labels, others, seed=0, workdir=folder)
             if cycle == "first":
                 view_builder = ViewBuilder(learner, folder, None, seed=0)
-                view_builder.view(frozenset({"log_probs"}), self.candidates, few, self.labels[:0])
+                view_builder.view(frozenset({"log_probs"}), self.candidates, self.few, self.labels[:0])
 
     def plain_pass(self) -> Tensor:
         """Run the network over all candidates in plain PyTorch."""

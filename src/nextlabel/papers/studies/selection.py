@@ -56,11 +56,7 @@ def discrepancy_scores(
     """Return (N,) ||p_now - p_before||^2, the article's D before averaging over items.
 
     The article does not say which outputs it compares; class probabilities are used, as in its code for
-    sampling.
-
-    Args:
-        now_nc: (N, C) log-probabilities at the end of training.
-        before_nc: (N, C) log-probabilities some steps or epochs earlier.
+    sampling. Both arguments are (N, C) log-probabilities.
     """
     return 2 * output_discrepancy(now_nc.exp(), before_nc.exp(), form="half_squared")
 
@@ -138,11 +134,7 @@ def picked_by_sample(
 ) -> Int[Tensor, " items"]:
     """Return for each item the class predicted by the model with the smallest score, the first in a tie.
 
-    This is the article's sample-level selection.
-
-    Args:
-        scores_mn: (M, N) smaller means more confident.
-        predicted_mn: (M, N) predicted classes.
+    This is the article's sample-level selection, from (M, N) scores and (M, N) predicted classes.
     """
     smallest = scores_mn.amin(0)
     first = (scores_mn == smallest).to(torch.int64).argmax(0)  # argmin does not guarantee the first

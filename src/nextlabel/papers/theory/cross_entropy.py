@@ -284,11 +284,7 @@ def summed_gradient(dtype: torch.dtype, *, width: int, classes: int = 10) -> tup
 
     As in the paper's Fig. 1, the gradient is that of the mean over the inputs: 16 random ones, for an
     untrained ResNet-18 for CIFAR in train mode.
-
-    Args:
-        dtype: Precision.
-        width: Channels of the first stage; the paper's network has 64.
-        classes: Number of classes.
+    ``width`` is the number of channels of its first stage.
     """
     with isolated_rng(derive(0, "theory", "residual")):
         network = CifarResNet18((3, 32, 32), classes, width=width).to(dtype)

@@ -23,13 +23,7 @@ ONE_STEP = {2: ("tanh", "series-0", (0, ())), 4: ("ReLU", "series-1", (0, (6, 1.
 
 
 def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
-    """Write ``theory.md`` with its figures, as SVG and PNG, and return its path.
-
-    Args:
-        checks: The results of all checks.
-        folder: Output folder; created if missing.
-        seeds: Networks of each kind that were drawn.
-    """
+    """Write ``theory.md`` with its figures, as SVG and PNG, for all checks, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = images(checks)
     for image in drawn:
