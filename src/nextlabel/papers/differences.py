@@ -106,11 +106,11 @@ def differences(dataset: str) -> tuple[Difference, ...]:
     trees = {name: flat_preset(load_preset(name, dataset)) for name in PRESETS}
     found = []
     for setting in dict.fromkeys(key for tree in trees.values() for key in tree):
-        reason = reasons().get(_pattern(setting), Reason("no reason is given"))
+        _, reason = _reason_of(setting)
         values = {name: shown(tree.get(setting, reason.usual)) for name, tree in trees.items()}
         if len(set(values.values())) > 1:
             found.append(Difference(setting, values, reason))
-    return tuple(sorted(found, key=lambda difference: _place(difference.setting)))
+    return tuple(sorted(found, key=lambda one: (_reason_of(one.setting)[0], one.setting)))
 
 
 def differences_by_values() -> Sequence[tuple[Difference, tuple[str, ...]]]:
@@ -121,7 +121,7 @@ def differences_by_values() -> Sequence[tuple[Difference, tuple[str, ...]]]:
             row = replace(one, setting=one.setting.replace(f".{dataset}.", ".*."))
             key = (row.setting, *row.values.values())
             rows[key] = row, (*rows.get(key, (row, ()))[1], dataset)
-    return sorted(rows.values(), key=lambda row: _place(row[0].setting))
+    return sorted(rows.values(), key=lambda row: (_reason_of(row[0].setting)[0], row[0].setting))
 
 
 def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
@@ -190,12 +190,9 @@ def listed_values(difference: Difference, *, without: str = "", mark: str = "") 
     return "; ".join(f"{', '.join(names)} {mark}{value}{mark}" for value, names in by_value.items())
 
 
-def _pattern(setting: str) -> str:
-    return next((pattern for pattern in reasons() if fnmatchcase(setting, pattern)), setting)
-
-
-def _place(setting: str) -> tuple[int, str]:
-    """Return the sort key of a setting: the position of its reason, then its name."""
-    known = list(reasons())
-    pattern = _pattern(setting)
-    return known.index(pattern) if pattern in known else len(known), setting
+def _reason_of(setting: str) -> tuple[int, Reason]:
+    """Return the reason for a setting and its position, the last one if there is none."""
+    for place, (pattern, reason) in enumerate(reasons().items()):
+        if setting == pattern or fnmatchcase(setting, pattern):
+            return place, reason
+    return len(reasons()), Reason("no reason is given")

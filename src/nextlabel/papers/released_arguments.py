@@ -115,7 +115,10 @@ def meaning_of(
     """
     given = [value and "".join(filter(str.isalnum, value.upper())) for value in (sampling, auxiliary)]
     tod, ll4al = SCRIPTS
-    named = None if script is None else _script(script)
+    by_name = {one.name.removesuffix(".py").lower(): one for one in SCRIPTS}
+    named = None if script is None else by_name.get(script.lower().removesuffix(".py"))
+    if script is not None and named is None:
+        raise UnknownNameError("script of the released code", script, [one.name for one in SCRIPTS])
     default = (named or (ll4al if ll4al.default in given else tod)).default
     asked, loss = (default if value is None else value for value in given)
     for kind, value, known in (("sampling", asked, SAMPLING), ("auxiliary loss", loss, AUXILIARY)):
@@ -132,11 +135,3 @@ def meaning_of(
     having = (one for one in SCRIPTS if asked in one.sampling and loss in one.auxiliary)
     found = named or next(having, None)
     return Meaning(asked, loss, SAMPLING[asked], AUXILIARY[loss], found.name if found else None)
-
-
-def _script(name: str) -> Script:
-    known = {script.name.removesuffix(".py").lower(): script for script in SCRIPTS}
-    plain = name.lower().removesuffix(".py")
-    if plain not in known:
-        raise UnknownNameError("script of the released code", name, [script.name for script in SCRIPTS])
-    return known[plain]

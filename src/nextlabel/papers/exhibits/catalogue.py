@@ -79,17 +79,13 @@ def listing() -> list[dict[str, str]]:
     return [
         {
             "command": one.name,
-            "iccv": _numbers(one.name, "iccv"),
-            "tnnls": _numbers(one.name, "tnnls"),
+            **{
+                paper: ", ".join(place.name for place in places_of(one.name, paper))
+                for paper in ("iccv", "tnnls")
+            },
+            **({"tnnls": "t-SNE"} if one is TSNE else {}),  # the article's figure has no known number
             "shows": EXHIBITS[one.name].title,
             "needs": needs_of(one),
         }
         for one in REPRODUCED.values()
     ]
-
-
-def _numbers(name: str, paper: str) -> str:
-    """Return the full names of an exhibit in a paper."""
-    if name == "tsne" and paper == "tnnls":
-        return "t-SNE"
-    return ", ".join(place.name for place in places_of(name, paper))

@@ -29,18 +29,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One number measured in your own runs.
+    """One number measured in your own runs, with the fields of its published counterpart.
 
-    Attributes:
-        dataset: Name of the data set.
-        panel: Panel of the exhibit, empty if there is only one.
-        series: Line, column or row, named like its published counterpart.
-        x: Position on the horizontal axis, or None.
-        y: Mean over the seeds, in ``unit``.
-        spread: Standard deviation over the seeds (n - 1), in ``unit``; None for fewer than two.
-        seeds: Number of seeds.
-        unit: Unit, as for the published number.
-        control: Whether the papers lack this series.
+    ``y`` is the mean over ``seeds`` seeds and ``spread`` their standard deviation (n - 1), or None for fewer
+    than two. A ``control`` is a series that the papers lack.
     """
 
     dataset: str

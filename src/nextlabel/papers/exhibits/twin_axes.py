@@ -28,14 +28,7 @@ __all__ = ["Side", "twin_made"]
 
 @dataclass(frozen=True)
 class Side:
-    """One vertical axis.
-
-    Attributes:
-        series: The series on this axis.
-        label: Its label, also in the legend.
-        color: Name of its colour.
-        marker: Matplotlib marker.
-    """
+    """One vertical axis: its series and label, the name of its colour, and its marker."""
 
     series: str
     label: str

@@ -47,16 +47,12 @@ class Embedding:
     """A t-SNE map of the pool in one cycle.
 
     Attributes:
-        dataset: Name of the data set.
-        strategy: The query strategy.
-        seed: The cell's seed.
         cycle: The cycle whose model computed the probabilities.
         ids: (P,) the items shown.
         points: (P, 2) coordinates on the map.
         parts: (P,) ``"labelled"``: in the model's training set; ``"queried"``: queried next, or in a scored
             last cycle the items that would have been; otherwise ``"unlabelled"``.
         classes: (P,) true classes, as indices into ``class_names``.
-        class_names: Names of all classes.
     """
 
     dataset: str

@@ -235,7 +235,13 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
     gaps = list(judged[0].discrepancies)
 
     def levels(of_model: Sequence[float], of_sample: Tensor | None) -> Tree:
-        level = {"model_level": _model_level(of_model, accuracies, subsets, rng)}
+        top = {
+            f"{k}({n})": vars(top_k_of_n(of_model, accuracies, k=k, n=n, limit=subsets, rng=rng))
+            for k, n in TOP
+            if n <= len(judged)
+        }
+        correlation = rank_correlation([-score for score in of_model], accuracies)
+        level: Tree = {"model_level": {"top": top, "rank_correlation": correlation}}
         if of_sample is None:
             return level
         picked = picked_by_sample(of_sample, predicted_mn)
@@ -269,16 +275,6 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
         "gaps": at_gaps,
         "notes": _notes(at_gaps),
     }  # fmt: skip
-
-
-def _model_level(
-    scores: Sequence[float], quality: Sequence[float], subsets: int, rng: torch.Generator
-) -> Tree:
-    tops = {}
-    for k, n in TOP:
-        if n <= len(scores):
-            tops[f"{k}({n})"] = vars(top_k_of_n(scores, quality, k=k, n=n, limit=subsets, rng=rng))
-    return {"top": tops, "rank_correlation": rank_correlation([-score for score in scores], quality)}
 
 
 def _notes(at_gaps: Mapping[str, Tree]) -> list[str]:
@@ -318,9 +314,7 @@ class _Study:
         stored = read_json(self.folder / "study.json")
         if stored is None:
             write_json(self.folder / "study.json", settings)
-            return
-        changed = differences(stored, settings)
-        if changed:
+        elif changed := differences(stored, settings):
             raise ConfigurationError(
                 f"the folder {self.folder} has a study with other settings ({'; '.join(changed)}); "
                 "choose another folder or the stored settings"

@@ -51,16 +51,12 @@ class TimingSetup:
     """Pool, network and device for the measurement.
 
     Attributes:
-        items: N, number of candidates.
-        labelled: L, number of labelled items; core-set uses them.
+        items: Number of candidates.
+        labelled: Number of labelled items; core-set uses them.
         batch_size: Items selected per query.
-        model: Name of the network.
-        width: Its option of that name.
-        classes: C.
         image: Shape of an image.
         vaal_width: Channels of VAAL's first convolution; 128 in its released code.
         repeats: Number of rounds over all strategies; medians are reported.
-        device: Device for all networks.
     """
 
     items: int = 5000
@@ -99,25 +95,21 @@ def sampling_time(setup: TimingSetup, scratch: Path) -> dict[str, Any]:  # Any: 
     """
     timing = _Timing(setup, scratch)
     plain: list[float] = []
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in STRATEGIES_TIMED}
-    forwarded: dict[str, int] = {}
-    for repeat in range(setup.repeats + 1):
-        seconds = _timed(timing.plain_pass)
-        queries = {name: timing.query(name) for name in STRATEGIES_TIMED}
-        if repeat == 0:  # warm-up
-            forwarded = {name: query[2] for name, query in queries.items()}
-            continue
-        plain.append(seconds)
-        for name, (scan, select, _) in queries.items():
-            taken[name].append((scan, select))
-    unit = statistics.median(plain)
+    taken: dict[str, list[tuple[float, float, int]]] = {name: [] for name in STRATEGIES_TIMED}
+    for _ in range(setup.repeats + 1):
+        began = time.perf_counter()
+        timing.plain_pass()
+        plain.append(time.perf_counter() - began)
+        for name, queries in taken.items():
+            queries.append(timing.query(name))
+    unit = statistics.median(plain[1:])  # the first repeat is a warm-up
     strategies = {}
-    for name, times in taken.items():
-        whole = statistics.median(scan + select for scan, select in times)
+    for name, (warm_up, *queries) in taken.items():
+        whole = statistics.median(scan + select for scan, select, _ in queries)
         strategies[name] = {
-            "scan_seconds": statistics.median(scan for scan, _ in times),
-            "select_seconds": statistics.median(select for _, select in times),
-            "seconds": whole, "passes": whole / unit, "rows_forwarded": forwarded[name],
+            "scan_seconds": statistics.median(scan for scan, *_ in queries),
+            "select_seconds": statistics.median(select for _, select, _ in queries),
+            "seconds": whole, "passes": whole / unit, "rows_forwarded": warm_up[2],
         }  # fmt: skip
     return {
         "setup": {**vars(setup), "image": list(setup.image)}, "plain_pass": unit,
@@ -202,9 +194,3 @@ class _Timing:
         finally:
             if name == "cod_two_passes":
                 hidden.rename(kept)
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began

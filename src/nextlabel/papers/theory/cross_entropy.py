@@ -99,6 +99,7 @@ def largest_ratio(seeds: int) -> Check:
         rows.append(Measurement({"logits": "(f, -f)", "p": at, "eta": eta}, spread(ratio)))
     largest = max(row.values["max"] for row in rows if row.setting["eta"] == ETAS[0])
     holds = bounded and excess <= LIMIT_ROOM and top < 1
+    curve = _mirrored_steps(seeds, (torch.arange(seeds, dtype=torch.float64) + 0.5) / seeds)
     reached = 0.8 <= first <= 1.2 and deviations[0].max().item() <= LIMIT_ROOM * ETAS[0]
     return Check(
         number=17,
@@ -115,7 +116,7 @@ def largest_ratio(seeds: int) -> Check:
         verdict="holds to first order" if holds else "does not hold",
         as_expected=holds and reached and _as_known(at, top),
         measured=tuple(rows),
-        samples=_along_the_limit(seeds),
+        samples={"p of the true class": tuple(curve.p.tolist()), "D/B": tuple(curve.ratios[0].tolist())},
     )
 
 
@@ -124,12 +125,6 @@ def _as_known(at: float, top: float) -> bool:
     grid = torch.arange(1, 10**5, dtype=torch.float64) / 10**5
     near = abs(top - SHARPEST) <= 5e-5 and abs(at - SHARPEST_AT) <= 5e-5
     return near and abs(_limit(grid).max().item() - top) <= 1e-9
-
-
-def _along_the_limit(seeds: int) -> dict[str, tuple[float, ...]]:
-    """Return D/B for logits (f, -f) at the smallest eta, with p spread over (0, 1)."""
-    steps = _mirrored_steps(seeds, (torch.arange(seeds, dtype=torch.float64) + 0.5) / seeds)
-    return {"p of the true class": tuple(steps.p.tolist()), "D/B": tuple(steps.ratios[0].tolist())}
 
 
 def _below_the_limit(seeds: int) -> tuple[list[Measurement], float, bool]:
