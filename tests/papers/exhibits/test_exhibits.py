@@ -19,7 +19,7 @@ from nextlabel.papers.exhibits.learning_curves import curves
 from nextlabel.papers.exhibits.loss_estimates import diagnosed_arm, first_cycle_note
 from nextlabel.papers.exhibits.model_selection import numbers
 from nextlabel.papers.exhibits.numbers import Measured
-from nextlabel.papers.exhibits.page import Circumstances, write_page
+from nextlabel.papers.exhibits.page import Provenance, write_page
 from nextlabel.papers.exhibits.panels import Line, Panel
 from nextlabel.papers.exhibits.settings import base_settings
 from nextlabel.papers.published.exhibits import EXHIBITS
@@ -69,7 +69,7 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
             "not in the papers" in row.series or row.series == "random choice" for row in own if row.control
         )
     failed, lines = {"cell": "it broke"}, ("learner.lr = 1; others: 2. Because.",)
-    under = Circumstances(name, one.dataset, "fast", 7, (), "nextlabel reproduce", failed, lines)
+    under = Provenance(name, one.dataset, "fast", 7, (), "nextlabel reproduce", failed, lines)
     page = write_page(made, done, under, tmp_path / "page").read_text(encoding="utf-8")
     assert EXHIBITS[name].where in page
     assert "it broke" in page

@@ -11,7 +11,7 @@ from nextlabel.datasets.catalogue import DATASETS
 from nextlabel.errors import ConfigurationError
 from nextlabel.models.mlp import Mlp
 from nextlabel.papers.studies.model_selection import (
-    Judged,
+    ModelResult,
     model_selection,
     run_model_selection,
     summary,
@@ -52,7 +52,7 @@ def study(data, tmp_path_factory):
 
 def judged(probs, before, train_loss):
     now, earlier = (torch.tensor(values, dtype=torch.float64) for values in (probs, before))
-    return Judged(train_loss, 1.0, now.log(), {"epoch": (now - earlier).square().sum(1)})
+    return ModelResult(train_loss, 1.0, now.log(), {"epoch": (now - earlier).square().sum(1)})
 
 
 def test_the_choices_are_those_worked_out_by_hand():

@@ -200,7 +200,7 @@ def _exhibit(
     from nextlabel.papers.exhibits.arms import finished, make_plan
     from nextlabel.papers.exhibits.catalogue import exhibit
     from nextlabel.papers.exhibits.exhibit import Request
-    from nextlabel.papers.exhibits.page import Circumstances, write_page
+    from nextlabel.papers.exhibits.page import Provenance, write_page
     from nextlabel.papers.exhibits.presentation import MEASURED
     from nextlabel.papers.exhibits.settings import (
         base_settings,
@@ -235,7 +235,7 @@ def _exhibit(
         "strategy": [arm.strategy for arm in arms], "objective": [arm.objective for arm in arms],
     }  # fmt: skip
     lines = tuple(difference_lines({**base.resolved(), **used}))
-    under = Circumstances(name, base.dataset[0].name, preset, base.cycles, changed, command, failures, lines)
+    under = Provenance(name, base.dataset[0].name, preset, base.cycles, changed, command, failures, lines)
     page = write_page(made, done, under, folder)
     if not as_json:
         for table in made.tables:

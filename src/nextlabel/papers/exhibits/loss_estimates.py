@@ -163,14 +163,14 @@ def _suppfig3(done: Sequence[Finished], request: Request) -> Made:
         if left_out
         else ""
     )
-    still = _still(cells, names)
+    still = _round_off_note(cells, names)
     return _made("suppfig3", shown, stated, ONE_MODEL, short, still, guide=lambda x: x)
 
 
-def _still(cells: Sequence[DiagnosedCell], names: Mapping[str, str]) -> str:
+def _round_off_note(cells: Sequence[DiagnosedCell], names: Mapping[str, str]) -> str:
     """Return a note on gaps whose root-mean-square discrepancy is round-off, or nothing."""
     moved = {
-        names[label]: math.sqrt(2 * (score_series(cells, label).mean[_judged(cells) - 1] or 0.0))
+        names[label]: math.sqrt(2 * (score_series(cells, label).mean[_evaluated_cycle(cells) - 1] or 0.0))
         for label in labels_of(cells)
         if "gap=" in label
     }
@@ -183,7 +183,7 @@ def _still(cells: Sequence[DiagnosedCell], names: Mapping[str, str]) -> str:
     )
 
 
-def _judged(cells: Sequence[DiagnosedCell]) -> int:
+def _evaluated_cycle(cells: Sequence[DiagnosedCell]) -> int:
     """Return the cycle whose query is evaluated."""
     return min(CYCLE, max(row.cycle for cell in cells for row in cell.rows))
 
@@ -194,7 +194,7 @@ def _found(
     """Return the percentages found by each scorer with diagnostics, and a note on the cycle."""
     if not cells:
         return [], ""
-    cycle = _judged(cells)
+    cycle = _evaluated_cycle(cells)
     papers = {"COD", "LL4AL", "COD (whole cycle)", *(w for gap in GAPS for w in (gap, f"1 {gap}"))}
     own = [
         number

@@ -16,7 +16,7 @@ from nextlabel.papers.published.exhibits import EXHIBITS
 from nextlabel.report.tables import markdown
 from nextlabel.results import COLUMNS
 
-__all__ = ["Circumstances", "write_page"]
+__all__ = ["Provenance", "write_page"]
 
 OTHER_SETTINGS = (
     "The settings of these runs differ from the preset, as listed below, so measured and published numbers "
@@ -25,7 +25,7 @@ OTHER_SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class Provenance:
     """How an exhibit was made.
 
     Attributes:
@@ -44,7 +44,7 @@ class Circumstances:
     preset_lines: tuple[str, ...] = ()
 
 
-def write_page(made: Made, done: Sequence[Finished], under: Circumstances, folder: Path) -> Path:
+def write_page(made: Made, done: Sequence[Finished], under: Provenance, folder: Path) -> Path:
     """Write the files of an exhibit to ``folder``, creating it if needed, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for figure in made.images:
@@ -90,7 +90,7 @@ def _rows(done: Sequence[Finished]) -> str:
     return text.getvalue()
 
 
-def _facts(done: Sequence[Finished], under: Circumstances) -> list[str]:
+def _facts(done: Sequence[Finished], under: Provenance) -> list[str]:
     facts = [f"Command: `{under.command}`"]
     if done:
         facts.append(

@@ -48,7 +48,7 @@ from nextlabel.training.checkpoint import read_json, read_tensors, write_json, w
 from nextlabel.training.device import Engine, device_title
 from nextlabel.trees import differences
 
-__all__ = ["GAPS", "MODELS", "TOP", "Judged", "model_selection", "run_model_selection", "summary"]
+__all__ = ["GAPS", "MODELS", "TOP", "ModelResult", "model_selection", "run_model_selection", "summary"]
 
 GAPS: tuple[str, ...] = ("epoch", "5 steps", "20 steps", "50 steps", "2 epochs", "5 epochs")
 """How long before the end of training the earlier outputs are taken (Table V); the first is the default."""
@@ -71,7 +71,7 @@ Tree: TypeAlias = dict[str, Any]  # Any: JSON
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class ModelResult:
     """Stored results of one trained model.
 
     Attributes:
@@ -194,24 +194,24 @@ def model_selection(
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(folder / "run.lock", f"the study in {folder}"):
         study.open({**settings, "dataset": data.name, "gaps": list(names), "labelled": count, "seed": seed})
-        judged = [study.judged(index, models) for index in range(models)]
+        results = [study.result_of(index, models) for index in range(models)]
     truth = torch.as_tensor(data.test.y)
     rng = torch.Generator().manual_seed(derive(seed, "subsets"))
     result = {
         "dataset": data.name, "models": models, "n_labelled": count, "test_items": len(truth), "seed": seed,
         "settings": dict(settings), "device": study.device,
-        **summary(judged, truth, subsets=subsets, rng=rng),
-        "fit_seconds": sum(one.seconds for one in judged), "environment": describe_environment(),
+        **summary(results, truth, subsets=subsets, rng=rng),
+        "fit_seconds": sum(one.seconds for one in results), "environment": describe_environment(),
     }  # fmt: skip
     write_json(folder / "model_selection.json", result)
     return result
 
 
-def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch.Generator) -> Tree:
+def summary(results: Sequence[ModelResult], truth: Tensor, *, subsets: int, rng: torch.Generator) -> Tree:
     """Return how well each score selects among the models, by model and by sample.
 
     Args:
-        judged: M >= 2 models.
+        results: Results of M >= 2 models.
         truth: (T,) true classes of the test items.
         subsets: Maximum number of subsets for Top-k(N).
         rng: Draws the subsets if there are more.
@@ -228,17 +228,17 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
         ``one_cycle``, short gaps are all round-off; the article's only drops to a tenth. ``notes``: a
         sentence if that happened.
     """
-    log_probs_mnc = torch.stack([one.log_probs for one in judged])
+    log_probs_mnc = torch.stack([one.log_probs for one in results])
     predicted_mn = log_probs_mnc.argmax(2)
     right_mn = predicted_mn == truth
     accuracies = right_mn.double().mean(1).tolist()
-    gaps = list(judged[0].discrepancies)
+    gaps = list(results[0].discrepancies)
 
     def levels(of_model: Sequence[float], of_sample: Tensor | None) -> Tree:
         top = {
             f"{k}({n})": vars(top_k_of_n(of_model, accuracies, k=k, n=n, limit=subsets, rng=rng))
             for k, n in TOP
-            if n <= len(judged)
+            if n <= len(results)
         }
         correlation = rank_correlation([-score for score in of_model], accuracies)
         level: Tree = {"model_level": {"top": top, "rank_correlation": correlation}}
@@ -247,14 +247,14 @@ def summary(judged: Sequence[Judged], truth: Tensor, *, subsets: int, rng: torch
         picked = picked_by_sample(of_sample, predicted_mn)
         return {**level, "sample_level": float((picked == truth).double().mean())}
 
-    of_models = [one.scores(gaps[0]) for one in judged]
-    found = {TRAIN_LOSS: levels([one.train_loss for one in judged], None)}
+    of_models = [one.scores(gaps[0]) for one in results]
+    found = {TRAIN_LOSS: levels([one.train_loss for one in results], None)}
     for name in of_models[0]:
         scores_mn = torch.stack([scores[name] for scores in of_models])
         found[name] = levels(scores_mn.double().mean(1).tolist(), scores_mn)
     at_gaps = {}
     for gap in gaps:
-        scores_mn = torch.stack([one.discrepancies[gap] for one in judged])
+        scores_mn = torch.stack([one.discrepancies[gap] for one in results])
         at_gaps[gap] = {
             "mean_discrepancy": float(scores_mn.double().mean()),
             "round_off": float((scores_mn.sqrt() < ROUND_OFF).double().mean()),
@@ -320,7 +320,7 @@ class _Study:
                 "choose another folder or the stored settings"
             )
 
-    def judged(self, index: int, models: int) -> Judged:
+    def result_of(self, index: int, models: int) -> ModelResult:
         """Return the results of a model, training it first if needed."""
         place = self.folder / "models" / f"{index:03d}"
         if not (place / "judged.safetensors").exists():
@@ -328,7 +328,7 @@ class _Study:
         tensors, notes = read_tensors(place / "judged.safetensors")
         gaps = {gap: tensors[f"gap {gap}"] for gap in notes["gaps"]}
         predicted = tensors.get(PREDICTED_LOSS)
-        return Judged(notes["train_loss"], notes["seconds"], tensors["log_probs"], gaps, predicted)
+        return ModelResult(notes["train_loss"], notes["seconds"], tensors["log_probs"], gaps, predicted)
 
     def _train(self, index: int, models: int, place: Path) -> None:
         workdir = place / "fit"
