@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,13 +29,22 @@ def verify_theory(
     The checks cover the statements themselves, broken premises and other losses. Each claim holds exactly,
     holds to first order, does not hold, or is void. The exit code is 1 if a number is not as expected.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     from nextlabel.papers.theory.report import write_theory
     from nextlabel.papers.theory.verification import CHECKS, verify
 
-    checks = tuple(_followed(verify(seeds), len(CHECKS), quiet=as_json))
+    console = Console(stderr=True)
+    hidden = as_json or not console.is_terminal
+    following = track(
+        verify(seeds), "checks", total=len(CHECKS), console=console, transient=True, disable=hidden
+    )
+    checks = tuple(following)
     page = write_theory(checks, out, seeds=seeds)
     unexpected = [check for check in checks if not check.as_expected]
-    error = _sentence(unexpected, len(checks))
+    named = "; ".join(f"{c.number} ({c.title}): {c.expected}, but {c.finding}" for c in unexpected)
+    error = f"{len(unexpected)} of {len(checks)} checks of the theorem are not as expected: {named}"
     if as_json:
         failure = {"error": error} if unexpected else {}
         print_json({
@@ -49,21 +58,6 @@ def verify_theory(
             print_error(error, as_json=False)
     if unexpected:
         raise typer.Exit(FAILED)
-
-
-def _followed(checks: Iterator[Check], total: int, *, quiet: bool) -> Iterator[Check]:
-    """Yield the checks and show a progress bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    hidden = quiet or not console.is_terminal
-    yield from track(checks, "checks", total=total, console=console, transient=True, disable=hidden)
-
-
-def _sentence(unexpected: Sequence[Check], total: int) -> str:
-    named = "; ".join(f"{c.number} ({c.title}): {c.expected}, but {c.finding}" for c in unexpected)
-    return f"{len(unexpected)} of {total} checks of the theorem are not as expected: {named}"
 
 
 def _show(checks: Sequence[Check]) -> None:

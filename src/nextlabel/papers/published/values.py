@@ -100,12 +100,12 @@ def by_series(rows: Iterable[Published]) -> dict[tuple[str, str, str], tuple[Pub
 @cache
 def _all() -> tuple[Published, ...]:
     text = resources.files("nextlabel.papers.published").joinpath("numbers.csv").read_text(encoding="utf-8")
-    return tuple(_row(record) for record in csv.DictReader(text.splitlines()))
-
-
-def _row(record: dict[str, str]) -> Published:
-    if set(record) != {field.name for field in fields(Published)} or record["how"] not in {"vector", "table"}:
-        raise DataError(f"the file of published numbers is damaged at {record}; reinstall nextlabel")
-    numbers = {key: float(record[key]) if record[key] else None for key in ("x", "y", "spread")}
-    row: dict[str, Any] = {**record, **numbers}  # Any: strings and numbers
-    return Published(**row)
+    rows = []
+    for record in csv.DictReader(text.splitlines()):
+        known = set(record) == {field.name for field in fields(Published)}
+        if not known or record["how"] not in {"vector", "table"}:
+            raise DataError(f"the file of published numbers is damaged at {record}; reinstall nextlabel")
+        numbers = {key: float(record[key]) if record[key] else None for key in ("x", "y", "spread")}
+        row: dict[str, Any] = {**record, **numbers}  # Any: strings and numbers
+        rows.append(Published(**row))
+    return tuple(rows)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
@@ -26,27 +25,6 @@ MEDIAN_ROOM = 0.1
 """Relative tolerance of a median, small enough to detect a spurious factor of T^0.1."""
 
 
-class _Stretch(NamedTuple):
-    """The first T steps of a path at one learning rate, with (M,) numbers."""
-
-    eta: float
-    steps: int
-    moved: Tensor
-    bound: Tensor
-    left_out: Tensor | None
-    """Second-order terms, if the path has curvature."""
-
-
-def _stretches(paths: list[Path]) -> list[_Stretch]:
-    found = []
-    for path in paths:
-        for steps in STEPS:
-            bound = discrepancy.corollary1_bound(path.eta, path.losses_tm[:steps], path.sq_norms_tm[:steps])
-            left_out = None if path.curvatures_tm is None else path.second_order(steps)
-            found.append(_Stretch(path.eta, steps, path.moved(steps), bound, left_out))
-    return found
-
-
 def _paths(seeds: int, etas: tuple[float, ...], *, curvature: bool) -> list[Path]:
     network = Network()
     sample = draw_samples(network, seeds, "path")
@@ -57,13 +35,13 @@ def first_corollary(seeds: int) -> Check:
     """Check 5: Corollary 1 is an equality to first order, for any number of steps."""
     etas = (1e-3, 1e-2, 5e-2)
     rows, close, covered = [], [], []
-    for part in _stretches(_paths(seeds, etas, curvature=True)):
-        assert part.left_out is not None, "the paths have curvature"
-        ratio = part.moved / part.bound
-        close.append(abs(ratio.median().item() - 1) <= part.eta / 5)
-        covered.append(fraction(part.moved - part.bound <= 1.1 * part.left_out))
+    for path, steps in product(_paths(seeds, etas, curvature=True), STEPS):
+        moved, bound = path.moved(steps), _first_bound(path, steps)
+        ratio = moved / bound
+        close.append(abs(ratio.median().item() - 1) <= path.eta / 5)
+        covered.append(fraction(moved - bound <= 1.1 * path.second_order(steps)))
         values = {**spread(ratio), "violated": fraction(ratio > 1), "covered": covered[-1]}
-        rows.append(Measurement({"eta": part.eta, "steps": part.steps}, values))
+        rows.append(Measurement({"eta": path.eta, "steps": steps}, values))
     holds = all(close) and min(covered) >= 0.97
     last = rows[-1].values
     return Check(
@@ -83,17 +61,16 @@ def first_corollary(seeds: int) -> Check:
 def second_corollary(seeds: int) -> Check:
     """Check 6: Corollary 2 is never below Corollary 1, and gets looser with every step."""
     rows, above, at_one, holds_late = [], [], [], []
-    paths = _paths(seeds, tuple(MEDIANS), curvature=False)
-    for path, part in zip([p for p in paths for _ in STEPS], _stretches(paths), strict=True):
-        looser = _second_bound(path, part.steps)
-        ratio = part.moved / looser
-        above.append(bool((looser >= part.bound * (1 - 1e-12)).all()))
-        if part.steps == 1:
-            at_one.append((looser / part.bound - 1).abs().max().item())
-        elif part.steps >= 20:
+    for path, steps in product(_paths(seeds, tuple(MEDIANS), curvature=False), STEPS):
+        bound, looser = _first_bound(path, steps), _second_bound(path, steps)
+        ratio = path.moved(steps) / looser
+        above.append(bool((looser >= bound * (1 - 1e-12)).all()))
+        if steps == 1:
+            at_one.append((looser / bound - 1).abs().max().item())
+        elif steps >= 20:
             holds_late.append(bool((ratio <= 1).all()))
         values = {**spread(ratio), "violated": fraction(ratio > 1)}
-        rows.append(Measurement({"eta": part.eta, "steps": part.steps}, values))
+        rows.append(Measurement({"eta": path.eta, "steps": steps}, values))
     medians = [row.values["median"] for row in rows]
     falling = all(a > b for i, (a, b) in enumerate(pairwise(medians)) if i % 4 < 3)
     known = [median for at_eta in MEDIANS.values() for median in at_eta]
@@ -118,6 +95,10 @@ def second_corollary(seeds: int) -> Check:
 
 def _listed(eta: float) -> str:
     return ", ".join(f"{median:g}" for median in MEDIANS[eta])
+
+
+def _first_bound(path: Path, steps: int) -> Tensor:
+    return discrepancy.corollary1_bound(path.eta, path.losses_tm[:steps], path.sq_norms_tm[:steps])
 
 
 def _second_bound(path: Path, steps: int) -> Tensor:
