@@ -37,7 +37,6 @@ __all__ = [
     "listed_values",
     "reasons",
     "shown",
-    "used",
 ]
 
 Value: TypeAlias = Any  # what TOML may hold
@@ -135,7 +134,7 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
     if preset not in PRESETS or dataset not in preset_datasets(preset):
         return
     here = flat_settings(settings)
-    for difference in used(differences(dataset), settings):
+    for difference in _used(differences(dataset), settings):
         own = difference.values[preset]
         value = shown(here[difference.setting]) if difference.setting in here else own
         changed = f" (changed from {own})" if value != own else ""
@@ -149,7 +148,7 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
             yield f"Not copied: {what}. Instead, {instead}."
 
 
-def used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Difference, ...]:
+def _used(found: Sequence[Difference], settings: Mapping[str, Value]) -> tuple[Difference, ...]:
     """Return only the differences in parts that the configuration uses."""
     strategies = [part.name for part in parts_of(settings.get("strategy", ()))]
     objectives = [part.name for part in parts_of(settings.get("objective", ()))]

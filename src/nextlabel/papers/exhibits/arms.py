@@ -6,7 +6,7 @@ an arm that several exhibits share runs only once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,15 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan
         ConfigurationError: An option does not exist, or a setting is invalid.
         DataError: The data set is missing.
     """
+    groups: dict[tuple[str, str], list[Arm]] = {}  # arms that one configuration can hold
+    for arm in arms:
+        options = {"objective": arm.objective_changes, "": plain(arm.settings)}
+        groups.setdefault((arm.objective, fingerprint(options)), []).append(arm)
     cells: dict[Arm, tuple[Cell, ...]] = {}
     recipes: Mapping[str, Options] = {}
     notes: dict[str, None] = {}
-    for config, members in _configs(arms, base):
-        grid = make_grid(config)
+    for members in groups.values():
+        grid = make_grid(config_of(members, base))
         recipes = grid.recipes
         notes |= dict.fromkeys(grid.notes)
         for arm in members:
@@ -130,18 +134,6 @@ def finished(plan: Plan) -> list[Finished]:
 
 def _pool_size(base: ExperimentConfig) -> int:
     return len(DATASETS.create(base.dataset[0]))
-
-
-def _configs(
-    arms: Sequence[Arm], base: ExperimentConfig
-) -> Iterator[tuple[ExperimentConfig, tuple[Arm, ...]]]:
-    """Group the arms into as few configurations as possible; yield each with its arms."""
-    groups: dict[tuple[str, str], list[Arm]] = {}
-    for arm in arms:
-        options = {"objective": arm.objective_changes, "": plain(arm.settings)}
-        groups.setdefault((arm.objective, fingerprint(options)), []).append(arm)
-    for members in groups.values():
-        yield config_of(members, base), tuple(members)
 
 
 def config_of(members: Sequence[Arm], base: ExperimentConfig) -> ExperimentConfig:

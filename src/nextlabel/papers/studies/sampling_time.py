@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,14 @@ class _Timing:
             "vaal": Vaal(self._learner("supervised"), steps=1, batch_size=32, width=setup.vaal_width),
         }
         self.learners = learners
-        for name, learner in learners.items():
-            self._train(name, learner)
+        for name, cycle in product(learners, ("first", "second")):
+            folder, learner = scratch / name / cycle, learners[name]
+            folder.mkdir(parents=True)
+            labels, others = self.labels[: len(self.few)], self.candidates.slice(0, 32)
+            learner.fit(self.few, labels, others, seed=0, workdir=folder)
+            if cycle == "first":
+                view_builder = ViewBuilder(learner, folder, None, seed=0)
+                view_builder.view(frozenset({"log_probs"}), self.candidates, self.few, self.labels[:0])
 
     def _model(self) -> Callable[[], torch.nn.Module]:
         setup = self.setup
@@ -153,16 +160,6 @@ class _Timing:
             training=TrainingConfig(batch_size=len(self.few), lr=1e-3),
             device=self.setup.device, snapshots=(),
         )  # fmt: skip
-
-    def _train(self, name: str, learner: Learner) -> None:
-        for cycle in ("first", "second"):
-            folder = self.scratch / name / cycle
-            folder.mkdir(parents=True)
-            labels, others = self.labels[: len(self.few)], self.candidates.slice(0, 32)
-            learner.fit(self.few, labels, others, seed=0, workdir=folder)
-            if cycle == "first":
-                view_builder = ViewBuilder(learner, folder, None, seed=0)
-                view_builder.view(frozenset({"log_probs"}), self.candidates, self.few, self.labels[:0])
 
     def plain_pass(self) -> Tensor:
         """Run the network over all candidates in plain PyTorch."""

@@ -7,7 +7,7 @@ Estimation-based Active Learning", IEEE TNNLS 2022 (arXiv 2212.10613), "test-dat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -111,7 +111,10 @@ def top_k_of_n(
             f"got k = {k}, N = {n}, limit = {limit}"
         )
     hits, randomness, cases = 0, 0.0, 0
-    for members in _subsets(len(scores), n, limit, rng):
+    subsets: Iterable[Sequence[int]] = combinations(range(len(scores)), n)
+    if math.comb(len(scores), n) > limit:
+        subsets = (torch.randperm(len(scores), generator=rng)[:n].tolist() for _ in range(limit))
+    for members in subsets:
         best = max(quality[i] for i in members)
         winners = {i for i in members if quality[i] == best}
         returned = sorted(members, key=lambda i: (scores[i], i))[:k]
@@ -119,14 +122,6 @@ def top_k_of_n(
         randomness += 1 - math.comb(n - len(winners), k) / math.comb(n, k)
         cases += 1
     return Hits(k, n, hits / cases, randomness / cases, cases)
-
-
-def _subsets(size: int, n: int, limit: int, rng: torch.Generator) -> Iterator[tuple[int, ...]]:
-    if math.comb(size, n) <= limit:
-        yield from combinations(range(size), n)
-        return
-    for _ in range(limit):
-        yield tuple(torch.randperm(size, generator=rng)[:n].tolist())
 
 
 def picked_by_sample(
