@@ -91,7 +91,7 @@ def test_a_learner_gets_the_members_that_it_leaves_out_and_keeps_its_own():
     assert as_learner(own).warm_start is False
 
 
-def test_a_learner_that_takes_no_members_is_told_what_to_subclass():
+def test_a_learner_that_takes_no_members_learns_what_to_subclass():
     @dataclass(frozen=True)
     class Frozen(Constant):
         size: int = 1

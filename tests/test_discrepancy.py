@@ -40,7 +40,7 @@ def test_l2_and_half_squared_are_as_computed_by_hand():
 
 
 @pytest.mark.parametrize(("reduce", "expected"), [("mean", 3.75), ("sum", 15.0), ("max", 10.0)])
-def test_dense_outputs_are_measured_along_classes_and_reduced_over_positions(reduce, expected):
+def test_segmentation_outputs_are_measured_along_classes_and_reduced_over_positions(reduce, expected):
     now, before = torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2, 2)
     now[0, :, 0, 1] = torch.tensor([3.0, 4.0])
     now[0, :, 1, 0] = torch.tensor([6.0, 8.0])

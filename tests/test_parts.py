@@ -29,14 +29,14 @@ def test_parts_read_back_from_their_text_and_their_tables(parts):
     assert parts_of([part.as_table() for part in parts]) == parts
 
 
-def test_a_bare_word_is_a_part_by_position_and_a_string_as_an_option():
+def test_a_bare_name_is_a_part_by_position_and_a_string_as_an_option():
     assert Part.parse("balanced(margin, strength=0.5, mode=hard)") == Part(
         "balanced", {"strength": 0.5, "mode": "hard"}, (Part("margin"),)
     )
     assert Part.parse({"name": "balanced", "of": ["margin"], "strength": 0.5}).of == (Part("margin"),)
 
 
-def test_tuples_are_lists_and_words_of_toml_are_their_values():
+def test_tuples_are_lists_and_names_of_toml_are_their_values():
     assert Part.parse("a(b=(1, 2), c=true, d=-1e-3, e=-inf)").options == {
         "b": [1, 2], "c": True, "d": -1e-3, "e": float("-inf"),
     }  # fmt: skip

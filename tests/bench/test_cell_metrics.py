@@ -14,7 +14,7 @@ def test_scores_that_rank_as_the_losses_do_correlate_perfectly():
     assert found == {"loss_correlation": pytest.approx(1.0), "top_fraction": 1.0, "top_random": 0.4}
 
 
-def test_a_batch_that_misses_the_largest_losses_has_no_share_of_them():
+def test_a_batch_that_misses_the_largest_losses_has_found_none_of_them():
     found = loss_estimate(LOSSES, torch.tensor([0, 3]), -LOSSES)
     assert found == {"loss_correlation": pytest.approx(-1.0), "top_fraction": 0.5, "top_random": 0.4}
 

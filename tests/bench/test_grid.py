@@ -12,7 +12,7 @@ def grid(**options):
     return make_grid(load_config(options=options))
 
 
-def test_the_main_job_has_thirty_cells_that_take_shares_of_the_pool():
+def test_the_main_job_has_thirty_cells_that_take_fractions_of_the_pool():
     cells = grid().cells
     assert [(cell.seed, cell.strategy.name) for cell in cells[:4]] == [
         (0, "cod"),
@@ -134,7 +134,7 @@ def test_more_labels_than_the_pool_has_are_noted():
     assert "request 1,460 labels, but the pool has 1,437 items" in note
 
 
-def test_an_amount_is_a_count_or_a_rounded_share_of_at_least_one():
+def test_a_count_is_a_number_or_a_rounded_fraction_of_at_least_one():
     assert [resolve_count(20, 1000), resolve_count(0.05, 1437), resolve_count(0.0001, 1000)] == [20, 72, 1]
 
 
@@ -150,7 +150,7 @@ def test_one_strategy_with_two_options_is_two_cells():
     assert len({cell.name for cell in cells}) == 2
 
 
-def test_a_sub_pool_is_a_count_or_a_share_of_the_pool():
+def test_a_sub_pool_is_a_count_or_a_fraction_of_the_pool():
     assert [grid(seeds=1, candidate_size=of).cells[0].candidate_size for of in (100, 0.5, "all")] == [
         100,
         718,

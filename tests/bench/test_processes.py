@@ -72,7 +72,7 @@ def _die_and_leave_a_child(connection, number):
 
 
 @pytest.mark.usefixtures("quick_workers")
-def test_a_cell_whose_process_ends_is_told_even_where_a_child_of_that_lives_on(tmp_path, monkeypatch):
+def test_a_cell_whose_process_ends_is_reported_even_where_a_child_of_it_lives_on(tmp_path, monkeypatch):
     child = quick_context().Value("i", 0)
 
     def hire():
@@ -93,7 +93,7 @@ def test_a_cell_whose_process_ends_is_told_even_where_a_child_of_that_lives_on(t
     assert [event.error for event in ended] == ["the worker exited with code 3 (out of memory?)"]
 
 
-def test_a_cell_with_a_damaged_ledger_is_told_how_it_begins_anew(tmp_path):
+def test_a_damaged_ledger_of_a_cell_is_reported_with_how_to_begin_again(tmp_path):
     def run_cell(cell, folder, progress):
         raise DamagedLedgerError("the ledger is damaged")
 

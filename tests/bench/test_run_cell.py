@@ -38,7 +38,7 @@ def noisy(tmp_path_factory):
     return folder
 
 
-def test_labels_are_told_wrong_by_the_share_of_noise_but_judged_by_the_truth(noisy):
+def test_labels_are_corrupted_at_the_noise_rate_but_judged_by_the_truth(noisy):
     data = DATASETS.create("digits")
     truth = dict(zip(data.pool.ids, data.pool.y.tolist(), strict=True))
     told = SimulatedOracle(truth, noise=0.5, task=Classification(data.classes), seed=0)(data.pool.ids)
@@ -54,7 +54,7 @@ def test_labels_are_told_wrong_by_the_share_of_noise_but_judged_by_the_truth(noi
     assert query["classes"] == counts
 
 
-def test_the_strategy_and_the_audit_see_the_sub_pool(noisy):
+def test_the_strategy_and_the_diagnostics_see_the_sub_pool(noisy):
     (row, _) = rows_of(noisy / "margin")
     assert (row.rows_forwarded, row.top_random) == (40, 10 / 40)
     (judged,) = read_diagnostics(noisy / "margin")

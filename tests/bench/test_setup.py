@@ -30,7 +30,7 @@ def cell_of(**options):
     return make_grid(load_config(options={"seeds": 1, **options})).cells[0]
 
 
-def test_the_learner_keeps_the_moments_that_the_strategy_and_the_audited_ones_need(digits):
+def test_the_learner_keeps_the_snapshots_that_the_strategy_and_the_diagnosed_ones_need(digits):
     cell = cell_of(
         strategy=["cod(first_cycle=initial)"],
         diagnostics=["cod(first_cycle=epoch)", "margin"],
@@ -108,7 +108,7 @@ def test_without_a_gpu_automatic_precision_is_float32_and_nothing_is_compiled(di
     assert learner.training.mixed_precision == "no"
 
 
-def test_a_loss_module_trains_beside_the_objective_that_the_cell_names(digits):
+def test_a_loss_module_trains_next_to_the_objective_of_the_cell(digits):
     cell = cell_of(strategy=["learning_loss"], objective=["tod(weight=0.1)"])
     learner = make_learner(cell, digits)
     assert learner.extra_fields == {"predicted_loss"}
@@ -120,7 +120,7 @@ def test_an_objective_that_predicts_losses_itself_is_taken_as_it_is(digits):
     assert objective_of(make_learner(cell, digits)) == ("learning_loss", {})
 
 
-def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
+def test_what_a_strategy_trains_next_to_the_model_takes_its_own_options(digits):
     cell = cell_of(strategy=["vaal"], learner={"wrappers": ["vaal(steps=3, width=8)"]})
     learner = make_learner(cell, digits)
     assert isinstance(learner, Vaal)
@@ -128,7 +128,7 @@ def test_what_a_strategy_trains_beside_the_model_takes_its_own_options(digits):
     assert objective_of(main_learner(learner)) == ("supervised", {})
 
 
-def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_beside_a_model_that_it_does_not_move(digits):
+def test_the_loss_module_of_ta_vaal_ranks_by_cross_entropy_without_moving_the_model(digits):
     cell = cell_of(strategy=["ta_vaal"], objective=["tod(weight=0.1)"])
     learner = make_learner(cell, digits)
     assert isinstance(learner, Vaal)
@@ -156,7 +156,7 @@ def test_the_model_of_every_strategy_starts_alike_and_trains_alike(digits, tmp_p
     assert torch.equal(states[0], states[2])
 
 
-def test_strategies_that_need_different_company_need_cells_of_their_own(digits, monkeypatch):
+def test_strategies_that_need_different_wrappers_need_runs_of_their_own(digits, monkeypatch):
     needs = frozenset({"extra:labelled_probability", "draws:dropout"})
     monkeypatch.setattr("nextlabel.bench.setup.needs_of", lambda cell: needs)
     with pytest.raises(ConfigurationError, match=r"one learner wrapper, .* need 2 \('vaal', 'mc_dropout'\)"):

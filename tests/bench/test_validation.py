@@ -71,7 +71,7 @@ def read_for(strategy, pets, folder):
     return len(told)
 
 
-def test_the_images_of_a_grid_are_read_once_and_others_anew(pets, tmp_path_factory):
+def test_the_images_of_a_grid_are_read_once_and_others_again(pets, tmp_path_factory):
     cells = tmp_path_factory.mktemp("cells")
     assert [read_for(strategy, pets, cells) for strategy in ("random", "cod", "random")] == [8, 0, 0]
     (pets / "dog" / "0.png").rename(pets / "dog" / "new.png")

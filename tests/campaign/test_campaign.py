@@ -18,7 +18,7 @@ from ridge import RidgeLearner
 from torch_learners import torch_learner
 
 
-def test_ask_returns_the_same_ids_until_they_are_told(tmp_path, pool, truth):
+def test_ask_returns_the_same_ids_until_they_are_labelled(tmp_path, pool, truth):
     campaign = make(tmp_path, pool)
     start = campaign.ask()
     assert len(start) == 9
@@ -61,7 +61,7 @@ def test_ids_are_the_rows_of_the_strategy_among_the_candidates(tmp_path, pool, t
     assert asked == tuple(left[row] for row in closest)
 
 
-def test_labels_told_before_the_first_query_are_the_start(tmp_path, pool, truth):
+def test_labels_given_before_the_first_query_are_the_initial_set(tmp_path, pool, truth):
     campaign = make(tmp_path, pool)
     tell(campaign, truth, pool.ids[:12])
     asked = campaign.ask()
@@ -207,7 +207,7 @@ def test_rows_that_the_last_scan_did_not_see_get_a_second_pass(tmp_path, pool, t
     torch.testing.assert_close(seen[0].view.snapshots[0].log_probs, expected.log_probs)
 
 
-def test_a_class_index_told_as_a_whole_float_is_learnt_as_a_class(tmp_path, pool, truth):
+def test_a_class_index_given_as_a_whole_float_is_learnt_as_a_class(tmp_path, pool, truth):
     campaign = make(tmp_path, pool, task=Classification(("ring", "disc", "bar")))
     campaign.tell({item: np.float32(truth[item]) for item in campaign.ask()})
     assert all(type(label) is int for label in campaign.state.labels.values())
@@ -267,7 +267,7 @@ def test_campaigns_that_share_a_learner_do_not_touch_each_other(tmp_path, pool, 
     assert picks(tmp_path / "shared", shared=True) == picks(tmp_path / "apart", shared=False)
 
 
-def test_an_interrupted_scan_of_an_earlier_moment_does_not_leave_its_weights(tmp_path, pool, truth):
+def test_an_interrupted_scan_of_an_earlier_snapshot_does_not_leave_its_weights(tmp_path, pool, truth):
     class Interrupted(RidgeLearner):
         broken = True
 
@@ -288,7 +288,7 @@ def test_an_interrupted_scan_of_an_earlier_moment_does_not_leave_its_weights(tmp
     assert torch.equal(campaign.learner.weights, calm.learner.weights)
 
 
-def test_a_learner_that_was_used_before_starts_a_new_campaign_anew(tmp_path, pool, truth):
+def test_a_learner_that_was_used_before_starts_a_new_campaign_from_scratch(tmp_path, pool, truth):
     learner = RidgeLearner()
     make(tmp_path / "a", pool, learner).run(SimulatedOracle(truth), until=Budget(cycles=1))
     resets = []

@@ -106,7 +106,7 @@ def test_labels_that_cannot_be_taken_leave_the_campaign_as_it_was(tmp_path, pool
     assert not campaign.state.labels
 
 
-def test_a_moment_that_the_learner_cannot_give_is_refused_with_a_way_out(tmp_path, pool, truth):
+def test_a_snapshot_that_the_learner_cannot_keep_is_refused_with_a_way_out(tmp_path, pool, truth):
     campaign = make(tmp_path, pool, Plain(), "cod(first_cycle=initial)")
     tell(campaign, truth)
     with pytest.raises(ContractError, match=r"without them; .* choose first_cycle='least_confident'"):

@@ -34,7 +34,7 @@ class SinceTheStart(Cod):
     needs = frozenset({"log_probs", "snapshot:initial"})
 
 
-def test_a_strategy_without_the_previous_cycle_sees_its_moments_in_every_cycle(tmp_path, pool, truth):
+def test_a_strategy_without_the_previous_cycle_sees_its_snapshots_in_every_cycle(tmp_path, pool, truth):
     learner, seen = RidgeLearner(), []
     campaign = make(tmp_path, pool, learner, SinceTheStart(), on_query=seen_by(seen))
     campaign.run(SimulatedOracle(truth), until=Budget(cycles=3))
@@ -91,7 +91,7 @@ def test_the_first_cycle_against_an_untrained_network_takes_the_smallest_distanc
     assert second.choice.rows.tolist() == largest.tolist()
 
 
-def test_a_moment_that_was_not_kept_is_named_with_the_way_out(tmp_path, pool, truth):
+def test_a_snapshot_that_was_not_kept_is_named_with_the_way_out(tmp_path, pool, truth):
     campaign = make(tmp_path, pool, keeping_learner(), "ema_discrepancy")
     tell(campaign, truth)
     with pytest.raises(

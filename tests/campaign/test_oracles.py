@@ -12,7 +12,7 @@ def test_an_oracle_without_noise_tells_the_truth():
     assert SimulatedOracle(LABELS)(["i5", "i2"]) == {"i5": 1, "i2": 2}
 
 
-def test_noise_changes_its_share_of_the_labels_evenly_to_the_other_classes():
+def test_noise_changes_its_fraction_of_the_labels_evenly_to_the_other_classes():
     answers = SimulatedOracle(LABELS, noise=0.3, task=TASK, seed=1)(list(LABELS))
     wrong = [(LABELS[item], label) for item, label in answers.items() if label != LABELS[item]]
     assert abs(len(wrong) / 2000 - 0.3) < 0.04  # four standard deviations of a binomial share

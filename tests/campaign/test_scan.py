@@ -69,7 +69,7 @@ def test_a_killed_scan_goes_on_behind_the_last_chunk_it_wrote(tmp_path, items, m
     assert learner.rows == 15
 
 
-def test_a_scan_of_other_items_or_fields_is_made_anew(tmp_path, items):
+def test_a_scan_of_other_items_or_fields_is_made_again(tmp_path, items):
     kept(items, tmp_path / "scan")
     learner = Echo()
     kept(items.slice(0, 20), tmp_path / "scan", learner)
@@ -85,7 +85,7 @@ def test_rows_are_found_by_id_and_missing_ids_are_named(tmp_path, items):
     assert missing == ["i2"]
 
 
-def test_progress_is_told_after_every_chunk(tmp_path, items):
+def test_progress_is_reported_after_every_chunk(tmp_path, items):
     told = []
     kept(items, tmp_path / "scan", chunk=10, progress=lambda _, done, total: told.append((done, total)))
     assert told == [(10, 25), (20, 25), (25, 25)]

@@ -54,7 +54,7 @@ def test_a_download_goes_into_the_folder_where_the_data_set_is_then_read(
     assert calls == [(tmp_path / "svhn", part, True) for part in ("train", "test")]
 
 
-def test_the_words_name_sizes_folder_and_licence(nextlabel, torchvision, published, tmp_path):
+def test_the_text_names_sizes_folder_and_licence(nextlabel, torchvision, published, tmp_path):
     torchvision.CIFAR10 = lambda root, **_: published.write_cifar10(root)
     done = nextlabel("datasets", "download", "cifar10", "--root", tmp_path)
     assert done.code == 0

@@ -15,7 +15,7 @@ from ridge import RidgeLearner
 @pytest.mark.parametrize(
     ("command", "name"), [("strategies", "cod"), ("objectives", "tod"), ("datasets", "animals")]
 )
-def test_the_shelves_are_listed_with_needs_cost_and_source(nextlabel, command, name):
+def test_the_catalogues_are_listed_with_needs_cost_and_source(nextlabel, command, name):
     cards = {card["name"]: card for card in nextlabel(command, "--json").json()[command]}
     assert name in cards
     assert all(card["use_when"] and card["cost"] for card in cards.values())
@@ -95,7 +95,7 @@ def test_a_report_that_cannot_be_written_is_one_sentence(nextlabel, finished_run
         (["report", "x", "--format", "xml"], "xml"),
     ],
 )
-def test_wrong_usage_exits_with_2_and_is_told_as_json_where_that_is_asked(nextlabel, arguments, said):
+def test_wrong_usage_exits_with_2_and_is_reported_as_json_on_request(nextlabel, arguments, said):
     result = nextlabel(*arguments, "--json")
     assert result.code == 2
     assert result.json()["ok"] is False

@@ -34,7 +34,7 @@ def test_a_run_leaves_results_report_and_cells(finished_run):
     assert rows[0].n_chosen == 10
 
 
-def test_strategies_share_the_start_and_the_first_training(finished_run):
+def test_strategies_share_the_initial_set_and_the_first_fit(finished_run):
     rows = read_csv(finished_run.folder / "results.csv")
     first = [row for row in rows if row.cycle == 1]
     assert len({(row.accuracy, row.loss) for row in first}) == 1
@@ -175,7 +175,7 @@ def snapshots(tmp_path):
 
 @pytest.mark.usefixtures("quick_workers")
 @pytest.mark.timeout(300)  # five starts: a machine that does much else takes its time
-def test_a_run_killed_at_four_moments_ends_in_the_same_results(tmp_path, finished_run, snapshots, nextlabel):
+def test_a_run_killed_four_times_ends_in_the_same_results(tmp_path, finished_run, snapshots, nextlabel):
     arguments = [*finished_run.options, "--out", tmp_path / "run", "--jobs", "1"]
     for snapshot in snapshots:
         assert killed(arguments, snapshot, signal.SIGKILL, tmp_path)[0] == -signal.SIGKILL

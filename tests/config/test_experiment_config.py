@@ -71,7 +71,7 @@ def test_a_part_is_a_name_a_call_or_a_table(tmp_path):
     assert load_config(path).strategy == expected
 
 
-def test_a_setting_of_a_part_is_laid_over_its_options_wherever_it_came_from():
+def test_a_setting_of_a_part_overrides_its_options_from_any_source():
     config = load_config(
         options={"strategy": "cod(form=l2),random"},
         settings=["strategy.cod.first_cycle=random", "model.mlp.width=8", "wrapper.vaal.epochs=3"],
@@ -96,7 +96,7 @@ def test_a_setting_of_no_part_is_one_sentence(setting, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_a_count_and_a_share_are_told_apart():
+def test_a_count_and_a_fraction_are_distinguished():
     assert isinstance(load_config(options={"initial_size": 20}).initial_size, int)
     assert load_config(options={"initial_size": 20.0}).initial_size == 20
     assert load_config(options={"batch_size": 1}).batch_size == 1

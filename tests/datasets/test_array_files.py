@@ -77,7 +77,7 @@ def test_an_svhn_file_that_may_not_be_read_is_not_called_damaged(
         DATASETS.create("svhn", root=tmp_path)
 
 
-def test_an_svhn_file_of_matlab_7_3_is_told_by_its_header(tmp_path: Path) -> None:
+def test_an_svhn_file_of_matlab_7_3_is_recognised_by_its_header(tmp_path: Path) -> None:
     write_svhn(tmp_path)
     text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan 1 2024 HDF5 schema 1.00 ."
     header = text.ljust(124) + b"\x00\x02IM"

@@ -69,7 +69,7 @@ def test_without_root_and_environment_the_cache_of_the_user_is_looked_at(
     assert len(DATASETS.create("cifar100")) == 6
 
 
-def test_files_that_python_3_wrote_anew_are_read_too(tmp_path: Path) -> None:
+def test_files_that_python_3_wrote_again_are_read_too(tmp_path: Path) -> None:
     folder = write_cifar10(tmp_path)
     content = {b"data": noise(0, 4, 3072), b"labels": [0, 1, 2, 3]}
     (folder / "data_batch_1").write_bytes(pickle.dumps(content, protocol=4))
@@ -86,7 +86,7 @@ def test_a_missing_file_is_named_with_the_command_that_fetches_it(tmp_path: Path
     )
 
 
-def test_an_archive_that_was_not_unpacked_is_told_from_a_missing_file(tmp_path: Path) -> None:
+def test_an_archive_that_was_not_unpacked_is_distinguished_from_a_missing_file(tmp_path: Path) -> None:
     archive = tmp_path / "cifar-10-python.tar.gz"
     archive.touch()
     with pytest.raises(DataError, match=f"only the packed '{re.escape(str(archive))}'; unpack it"):

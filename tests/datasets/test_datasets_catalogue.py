@@ -42,7 +42,7 @@ def test_images_use_the_whole_range_of_a_byte_and_none_is_blank(data: BenchmarkD
     assert all(np.ptp(part.reshape(len(part), -1), axis=1).all() for part in (data.pool.x, data.test.x))
 
 
-def test_every_class_has_its_share_in_the_test_split(data: BenchmarkDataset) -> None:
+def test_every_class_has_its_proportion_in_the_test_split(data: BenchmarkDataset) -> None:
     pool, test = np.bincount(data.pool.y), np.bincount(data.test.y)
     assert len(pool) == len(test) == len(data.classes)
     fair = (pool + test) * test.sum() / (pool + test).sum()

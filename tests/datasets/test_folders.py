@@ -95,7 +95,7 @@ def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
         DATASETS.create("caltech101", root=tmp_path)
 
 
-def test_missing_class_folders_and_packed_ones_are_told_apart(tmp_path: Path) -> None:
+def test_missing_class_folders_and_packed_ones_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not found: .*/101_ObjectCategories'; fetch it with"):
         DATASETS.create("caltech101", root=tmp_path / "nowhere")
     (tmp_path / "caltech-101").mkdir()
@@ -110,7 +110,7 @@ def write_pets(root: Path, count: int = 5) -> None:
             write_image(root / name / "more" / f"{number}.png", 100 * seed + number, (8, 8))
 
 
-def test_a_folder_of_classes_is_split_with_every_class_having_its_share(tmp_path: Path) -> None:
+def test_a_folder_of_classes_is_split_in_proportion(tmp_path: Path) -> None:
     write_pets(tmp_path)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "cat" / "._0.png").write_text("what some archives leave behind")
@@ -149,7 +149,7 @@ def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_sizes_and_shares_that_cannot_be_are_refused(
+def test_impossible_sizes_and_fractions_are_refused(
     tmp_path: Path, options: dict[str, object], said: str
 ) -> None:
     write_pets(tmp_path)

@@ -56,7 +56,7 @@ def test_a_smaller_pool_lies_in_every_larger_one_and_is_drawn_from_what_validati
     assert set(pools[0]) == first(pools[2], 5, "pool")
 
 
-def test_shares_are_of_the_part_that_they_reduce() -> None:
+def test_fractions_are_of_the_part_that_they_reduce() -> None:
     data = reduced(whole(), validation=0.5, pool=0.5, test=0.2)
     assert (len(data.validation.ids), len(data), len(data.test.ids)) == (10, 5, 2)  # type: ignore[union-attr]
     assert set(data.test.ids) == first(whole().test.ids, 2, "test")

@@ -118,7 +118,7 @@ def test_of_two_layouts_the_whole_one_counts(here: Path) -> None:
     assert len(DATASETS.create("svhn")) == 10
 
 
-def test_caltech_without_some_of_its_classes_is_told_with_their_number(here: Path) -> None:
+def test_caltech_without_some_of_its_classes_is_reported_with_their_number(here: Path) -> None:
     write_caltech(here / "data")
     shutil.rmtree(here / "data" / "101_ObjectCategories" / "class_007")
     with pytest.raises(
@@ -128,12 +128,12 @@ def test_caltech_without_some_of_its_classes_is_told_with_their_number(here: Pat
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_what_is_nowhere_is_told_with_all_places(here: Path, tmp_path: Path, name: str) -> None:
+def test_missing_data_are_reported_with_every_place_searched(here: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=rf"not found: '{tmp_path}/shared/{name}/.*' or \./data/"):
         DATASETS.create(name)
 
 
-def test_a_file_where_a_folder_should_be_is_told(here: Path) -> None:
+def test_a_file_where_a_folder_should_be_is_reported(here: Path) -> None:
     (here / "data").mkdir()
     (here / "data" / "cifar-10-batches-py").touch()
     (here / "data" / "101_ObjectCategories").touch()
@@ -151,7 +151,7 @@ def test_a_link_to_nowhere_is_not_passed_over(here: Path, tmp_path: Path) -> Non
         DATASETS.create("cifar10")
 
 
-def test_an_archive_that_was_not_unpacked_is_told(here: Path, tmp_path: Path) -> None:
+def test_an_archive_that_was_not_unpacked_is_reported(here: Path, tmp_path: Path) -> None:
     (here / "data").mkdir()
     archive = here / "data" / "cifar-10-python.tar.gz"
     archive.touch()

@@ -152,7 +152,7 @@ def test_a_validation_part_of_cityscapes_is_left_out_of_the_pool(cityscapes: Pat
         DATASETS.create("cityscapes", root=cityscapes, validation=5)
 
 
-def test_a_street_without_folders_is_told_how_to_get_them(tmp_path: Path) -> None:
+def test_cityscapes_without_folders_says_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"register at www\.cityscapes-dataset\.com.*extract both there"):
         DATASETS.create("cityscapes", root=tmp_path)
 

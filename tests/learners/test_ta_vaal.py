@@ -122,7 +122,7 @@ def test_the_factory_takes_a_mean_divergence_and_one_step():
     assert (plain._trainer.config.kl, plain._trainer.config.vae_steps) == ("sum", 2)
 
 
-def test_other_moments_of_the_task_can_be_loaded(tmp_path):
+def test_other_snapshots_of_the_fit_can_be_loaded(tmp_path):
     made, _ = fitted(short(), tmp_path)
     made.load(tmp_path, snapshot="initial")
     assert len(made.predict(DATA.unlabelled, needs=frozenset({"log_probs"}), seed=0)) == 13

@@ -102,7 +102,7 @@ class Deadly(Pairs):
         return super().__getitem__(row)
 
 
-def test_a_process_that_loads_items_and_is_killed_is_told_in_one_sentence(tmp_path):
+def test_a_killed_loader_process_is_reported_in_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"ended from outside \(DataLoader worker .*is the memory large"):
         fitted(Pool(Deadly(), POOL.ids), tmp_path / "deadly", num_workers=1)
 

@@ -66,7 +66,7 @@ def test_asking_for_extra_fields_changes_no_later_training(tmp_path):
     assert torch.equal(first.extra["guess"], second.extra["guess"])
 
 
-def test_extra_fields_at_another_moment_are_refused(tmp_path):
+def test_extra_fields_at_another_snapshot_are_refused(tmp_path):
     made = learner(objective=Guessing)
     fit(made, tmp_path)
     made.load(tmp_path, snapshot="initial")

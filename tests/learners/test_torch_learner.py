@@ -96,18 +96,18 @@ def test_after_a_reset_the_next_fit_is_the_first(tmp_path):
     assert same_bits(state(tmp_path / "one"), state(tmp_path / "three"))
 
 
-def test_the_epoch_moment_is_the_end_of_the_training_with_one_epoch_less(tmp_path):
+def test_the_epoch_snapshot_is_the_end_of_a_fit_with_one_epoch_less(tmp_path):
     fit(learner(schedule="constant"), tmp_path / "three")
     fit(learner(schedule="constant", epochs=2), tmp_path / "two")
     assert same_bits(state(tmp_path / "three", "epoch"), state(tmp_path / "two"))
 
 
-def test_with_one_epoch_the_epoch_moment_is_the_initial_one(tmp_path):
+def test_with_one_epoch_the_epoch_snapshot_is_the_initial_one(tmp_path):
     fit(learner(epochs=1), tmp_path)
     assert same_bits(state(tmp_path, "epoch"), state(tmp_path, "initial"))
 
 
-def test_every_moment_can_be_loaded_and_predicts_as_it_did(tmp_path):
+def test_every_snapshot_can_be_loaded_and_predicts_as_it_did(tmp_path):
     made = learner(model=small_mlp)
     fit(made, tmp_path)
     predictions = {}
@@ -122,7 +122,7 @@ def test_every_moment_can_be_loaded_and_predicts_as_it_did(tmp_path):
     assert not torch.equal(predictions["epoch"], predictions["end"])
 
 
-def test_only_the_moments_asked_for_are_kept_and_the_checkpoint_goes(tmp_path):
+def test_only_the_requested_snapshots_are_kept_and_the_checkpoint_goes(tmp_path):
     fit(learner(snapshots=(), checkpoint_seconds=0), tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["end.safetensors", "fit.json"]
 
@@ -155,12 +155,12 @@ def test_a_finished_folder_is_loaded_and_not_trained_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "seed", "told"),
+    ("options", "seed", "stated"),
     [({}, 2, "seed=2"), ({"lr": 0.5}, 1, r"lr=0\.5"), ({"objective": "tod"}, 1, "objective='tod'")],
 )
-def test_a_folder_of_another_training_is_refused(tmp_path, options, seed, told):
+def test_a_folder_of_another_training_is_refused(tmp_path, options, seed, stated):
     fit(learner(), tmp_path)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=stated):
         fit(learner(**options), tmp_path, seed=seed)
 
 

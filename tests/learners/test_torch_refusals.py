@@ -36,7 +36,7 @@ def test_a_state_of_another_model_is_refused_by_its_tensors(tmp_path):
         learner(model=lambda: Mlp((6,), 3, width=9)).load(tmp_path)
 
 
-def test_a_moment_that_was_not_kept_is_refused(tmp_path):
+def test_a_snapshot_that_was_not_kept_is_refused(tmp_path):
     fit(learner(snapshots=()), tmp_path)
     with pytest.raises(DataError, match=r"there is no state at .*epoch"):
         learner().load(tmp_path, snapshot="epoch")
@@ -45,7 +45,7 @@ def test_a_moment_that_was_not_kept_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "stated"),
     [
         (Y[:5], r"shape \(21,\), got shape \(5,\)"),
         (Y.float(), "class labels must be integers"),
@@ -54,8 +54,8 @@ def test_a_moment_that_was_not_kept_is_refused(tmp_path):
         (torch.ones_like(Y), "all 21 labels are class 1"),
     ],
 )
-def test_labels_that_cannot_be_learnt_are_refused(tmp_path, labels, told):
-    with pytest.raises(LabelsError, match=told):
+def test_labels_that_cannot_be_learnt_are_refused(tmp_path, labels, stated):
+    with pytest.raises(LabelsError, match=stated):
         learner().fit(X, labels, UNLABELLED, seed=0, workdir=tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "stated"),
     [
         ({"objective": "superviced"}, "did you mean 'supervised'"),
         ({"objective": "supervised(label_smothing=0.1)"}, "did you mean 'label_smoothing'"),
@@ -139,8 +139,8 @@ def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path)
         ({"num_workers": -1}, "num_workers"),
     ],
 )
-def test_a_wrong_option_is_refused_when_the_learner_is_made(options, told):
-    with pytest.raises(ConfigurationError, match=told):
+def test_a_wrong_option_is_refused_when_the_learner_is_made(options, stated):
+    with pytest.raises(ConfigurationError, match=stated):
         learner(**options)
 
 
@@ -157,7 +157,7 @@ def test_parts_that_are_not_what_they_should_be_are_refused(tmp_path):
         fit(learner(model=lambda: 3), tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_nothing_held_is_lost(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_and_nothing_held_is_lost(tmp_path):
     made = learner()
     fit(made, tmp_path / "good")
     before = made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs

@@ -97,7 +97,7 @@ def test_the_untrained_network_is_another_for_every_seed_and_unrelated_to_the_on
         assert not torch.equal(untrained["one"]["model/first.weight"], other["model/first.weight"])
 
 
-def test_keeping_moments_changes_nothing_else(tmp_path):
+def test_keeping_snapshots_changes_nothing_else(tmp_path):
     fit(learner(snapshots=()), tmp_path / "none")
     fit(learner(snapshots=["untrained", "ema", "step", "epoch"]), tmp_path / "all")
     assert same_bits(state(tmp_path / "none"), state(tmp_path / "all"))
@@ -120,6 +120,6 @@ def test_keeping_moments_changes_nothing_else(tmp_path):
         ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\], got 1.5"),
     ],
 )
-def test_moments_that_cannot_be_kept_are_refused_before_training(options, sentence):
+def test_snapshots_that_cannot_be_kept_are_refused_before_training(options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         learner(**options)

@@ -157,7 +157,7 @@ def test_progress_counts_both_trainings_together(tmp_path, monkeypatch):
     assert calls[-5:] == [(done, 6) for done in (2, 3, 4, 5, 6)]
 
 
-def test_other_moments_of_the_task_can_be_loaded(tmp_path):
+def test_other_snapshots_of_the_fit_can_be_loaded(tmp_path):
     made, _ = fitted(vaal(), tmp_path)
     end = made.predict(DATA.unlabelled, needs=DATA.needs, seed=0)
     made.load(tmp_path, snapshot="initial")

@@ -36,7 +36,7 @@ def labelled(seq, item, text, kind="labelled", by="ann"):
     return (seq, kind, 0, item, text, by, 0.0)
 
 
-def test_an_empty_state_has_no_cycle_and_nothing_outstanding():
+def test_an_empty_state_has_no_cycle_and_nothing_pending():
     state = State()
     assert (state.opened, state.cycle, state.pending, state.n_events) == (False, -1, (), 0)
 
@@ -74,7 +74,7 @@ def test_a_correction_replaces_the_label_and_keeps_its_place():
     assert state.labelled_by["a"] == "bob"
 
 
-def test_an_item_that_was_told_before_it_is_asked_is_not_outstanding():
+def test_an_item_labelled_before_it_is_asked_is_not_pending():
     state = State()
     fold(state, [labelled(1, "a", "1"), asked(2, 0, "a"), asked(3, 0, "b")])
     assert state.asked == {0: ("a", "b")}

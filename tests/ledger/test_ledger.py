@@ -106,7 +106,7 @@ def test_nothing_can_be_written_before_the_opening(path, write):
         write(ledger)
 
 
-def test_a_query_is_outstanding_in_its_order_until_it_is_told(ledger):
+def test_a_query_is_pending_in_its_order_until_it_is_labelled(ledger):
     state = ledger.ask(0, ["d.png", "a.png"], scores=[0.5, 0.25])
     assert (state.cycle, state.asked, state.pending) == (0, {0: ("d.png", "a.png")}, ("d.png", "a.png"))
     assert ledger.tell({"d.png": 1}).pending == ("a.png",)
@@ -114,7 +114,7 @@ def test_a_query_is_outstanding_in_its_order_until_it_is_told(ledger):
     assert ledger.ask(1, ["b.png"]).asked == {0: ("d.png", "a.png"), 1: ("b.png",)}
 
 
-def test_an_item_that_was_told_in_the_meantime_may_be_asked(ledger):
+def test_an_item_labelled_in_the_meantime_may_be_asked(ledger):
     ledger.tell({"a.png": 1})
     assert ledger.ask(0, ["a.png", "b.png"]).pending == ("b.png",)
 
@@ -142,7 +142,7 @@ def test_a_query_with_a_mistake_is_refused_as_a_whole(ledger, ids, scores):
     assert ledger.state.n_events == 1
 
 
-def test_labels_may_be_told_in_any_part_and_order_whether_asked_or_not(ledger):
+def test_labels_may_arrive_in_any_part_and_order_whether_asked_or_not(ledger):
     ledger.ask(0, ["a.png", "b.png"])
     ledger.tell([("e.png", 4), ("b.png", 1)], by="ann")
     state = ledger.tell({"a.png": np.int64(0)}, by="bob")
@@ -155,7 +155,7 @@ def test_telling_nothing_writes_nothing(ledger):
     assert ledger.tell({}).n_events == 1
 
 
-def test_integers_and_floats_are_told_apart_after_reopening(ledger, path):
+def test_integers_and_floats_are_distinguished_after_reopening(ledger, path):
     ledger.tell({"a.png": 3, "b.png": 3.0, "c.png": np.float32(0.5), "d.png": -1})
     with Ledger(path) as again:
         assert [repr(label) for label in again.state.labels.values()] == ["3", "3.0", "0.5", "-1"]
@@ -211,7 +211,7 @@ def test_the_nearest_id_is_found_in_a_pool_too_large_to_compare_with(path, monke
             ledger.tell({"a\0b": 1})
 
 
-def test_more_labels_than_a_query_or_a_trip_holds_are_told_at_once(path, monkeypatch):
+def test_more_labels_than_one_sql_statement_holds_are_stored_at_once(path, monkeypatch):
     monkeypatch.setattr("nextlabel.ledger.database.IDS_PER_QUERY", 7)
     monkeypatch.setattr("nextlabel.ledger.database.ROWS_PER_QUERY", 10)
     ids = [f"i{number}" for number in range(40)]

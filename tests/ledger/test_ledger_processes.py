@@ -115,7 +115,7 @@ def test_a_process_killed_within_a_transaction_leaves_nothing_of_it(tmp_path):
         assert len(ledger.tell({f"i{n}": n for n in range(1, 50)}).labels) == 50
 
 
-def test_a_process_killed_at_any_moment_keeps_what_it_told_and_no_half_of_a_call(tmp_path):
+def test_a_process_killed_at_any_moment_keeps_what_it_acknowledged_and_no_half_of_a_call(tmp_path):
     path = tmp_path / "campaign.db"
     with Ledger(path) as ledger:
         ledger.open({}, [f"i{n}" for n in range(100_000)])

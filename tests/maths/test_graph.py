@@ -34,7 +34,7 @@ def test_three_items_make_the_matrix_computed_by_hand():
     assert graph.features[2].tolist() == pytest.approx([root, root])
 
 
-def test_the_product_is_that_of_the_dense_matrix():
+def test_the_product_is_that_of_the_full_matrix():
     points, values = embeddings(15), torch.randn(15, 4, generator=rng(1), dtype=torch.float64)
     matrix, _ = dense(points)
     np.testing.assert_allclose(CosineGraph(points).times(values).numpy(), matrix @ values.numpy(), rtol=1e-10)
@@ -87,7 +87,7 @@ def naive_training(points, unlabelled, training, seed):
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_training_agrees_with_dense_gradients_written_out_by_hand(dropout):
+def test_training_agrees_with_full_gradients_written_out_by_hand(dropout):
     training = GraphTraining(hidden=5, steps=12, lr=0.05, weight_decay=0.01, dropout=dropout)
     pool, labelled = embeddings(9), embeddings(4, seed=2)
     scores, hidden = trained_graph(pool, labelled, training, rng=rng(3))

@@ -69,7 +69,7 @@ def test_with_torchvisions_weights_it_gives_torchvisions_outputs():
     ours = ImageNetResNet18(SHAPE, 7, weights=theirs.state_dict()).eval()
     x = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(1))
     outputs = theirs.double()(x.double())
-    assert (outputs[0] - outputs[1]).abs().min() > 1e-3 * outputs.abs().max()  # the images are told apart
+    assert (outputs[0] - outputs[1]).abs().min() > 1e-3 * outputs.abs().max()  # the images are distinguished
     torch.testing.assert_close(ours.double()(x.double()), outputs)
     assert len(ours.loading.loaded) == 122
 
@@ -214,7 +214,7 @@ def test_a_file_of_2016_that_names_code_is_refused_and_not_run(tmp_path):
         small(weights=path)
 
 
-def test_the_word_imagenet_takes_the_file_of_the_release_first(tmp_path, monkeypatch):
+def test_weights_imagenet_take_the_file_of_the_release_first(tmp_path, monkeypatch):
     donor = unlike_new(small())
     save_as_torch_0_1(donor.state_dict(), tmp_path / "resnet18-5c106cde.pth", ())
     monkeypatch.chdir(tmp_path)
@@ -257,22 +257,22 @@ def test_a_file_that_names_code_is_refused_and_not_run(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "stated"),
     [([torch.zeros(1)], "got list"), ({"state_dict": {}, "epoch": 3}, "'state_dict', 'epoch' are none")],
 )
-def test_a_file_of_something_else_is_refused(tmp_path, content, told):
+def test_a_file_of_something_else_is_refused(tmp_path, content, stated):
     torch.save(content, tmp_path / "other.pth")
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=stated):
         small(weights=tmp_path / "other.pth")
 
 
-def test_the_word_imagenet_without_torchvision_names_the_extra(monkeypatch):
+def test_weights_imagenet_without_torchvision_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     with pytest.raises(MissingExtraError, match=r"nextlabel\[vision\]"):
         small(weights="imagenet")
 
 
-def test_the_word_imagenet_takes_the_weights_that_torchvision_downloads(monkeypatch):
+def test_weights_imagenet_are_those_that_torchvision_downloads(monkeypatch):
     models = pytest.importorskip("torchvision.models")
     donor, asked = unlike_new(small()), []
 
@@ -286,7 +286,7 @@ def test_the_word_imagenet_takes_the_weights_that_torchvision_downloads(monkeypa
     assert torch.equal(model.conv1.weight, donor.conv1.weight)
 
 
-def test_a_download_that_fails_is_told_with_the_way_round_it(monkeypatch):
+def test_a_download_that_fails_is_reported_with_the_way_round_it(monkeypatch):
     models = pytest.importorskip("torchvision.models")
 
     def fail(url, **options):

@@ -29,7 +29,7 @@ def test_for_a_resnet_18_it_has_the_published_parameters():
 
 
 @pytest.mark.parametrize("network", [CifarResNet18, ImageNetResNet18])
-def test_beside_a_resnet_18_of_width_64_the_objective_has_the_published_module(network):
+def test_for_a_resnet_18_of_width_64_the_objective_has_the_published_module(network):
     objective = LearningLoss()
     with torch.device("meta"):
         model = ModuleNetwork(network((3, 32, 32), 10))

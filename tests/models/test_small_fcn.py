@@ -57,6 +57,6 @@ def test_impossible_sizes_are_refused(options):
         SmallFcn(**{"input_shape": (3, 16, 16), "classes": 3, **options})
 
 
-def test_drn_stands_on_the_shelf_beside_it():
+def test_drn_is_registered_too():
     model = MODELS.create("drn_d_22", input_shape=(3, 16, 16), classes=3, width=2).eval()
     assert model(torch.rand(1, 3, 16, 16)).shape == (1, 3, 16, 16)

@@ -20,7 +20,7 @@ def test_for_32_pixels_the_vae_has_the_published_parameters():
     assert parameters(discriminator) == 33 * 512 + 513 * 512 + 513 == 280_065
 
 
-def test_with_a_predicted_loss_beside_the_latent_point_they_have_ta_vaals_parameters():
+def test_with_a_predicted_loss_next_to_the_latent_point_they_have_ta_vaals_parameters():
     with torch.device("meta"):
         vae, discriminator = ConvolutionalVae((3, 32, 32), conditions=1), Discriminator(conditions=1)
     assert parameters(vae) == 22_835_139 + 1024 * 16  # the decoder's input is 33 wide
@@ -44,7 +44,7 @@ def test_images_of_any_size_are_decoded_at_their_size_and_halved_to_2_or_3_pixel
     assert min(maps.shape[-2:]) in (2, 3)
 
 
-def test_a_condition_is_told_to_decoder_and_discriminator():
+def test_a_condition_is_given_to_decoder_and_discriminator():
     vae, discriminator = (
         ConvolutionalVae((8, 8), latent=4, width=2, conditions=1),
         Discriminator(4, conditions=1),

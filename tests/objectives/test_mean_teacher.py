@@ -64,7 +64,7 @@ def test_the_teacher_is_the_mean_of_all_weights_until_the_decay_reaches_its_limi
             torch.testing.assert_close(teacher, sum(weights) / (n + 1), atol=1e-9, rtol=1e-6)
 
 
-def test_noise_is_drawn_for_each_network_anew_and_has_the_given_deviation():
+def test_noise_is_drawn_afresh_for_each_network_and_has_the_given_deviation():
     seen = []
 
     class Spy(TwoLayers):

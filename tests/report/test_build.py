@@ -95,7 +95,7 @@ def test_the_images_of_the_first_seed_are_shown_cycle_by_cycle(built_run, page):
     assert (page.of("img")[0]["width"], page.of("img")[0]["height"]) == ("80", "56")
 
 
-def test_a_failed_cell_is_told_with_its_error_as_text(html):
+def test_a_failed_cell_is_reported_with_its_error_as_text(html):
     assert "digits, entropy, supervised, seed 1" in html
     assert "the scores of &lt;b&gt;entropy&lt;/b&gt; are not" in html
     assert "<b>entropy" not in html

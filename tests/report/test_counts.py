@@ -26,14 +26,14 @@ def test_counts_are_means_over_seeds_with_the_sum_over_cycles_last():
     assert found.mean.tolist() == [[3, 2, 5], [3, 4, 7]]
 
 
-def test_shares_are_set_against_the_candidates_of_the_same_cycle():
+def test_fractions_are_compared_with_the_candidates_of_the_same_cycle():
     # class a: 8 of 10 where 50 % were candidates (1.6), then 5 of 10 where 10 % were (5.0)
     found = count_classes([cell([(1, [8, 2], [50, 50]), (2, [5, 5], [10, 90])])])
     assert found.level[0].tolist() == [5, 6, 6]  # all: 13 of an expected 6
     assert found.level[1].tolist() == [0, 1, 0]  # 2 of 5, 5 of 9, 7 of 14
 
 
-def test_a_query_with_the_pools_shares_is_alike_everywhere():
+def test_a_query_in_proportion_to_the_pool_is_alike_everywhere():
     found = count_classes([cell([(1, [6, 4], [60, 40])])])
     assert np.unique(found.level).tolist() == [3]
 
@@ -42,7 +42,7 @@ def test_a_class_without_candidates_is_neither_sought_nor_avoided():
     assert count_classes([cell([(1, [10, 0], [50, 0])])]).level[1].tolist() == [3, 3]
 
 
-def test_many_classes_are_cut_to_those_furthest_from_the_pools_share():
+def test_many_classes_are_cut_to_those_furthest_from_the_pools_proportion():
     classes = [10] * 29 + [40]
     found = count_classes([cell([(1, classes, [100] * 30)], names=[f"c{i}" for i in range(30)])])
     assert found.cut

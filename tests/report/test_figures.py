@@ -57,7 +57,7 @@ def test_correlations_are_drawn_for_those_that_have_a_score(section, rows_of):
     assert figures.loss_correlation(summarise(rows_of(strategies=["random"]))[0], LOOKS) is None
 
 
-def test_the_share_of_the_hardest_is_drawn_with_chance(section, rows_of):
+def test_the_fraction_of_the_hardest_is_drawn_with_a_random_choice(section, rows_of):
     assert ">random choice</text>" in figures.top_fraction(section, LOOKS).svg
     unmeasured = [dataclasses.replace(row, top_fraction=None) for row in rows_of(seeds=1)]
     assert figures.top_fraction(summarise(unmeasured)[0], LOOKS) is None

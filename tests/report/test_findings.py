@@ -63,7 +63,7 @@ def test_winners_and_losers_share_the_lead(rows_of):
     assert "Among the strategies, cod is ahead of core_set." in details(section)
 
 
-def test_strategies_that_are_too_close_cannot_be_told_from_each_other(rows_of):
+def test_strategies_that_are_too_close_cannot_be_distinguished(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0})
     close = [
         dataclasses.replace(
@@ -77,14 +77,14 @@ def test_strategies_that_are_too_close_cannot_be_told_from_each_other(rows_of):
     assert "With 4 seeds, cod and margin cannot be distinguished from each other." in details(both)
 
 
-def test_undecided_strategies_are_named_beside_decided_ones(rows_of):
+def test_undecided_strategies_are_named_next_to_decided_ones(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0})
     wide = section_with(rows_of, {"entropy": 0.001, "random": 0.0}, spread=0.01)
     rows = [r for c in (*section.curves, wide.curves[0]) for cell in c.rows_sp for r in cell]
     assert "With 4 seeds, entropy cannot be distinguished from random." in details(summarise(rows)[0])
 
 
-def test_one_seed_is_told_from_chance_by_nothing(rows_of):
+def test_one_seed_cannot_be_distinguished_from_random(rows_of):
     section = section_with(rows_of, {"cod": 0.05, "random": 0.0}, seeds=1)
     assert lead(section).endswith("but with 1 seed this may be random variation.")
     assert details(section) == ()

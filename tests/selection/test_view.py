@@ -268,7 +268,7 @@ def test_a_strategy_that_needs_draws_is_shown_at_least_two(need, wrapper):
         checked({"log_probs", need}, one)
 
 
-def test_moments_that_come_in_every_cycle_must_all_be_there():
+def test_snapshots_of_every_cycle_must_all_be_given():
     needs = {"log_probs", "snapshot:ema", "snapshot:10 steps", "snapshot:initial"}
     with pytest.raises(DataError, match="needs 3 snapshots, 'snapshot:ema', 'snapshot:10 steps', 'snaps"):
         checked(needs)
@@ -295,7 +295,7 @@ def test_of_a_view_that_says_what_its_snapshots_are_a_strategy_is_shown_its_own(
     assert checked({"log_probs"}, view).snapshots == ()
 
 
-def test_in_a_first_cycle_the_moment_that_stands_in_for_the_previous_cycle_is_shown():
+def test_in_a_first_cycle_the_snapshot_that_stands_in_for_the_previous_cycle_is_shown():
     view = moments_view("ema", "initial")
     assert checked({"log_probs", "snapshot:previous", "snapshot:initial"}, view).snapshot_names == (
         "initial",
@@ -303,13 +303,13 @@ def test_in_a_first_cycle_the_moment_that_stands_in_for_the_previous_cycle_is_sh
     assert checked({"log_probs", "snapshot:previous"}, view).snapshots == ()
 
 
-def test_a_moment_that_the_view_does_not_hold_is_named():
+def test_a_snapshot_that_the_view_does_not_hold_is_named():
     with pytest.raises(DataError, match=r"needs 'snapshot:epoch' .*one epoch before.* snapshots 'ema' only"):
         checked({"log_probs", "snapshot:epoch"}, moments_view("ema"))
 
 
 @pytest.mark.parametrize("snapshot_names", [("ema", "ema"), ("ema",)])
-def test_moments_that_do_not_belong_to_the_snapshots_are_refused(snapshot_names):
+def test_names_that_do_not_match_the_snapshots_are_refused(snapshot_names):
     view = PoolView(
         size=4, pool=full_view().pool, snapshots=full_view().snapshots, snapshot_names=snapshot_names
     )

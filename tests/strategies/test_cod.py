@@ -127,7 +127,7 @@ def test_arrays_can_say_that_their_snapshot_is_of_an_untrained_network():
         ("50 epochs", "50 epochs"),
     ],
 )
-def test_a_gap_asks_for_its_moment_in_every_cycle_and_takes_the_largest_distance(gap, need):
+def test_a_gap_asks_for_its_snapshot_in_every_cycle_and_takes_the_largest_distance(gap, need):
     strategy = Cod(gap=gap)
     assert strategy.needs == {"output", f"snapshot:{need}"}
     scores = strategy.score(view(NOW, BEFORE, snapshot_names=[need]), rng=rng())
@@ -140,7 +140,7 @@ def test_a_gap_that_is_none_is_refused(gap):
         Cod(gap=gap)
 
 
-def test_a_first_cycle_rule_beside_a_gap_that_has_no_use_for_it_is_refused():
+def test_a_first_cycle_rule_with_a_gap_that_has_no_use_for_it_is_refused():
     with pytest.raises(ConfigurationError, match=r"with gap='epoch', .* got 'initial'; leave one"):
         Cod(gap="epoch", first_cycle="initial")
 
@@ -171,7 +171,7 @@ def test_of_regression_the_first_cycle_needs_another_choice_than_the_default():
         nextlabel.score("cod", values=np.zeros((3, 1)))
 
 
-def test_what_answers_the_task_must_be_told_from_the_arrays():
+def test_what_answers_the_task_must_follow_from_the_arrays():
     with pytest.raises(DataError, match=r"needs 'output' .*got 'log_probs', 'values'; pass one of the two"):
         nextlabel.score("cod", log_probs=np.log(NOW), values=np.zeros((len(NOW), 1)))
     with pytest.raises(DataError, match=r"needs 'output' .*got neither"):

@@ -110,7 +110,7 @@ class Noisy(Listed):
         return torch.tensor([float(index), noise])
 
 
-def test_chance_in_a_data_set_depends_on_the_pass_and_the_item_alone():
+def test_randomness_in_a_data_set_depends_on_the_pass_and_the_item_only():
     pool = Pool(Noisy(range(6)), [f"i{row}" for row in range(6)])
     order = Order(6, 4, seed=0, purpose="order", whole=True)
 

@@ -51,7 +51,7 @@ def test_tensors_that_share_memory_are_kept_both(tmp_path):
     assert torch.equal(found["a"], found["b"])
 
 
-def test_parts_are_told_apart_by_name():
+def test_parts_are_distinguished_by_name():
     one, two = torch.ones(1), torch.zeros(1)
     together = joined({"model": {"a.b": one}, "objective": {"a.b": two}})
     assert part(together, "model") == {"a.b": one}
@@ -77,9 +77,7 @@ def test_damaged_files_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_cannot_be_written_is_told_in_one_sentence_and_the_old_file_stays(
-    tmp_path, monkeypatch, number
-):
+def test_a_disk_that_cannot_be_written_is_one_sentence_and_the_old_file_stays(tmp_path, monkeypatch, number):
     path = tmp_path / "fit.json"
     write_json(path, {"old": 1})
 
@@ -93,7 +91,7 @@ def test_a_disk_that_cannot_be_written_is_told_in_one_sentence_and_the_old_file_
     assert [file.name for file in tmp_path.iterdir()] == ["fit.json"]
 
 
-def test_a_folder_that_is_not_there_is_told_in_one_sentence():
+def test_a_folder_that_is_not_there_is_one_sentence():
     with pytest.raises(DataError, match="cannot write"):
         write_json(Path("/nowhere/at/all/fit.json"), {})
 
@@ -171,7 +169,7 @@ def test_arguments_are_as_json_gives_them_back():
     assert "lr" in made["optimizer"]
 
 
-def test_augmentations_are_told_with_their_options_and_without_addresses():
+def test_augmentations_are_described_with_their_options_and_without_addresses():
     one, two = (described(augmentation([RandomCrop(padding), "horizontal_flip"])) for padding in (2, 4))
     assert one != two
     assert "0x" not in one

@@ -91,7 +91,7 @@ def test_a_layer_that_runs_twice_cannot_be_the_embedding():
 
 
 @pytest.mark.parametrize(
-    ("returned", "told"),
+    ("returned", "stated"),
     [
         (lambda x: (x, x), "got tuple"),
         (lambda x: x[:, :, None], r"shape \(3, 6, 1\)"),
@@ -99,12 +99,12 @@ def test_a_layer_that_runs_twice_cannot_be_the_embedding():
         (lambda x: x.long(), "torch.int64"),
     ],
 )
-def test_outputs_that_are_no_matrix_of_floats_are_refused(returned, told):
+def test_outputs_that_are_no_matrix_of_floats_are_refused(returned, stated):
     class Wrong(nn.Module):
         def forward(self, x):
             return returned(x)
 
-    with pytest.raises(ContractError, match=told):
+    with pytest.raises(ContractError, match=stated):
         wrapped(Wrong())(torch.rand(3, 6))
 
 
@@ -118,7 +118,7 @@ class Staged(NormedNet):
 
 @pytest.mark.parametrize("layer", [None, "first"])
 @pytest.mark.parametrize("embeddings", [False, True])
-def test_stages_come_beside_the_same_outputs_and_embeddings(layer, embeddings):
+def test_stages_come_with_the_same_outputs_and_embeddings(layer, embeddings):
     module, x = Staged().eval(), torch.rand(4, 6)
     network = wrapped(module, layer=layer, embeddings=embeddings)
     plain_pass = network(x)

@@ -58,7 +58,7 @@ def test_a_milestone_falls_on_the_first_step_of_its_epoch():
     ("name", "kind", "lr"),
     [("sgd", torch.optim.SGD, 0.1), ("adam", torch.optim.Adam, 1e-3), ("adamw", torch.optim.AdamW, 1e-3)],
 )
-def test_optimisers_have_their_usual_learning_rate_unless_told(name, kind, lr):
+def test_optimisers_have_their_usual_learning_rate_unless_given(name, kind, lr):
     weights = [nn.Parameter(torch.zeros(2))]
     made = TrainingConfig(optimizer=name).build_optimizer(weights)
     assert type(made) is kind

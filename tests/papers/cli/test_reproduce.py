@@ -36,7 +36,7 @@ def test_a_run_directory_is_no_place_for_reproduced_figures(nextlabel, tmp_path)
     ],
 )
 @pytest.mark.parametrize("exhibit", [["fig3"], []])
-def test_a_setting_that_a_word_decides_is_refused(nextlabel, tmp_path, setting, instead, exhibit):
+def test_a_setting_that_an_argument_decides_is_refused(nextlabel, tmp_path, setting, instead, exhibit):
     result = nextlabel(
         "reproduce", *exhibit, "--config", "digits", "--set", setting, "--out", tmp_path / "new"
     )
@@ -46,7 +46,7 @@ def test_a_setting_that_a_word_decides_is_refused(nextlabel, tmp_path, setting, 
 
 
 @pytest.mark.usefixtures("no_workers")
-def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_them(nextlabel, tmp_path):
+def test_an_exhibit_is_made_from_runs_of_ones_own_next_to_published_numbers(nextlabel, tmp_path):
     typed = ("reproduce", "fig7", "--config", "digits", "--trials", "2", *TINY, "--out", tmp_path)
     answer = nextlabel(*typed, "--series", "ours-task,Random")
     assert answer.code == 0
@@ -96,7 +96,7 @@ def test_an_exhibit_is_made_from_runs_of_ones_own_with_published_numbers_beside_
 
 
 @pytest.mark.usefixtures("no_workers")
-def test_the_words_of_the_release_run_one_experiment_and_compare_it(nextlabel, tmp_path):
+def test_the_arguments_of_the_release_run_one_experiment_and_compare_it(nextlabel, tmp_path):
     words = ("--config", "digits", "--sampling", "random", "--auxiliary", "NONE", "--preset", "fast")
     answer = nextlabel("reproduce", *words, "--trials", "1", *TINY, "--out", tmp_path / "run")
     assert answer.code == 0
@@ -134,7 +134,7 @@ def test_the_commands_of_the_release_mean_its_settings(dataset, preset, words, p
     assert (base.seeds, base.cycles) == (3, 7)
 
 
-def test_without_a_word_the_release_s_own_defaults_are_run(nextlabel, monkeypatch):
+def test_without_arguments_the_defaults_of_the_release_are_run(nextlabel, monkeypatch):
     asked = []
     monkeypatch.setattr(command, "_experiment", lambda *given, **_: asked.append(given[:3]))
     assert nextlabel("reproduce").code == 0
@@ -145,7 +145,7 @@ def test_without_a_word_the_release_s_own_defaults_are_run(nextlabel, monkeypatc
     ]
 
 
-def test_the_help_tells_the_trap_in_the_names_and_every_exhibit():
+def test_the_help_explains_the_swapped_names_and_lists_every_exhibit():
     assert "--sampling TOD queries by COD" in inspect.cleandoc(command.reproduce.__doc__)
     assert len(REPRODUCED) == 20
 

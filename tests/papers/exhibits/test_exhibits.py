@@ -118,7 +118,7 @@ def test_times_are_of_queries_after_the_first_and_seconds_a_query(tmp_path):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_shares_found_are_in_percent_with_chance_as_a_guide(tmp_path):
+def test_fractions_found_are_in_percent_with_a_random_choice_as_a_guide(tmp_path):
     _, _, made = made_of("fig6", tmp_path)
     cod = {p.measured.x: p.measured.y for p in made.pairs if p.measured and p.measured.series == "COD"}
     assert cod[5.0] == pytest.approx(10.0)
@@ -358,6 +358,6 @@ def test_model_selection_becomes_the_rows_of_the_articles_tables():
     ]  # fmt: skip
 
 
-def test_an_unknown_exhibit_is_told_the_nearest():
+def test_an_unknown_exhibit_gets_the_nearest_name():
     with pytest.raises(UnknownNameError, match="did you mean 'table1'"):
         exhibit("tabel1")

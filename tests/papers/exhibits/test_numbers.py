@@ -28,7 +28,7 @@ def test_a_measured_number_is_the_mean_with_the_standard_deviation_of_the_seeds(
     assert measured([100 * 89 / 90] * 3, dataset="digits", series="Random", x=10.0, unit="%").spread == 0
 
 
-def test_a_measured_number_stands_beside_the_nearest_published_one_within_the_tolerance():
+def test_a_measured_number_stands_next_to_the_nearest_published_one_within_the_tolerance():
     theirs = published("fig7", "cifar10", series="Ours-Semi")
     pairs = pair([own(10.2, 80.0), own(17.0, 85.0)], theirs, counterpart="cifar10", tolerance=0.5)
     assert [(p.measured.y, p.published and p.published.x) for p in pairs[:2]] == [(80.0, 10.0), (85.0, None)]

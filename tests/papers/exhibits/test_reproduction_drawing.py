@@ -94,7 +94,7 @@ def test_another_data_set_has_a_panel_of_its_own_and_the_page_says_why():
     assert all(pair.published is None or pair.measured is None for pair in made.pairs)
 
 
-def test_jpeg_images_stand_beside_the_published_ones_and_the_page_says_so():
+def test_jpeg_images_stand_next_to_the_published_ones_and_the_page_says_so():
     made = lines_made("fig9", [own("CyclicOD", 10.0, 78.0, dataset="cifar10_jpeg")])
     assert [table.caption for table in made.tables] == [
         "CIFAR-10 (JPEG), measured; CIFAR-10, published, %; columns: Labelled, %"

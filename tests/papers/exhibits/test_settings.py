@@ -43,7 +43,7 @@ def test_each_set_of_settings_has_a_folder_of_its_own_and_the_presets_the_plain_
     assert exhibit_folder("fig7", more, "fast") == names[1]
 
 
-def test_no_difference_is_told_of_other_settings():
+def test_no_difference_is_reported_of_other_settings():
     theirs = published("fig9", "cifar10", series="Random")[0]
     own = measured([50.0], dataset="cifar10", series="Random", x=theirs.x, unit="%")
     for alike, stated in ((True, f"{50 - theirs.y:+.2f}"), (False, UNKNOWN)):

@@ -102,12 +102,12 @@ def test_every_exhibit_is_described_and_those_that_disagree_say_so():
         assert EXHIBITS[name].notes
 
 
-def test_an_unknown_exhibit_is_told_the_nearest():
+def test_an_unknown_exhibit_gets_the_nearest_name():
     with pytest.raises(UnknownNameError, match="did you mean 'fig7'"):
         published("figg7")
 
 
-def test_an_unknown_line_or_part_of_an_exhibit_is_told_the_nearest():
+def test_an_unknown_line_or_part_of_an_exhibit_gets_the_nearest_name():
     with pytest.raises(UnknownNameError, match=r"'Ours-Sem'; did you mean 'Ours-S"):
         published("fig7", "cifar10", series="Ours-Sem")
     with pytest.raises(UnknownNameError, match="did you mean 'lambda'"):

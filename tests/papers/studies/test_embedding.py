@@ -45,7 +45,7 @@ def test_a_cell_is_read_as_it_was_written(cell):
     assert there["diagnostics"] == ["gini"]
 
 
-def test_an_audited_cell_leaves_its_audit_beside_its_rows(cell):
+def test_a_cell_with_diagnostics_leaves_them_next_to_its_rows(cell):
     row, last = read_diagnostics(cell[1])
     assert (row.cycle, row.label, row.n_labelled, row.n_candidates) == (1, "gini", 144, 1293)
     assert row.spearman is not None

@@ -53,7 +53,7 @@ def test_bands_come_with_the_largest_scores_first(cells):
     assert bands[2].mean == (None, None)
 
 
-def test_the_share_of_top_losses_is_read_by_cycle(cells):
+def test_the_fraction_of_top_losses_is_read_by_cycle(cells):
     found = top_series(cells, "margin", 1)
     assert found.x == FRACTIONS
     assert found.mean == pytest.approx([2 * fraction for fraction in FRACTIONS])

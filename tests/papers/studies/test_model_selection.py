@@ -80,7 +80,7 @@ def test_the_choices_are_those_worked_out_by_hand():
     assert "learner.schedule=multistep" in note
 
 
-def test_a_study_measures_every_model_and_states_chance(study):
+def test_a_study_measures_every_model_and_states_a_random_choice(study):
     folder, result = study
     assert result == json.loads((folder / "model_selection.json").read_text())
     assert (result["models"], result["n_labelled"], result["test_items"]) == (3, 287, 360)
@@ -113,7 +113,7 @@ def test_a_folder_of_another_study_and_too_few_models_are_refused(study, data):
         model_selection(data, new_learner, folder, settings={}, models=1)
 
 
-def test_a_configuration_is_studied_by_its_recipe_with_predicted_losses_beside(tmp_path):
+def test_a_configuration_is_studied_by_its_recipe_with_predicted_losses(tmp_path):
     config = ExperimentConfig.model_validate(
         {"device": "cpu", "learner": {"epochs": 2, "model": "mlp(width=8)"}, "strategy": "cod"}
     )
