@@ -104,3 +104,24 @@ def test_more_strategies_than_colours_still_all_look_different():
 
 def test_a_theme_becomes_css_declarations():
     assert css_variables({"ink": "#000000", "paper": "#ffffff"}) == "--ink: #000000; --paper: #ffffff;"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("random", "cod", "margin", "entropy"),
+        ("no relation", "cod", "cod(gap='10 steps')", "margin", "random"),
+        ("random choice", "learning_loss(tod(weight=0.1))", "cod(gap='50 epochs', form='l2')"),
+    ],
+)
+def test_no_legend_is_wider_than_its_figure(labels, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("nextlabel.report.plot.image_of", lambda figure, *_, **__: drawn.append(figure))
+
+    def paint(axes):
+        for label in labels:
+            axes.plot([0, 1], marker="o", label=label)
+
+    draw("figure", paint, title="", caption="", description="")
+    drawn[0].draw_without_rendering()
+    assert drawn[0].legends[0].get_window_extent().x1 <= drawn[0].bbox.x1

@@ -28,6 +28,7 @@ __all__ = [
     "Image",
     "Style",
     "by_rows",
+    "columns_that_fit",
     "css_variables",
     "draw",
     "empty_figure",
@@ -72,6 +73,9 @@ LIGHT: Mapping[str, str] = {name: light for name, (light, _) in _THEMES.items()}
 DARK: Mapping[str, str] = {name: dark for name, (_, dark) in _THEMES.items()}
 SERIES = tuple(name for name in LIGHT if name.startswith("series-"))
 HEAT = tuple(name for name in LIGHT if name.startswith("heat-"))
+WIDTH = 4.6
+"""Width of a figure of one panel in inches."""
+
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHES = ((0, ()), (0, (6, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (3, 1.5)))
 
@@ -177,19 +181,21 @@ def draw(
     height: float = 3.5,
     math: bool = False,
 ) -> Image:
-    """Draw a figure of one panel, 4.6 inches wide, so that its text is legible on a phone.
+    """Draw a figure of one panel, so narrow that its text is legible on a phone.
 
     ``paint`` draws on the empty axes; the title is set above them, a legend of the labelled artists below.
     For the other arguments see :class:`Image` and :func:`empty_figure`; the height is in inches.
     """
-    with empty_figure(name, (4.6, height), math=math) as figure:
+    with empty_figure(name, (WIDTH, height), math=math) as figure:
         axes = figure.add_subplot()
         paint(axes)
         axes.set_title(textwrap.fill(title, 42))  # about as wide as the axes
         axes.tick_params(length=0)
         handles, labels = axes.get_legend_handles_labels()
         if handles:
-            figure.legend(by_rows(handles, 3), by_rows(labels, 3), loc="outside lower left", ncols=3)
+            columns = min(3, columns_that_fit(labels, WIDTH))
+            texts = by_rows(labels, columns)
+            figure.legend(by_rows(handles, columns), texts, loc="outside lower left", ncols=columns)
         return image_of(figure, name, title=title, caption=caption, description=description)
 
 
@@ -226,6 +232,17 @@ def by_rows(entries: Sequence[T], columns: int) -> list[T]:
     ['a', 'c', 'b', 'd']
     """
     return [entry for column in range(columns) for entry in entries[column::columns]]
+
+
+def columns_that_fit(labels: Sequence[str], inches: float, *, handle: float = 0.72) -> int:
+    """Return how many columns of a legend fit into a width, given the width of a handle, both in inches."""
+    # A formula's command is rendered as one letter, its braces and dollars as none.
+    seen = [re.sub(r"[${}]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", label)) for label in labels]
+    for columns in range(len(labels), 1, -1):
+        longest = [max(map(len, seen[column::columns])) for column in range(columns)]
+        if columns * handle + 0.088 * sum(longest) <= inches:
+            return columns
+    return 1
 
 
 def whole_numbers(axes: Axes) -> None:

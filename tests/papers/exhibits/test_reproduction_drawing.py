@@ -7,12 +7,12 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from nextlabel.papers.exhibits.figure import draw_lines, draw_points
-from nextlabel.papers.exhibits.legend import add_legend, columns_that_fit
+from nextlabel.papers.exhibits.legend import add_legend
 from nextlabel.papers.exhibits.numbers import Measured, Pair
 from nextlabel.papers.exhibits.panels import Entry, Line, Panel
 from nextlabel.papers.exhibits.presentation import lines_made, points_made, tables_of
 from nextlabel.papers.published.exhibits import EXHIBITS
-from nextlabel.report.plot import LIGHT, SERIES, SETTINGS
+from nextlabel.report.plot import LIGHT, SERIES, SETTINGS, columns_that_fit
 from nextlabel.report.tables import UNKNOWN
 
 WORDS = {"title": "A title", "caption": "How to read it.", "description": "What there is."}
@@ -155,7 +155,7 @@ def test_no_legend_is_wider_than_its_figure(labels, inches):
     with rc_context(SETTINGS):
         figure = Figure(figsize=(inches, 4.0), layout="constrained")
         figure.add_subplot()
-        add_legend(figure, entries, columns=columns_that_fit(entries, inches))
+        add_legend(figure, entries, columns=columns_that_fit(labels, inches))
         figure.draw_without_rendering()
         assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
 

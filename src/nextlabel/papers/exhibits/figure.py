@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from nextlabel.papers.exhibits.legend import (
     add_legend,
     add_panel_legend,
-    columns_that_fit,
     entries_of,
     looks_of,
 )
 from nextlabel.papers.exhibits.panels import Entry, Line, Panel, dash_of
-from nextlabel.report.plot import LIGHT, Image, empty_figure, image_of, whole_numbers
+from nextlabel.report.plot import LIGHT, Image, columns_that_fit, empty_figure, image_of, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,10 +152,13 @@ def draw_panels(
     """
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
-    fitting = [columns_that_fit(entries, width - NEXT_TO, handle=0.78) for entries in panel_legends]
+    fitting = [
+        columns_that_fit([entry.label for entry in entries], width - NEXT_TO, handle=0.9)
+        for entries in panel_legends
+    ]
     below = [ceil(len(entries) / fit) for entries, fit in zip(panel_legends, fitting, strict=True)]
     height += 0.24 * max(below, default=0)
-    all_fitting = columns_that_fit(legend, width * columns)
+    all_fitting = columns_that_fit([entry.label for entry in legend], width * columns)
     size = (width * columns, height * rows + 0.26 * ceil(len(legend) / all_fitting) + 0.4)
     with empty_figure(name, size, math=math) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)

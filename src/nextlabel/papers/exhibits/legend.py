@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["MARKERS", "add_legend", "add_panel_legend", "columns_that_fit", "entries_of", "looks_of"]
+__all__ = ["MARKERS", "add_legend", "add_panel_legend", "entries_of", "looks_of"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
 """More markers than colours, so series with the same colour have different markers."""
-
-APART = 0.12
-"""Inches between the entries of a single row."""
 
 BASELINES = ("Random", "Task", "Base", "random choice")
 """Baseline series, drawn in grey."""
@@ -55,19 +51,6 @@ def entries_of(panels: Sequence[Panel], looks: Mapping[str, tuple[str, str]]) ->
         entries.append(Entry("solid: measured", LIGHT["muted"], "", "-"))
         entries.append(Entry("dashed: published", LIGHT["muted"], "", PUBLISHED_DASH))
     return entries
-
-
-def columns_that_fit(entries: Sequence[Entry], inches: float, *, handle: float = 0.6) -> int:
-    """Return how many columns fit into a width, given the width of an entry's ``handle``, both in inches."""
-    widths = [handle + 0.088 * len(_as_seen(entry.label)) for entry in entries]
-    if sum(widths) + APART * len(entries) <= inches:
-        return max(1, len(entries))
-    return max(1, int(inches / max(widths)))
-
-
-def _as_seen(label: str) -> str:
-    """Return a label with its rendered length: a formula command is one letter, braces are none."""
-    return re.sub(r"[${}]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", label))
 
 
 def add_legend(figure: Figure, entries: Sequence[Entry], *, columns: int) -> None:
