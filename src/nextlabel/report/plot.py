@@ -76,6 +76,9 @@ HEAT = tuple(name for name in LIGHT if name.startswith("heat-"))
 WIDTH = 4.6
 """Width of a figure of one panel in inches."""
 
+HANDLE = 0.75
+"""Width of a legend's handle and of the gaps around its label in inches."""
+
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHES = ((0, ()), (0, (6, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (3, 1.5)))
 
@@ -234,13 +237,15 @@ def by_rows(entries: Sequence[T], columns: int) -> list[T]:
     return [entry for column in range(columns) for entry in entries[column::columns]]
 
 
-def columns_that_fit(labels: Sequence[str], inches: float, *, handle: float = 0.72) -> int:
-    """Return how many columns of a legend fit into a width, given the width of a handle, both in inches."""
-    # A formula's command is rendered as one letter, its braces and dollars as none.
-    seen = [re.sub(r"[${}]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", label)) for label in labels]
+def columns_that_fit(labels: Sequence[str], inches: float) -> int:
+    """Return how many columns of a legend with these labels fit into a width, at least one."""
+    from matplotlib.textpath import TextPath
+
+    size = SETTINGS["legend.fontsize"]
+    widths = [TextPath((0, 0), label, size=size).get_extents().width / 72 for label in labels]
     for columns in range(len(labels), 1, -1):
-        longest = [max(map(len, seen[column::columns])) for column in range(columns)]
-        if columns * handle + 0.088 * sum(longest) <= inches:
+        longest = [max(widths[column::columns]) for column in range(columns)]
+        if columns * HANDLE + sum(longest) <= inches:
             return columns
     return 1
 

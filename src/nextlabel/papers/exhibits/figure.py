@@ -153,8 +153,7 @@ def draw_panels(
     columns = min(columns, len(panels))
     rows = ceil(len(panels) / columns)
     fitting = [
-        columns_that_fit([entry.label for entry in entries], width - NEXT_TO, handle=0.9)
-        for entries in panel_legends
+        columns_that_fit([entry.label for entry in entries], width - NEXT_TO) for entries in panel_legends
     ]
     below = [ceil(len(entries) / fit) for entries, fit in zip(panel_legends, fitting, strict=True)]
     height += 0.24 * max(below, default=0)
