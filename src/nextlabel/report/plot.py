@@ -76,7 +76,7 @@ HEAT = tuple(name for name in LIGHT if name.startswith("heat-"))
 WIDTH = 4.6
 """Width of a figure of one panel in inches."""
 
-HANDLE = 0.75
+HANDLE = 0.72
 """Width of a legend's handle and of the gaps around its label in inches."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -101,7 +101,7 @@ SETTINGS: dict[Any, Any] = {  # Any: newer matplotlibs want a Literal of every k
     "legend.frameon": False,
     "legend.fontsize": 10.5,
     "legend.handlelength": 2.6,
-    "legend.columnspacing": 1.4,
+    "legend.columnspacing": 1.0,
     "lines.linewidth": 1.8,
     "lines.markersize": 5,
     "figure.dpi": 72,
