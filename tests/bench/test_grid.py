@@ -36,7 +36,7 @@ def test_more_seeds_keep_the_cells_that_were_there():
     assert names < {cell.name for cell in grid(seeds=3).cells}
 
 
-def test_the_configuration_is_laid_over_the_recipe_of_the_data_set():
+def test_the_configuration_overrides_the_training_defaults_of_the_data_set():
     plain = grid(seeds=1).cells[0].learner
     changed = grid(seeds=1, learner={"epochs": 2, "model": "mlp(width=8)"}).cells[0].learner
     assert (changed["epochs"], changed["model"].options["width"]) == (2, 8)
@@ -44,7 +44,7 @@ def test_the_configuration_is_laid_over_the_recipe_of_the_data_set():
     assert changed["model"].options["layers"] == plain["model"].options["layers"]
 
 
-def test_another_model_does_not_inherit_the_options_of_the_recipes_model():
+def test_another_model_does_not_inherit_the_options_of_the_default_model():
     assert grid(seeds=1, learner={"model": "small_cnn"}).cells[0].learner["model"] == Part("small_cnn")
 
 
@@ -112,14 +112,14 @@ def test_the_smallest_start_is_two_labels():
     assert {cell.initial_size for cell in grid(initial_size=2).cells} == {2}
 
 
-def test_a_recorded_recipe_that_was_edited_is_refused_and_an_untouched_one_taken():
-    recipes = {"digits": dict(grid().recipes["digits"])}
-    assert grid(recipes=recipes).cells == grid().cells
-    recipes["digits"]["epochs"] = 2
+def test_recorded_training_settings_that_were_edited_are_refused_and_untouched_ones_taken():
+    training = {"digits": dict(grid().training["digits"])}
+    assert grid(training=training).cells == grid().cells
+    training["digits"]["epochs"] = 2
     with pytest.raises(
         ConfigurationError, match=r"digits.epochs: stored 2, given 60.*change the table 'learner'"
     ):
-        grid(recipes=recipes)
+        grid(training=training)
 
 
 def test_a_device_that_is_not_there_is_refused_before_any_work(monkeypatch):

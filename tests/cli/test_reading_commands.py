@@ -24,9 +24,9 @@ def test_the_catalogues_are_listed_with_needs_cost_and_source(nextlabel, command
     assert all(card in words.out for card in cards)
 
 
-def test_config_show_resolves_the_recipe_and_schema_names_every_setting(nextlabel, tmp_path):
+def test_config_show_resolves_the_training_settings_and_schema_names_every_setting(nextlabel, tmp_path):
     shown = nextlabel("config", "show", "--set", "learner.epochs=7", "--json").json()["config"]
-    assert shown["recipes"]["digits"]["epochs"] == 7
+    assert shown["training"]["digits"]["epochs"] == 7
     written = nextlabel("config", "show")
     path = tmp_path / "mine.toml"
     path.write_text(written.out)
@@ -41,7 +41,7 @@ def test_config_show_shows_the_constants_of_a_preset_without_the_data(nextlabel,
     shown = nextlabel("config", "show", "--set", "preset=code", "--set", "dataset=cifar10", "--set", root)
     assert shown.code == 0
     assert "candidate_size = 25000" in shown.out
-    assert "[recipes" not in shown.out
+    assert "[training" not in shown.out
     assert "nextlabel datasets download cifar10" in shown.err
 
 

@@ -106,7 +106,9 @@ def test_a_count_and_a_fraction_are_distinguished():
 def test_a_resolved_configuration_is_read_back_as_the_same(tmp_path):
     config = load_config(settings=["learner.epochs=3", "strategy.cod.form=l2"])
     path = tmp_path / "experiment.toml"
-    path.write_text(to_toml({**config.resolved(), "environment": {"python": "3"}, "recipes": {"digits": {}}}))
+    path.write_text(
+        to_toml({**config.resolved(), "environment": {"python": "3"}, "training": {"digits": {}}})
+    )
     assert load_config(path).resolved() == config.resolved()
 
 
@@ -125,7 +127,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
 
 def test_a_record_holds_every_setting_and_the_differences_only_those_that_are_set():
     plain = load_config()
-    assert plain.resolved().keys() == set(type(plain).model_fields) - {"recipes"}
+    assert plain.resolved().keys() == set(type(plain).model_fields) - {"training"}
     assert plain.differences() == {}
     config = load_config(settings=["candidate_size=0.5", "learner.gamma=0.2", "strategy=cod(form=l2)"])
     assert config.differences() == {

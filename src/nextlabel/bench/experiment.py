@@ -83,7 +83,7 @@ class Experiment:
                     f"the run directory must be empty, got {folder} with other files; choose another --out"
                 )
             folder.mkdir(parents=True, exist_ok=True)
-            written = {"recipes": dict(grid.recipes), "environment": describe_environment()}
+            written = {"training": dict(grid.training), "environment": describe_environment()}
             write_file(record, to_toml({"version": __version__, **config.resolved(), **written}))
         except OSError as error:
             raise DataError(

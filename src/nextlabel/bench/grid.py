@@ -30,7 +30,7 @@ __all__ = ["Grid", "make_grid", "resolve_count", "with_found_data"]
 PLAIN = "supervised"
 """The objective that every learner can train with."""
 
-Recipe = Mapping[str, Any]  # Any: TOML
+Settings = Mapping[str, Any]  # Any: TOML
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Grid:
 
     Attributes:
         cells: The cells, seed by seed.
-        recipes: The training settings for each data set: its own recipe overridden by the configuration.
+        training: The training settings for each data set: its own defaults overridden by the configuration.
         notes: What the user should know before the experiment starts, a sentence each.
     """
 
     cells: tuple[Cell, ...]
-    recipes: Mapping[str, Recipe]
+    training: Mapping[str, Settings]
     notes: tuple[str, ...]
 
 
@@ -69,17 +69,17 @@ def make_grid(config: ExperimentConfig) -> Grid:
     labels = part_labels(config.dataset)
     data = {part: DATASETS.create(part) for part in config.dataset}
     notes = [_check_sizes(config, labels[part], one) for part, one in data.items()]
-    recipes = {part: _recipe(config, one) for part, one in data.items()}
-    cells = tuple(_cells(config, {part: len(one) for part, one in data.items()}, recipes))
-    named = {labels[part]: plain(recipe) for part, recipe in recipes.items()}
-    if changed := differences(config.recipes or named, named):
+    training = {part: _training_settings(config, one) for part, one in data.items()}
+    cells = tuple(_cells(config, {part: len(one) for part, one in data.items()}, training))
+    named = {labels[part]: plain(settings) for part, settings in training.items()}
+    if changed := differences(config.training or named, named):
         raise ConfigurationError(
-            f"the tables 'recipes' must be the record of the resolved settings, got others "
-            f"({'; '.join(changed)}); change the table 'learner' instead, and leave 'recipes' out"
+            f"the tables 'training' must be the record of the resolved settings, got others "
+            f"({'; '.join(changed)}); change the table 'learner' instead, and leave 'training' out"
         )
     _check_learners(config, cells, data)
     wrapped = [str(part) for part in config.strategy if _has_wrapper(part)]
-    if wrapped and any(recipe.get("score_augmented") for recipe in recipes.values()):
+    if wrapped and any(settings.get("score_augmented") for settings in training.values()):
         notes.append(
             f"learner.score_augmented is false for {listed(wrapped, limit=20)}, which score items without "
             "augmentation: their scores are not the model's own"
@@ -104,10 +104,10 @@ def _sizes(config: ExperimentConfig, size: int) -> tuple[int, int, int | None]:
 
 
 def _cells(
-    config: ExperimentConfig, sizes: Mapping[Part, int], recipes: Mapping[Part, Recipe]
+    config: ExperimentConfig, sizes: Mapping[Part, int], training: Mapping[Part, Settings]
 ) -> Iterator[Cell]:
     for seed, dataset, objective in product(range(config.seeds), config.dataset, config.objective):
-        size, recipe = sizes[dataset], recipes[dataset]
+        size, settings = sizes[dataset], training[dataset]
         initial_size, batch_size, candidate_size = _sizes(config, size)
         common = Cell(
             dataset,
@@ -119,23 +119,23 @@ def _cells(
             batch_size,
             config.device,
             config.threads,
-            recipe,
+            settings,
             label_noise=config.label_noise,
         )
         for strategy in config.strategy:
-            unaugmented = recipe.get("score_augmented") and _has_wrapper(strategy)
+            unaugmented = settings.get("score_augmented") and _has_wrapper(strategy)
             yield replace(
                 common,
                 strategy=strategy,
-                learner={**recipe, "score_augmented": False} if unaugmented else recipe,
+                learner={**settings, "score_augmented": False} if unaugmented else settings,
                 candidate_size=candidate_size,
                 diagnostics=tuple(config.diagnostics),
                 score_last=bool(config.score_last),
             )
         for kind in config.full_training:
-            learner = recipe
+            learner = settings
             if kind == "equal_updates":
-                learner = {name: value for name, value in recipe.items() if name != "epochs_from_scratch"}
+                learner = {name: value for name, value in settings.items() if name != "epochs_from_scratch"}
                 learner["epochs"] = _epochs_of_equal_updates(common, size)
             yield replace(
                 common,
@@ -162,7 +162,7 @@ def _epochs_of_equal_updates(cell: Cell, size: int) -> int:
     for needed in ("epochs", "batch_size"):
         if needed not in learner:
             raise ConfigurationError(
-                f"full_training='equal_updates' needs the setting 'learner.{needed}', which the recipe of "
+                f"full_training='equal_updates' needs the setting 'learner.{needed}', which "
                 f"{cell.dataset} lacks; set it"
             )
 
@@ -253,8 +253,8 @@ def _check_parts(config: ExperimentConfig) -> None:
         make_scorers(config.diagnostics)
 
 
-def _recipe(config: ExperimentConfig, data: BenchmarkDataset) -> dict[str, Any]:  # Any: TOML
-    """Return the data set's own recipe overridden by the configuration's settings."""
+def _training_settings(config: ExperimentConfig, data: BenchmarkDataset) -> dict[str, Any]:  # Any: TOML
+    """Return the data set's own training defaults overridden by the configuration's settings."""
     own, usual = dict(data.training_defaults), LearnerConfig()
     given = {
         name: value for name, value in config.learner if value is not None and value != getattr(usual, name)

@@ -30,9 +30,9 @@ def show(
     resolved = with_found_data(load_config(config, settings=setting or ()))
     tree = resolved.resolved()
     try:
-        tree = {**tree, "recipes": dict(make_grid(resolved).recipes)}
+        tree = {**tree, "training": dict(make_grid(resolved).training)}
     except DataError as error:
-        typer.echo(f"The table of recipes is left out: {error}", err=True)
+        typer.echo(f"The table of training settings is left out: {error}", err=True)
     lines = list(preset_remarks(tree))
     if as_json:
         print_json({"config": tree, **({"preset": lines} if lines else {})})

@@ -93,7 +93,7 @@ class ExperimentConfig(Strict):
         "cycles together.",
     )
 
-    recipes: dict[str, dict[str, Any]] | None = option(
+    training: dict[str, dict[str, Any]] | None = option(
         "How a record says the model is trained on each data set; compared, never set.", exclude=True
     )
 

@@ -80,7 +80,7 @@ def plain(value: Any) -> Any:  # Any: what TOML may hold
 
 
 class LearnerConfig(Strict):
-    """How the model is trained; what is left out comes from the data set's own recipe."""
+    """How the model is trained; what is left out comes from the data set's own defaults."""
 
     model: PartSetting | None = option("The model, or timm:NAME.")
     epochs: int | None = option("Passes over the labelled items per cycle.", ge=1)

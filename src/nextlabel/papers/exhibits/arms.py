@@ -95,17 +95,17 @@ def make_plan(arms: Sequence[Arm], base: ExperimentConfig, folder: Path) -> Plan
         options = {"objective": arm.objective_changes, "": plain(arm.settings)}
         groups.setdefault((arm.objective, fingerprint(options)), []).append(arm)
     cells: dict[Arm, tuple[Cell, ...]] = {}
-    recipes: Mapping[str, Options] = {}
+    training: Mapping[str, Options] = {}
     notes: dict[str, None] = {}
     for members in groups.values():
         grid = make_grid(config_of(members, base))
-        recipes = grid.recipes
+        training = grid.training
         notes |= dict.fromkeys(grid.notes)
         for arm in members:
             cells[arm] = tuple(cell for cell in grid.cells if cell.strategy.name == arm.strategy)
     cells = {arm: cells[arm] for arm in arms}
     distinct = {cell.name: cell for of_arm in cells.values() for cell in of_arm}
-    grid = Grid(tuple(distinct.values()), recipes, tuple(notes))
+    grid = Grid(tuple(distinct.values()), training, tuple(notes))
     experiment = Experiment(base, grid, folder, grid.notes, writes_results=False)
     return Plan(experiment, cells, base.dataset[0].name, _pool_size(base))
 
