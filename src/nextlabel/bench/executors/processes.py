@@ -135,8 +135,12 @@ def _serve(connection: Connection, start_method: str | None) -> None:
     exit_with_parent()
     multiprocessing.current_process().daemon = False  # daemons may not start processes that load images
     logging.getLogger("nextlabel").addHandler(logging.NullHandler())  # the grid's notes say it before
+    import torch
+
     from nextlabel.bench.run_cell import run_cell
 
+    # The first optimiser of a process imports torch's compiler, seconds that belong to no cell's fit.
+    torch.optim.SGD([torch.zeros(1)])
     with suppress(EOFError, BrokenPipeError):
         while True:
             cell, folder = connection.recv()
