@@ -143,10 +143,8 @@ def test_folders_train_and_test_are_the_parts(tmp_path: Path) -> None:
     [
         ({"size": 0}, "size must be at least 1 pixels, got 0"),
         ({"size": 32, "resize": 16}, "resize must be at least 32 pixels, got 16"),
-        (
-            {"test_fraction": 1.0},
-            "test_fraction .* must be a count from 1 to 9 or a fraction of 10 items, got 1.0",
-        ),
+        ({"test_fraction": 1.0}, r"'test_fraction' of data set 'image_folder' must be in \(0, 1\), got 1.0"),
+        ({"test_fraction": 3}, r"'test_fraction' of data set 'image_folder' must be in \(0, 1\), got 3"),
     ],
 )
 def test_impossible_sizes_and_fractions_are_refused(

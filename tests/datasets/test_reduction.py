@@ -78,6 +78,7 @@ def test_a_whole_data_set_is_not_copied() -> None:
         ("pool", 0, "must be a count from 1 to 20 or a fraction of 20 items, got 0"),
         ("pool", 21, "got 21"),
         ("pool", 1.5, "got 1.5"),
+        ("pool", 0.01, "got 0.01"),  # of 20 items, none
         ("test", "half", "must be a count from 1 to 10 or a fraction of 10 items, got 'half'"),
     ],
 )

@@ -10,6 +10,7 @@ from nextlabel.datasets.files import Root, place_of
 from nextlabel.datasets.folders import class_folders, split_of_classes
 from nextlabel.datasets.reduction import split_off_test
 from nextlabel.errors import ConfigurationError, DataError, listed
+from nextlabel.parts import check_ranges
 from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
@@ -55,6 +56,8 @@ def load(
             the folders are parts, and none is called test.
         ConfigurationError: An option is out of range.
     """
+    fraction = 0.2 if test_fraction is None else test_fraction
+    check_ranges(f"data set '{CARD.name}'", test_fraction=(fraction, "(0, 1)"))
     place = place_of(CARD.name, root, remedy=CARD.remedy)
     folder, side = place.root, size if resize is None else resize
     if not folder.is_dir():
@@ -73,8 +76,6 @@ def load(
             f"the data set '{CARD.name}' must have at least 2 classes, but {folder} has {len(classes)} "
             f"sub-folders; {CARD.remedy}"
         )
-    read = partial(split_of_classes, CARD.name, place.root, size=size, resize=side)
-    pool = read(folder, classes)
     if parted:
         if test_fraction is not None:
             raise ConfigurationError(
@@ -86,10 +87,13 @@ def load(
                 f"train and test of the data set '{CARD.name}' must have the same class folders, but only "
                 f"one of them has {listed(differing)}; make them alike"
             )
-        splits = pool, read(place.root / "test", classes)
-    else:
-        fraction = 0.2 if test_fraction is None else test_fraction
-        splits = split_off_test(CARD.name, pool, fraction, split_seed, option="test_fraction", by_class=True)
+    read = partial(split_of_classes, CARD.name, place.root, classes=classes, size=size, resize=side)
+    pool = read(folder)
+    splits = (
+        (pool, read(place.root / "test"))
+        if parted
+        else split_off_test(CARD.name, pool, fraction, split_seed, option="test_fraction", by_class=True)
+    )
     task, changes = Classification(classes), f"the images in {place.root}"
     return BenchmarkDataset.of_card(
         CARD, task, splits, TRAINING_DEFAULTS, changes=changes, in_memory=in_memory

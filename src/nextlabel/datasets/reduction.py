@@ -112,6 +112,8 @@ def split_off_test(
     Raises:
         ConfigurationError: One of the splits would be empty.
     """
+    if isinstance(wanted, float) and wanted > 0:
+        wanted = max(wanted, 1 / len(whole))
     count = _count(name, option, wanted, len(whole), most=len(whole) - 1)
     if not by_class:
         return divided(whole, first_rows(whole.ids, count, "test", seed))
@@ -151,11 +153,11 @@ def _count(
     """Return an option of a data set as a count: the count itself, or that fraction of ``size``, rounded.
 
     Raises:
-        ConfigurationError: The count is not in [``least``, ``most``], or the fraction not in (0, 1].
+        ConfigurationError: The count is not in [``least``, ``most``], or the fraction not in [0, 1].
     """
     most, count = size if most is None else most, wanted
     if isinstance(wanted, float):
-        count = max(least, round(wanted * size)) if 0 < wanted <= 1 or wanted == least else -1
+        count = round(wanted * size) if 0 <= wanted <= 1 else -1
     if isinstance(wanted, bool) or not isinstance(count, int) or not least <= count <= most:
         raise ConfigurationError(
             f"{option} of the data set '{name}' must be a count from {least} to {most:,} or a fraction of "
