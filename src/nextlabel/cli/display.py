@@ -1,12 +1,14 @@
 """The display of a running experiment: a bar per running cell, and one for the whole with the time left.
 
-Without a terminal it prints a line per finished cell.
+Without a terminal it prints a line per finished cell. Interrupts and failed cells end the command.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,9 +21,38 @@ from rich.progress import (
 )
 
 from nextlabel.bench.executors.processes import Advanced, Ended, Event, Started
-from nextlabel.bench.experiment import Experiment
+from nextlabel.bench.experiment import Experiment, default_jobs
+from nextlabel.cli.output import FAILED, print_error
 
-__all__ = ["follow"]
+__all__ = ["exit_if_failed", "follow", "run_and_follow"]
+
+
+def run_and_follow(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dict[str, str]:
+    """Run the unfinished cells, show their progress, and return the errors of failed cells by name."""
+    events = experiment.run(jobs=jobs or default_jobs(experiment.config))
+    try:
+        return follow(events, experiment, quiet=as_json)
+    except KeyboardInterrupt:
+        events.close()
+        print_error(
+            f"interrupted; nothing is lost: run the same command again to resume {experiment.folder}",
+            as_json=as_json,
+        )
+        raise typer.Exit(FAILED) from None
+
+
+def exit_if_failed(folder: Path, failures: Mapping[str, str], *, as_json: bool) -> None:
+    """Print how many cells of the folder failed, with the first error, and exit; return if none failed."""
+    if not failures:
+        return
+    name, error = next(iter(failures.items()))
+    print_error(
+        f"{len(failures)} cell{'s' * (len(failures) > 1)} failed, the first with: {error.rstrip('.')}. "
+        "Run the same command again to retry; "
+        f"the details are in {folder / 'cells' / name / 'failed.json'}",
+        as_json=as_json,
+    )
+    raise typer.Exit(FAILED)
 
 
 def follow(events: Iterator[Event], experiment: Experiment, *, quiet: bool = False) -> dict[str, str]:

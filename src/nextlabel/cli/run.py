@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nextlabel.cli.output import FAILED, JsonOption, SettingOption, print_error, print_json
+from nextlabel.cli.output import JsonOption, SettingOption, print_json
 
 __all__ = ["run"]
 
@@ -52,11 +52,16 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     Without arguments: the data set digits, 10 % of the pool labelled at random, 5 % more per cycle, 7 cycles,
     warm start, the strategies cod, margin and random, 10 seeds.
     """
-    from nextlabel.bench.experiment import Experiment, default_folder, default_jobs
+    from rich.console import Console
+
+    from nextlabel.bench.experiment import Experiment, default_folder
     from nextlabel.bench.grid import with_found_data
-    from nextlabel.cli.display import follow
+    from nextlabel.cli.display import exit_if_failed, run_and_follow
+    from nextlabel.cli.summary import as_records, as_rich
     from nextlabel.config.experiment import load_config
     from nextlabel.report.build import build
+    from nextlabel.report.runs import read_run
+    from nextlabel.report.sections import summarise
 
     parts = {"preset": preset, "dataset": dataset, "strategy": strategy, "objective": objective}
     sizes = {"initial_size": initial_size, "batch_size": batch_size, "budget": budget}
@@ -64,45 +69,18 @@ def run(  # noqa: PLR0917 - typer takes what the user types, by name
     options = {**parts, **counts, "device": device}
     resolved = with_found_data(load_config(config, options=options, settings=setting or ()))
     experiment = Experiment.open(resolved, out or default_folder(resolved))
-    events = experiment.run(jobs=jobs or default_jobs(resolved))
-    try:
-        failures = follow(events, experiment, quiet=as_json)
-    except KeyboardInterrupt:
-        events.close()
-        print_error(
-            f"interrupted; nothing is lost: run the same command again to resume {experiment.folder}",
-            as_json=as_json,
-        )
-        raise typer.Exit(FAILED) from None
+    failures = run_and_follow(experiment, jobs, as_json=as_json)
     page = build(experiment.folder) if experiment.rows else None
-    _conclude(experiment.folder, page, failures, as_json=as_json)
-
-
-def _conclude(folder: Path, page: Path | None, failures: dict[str, str], *, as_json: bool) -> None:
-    from rich.console import Console
-
-    from nextlabel.cli.summary import as_records, as_rich
-    from nextlabel.report.runs import read_run
-    from nextlabel.report.sections import summarise
-
-    sections = summarise(read_run(folder).rows) if page else ()
-    if as_json and not failures:
-        records = [record for section in sections for record in as_records(section)]
-        print_json({"run": str(folder), "report": str(page), "summary": records})
-    elif not as_json:
+    sections = summarise(read_run(experiment.folder).rows) if page else ()
+    if not as_json:
         for section in sections:
             Console(highlight=False).print(as_rich(section))
         if page:
             typer.echo(f"Report: {page}")
-    if failures:
-        name, error = next(iter(failures.items()))
-        print_error(
-            f"{len(failures)} cell{'s' * (len(failures) > 1)} failed, the first with: {error.rstrip('.')}. "
-            "Run the same command again to retry; "
-            f"the details are in {folder / 'cells' / name / 'failed.json'}",
-            as_json=as_json,
-        )
-        raise typer.Exit(FAILED)
+    exit_if_failed(experiment.folder, failures, as_json=as_json)
+    if as_json:
+        records = [record for section in sections for record in as_records(section)]
+        print_json({"run": str(experiment.folder), "report": str(page), "summary": records})
 
 
 def _number(text: str | None) -> int | float | str | None:

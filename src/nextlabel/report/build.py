@@ -200,8 +200,7 @@ def _write(run: Run, chapters: Sequence[Chapter], suffix: str) -> Path:
         folder.mkdir(exist_ok=True)
         for chapter in chapters:
             for image in (*chapter.curves, *chapter.counts, *chapter.scores, chapter.times):
-                (folder / f"{image.name}.svg").write_text(image.svg, encoding="utf-8")
-                (folder / f"{image.name}.png").write_bytes(image.png)
+                image.save(folder)
     source = resources.files("nextlabel.report").joinpath(f"page.{suffix}").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=suffix == "html", undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -153,6 +154,11 @@ class Image:
         """The SVG as a file, in the dark theme."""
         names = {value: DARK[name] for name, value in LIGHT.items()}
         return re.sub("|".join(names), lambda found: names[found[0]], self.svg)
+
+    def save(self, folder: Path) -> None:
+        """Write the figure into the folder as ``NAME.svg`` and ``NAME.png``."""
+        (folder / f"{self.name}.svg").write_text(self.svg, encoding="utf-8")
+        (folder / f"{self.name}.png").write_bytes(self.png)
 
     @property
     def inline(self) -> str:

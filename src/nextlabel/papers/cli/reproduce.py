@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nextlabel.cli.folders import refuse_run
-from nextlabel.cli.output import FAILED, JsonOption, print_error, print_json
+from nextlabel.cli.output import JsonOption, SettingOption, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nextlabel.bench.experiment import Experiment
     from nextlabel.papers.exhibits.arms import Arm
     from nextlabel.papers.released_arguments import Meaning
     from nextlabel.report.tables import Table
@@ -75,9 +74,7 @@ def reproduce(  # noqa: PLR0917 - typer takes what the user types, by name
         int | None, typer.Option(min=1, help="Runs to execute in parallel [default: number of cores].")
     ] = None,
     device: Annotated[str | None, typer.Option(help="Device: auto, cpu or cuda.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a setting (key=value, repeatable).")
-    ] = None,
+    setting: SettingOption = None,
     show_list: Annotated[
         bool, typer.Option("--list", help="List all figures and tables with their numbers in both papers.")
     ] = False,
@@ -132,6 +129,7 @@ def _experiment(
     as_json: bool,
 ) -> None:
     """Run one strategy with one objective and compare its curve with the published one."""
+    from nextlabel.cli.display import exit_if_failed, run_and_follow
     from nextlabel.papers.exhibits.arms import Arm, finished, open_run
     from nextlabel.papers.exhibits.comparison import compared, comparison_table, published_curve
     from nextlabel.papers.exhibits.learning_curves import curves
@@ -149,7 +147,7 @@ def _experiment(
     plan = open_run(arm, base, out)
     if not as_json:
         typer.echo(note)
-    failures = _followed(plan.experiment, jobs, as_json=as_json)
+    failures = run_and_follow(plan.experiment, jobs, as_json=as_json)
     folder = plan.experiment.folder
     theirs = published_curve(strategy, objective, name)
     pairs = compared(curves(finished(plan)), theirs)
@@ -180,7 +178,9 @@ def _experiment(
         "objective": objective, "script": None if name in SEGMENTATION else meaning.script,
         "note": note, "preset": preset, "changed": list(changed), "metric": metric, "curve": records,
     }  # fmt: skip
-    _conclude(content, folder, failures, as_json=as_json)
+    exit_if_failed(folder, failures, as_json=as_json)
+    if as_json:
+        print_json(content)
 
 
 def _exhibit(
@@ -195,7 +195,7 @@ def _exhibit(
     as_json: bool,
 ) -> None:
     """Reproduce a figure or table."""
-    from nextlabel.bench.experiment import default_jobs
+    from nextlabel.cli.display import exit_if_failed, run_and_follow
     from nextlabel.papers.differences import difference_lines
     from nextlabel.papers.exhibits.arms import finished, make_plan
     from nextlabel.papers.exhibits.catalogue import exhibit
@@ -226,7 +226,7 @@ def _exhibit(
     if arms:
         plan = make_plan(arms, base, place)
         place.mkdir(parents=True, exist_ok=True)
-        failures = _followed(plan.experiment, jobs or default_jobs(base), as_json=as_json)
+        failures = run_and_follow(plan.experiment, jobs, as_json=as_json)
         done = finished(plan)
     made = one.make(done, request)
     command = "nextlabel reproduce " + shlex.join(sys.argv[2:])
@@ -245,7 +245,9 @@ def _exhibit(
     images = [str(folder / f"{image.name}.svg") for image in made.images]
     content = {"exhibit": name, "page": str(page), "figures": images, "dataset": base.dataset[0].name,
                "preset": preset, "changed": list(changed), "notes": list(made.notes)}  # fmt: skip
-    _conclude(content, place, failures, as_json=as_json)
+    exit_if_failed(place, failures, as_json=as_json)
+    if as_json:
+        print_json(content)
 
 
 def _list(*, as_json: bool) -> None:
@@ -281,20 +283,6 @@ def _chosen(arms: Sequence[Arm], series: str | None) -> list[Arm]:
         if name.lower() not in known:
             raise UnknownNameError("series", name, known.values())
     return [arm for arm in arms if arm.label.lower() in {name.lower() for name in wanted}]
-
-
-def _followed(experiment: Experiment, jobs: int | None, *, as_json: bool) -> dict[str, str]:
-    """Run unfinished cells and show the progress; return the errors of failed ones."""
-    from nextlabel.bench.experiment import default_jobs
-    from nextlabel.cli.display import follow
-
-    events = experiment.run(jobs=jobs or default_jobs(experiment.config))
-    try:
-        return follow(events, experiment, quiet=as_json)
-    except KeyboardInterrupt:
-        events.close()
-        print_error(f"interrupted; run the same command again to resume {experiment.folder}", as_json=as_json)
-        raise typer.Exit(FAILED) from None
 
 
 def _show_progress(what: str, done: int, total: int) -> None:
@@ -341,23 +329,3 @@ def _fitted(table: Table, width: int) -> Table:
         replace(table, headers=headers, rows=tuple(tuple(row[place] for place in kept) for row in rows)),
         width,
     )
-
-
-def _conclude(
-    content: dict[str, Any],  # Any: JSON
-    folder: Path,
-    failures: dict[str, str],
-    *,
-    as_json: bool,
-) -> None:
-    if as_json and not failures:
-        print_json(content)
-    if failures:
-        first, why = next(iter(failures.items()))
-        count = f"{len(failures)} cell{'s' * (len(failures) > 1)}"
-        print_error(
-            f"{count} failed, the first with: {why.rstrip('.')}. Run the same command again to retry; "
-            f"for details see {folder / 'cells' / first / 'failed.json'}",
-            as_json=as_json,
-        )
-        raise typer.Exit(FAILED)

@@ -48,9 +48,8 @@ def write_page(made: Made, done: Sequence[Finished], under: Provenance, folder: 
     """Write the files of an exhibit to ``folder``, creating it if needed, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     for figure in made.images:
-        (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8")
+        figure.save(folder)
         (folder / f"{figure.name}-dark.svg").write_text(figure.dark, encoding="utf-8")
-        (folder / f"{figure.name}.png").write_bytes(figure.png)
     if made.pairs:
         (folder / "numbers.csv").write_text(to_csv(made.pairs), encoding="utf-8")
     if done:

@@ -27,8 +27,7 @@ def write_theory(checks: Sequence[Check], folder: Path, *, seeds: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = images(checks)
     for image in drawn:
-        (folder / f"{image.name}.svg").write_text(image.svg, encoding="utf-8")
-        (folder / f"{image.name}.png").write_bytes(image.png)
+        image.save(folder)
     kept = sum(check.as_expected for check in checks)
     lines = [
         "# Numerical checks of the theorem",
