@@ -1,9 +1,9 @@
 """Hash what a fixed set of runs picks and measures, and compare with the hashes stored before a refactoring.
 
-Promise: a change of names, files or structure changes no pick and no number. Names do not enter the hashes,
-only the ids asked per cycle and the numbers of every row, but for seconds. The last digits depend on the
-machine and on the versions of torch and NumPy, so store and compare on one machine. The segmentation run is
-left out where NEXTLABEL_DATA is not set.
+Promise: a change of names, files or structure changes no pick and no number. The hashes cover the ids
+asked per cycle and the numbers of every row, without seconds; names do not enter. The last digits depend on
+the machine and on the versions of torch and NumPy, so store and compare on one machine. The segmentation run
+is left out if NEXTLABEL_DATA is not set.
 
     python benchmarks/baseline.py [--store] [--only NAME ...] [--file FILE]
 """
@@ -69,7 +69,7 @@ def asked(ledger: Path) -> list[tuple[int, str]]:
 
 
 def of_campaigns(folder: Path) -> list[str]:
-    """Return a hash for every campaign below the folder, sorted: their names are no part of them."""
+    """Return a hash for every campaign below the folder, sorted, as their names are not part of it."""
     campaigns = sorted(folder.glob("**/campaign.db"))
     return sorted(
         digest([asked(ledger), numbers(json.loads((ledger.parent / "rows.json").read_text()))])
@@ -96,7 +96,7 @@ def is_number(text: str) -> bool:
 
 
 def run(command: str) -> dict[str, Any]:
-    """Run the command in a folder of its own and return its hashes."""
+    """Run the command in its own folder and return its hashes."""
     environment = dict(os.environ)
     if "NEXTLABEL_DATA" in environment:
         environment["NEXTLABEL_DATA"] = str(Path(environment["NEXTLABEL_DATA"]).resolve())

@@ -1,9 +1,9 @@
 """Measure what ``compile=True`` costs and saves in fits of a CIFAR ResNet-18.
 
-The first compiled training of a process pays for the compilation of every size of images and batches that
-it meets; later ones, of other campaigns too, do not. Reported are the seconds of that first training beyond a
-later one, the median over alternating turns of plain seconds / compiled seconds, and from how many seconds
-of plain training in one process compilation pays.
+The first compiled fit of a process pays for the compilation of every size of images and batches; later fits,
+also of other campaigns, do not. Reported are the extra seconds of that first fit, the median over alternating
+measurements of plain seconds / compiled seconds, and from how many seconds of plain training in one process
+compilation pays.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=8, help="of the network; 64 in the papers")
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--turns", type=int, default=5, help="measurements of each, by turns")
+    parser.add_argument("--turns", type=int, default=5, help="measurements of each, alternating")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
@@ -66,7 +66,7 @@ def main() -> None:
     x = torch.rand(options.items, *SHAPE, generator=generator)
     y = torch.randint(CLASSES, (options.items,), generator=generator)
     pool = Pool(x, [str(row) for row in range(options.items)])
-    seconds(pool, y, options, compiled=False)  # the first training of a process is slower than the others
+    seconds(pool, y, options, compiled=False)  # the first fit of a process is slower than the others
     first = seconds(pool, y, options, compiled=True)
     plain, compiled = zip(
         *(

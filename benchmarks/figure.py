@@ -18,9 +18,9 @@ from nextlabel.report.sections import Section, summarise
 from nextlabel.results import read_csv
 
 PANELS = (
-    ("digits", "digits: 10 % of the labels,\n5 % more a cycle, warm start"),
-    ("animals", "animals: 10 % of the labels,\n5 % more a cycle, warm start"),
-    ("digits-few", "digits: 20 labels,\n20 more a cycle, cold start"),
+    ("digits", "digits: 10 % of the labels,\n5 % more per cycle, warm start"),
+    ("animals", "animals: 10 % of the labels,\n5 % more per cycle, warm start"),
+    ("digits-few", "digits: 20 labels,\n20 more per cycle, cold start"),
 )
 SHOWN = ("cod", "margin", "badge", "random")
 

@@ -1,7 +1,7 @@
-"""Measure the four first-cycle rules of COD against each other, by which the default was chosen.
+"""Compare the four first-cycle rules of COD; the default was chosen by this comparison.
 
-Everything but the rule is the same: start sets, initial weights, data order. The papers' protocol: 10 % of
-the pool labelled at random, 5 % more a cycle, warm start.
+Everything but the rule is the same: initial sets, initial weights, data order. The protocol is the papers':
+10 % of the pool labelled at random, 5 % more per cycle, warm start.
 
     python benchmarks/first_cycle.py [--dataset NAME] [--seeds N] [--cycles N] [--runs DIR] [--json]
         [--out FILE]

@@ -1,6 +1,6 @@
 """Kill ``nextlabel run`` at random moments, run it again to its end, and compare with an undisturbed run.
 
-Promise: the same results.csv but for the seconds.
+Promise: the same results.csv, except for the seconds.
 
     python benchmarks/kill_and_resume.py [--kills N] [--seed N] [--json] [--out FILE]
         [-- OPTIONS OF nextlabel run]
@@ -37,7 +37,7 @@ def command(folder: Path, options: list[str]) -> list[str]:
 
 
 def work_begins(folder: Path, since: float, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a ledger of the run is written to, or the run has ended; a start takes seconds."""
+    """Wait until a ledger of the run is written to, or the run has ended; starting takes seconds."""
     while process.poll() is None and not any(
         path.stat().st_mtime > since for path in folder.glob("cells/*/campaign.db*")
     ):
@@ -58,7 +58,7 @@ def main() -> None:
         began = time.monotonic()
         subprocess.run(command(calm, options.options), check=True, capture_output=True)
         whole = time.monotonic() - began
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # a busy machine makes whole longer, this hardly
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # hardly depends on other load
         kills = []
         for _ in range(options.kills):
             began = time.time()

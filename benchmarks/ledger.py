@@ -1,4 +1,4 @@
-"""Measure the ledger: the replay of many labels, telling them at once and one by one, and the memory.
+"""Measure the ledger: the replay of many labels, adding them at once and one by one, and the memory.
 
 Promises: 100,000 labels replay in under 2 s, and twice the labels take at most 2.5 times as long.
 
@@ -45,7 +45,7 @@ def peak_mib(work: Callable[[], object]) -> float:
 
 
 def measure_bulk(folder: Path, size: int) -> dict[str, float]:
-    """Return what a campaign costs in which all of ``size`` items were asked and told."""
+    """Return the costs of a campaign in which all ``size`` items were asked and labelled."""
     path = folder / f"{size}.db"
     ids = [f"folder/image_{number:08d}.png" for number in range(size)]
     labels = {item: place % 10 for place, item in enumerate(ids)}
@@ -64,7 +64,7 @@ def measure_bulk(folder: Path, size: int) -> dict[str, float]:
 
 
 def measure_single(folder: Path, size: int, pool_size: int) -> dict[str, float]:
-    """Return what telling ``size`` labels one by one costs, each safe on the disk before the next."""
+    """Return the cost of adding ``size`` labels one by one, each on the disk before the next."""
     ids = [f"folder/image_{number:08d}.png" for number in range(pool_size)]
     with Ledger(folder / "single.db") as ledger:
         ledger.open({}, ids)
@@ -81,8 +81,8 @@ def measure_single(folder: Path, size: int, pool_size: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--labels", type=int, default=100_000, help="labels of the smaller replay")
-    parser.add_argument("--single", type=int, default=500, help="labels to tell one by one, twice")
-    parser.add_argument("--repeats", type=int, default=5, help="replays of which the least disturbed counts")
+    parser.add_argument("--single", type=int, default=500, help="labels to add one by one, twice")
+    parser.add_argument("--repeats", type=int, default=5, help="replays, of which the fastest counts")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--out", type=Path, help="also write the JSON to this file")
     options = parser.parse_args()
@@ -119,7 +119,7 @@ def main() -> None:
         )
     print(f"twice the labels: {ratio:.2f} times the replay (allowed {RATIO_ALLOWED})")
     print(
-        f"one by one, {single['labels']} labels each: {single['milliseconds_each']:.2f} ms a label, then "
+        f"one by one, {single['labels']} labels each: {single['milliseconds_each']:.2f} ms per label, then "
         f"{single['milliseconds_each_later']:.2f} ms, in a pool of {single['pool']:,}"
     )
 

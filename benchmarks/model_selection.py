@@ -1,12 +1,12 @@
 """Choose among independently trained models without test labels, as Tables III to V of the TNNLS article do.
 
-The schedule is the papers' steps: under one that ends near 0, as the data sets' own may, outputs stand
-still in the last epoch but for round-off. Several pools of models, each from seeds of its own; the shares are
-means over pools. Randomness is stated next to every Top-k(N), and the plain ensemble next to every choice by
-sample: the article has neither.
+The learning rate follows the papers' steps: under a schedule that ends near 0, as some data sets use, outputs
+change in the last epoch by round-off only. There are several pools of models, each with its own seeds;
+results are means over the pools. Next to every Top-k(N) is what a random choice finds, and next to every
+choice by sample the plain ensemble; the article has neither.
 
     python benchmarks/model_selection.py [--dataset NAME] [--models N] [--pools N]
-        [--labelled SHARE ...] [--predicted-loss] [--set KEY=VALUE] [--runs DIR] [--json] [--out FILE]
+        [--labelled FRACTION ...] [--predicted-loss] [--set KEY=VALUE] [--runs DIR] [--json] [--out FILE]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nextlabel.progress import bars
 
 
 def mean_of(pools: list[dict[str, Any]], *keys: str) -> float | None:
-    """Return the mean over pools of the value under these keys, or None where a pool has none."""
+    """Return the mean over pools of the value under these keys, or None if a pool has none."""
     values = []
     for pool in pools:
         for key in keys:
@@ -129,10 +129,10 @@ def show(found: dict[str, Any]) -> None:
     tops = list(found["model_level"]["tod"]["top"])
     header = "".join(f"{'Top-' + top:>12}" for top in tops)
     print(f"{'score':<18}{header}{'rank corr.':>12}{'by sample':>12}")
-    randomness = "".join(f"{found['model_level']['tod']['top'][top]['randomness']:12.1%}" for top in tops)
-    print(f"{'randomness':<18}{randomness}")
+    random = "".join(f"{found['model_level']['tod']['top'][top]['random']:12.1%}" for top in tops)
+    print(f"{'random choice':<18}{random}")
     for score, level in found["model_level"].items():
-        fractions = "".join(f"{level['top'][top]['share']:12.1%}" for top in tops)
+        fractions = "".join(f"{level['top'][top]['fraction']:12.1%}" for top in tops)
         correlation = level["rank_correlation"]
         by_sample = found["sample_level"].get(score)
         print(
@@ -143,7 +143,7 @@ def show(found: dict[str, Any]) -> None:
     print(f"single models {single['min']:.2%} / {single['mean']:.2%} / {single['max']:.2%}, ", end="")
     print(f"ensemble {found['ensemble']:.2%}, any right {found['any_right']:.2%}")
     for gap, level in found["gaps"].items():
-        fractions = "".join(f"{level['model_level']['top'][top]['share']:12.1%}" for top in tops)
+        fractions = "".join(f"{level['model_level']['top'][top]['fraction']:12.1%}" for top in tops)
         print(f"{gap:<18}{fractions}{'':>12}{level['sample_level']:>12.2%}", end="")
         print(f"  mean {level['mean_discrepancy']:.1e}, {level['round_off']:.0%} round-off")
 

@@ -1,6 +1,6 @@
 """Measure what one query costs by strategy, in seconds and in plain passes of the same network.
 
-Promise: COD costs at most 1.05 passes where the last cycle's scan was kept. Run it on an idle machine.
+Promise: COD costs at most 1.05 passes if the last cycle's scan was kept. Run it on an idle machine.
 
     python benchmarks/sampling_time.py [--items N] [--labelled N] [--batch-size N] [--width N] [--classes N]
         [--vaal-width N] [--repeats N] [--device NAME] [--threads N] [--json] [--out FILE]

@@ -1,7 +1,7 @@
 """Measure what a COD cycle's scan costs, in plain forward passes of the same model over the same pool.
 
-Promise: at most 1.05 passes, against 2 or more for scoring with both models. The three are measured in turn,
-many times, in one process; the ratio is that of the medians.
+Promise: at most 1.05 passes, against 2 or more for scoring with both models. The three are measured
+alternately, many times, in one process; the ratios are those of the medians.
 
     python benchmarks/scan.py [--items N] [--repeats N] [--threads N] [--json] [--out FILE]
 """
@@ -34,7 +34,7 @@ BATCH = 1024
 
 
 def plain_pass(model: torch.nn.Module, images: Tensor) -> Tensor:
-    """Run the model over the images as anybody would write it."""
+    """Run the model over the images in a plain loop."""
     model.eval()
     with torch.no_grad():
         parts = [model(batch.float() / 255).log_softmax(1) for batch in images.split(BATCH)]
@@ -48,7 +48,7 @@ def both_models(now: torch.nn.Module, before: torch.nn.Module, images: Tensor) -
 
 
 def cod_cycle(learner: TorchLearner, pool: Pool, previous: Path, folder: Path) -> Tensor:
-    """Make the view of a cycle whose predecessor was scanned, and choose from it."""
+    """Make the view of a cycle after a scanned one, and choose from it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     viewer = ViewBuilder(learner, folder, previous, seed=0)

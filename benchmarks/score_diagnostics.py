@@ -1,4 +1,4 @@
-r"""Write what every seed's diagnostics say of how well scores estimate true losses, as CSV.
+r"""Write how well the scores of every seed estimate the true losses, from its recorded diagnostics, as CSV.
 
 Reads the cells of `nextlabel reproduce fig6` (or fig3, fig5, suppfig3, which share them):
 

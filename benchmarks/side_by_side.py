@@ -1,4 +1,4 @@
-"""Draw the rows of the long runs next to the papers' numbers: samplers without and with the TOD loss.
+"""Draw our long runs next to the papers' numbers: samplers without and with the TOD loss.
 
 python benchmarks/side_by_side.py [--results DIR] [--out DIR]
 """

@@ -1,9 +1,9 @@
-"""Measures the time and memory of the strategies that choose a batch as a whole.
+"""Measure the time and memory of the strategies that choose a batch as a whole.
 
     python benchmarks/strategies.py [--items N] [--features D] [--batch-size B] [--json]
 
-Each strategy runs in a process of its own. The memory is the growth of that process's largest resident size
-(``ru_maxrss``) over what it was with the inputs in memory. The aim is less than 2 GB above the inputs at
+Each strategy runs in its own process. The memory is how much that process's largest resident size
+(``ru_maxrss``) grows beyond its size with the inputs in memory. The aim is less than 2 GB above the inputs at
 N = 50,000, D = 512, B = 1,000.
 """
 

@@ -1,9 +1,9 @@
 """Measure TorchLearner's training against a bare hand-written loop of the same model, data and batches.
 
-Both train the same network on the same resident tensors for the same epochs, by turns, so that whatever else
-the machine does strikes both. Reported is the median over the turns of bare seconds / learner seconds: the
-fraction of the bare loop's throughput that the learner reaches. The learner's time holds all that a fit does:
-loss watch, seeds per step, snapshots and the final state on disk.
+Both train the same network on the same resident tensors for the same epochs, alternately, so that other load
+on the machine affects both. Reported is the median of bare seconds / learner seconds: the fraction of the
+bare loop's throughput that the learner reaches. The learner's time includes all that a fit does: checks of
+the loss, seeds per step, snapshots and the final state on disk.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def measure(name: str, device: str, turns: int, scale: int) -> dict[str, float |
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--turns", type=int, default=9, help="measurements of each, by turns")
+    parser.add_argument("--turns", type=int, default=9, help="measurements of each, alternating")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch on the CPU; one is the steadiest")
     parser.add_argument("--scale", type=int, default=2, help="multiplies the epochs of every measurement")
     parser.add_argument("--json", action="store_true")

@@ -1,5 +1,6 @@
 """Every command line that a page shows is one that the program understands."""
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from nextlabel.cli.main import app
+from nextlabel.config.experiment import load_config
 
 ROOT = Path(__file__).parents[2]
 # The page of the command line is generated, and shows forms rather than commands.
@@ -29,6 +31,13 @@ def test_a_command_that_a_page_shows_is_understood(shown):
         command = command.commands[words.pop(0)]
     context = command.make_context("nextlabel", words)
     assert context.params or not words
+
+
+@pytest.mark.parametrize("shown", [one for one in SHOWN if "--set" in one.values[0]])
+def test_a_setting_that_a_page_shows_exists(shown):
+    pairs = list(itertools.pairwise(shlex.split(shown, comments=True)))
+    settings = [value for option, value in pairs if option == "--set" and "power_ratio" not in value]
+    load_config(options={"dataset": dict(pairs).get("--dataset")}, settings=settings)
 
 
 def test_the_pages_show_commands():

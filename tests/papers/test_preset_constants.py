@@ -108,8 +108,8 @@ ODD_CALTECH = {
 }
 
 
-def oddities(name, dataset, *, segmentation=False):
-    """What ``code`` and ``repaired`` say of the code's oddities."""
+def quirks(name, dataset, *, segmentation=False):
+    """What ``code`` and ``repaired`` say of the code's quirks."""
     odd = ODD_LOSS if segmentation else {**ODD_LOSS, **ODD_MODULE}
     if dataset in AUGMENTED:
         odd = {**odd, "learner.score_augmented": (True, False)}
@@ -214,7 +214,7 @@ def of_the_code(dataset, name="code"):
         "objective.tod.weight": weight,
         **learning_loss(name, TRAINING[dataset][0], detached),
         **training(dataset, PADDING[name]),
-        **oddities(name, dataset),
+        **quirks(name, dataset),
     }
 
 
@@ -252,7 +252,7 @@ def test_segmentation_trains_in_all_presets_as_the_supplement_says(name):
             "strategy.cod_segmentation.first_cycle": "least_confident",
             "candidate_size": 0.5,
         }
-        expected |= oddities(name, "cityscapes", segmentation=True)
+        expected |= quirks(name, "cityscapes", segmentation=True)
     else:
         expected |= {"dataset.cityscapes.validation": VALIDATION["cityscapes"]}
     assert flat(load_preset(name, "cityscapes")) == expected
@@ -292,7 +292,7 @@ def test_images_that_the_papers_do_not_use_have_their_protocol_and_losses(datase
     for name in ("code", "repaired"):
         of_cifar10 = {"objective.tod.weight": 0.02, "candidate_size": 0.5}
         of_cifar10 |= learning_loss(name, epochs, epochs * 120 // 200)
-        expected = {**protocol(name, dataset), **of_cifar10, **oddities(name, dataset)}
+        expected = {**protocol(name, dataset), **of_cifar10, **quirks(name, dataset)}
         found, fraction = flat(load_preset(name, dataset)), "objective.learning_loss.detach_after"
         assert found.pop(fraction) == pytest.approx(expected.pop(fraction), abs=1e-5)
         assert found == expected
@@ -308,7 +308,7 @@ def test_nuclei_have_the_protocol_and_loss_of_cityscapes():
                 {
                     "strategy.cod_segmentation.first_cycle": "least_confident",
                     "candidate_size": 0.5,
-                    **oddities(name, "nuclei", segmentation=True),
+                    **quirks(name, "nuclei", segmentation=True),
                 },
             )
             for name in ("code", "repaired")

@@ -1,12 +1,12 @@
-"""Measure what the released code's oddities cost: the preset code against the same with one of them repaired.
+"""Measure what the released code's quirks cost: the preset code against the same with one of them fixed.
 
-Campaigns: COD with the TOD loss, paired by seed, everything else alike. ``--gradients`` measures instead how
-far one joint pass moves the gradient of the two passes of the release, on ResNet-18 and CIFAR-10 (JPEG),
-which wants ``NEXTLABEL_DATA``.
+The campaigns use COD with the TOD loss, are paired by seed, and differ in nothing else. ``--gradients``
+measures instead how much one joint pass changes the gradient of the release's two passes, on ResNet-18 and
+CIFAR-10 (JPEG), which needs ``NEXTLABEL_DATA``.
 
-    python benchmarks/release_oddities.py [--dataset NAME] [--seeds N] [--cycles N] [--epochs N] [--runs DIR]
+    python benchmarks/release_quirks.py [--dataset NAME] [--seeds N] [--cycles N] [--epochs N] [--runs DIR]
         [--out FILE]
-    python benchmarks/release_oddities.py --gradients [--width N] [--seeds N] [--out FILE]
+    python benchmarks/release_quirks.py --gradients [--width N] [--seeds N] [--out FILE]
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def areas(arm: str, options: argparse.Namespace) -> list[float]:
     if options.epochs:
         learner["epochs"] = options.epochs
     config = load_config(options={**tree, "learner": learner} if learner else tree)
-    experiment = Experiment.open(config, Path(options.runs) / f"oddities-{options.dataset}-{arm}")
+    experiment = Experiment.open(config, Path(options.runs) / f"quirks-{options.dataset}-{arm}")
     failures = follow(experiment.run(jobs=default_jobs(config)), experiment, quiet=True)
     if failures:
         raise SystemExit(f"{len(failures)} cells failed: {failures}")
