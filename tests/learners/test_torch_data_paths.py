@@ -103,7 +103,9 @@ class Deadly(Pairs):
 
 
 def test_a_killed_loader_process_is_reported_in_one_sentence(tmp_path):
-    with pytest.raises(DataError, match=r"ended from outside \(DataLoader worker .*is the memory large"):
+    with pytest.raises(
+        DataError, match=r"was killed \(DataLoader worker .*out of memory\?\); use fewer num_workers"
+    ):
         fitted(Pool(Deadly(), POOL.ids), tmp_path / "deadly", num_workers=1)
 
 

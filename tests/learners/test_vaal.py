@@ -216,7 +216,9 @@ def test_pools_without_images_are_refused_before_any_training(tmp_path):
 )
 def test_options_out_of_range_are_refused(options):
     [(name, value)] = options.items()
-    with pytest.raises(ConfigurationError, match=f"^{name} of VAAL must be .* got {value};"):
+    with pytest.raises(
+        ConfigurationError, match=f"^option '{name}' of wrapper 'vaal' must be in .*, got {value}$"
+    ):
         vaal(**options)
 
 

@@ -103,5 +103,7 @@ def test_dropout_acts_before_the_head_in_training_only_and_has_no_parameters(nam
     assert bool((pooled == 0).any())
     kept = pooled != 0
     torch.testing.assert_close(pooled[kept], 2 * features.mean((2, 3))[kept])
-    with pytest.raises(ConfigurationError, match=rf"dropout of '{name}' must be in \[0, 1\), got 1.0"):
+    with pytest.raises(
+        ConfigurationError, match=rf"'dropout' of model '{name}' must be in \[0, 1\), got 1.0"
+    ):
         made(dropout=1.0)

@@ -74,7 +74,7 @@ def test_items_that_are_no_images_of_8_pixels_are_refused(shape):
 
 
 def test_sizes_out_of_range_are_refused():
-    with pytest.raises(ConfigurationError, match="latent=0"):
+    with pytest.raises(ConfigurationError, match=r"'latent' of model 'vae' .*got 0"):
         ConvolutionalVae((8, 8), latent=0)
-    with pytest.raises(ConfigurationError, match="units=0"):
+    with pytest.raises(ConfigurationError, match=r"'units' of model 'vaal discriminator' .*got 0"):
         Discriminator(units=0)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from nextlabel.learners.torch import TorchLearner
+from nextlabel.parts import check_ranges
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, of_member
 from nextlabel.seeds import derive
-from nextlabel.training.config import check_option
 from nextlabel.training.predict import DRAWN
 from nextlabel.types import Outputs
 
@@ -48,7 +48,7 @@ class Ensemble:
     """
 
     def __init__(self, make: TorchLearner | Callable[[int], TorchLearner], *, members: int = 5) -> None:
-        check_option("members", members, members >= 2, "at least 2")
+        check_ranges("wrapper 'ensemble'", members=(members, "[2, inf)"))
         if isinstance(make, TorchLearner):
             copies = (copy.deepcopy(make) for _ in range(members - 1))
             self.members: tuple[TorchLearner, ...] = (make, *copies)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from nextlabel.errors import ConfigurationError, DataError, NextlabelError
+from nextlabel.parts import check_ranges
 
 __all__ = ["check_sides", "check_sizes", "image_shape", "with_channels"]
 
@@ -52,11 +53,8 @@ def check_sizes(model: str, *, dropout: float = 0.0, **sizes: int) -> None:
     Raises:
         ConfigurationError: One of them is out of range.
     """
-    if min(sizes.values()) < 1:
-        given = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        raise ConfigurationError(f"{' and '.join(sizes)} of '{model}' must be at least 1, got {given}")
-    if not 0.0 <= dropout < 1.0:
-        raise ConfigurationError(f"dropout of '{model}' must be in [0, 1), got {dropout}")
+    ranges = {name: (size, "[1, inf)") for name, size in sizes.items()}
+    check_ranges(f"model '{model}'", **ranges, dropout=(dropout, "[0, 1)"))
 
 
 def with_channels(x: Tensor) -> Tensor:

@@ -192,8 +192,8 @@ def _load(
         if "DataLoader worker" not in str(error):
             raise
         raise DataError(
-            f"a process that loads items was ended from outside ({str(error).strip()}); is the memory large "
-            "enough? Fewer num_workers need less"
+            f"a process that loads items was killed ({str(error).strip()}; out of memory?); use fewer "
+            "num_workers"
         ) from error
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextlabel.errors import ConfigurationError, DataError
-from nextlabel.parts import Part
+from nextlabel.parts import Part, check_ranges
 from nextlabel.registry import Card, Registry
 from nextlabel.seeds import derive
 from nextlabel.training.config import check_option
@@ -56,7 +56,7 @@ class RandomCrop:
     padding: int = 4
 
     def __post_init__(self) -> None:
-        check_option("padding of random_crop", self.padding, self.padding >= 1, "at least 1 pixel")
+        check_ranges("augmentation 'random_crop'", padding=(self.padding, "[1, inf)"))
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         """Return the (B, ..., height, width) images, each moved by its own random offset."""
@@ -78,8 +78,7 @@ class HorizontalFlip:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        holds = 0.0 <= self.probability <= 1.0
-        check_option("probability of horizontal_flip", self.probability, holds, "in [0, 1]")
+        check_ranges("augmentation 'horizontal_flip'", probability=(self.probability, "[0, 1]"))
 
     def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         """Return the (B, ..., height, width) images, some of them mirrored."""

@@ -7,24 +7,23 @@ number that decoder and discriminator see next to it.
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from nextlabel.errors import DataError, UnknownNameError
+from nextlabel.errors import DataError
 from nextlabel.models.vae import LEAST_PIXELS, ConvolutionalVae, Discriminator
+from nextlabel.parts import check_choices, check_ranges
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
 from nextlabel.training.batches import DeviceCache, Order, sequential, stream
 from nextlabel.training.checkpoint import check_same, joined, load_state, part, read_tensors, write_tensors
-from nextlabel.training.config import check_option
 from nextlabel.training.device import DeviceName, Engine, deterministic_kernels, isolated_rng
 from nextlabel.training.loop import PROGRESS_SECONDS, LossMeter
 from nextlabel.training.predict import trained_model
@@ -69,15 +68,10 @@ class VaalConfig:
     units: int = 512
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "steps", "batch_size", "vae_steps", "latent", "width", "units"):
-            value = getattr(self, name)
-            holds = value >= 1 if value is not None else name == "steps"
-            check_option(f"{name} of VAAL", value, holds, "at least 1")
-        check_option("lr of VAAL", self.lr, 0 < self.lr < math.inf, "above 0")
-        for name, weight in (("beta", self.beta), ("adversarial", self.adversarial)):
-            check_option(f"{name} of VAAL", weight, 0 <= weight < math.inf, "at least 0")
-        if self.kl not in get_args(Kl):
-            raise UnknownNameError("kind of KL divergence", self.kl, get_args(Kl))
+        part, ranges = "wrapper 'vaal'", {"lr": "(0, inf)", "beta": "[0, inf)", "adversarial": "[0, inf)"}
+        options = {name: value for name, value in vars(self).items() if value is not None}
+        check_choices(part, kl=(options.pop("kl"), Kl))
+        check_ranges(part, **{name: (v, ranges.get(name, "[1, inf)")) for name, v in options.items()})
 
     def total(self, labelled: int, unlabelled: int) -> int:
         """Return the number of steps: none where one side has no items."""
