@@ -158,7 +158,8 @@ def test_one_class_alone_cannot_be_trained_on():
     [
         (lambda: Classification(("cat",)), "at least 2 classes"),
         (lambda: Classification("cat"), "at least 2 classes"),
-        (lambda: Classification(("cat", "cat")), "more than once 'cat'"),
+        (lambda: Classification(3), "at least 2 classes, got 3"),
+        (lambda: Classification(("cat", "cat")), "got 'cat' more than once"),
         (lambda: Segmentation(()), "2 to 255 classes, got 0"),
         (lambda: Segmentation(NAMES, ignored=1), "got 1, which is 'dog'"),
         (lambda: Regression(noise_scale=0), "noise_scale must be above 0"),
@@ -169,6 +170,15 @@ def test_one_class_alone_cannot_be_trained_on():
 def test_what_is_no_task_is_refused(make, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         make()
+
+
+def test_labels_that_are_no_array_are_named_and_not_read():
+    ragged = [[0], [0, 1]]
+    for task in (Classification(NAMES), Regression()):
+        with pytest.raises(DataError, match=r"labels must be \(N,\) .*, got list"):
+            task.check_split((2, 3), np.dtype("float32"), ragged, ["a", "b"])
+    with pytest.raises(LabelsError, match=r"a mask must be \(height, width\) whole numbers, got \[\[0\]"):
+        Segmentation(NAMES).encode(ragged)
 
 
 def test_an_unknown_task_is_named_with_the_nearest():

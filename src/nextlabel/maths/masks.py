@@ -34,9 +34,10 @@ def checked_mask(
         DataError: The mask is no map of whole numbers, holds a value that is no class, or no pixel with a
             class.
     """
+    who = f"the mask of item '{item}'" if item else "a mask"
     if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
         raise DataError(
-            f"the mask of item '{item}' must be (height, width) whole numbers, one class index per pixel, "
+            f"{who} must be (height, width) whole numbers, one class index per pixel, "
             f"got shape {mask.shape} and type {mask.dtype}; convert it"
         )
     quick = mask.dtype == np.uint8  # counting bytes is much faster than sorting them
@@ -45,13 +46,12 @@ def checked_mask(
     if foreign:
         allowed = f"[0, {classes})" + ("" if ignored is None else f" or the ignored value {ignored}")
         raise DataError(
-            f"the mask of item '{item}' must hold class indices in {allowed}, got {foreign[0]}; declare the "
+            f"{who} must hold class indices in {allowed}, got {foreign[0]}; declare the "
             "value of pixels without a class as ignored, or correct the mask"
         )
     if values == {ignored}:
         raise DataError(
-            f"the mask of item '{item}' must have a pixel with a class, got only the ignored value "
-            f"{ignored}; leave the item out"
+            f"{who} must have a pixel with a class, got only the ignored value {ignored}; leave the item out"
         )
     known = mask.astype(np.uint8)
     return np.where(mask == ignored, np.uint8(NO_CLASS), known) if ignored is not None else known

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError, listed, nearest
+from nextlabel.errors import ConfigurationError, DataError, LabelsError, did_you_mean, listed
 from nextlabel.ledger.events import ItemId, Label
-from nextlabel.tasks.task import Meter, Metric, Targets, Task
+from nextlabel.tasks.task import Meter, Metric, Targets, Task, described
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,8 +61,7 @@ class Classification(Task):
             raise LabelsError(
                 f"label must be a class index, got '{text}'; to label by name, give the task its classes"
             )
-        hint = nearest(text, self.classes)
-        guess = f"; did you mean '{hint}'?" if hint else f"; they are {listed(self.classes, limit=20)}"
+        guess = did_you_mean(text, self.classes) or f"; they are {listed(self.classes, limit=20)}"
         raise LabelsError(f"label must be one of the {len(self.classes)} classes, got '{text}'{guess}")
 
     def encode(self, value: Any) -> int:  # Any: whatever a user gives as a label
@@ -124,8 +123,7 @@ class Classification(Task):
     def check_split(self, shape: tuple[int, ...], dtype: np.dtype[Any], labels: Any, ids: Any) -> None:
         """Refuse labels that are not int64 class indices in [0, C)."""
         if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype != np.int64:
-            found = np.asarray(labels)
-            raise DataError(f"labels must be (N,) int64 class indices, got {found.shape} of {found.dtype}")
+            raise DataError(f"labels must be (N,) int64 class indices, got {described(labels)}")
         if len(outside := np.flatnonzero((labels < 0) | (labels >= len(self.classes)))):
             item, label = ids[outside[0]], labels[outside[0]]
             raise DataError(f"labels must be in [0, {len(self.classes)}), got {label} for item '{item}'")
@@ -184,10 +182,10 @@ def class_names(names: Any) -> tuple[str, ...]:  # Any: whatever a user gives
     Raises:
         ConfigurationError: There is only one, or one is not text or not unique.
     """
-    given = (names,) if isinstance(names, str) else tuple(names)
+    given = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
     if len(given) == 1 or not all(isinstance(name, str) for name in given):
         raise ConfigurationError(f"classes must be the names of at least 2 classes, got {names!r}")
     if len(set(given)) != len(given):
         twice = [name for name in dict.fromkeys(given) if given.count(name) > 1]
-        raise ConfigurationError(f"class names must be distinct, got more than once {listed(twice)}")
+        raise ConfigurationError(f"class names must be distinct, got {listed(twice)} more than once")
     return given

@@ -12,7 +12,7 @@ import numpy as np
 
 from nextlabel.errors import ConfigurationError, DataError, LabelsError
 from nextlabel.ledger.events import JSON, ItemId, Label
-from nextlabel.tasks.task import Meter, Metric, Targets, Task
+from nextlabel.tasks.task import Meter, Metric, Targets, Task, described
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,8 +92,7 @@ class Regression(Task):
     def check_split(self, shape: tuple[int, ...], dtype: np.dtype[Any], labels: Any, ids: Any) -> None:
         """Refuse labels that are not finite floating-point numbers."""
         if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind != "f":
-            found = np.asarray(labels)
-            raise DataError(f"labels must be (N,) real numbers, got {found.shape} of {found.dtype}")
+            raise DataError(f"labels must be (N,) floating-point numbers, got {described(labels)}")
         if len(wrong := np.flatnonzero(~np.isfinite(labels))):
             raise DataError(f"labels must be finite, got {labels[wrong[0]]} for item '{ids[wrong[0]]}'")
 

@@ -109,6 +109,8 @@ class Segmentation(Task):
             return run_length(self._valid(np.asarray(value), ""))
         except DataError as error:
             raise LabelsError(str(error)) from error
+        except ValueError as error:
+            raise LabelsError(f"a mask must be (height, width) whole numbers, got {value!r:.40}") from error
 
     def decode(self, label: Label) -> NDArray[np.uint8]:
         """Return the (height, width) class indices, 255 at pixels without a class."""

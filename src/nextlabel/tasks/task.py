@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+
 from nextlabel.errors import ContractError, LabelsError
 from nextlabel.ledger.events import JSON, ItemId, Label
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
-__all__ = ["Meter", "Metric", "Targets", "Task", "check_counts"]
+__all__ = ["Meter", "Metric", "Targets", "Task", "check_counts", "described"]
 
 Targets: TypeAlias = "Tensor | Sequence[Any]"  # Any: one target per item, such as a mask
 """What a model learns, row by row: a tensor whose first axis is the items, or a sequence of targets."""
@@ -152,6 +153,11 @@ class Task(Protocol):
         Raises:
             ConfigurationError: The task does not know the other labels.
         """
+
+
+def described(labels: object) -> str:
+    """Return the shape and type of an array, or the class of anything else, for a message."""
+    return f"{labels.shape} of {labels.dtype}" if isinstance(labels, np.ndarray) else type(labels).__name__
 
 
 def check_counts(targets: Tensor, ids: Sequence[ItemId]) -> None:
