@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from nextlabel.config.budget import with_sizes
 from nextlabel.config.learner import LearnerConfig, PartsSetting, Strict, option
 from nextlabel.config.settings import USUAL, Setting
-from nextlabel.errors import ConfigurationError, listed, nearest
+from nextlabel.errors import ConfigurationError, did_you_mean, listed
 from nextlabel.files import absolute_root
 from nextlabel.parts import Part
 from nextlabel.presets.catalogue import lay_over_preset
@@ -201,9 +201,8 @@ def _sentence(error: ValidationError, source: str) -> str:
     path = [part for part in first["loc"] if isinstance(part, str)]
     if first["type"] == "extra_forbidden":
         known = sorted((LearnerConfig if path[0] == "learner" else ExperimentConfig).model_fields)
-        hint = nearest(path[-1], known)
-        guess = f"did you mean '{hint}'?" if hint else f"known: {listed(known, limit=50)}"
-        return f"setting not found: '{'.'.join(path)}'{source}; {guess}"
+        guess = did_you_mean(path[-1], known) or f"; known: {listed(known, limit=50)}"
+        return f"setting not found: '{'.'.join(path)}'{source}{guess}"
     branches = ("int", "float", "bool", "literal[")  # of a union, as pydantic names them
     name = ".".join(part for part in path if not part.startswith(branches))
     problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nextlabel.errors import ConfigurationError, listed, nearest
+from nextlabel.errors import ConfigurationError, did_you_mean, listed
 from nextlabel.parts import Part, parts_of
 from nextlabel.trees import KINDS, Tree, leaves, tomllib
 
@@ -85,9 +85,8 @@ class Setting:
         if name not in known and (kind == "wrapper" or (kind == "model" and not parts)):
             parts.append(Part(name))
         elif name not in known:
-            hint = nearest(name, known)
-            guess = f"did you mean '{hint}'?" if hint else f"known: {listed(map(str, parts))}"
-            raise ConfigurationError(f"{kind} not found: '{name}', to set {self}; {guess}")
+            guess = did_you_mean(name, known) or f"; known: {listed(map(str, parts))}"
+            raise ConfigurationError(f"{kind} not found: '{name}', to set {self}{guess}")
         value = self._value(of_parts=False)
         changed = [part.with_options({option: value}) if part.name == name else part for part in parts]
         tree[leaf] = changed[0] if kind == "model" else changed

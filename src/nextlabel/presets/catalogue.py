@@ -8,7 +8,7 @@ from functools import cache
 from importlib import metadata, resources
 from typing import TYPE_CHECKING, Any
 
-from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed, nearest
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, did_you_mean, listed
 from nextlabel.parts import Part, parts_of
 from nextlabel.trees import KINDS, Tree, merge, tomllib
 
@@ -93,10 +93,10 @@ def load_preset(name: str, dataset: str) -> Tree:
     """
     known = preset_datasets(name)
     if dataset not in known:
-        hint = nearest(dataset, known)
-        guess = f"did you mean '{hint}'?" if hint else "without a preset, nextlabel run takes every data set."
+        other = "; without a preset, nextlabel run takes every data set."
+        guess = did_you_mean(dataset, known) or other
         what, names = f"data set of the preset '{name}'", listed(known, limit=20)
-        raise ConfigurationError(f"{what} not found: '{dataset}'; {guess} Known: {names}.")
+        raise ConfigurationError(f"{what} not found: '{dataset}'{guess} Known: {names}.")
     tree = tomllib.loads((_folder(name) / f"{dataset}.toml").read_text(encoding="utf-8"))
     base = tree.pop("base", None)
     return tree if base is None else merge(load_preset(base, dataset), tree)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nextlabel.discrepancy import Form, cyclic_discrepancy, output_discrepancy
-from nextlabel.errors import ConfigurationError, DataError, nearest
+from nextlabel.errors import ConfigurationError, DataError, did_you_mean
 from nextlabel.parts import check_choices
 from nextlabel.registry import Card
 from nextlabel.snapshots import Snapshot
@@ -100,8 +100,7 @@ class Cod:
         except ConfigurationError:
             usable = False
         if not usable:
-            hint = nearest(str(self.gap), (CYCLE, "step", "10 steps", "epoch", "10 epochs"))
-            guess = f"; did you mean '{hint}'?" if hint else ""
+            guess = did_you_mean(self.gap, (CYCLE, "step", "10 steps", "epoch", "10 epochs"))
             raise ConfigurationError(
                 "option 'gap' of strategy 'cod' must be 'cycle', 'step', '<n> steps', 'epoch' or "
                 f"'<n> epochs', got {self.gap!r}{guess}"
