@@ -19,7 +19,7 @@ from nextlabel.progress import Progress
 from nextlabel.selection.view import resolve_output
 from nextlabel.snapshots import Snapshot, snapshots_in_view
 from nextlabel.tasks.task import Targets
-from nextlabel.types import AugmentedScoring, Learner, Outputs, PoolView, Restorable
+from nextlabel.types import EXTRA, AugmentedScoring, Learner, Outputs, PoolView, Restorable
 
 __all__ = ["ViewBuilder"]
 
@@ -68,7 +68,7 @@ class ViewBuilder:
         """
         needs = resolve_output(needs, self.output)
         fields = frozenset(
-            n for n in needs if n in {"log_probs", "values", "embeddings"} or n.startswith("extra:")
+            n for n in needs if n in {"log_probs", "values", "embeddings"} or n.startswith(EXTRA)
         )
         of_labelled = frozenset(n.removeprefix("labelled_") for n in needs if n.startswith("labelled_"))
         now = self._scan(candidates, fields, "scan")

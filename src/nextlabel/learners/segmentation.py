@@ -33,9 +33,9 @@ from nextlabel.training.device import Engine, isolated_rng
 from nextlabel.training.fit import new_objective
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.pairs import RandomWindow, check_crop, mask_digests, paired, split
-from nextlabel.training.predict import EXTRA, check_embeddings, trained_model
+from nextlabel.training.predict import check_embeddings, trained_model
 from nextlabel.training.preprocess import Augment, Normalise, Preparation, listed_augmentations
-from nextlabel.types import Forward, Outputs
+from nextlabel.types import EXTRA, Forward, Outputs
 
 __all__ = ["SEGMENTATION_FIELDS", "SegmentationLearner"]
 

@@ -11,10 +11,9 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.progress import AfterTask, Progress
-from nextlabel.training.predict import EXTRA
 from nextlabel.training.vaal import VaalConfig, VaalTrainer
 from nextlabel.training.vaal_losses import Kl
-from nextlabel.types import Outputs
+from nextlabel.types import EXTRA, Outputs
 
 __all__ = ["Vaal", "ta_vaal"]
 

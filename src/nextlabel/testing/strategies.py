@@ -24,7 +24,7 @@ from nextlabel.errors import ConfigurationError, ContractError
 from nextlabel.selection.selection import choose
 from nextlabel.selection.view import resolve_output
 from nextlabel.testing.random_state import global_random_state_untouched
-from nextlabel.types import Outputs, PoolView, Scorer, Strategy, need_meaning
+from nextlabel.types import EXTRA, Outputs, PoolView, Scorer, Strategy, need_meaning
 
 __all__ = ["STRATEGY_CHECKS", "MakeStrategy", "check_strategy", "example_view"]
 
@@ -60,7 +60,7 @@ def example_view(
             "values": normal(count, 2, 4),
             "embeddings": normal(count, 6),
         }
-        fields |= {name: normal(count) for name in names if name.startswith("extra:")}
+        fields |= {name: normal(count) for name in names if name.startswith(EXTRA)}
         return Outputs.from_fields({name: fields[name].to(dtype) for name in fields if name in names})
 
     of_labelled = frozenset(name.removeprefix("labelled_") for name in needs if name.startswith("labelled_"))

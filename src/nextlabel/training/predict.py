@@ -14,12 +14,9 @@ from nextlabel.tasks.segmentation import Segmentation
 from nextlabel.training.device import Engine
 from nextlabel.training.network import ModuleNetwork
 from nextlabel.training.preprocess import Prepare
-from nextlabel.types import Forward, Objective, Outputs
+from nextlabel.types import EXTRA, Forward, Objective, Outputs
 
-__all__ = ["DRAWN", "EXTRA", "check_embeddings", "check_needs", "predicted", "trained_model"]
-
-EXTRA = "extra:"
-"""The prefix of a need for an extra field."""
+__all__ = ["DRAWN", "check_embeddings", "check_needs", "predicted", "trained_model"]
 
 DRAWN = frozenset({"log_probs", "values"})
 """The fields that an ensemble or dropout gives with several draws."""
