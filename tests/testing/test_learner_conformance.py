@@ -1,5 +1,6 @@
 """The conformance suite of learners catches what breaks the contract, by the right check."""
 
+import inspect
 import itertools
 import random
 
@@ -193,3 +194,10 @@ def test_the_example_data_are_the_same_at_every_call():
     assert torch.equal(first.x.tensor(), second.x.tensor())
     assert first.unlabelled.ids == second.unlabelled.ids
     assert sorted(set(first.y.tolist())) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS)
+def test_a_check_shows_how_it_is_called(check):
+    assert list(inspect.signature(check).parameters) == ["make", "folder", "data"]
+    assert getattr(suite, check.__qualname__) is check
+    assert check.__doc__

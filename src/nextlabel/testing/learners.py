@@ -14,7 +14,6 @@ learns well.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,10 +103,10 @@ _CHECKS: list[LearnerCheck] = []
 
 
 def _check(body: Callable[[_Trial], None]) -> LearnerCheck:
-    @functools.wraps(body)
     def check(make: MakeLearner, folder: Path, data: LearnerData | None = None) -> None:
         body(_Trial(make, folder, data or example_data()))
 
+    check.__name__, check.__qualname__, check.__doc__ = body.__name__, body.__qualname__, body.__doc__
     _CHECKS.append(check)
     return check
 
@@ -131,7 +130,8 @@ def check_predicts_every_needed_field(trial: _Trial) -> None:
         axes = {"log_probs": 3, "values": 3, "embeddings": 2}.get(name, tensor.ndim)
         assert tensor.ndim == axes, f"{name} must have {axes} axes, got shape {tuple(tensor.shape)}"
         assert tensor.device.type == "cpu", f"{name} must be on the CPU, got {tensor.device}"
-        assert bool(torch.isfinite(tensor).all()), f"{name} must be finite, got {tensor}"
+        wrong = tensor[~torch.isfinite(tensor)]
+        assert not len(wrong), f"{name} must be finite, got {wrong[0].item()}"
 
 
 @_check
