@@ -47,6 +47,18 @@ def test_an_option_without_a_default_is_asked_for_by_its_setting():
         folders.create("bare")
 
 
+class Outer:
+    def __init__(self, inner, other=None, /, *, size=1):
+        self.inner = inner
+
+
+def test_a_part_inside_may_have_no_default():
+    parts = registry(Card("outer", f"{__name__}:Outer"), Card("fraction", "fractions:Fraction"))
+    assert parts.create("outer(fraction)").inner == 0
+    with pytest.raises(ConfigurationError, match=r"'outer' must be given 'inner'.* write outer\(PART\)"):
+        parts.create("outer")
+
+
 def made_by_another(rest):
     """Return what makes the part of this name, as of a package with names of its own."""
     if rest != "pair":

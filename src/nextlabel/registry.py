@@ -189,16 +189,18 @@ class Registry(Generic[T]):
                 f"{listed(map(str, part.of))}; write options as name=value"
             )
         needed = [name for name, p in parameters.items() if p.default is p.empty and "VAR" not in p.kind.name]
-        missing = [name for name in needed if name not in part.options]
+        given = {*part.options, *list(parameters)[: len(part.of)]}  # positional-only parameters are first
+        missing = [name for name in needed if name not in given]
         if own := self._contract.intersection(missing):
             raise ContractError(
                 f"the {self.kind} '{part.name}' must have a default for {listed(sorted(own))}, got none; "
                 "set one in its class"
             )
         if missing:
+            inside = parameters[missing[0]].kind is inspect.Parameter.POSITIONAL_ONLY
             raise ConfigurationError(
                 f"the {self.kind} '{part.name}' must be given {listed(missing)}, which has no default; "
-                f"write {part.name}({missing[0]}=...)"
+                f"write {part.name}({'PART' if inside else f'{missing[0]}=...'})"
             )
 
     def _prefix(self, name: object) -> str:

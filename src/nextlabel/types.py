@@ -320,6 +320,9 @@ class Objective(nn.Module):
     uses_fresh_network: bool = False
     extra_fields: frozenset[str] = frozenset()
 
+    def __init__(self) -> None:  # without the *args of nn.Module: options that do not exist are refused
+        super().__init__()
+
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:

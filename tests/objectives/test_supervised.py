@@ -73,6 +73,11 @@ def test_squared_error_refuses_a_model_with_several_outputs():
         OBJECTIVES.create("squared_error").bind(model, model(draw(2, 3)))
 
 
+def test_an_objective_without_options_refuses_any():
+    with pytest.raises(ConfigurationError, match="option of the objective 'squared_error' not found: 'form'"):
+        OBJECTIVES.create("squared_error(form=paper)")
+
+
 def test_losses_are_never_summed_in_half_precision():
     assert at_least_float32(torch.ones(1, dtype=torch.float16)).dtype == torch.float32
     assert at_least_float32(torch.ones(1, dtype=torch.float64)).dtype == torch.float64
