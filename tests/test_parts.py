@@ -1,11 +1,13 @@
+import math
 import string
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nextlabel.errors import ConfigurationError
-from nextlabel.parts import Part, part_labels, parts_of
+from nextlabel.parts import Part, check_ranges, part_labels, parts_of
 
 NAMES = st.text(string.ascii_lowercase + "_", min_size=1, max_size=8).filter(
     lambda name: name not in ("true", "false", "inf", "nan", "name", "of", "_")
@@ -96,3 +98,12 @@ def test_what_is_no_part_is_one_sentence(text, sentence):
 def test_other_values_are_one_sentence_too(given, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         Part.parse(given)
+
+
+def test_options_outside_their_range_are_refused_whatever_their_type():
+    check_ranges("part 'a'", low=(0, "[0, 1]"), high=(np.float32(1), "[0, 1]"), large=(10**400, "(0, inf)"))
+    for value in (-0.1, 1, math.nan, math.inf, "0", None):
+        with pytest.raises(ConfigurationError, match=r"option 'low' of part 'a' must be in \[0, 1\), got"):
+            check_ranges("part 'a'", low=(value, "[0, 1)"))
+    with pytest.raises(ConfigurationError, match=r"in \(0, 1\], got 0"):
+        check_ranges("part 'a'", low=(0, "(0, 1]"))

@@ -28,6 +28,8 @@ def as_objective(made: object) -> Objective:
 
 def as_learner(made: object) -> Learner:
     """Return the learner with all members; one that cannot be completed raises ContractError."""
+    if isinstance(made, type):
+        raise ContractError(f"a learner must be an object, got the class {made.__name__}; create one")
     missing = [name for name in ("fit", "predict") if not callable(getattr(made, name, None))]
     if missing:
         raise ContractError(

@@ -12,11 +12,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, TypeAlias, get_args
 
 from nextlabel.errors import ConfigurationError, UnknownNameError
 
-__all__ = ["Options", "Part", "check_choices", "check_ranges", "part_labels", "parts_of"]
+__all__ = ["Options", "Part", "check_choices", "check_ranges", "check_whole", "part_labels", "parts_of"]
 
 Options: TypeAlias = Mapping[str, Any]  # Any: what TOML may hold
 
@@ -207,7 +208,7 @@ def check_choices(part: str, **options: tuple[object, object]) -> None:
             raise UnknownNameError(f"value of option '{option}' of {part}", value, get_args(names))
 
 
-def check_ranges(part: str, **options: tuple[int | float, str]) -> None:
+def check_ranges(part: str, **options: tuple[Any, str]) -> None:  # Any: not validated yet
     """Refuse an option whose value lies outside its range.
 
     Args:
@@ -215,13 +216,24 @@ def check_ranges(part: str, **options: tuple[int | float, str]) -> None:
         options: The given value of each option, and its range as an interval: ``"[0, 1)"``, ``"(0, inf)"``.
 
     Raises:
-        ConfigurationError: A value is out of range or NaN.
+        ConfigurationError: A value is no number, out of range or NaN.
 
     >>> check_ranges("strategy 'cod'", margin=(0.1, "[0, 1]"))
     """
     for option, (value, interval) in options.items():
         low, high = map(float, interval[1:-1].split(", "))
-        above = low <= value if interval[0] == "[" else low < value
-        below = value <= high if interval[-1] == "]" else value < high
-        if not (above and below):
-            raise ConfigurationError(f"option '{option}' of {part} must be in {interval}, got {value}")
+        inside = isinstance(value, Real) and value <= high and not value < low
+        if not inside or (value == low and interval[0] == "(") or (value == high and interval[-1] == ")"):
+            raise ConfigurationError(f"option '{option}' of {part} must be in {interval}, got {value!r}")
+
+
+def check_whole(name: str, value: object, least: int | None = None, note: str = "") -> int:
+    """Return the value as an int; a ConfigurationError says that it is no whole number, or below ``least``.
+
+    >>> check_whole("batch_size", 5, least=1)
+    5
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or (least is not None and value < least):
+        bound = "" if least is None else f" of at least {least}"
+        raise ConfigurationError(f"{name} must be a whole number{bound}{note}, got {value!r}")
+    return int(value)

@@ -6,7 +6,7 @@ from torch import nn
 
 from nextlabel.campaign.campaign import Budget, Campaign
 from nextlabel.campaign.oracles import SimulatedOracle
-from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
 from nextlabel.tasks.classification import Classification
 from ridge import RidgeLearner
 from torch_learners import torch_learner
@@ -39,6 +39,25 @@ def test_numbers_are_labels_of_regression(tmp_path, pool):
     assert state.labels == {pool.ids[0]: 2.0, pool.ids[1]: 0.5}
     with pytest.raises(LabelsError, match=f"item '{pool.ids[2]}': label must be a number"):
         campaign.tell({pool.ids[2]: "cat"})
+
+
+@pytest.mark.parametrize("number", [0, 1.5, "2", True])
+def test_a_budget_is_whole_numbers(number):
+    with pytest.raises(ConfigurationError, match="cycles must be a whole number of at least 1"):
+        Budget(cycles=number)
+
+
+@pytest.mark.parametrize("function", ["fit", "evaluate", "on_query"])
+def test_what_returns_no_metrics_is_named(tmp_path, pool, truth, function):
+    learner = RidgeLearner()
+    options = {}
+    if function == "fit":
+        learner.fit = lambda *args, **kwargs: None
+    else:
+        options[function] = lambda seen: None
+    campaign = Campaign(tmp_path, pool, learner, "random", batch_size=5, initial_size=9, **options)
+    with pytest.raises(ContractError, match=f"{function} must return metrics by name, got NoneType"):
+        campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
 
 
 def test_labels_must_come_by_id(tmp_path, pool):

@@ -124,6 +124,20 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
         campaign.fork(tmp_path / "b", before_cycle=2).ask()
 
 
+class Misspelt:
+    name, needs = "misspelt", frozenset({"log_prob"})
+
+    def score(self, view, *, rng):
+        return torch.zeros(view.size)
+
+
+class Both(Misspelt):
+    needs = frozenset()
+
+    def select(self, view, batch_size, *, rng):
+        return torch.arange(batch_size)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
@@ -135,9 +149,13 @@ def test_a_previous_model_that_the_learner_cannot_give_is_refused_with_a_way_out
         (
             {"strategy": object()},
             ContractError,
-            "a strategy must have name.* score or select, got object",
+            "a strategy must have a name, needs and exactly one of .*, got object",
         ),
+        ({"strategy": type("Strategy", (), {})}, ContractError, "got the class Strategy; create one"),
+        ({"strategy": Both()}, ContractError, "got Both with both methods"),
+        ({"strategy": Misspelt()}, ContractError, "unknown need, 'log_prob'; did you mean 'log_probs'"),
         ({"learner": object()}, ContractError, "object without 'fit'"),
+        ({"learner": Plain}, ContractError, "a learner must be an object, got the class Plain"),
         ({"task": "clasification"}, ConfigurationError, "did you mean 'classification'"),
     ],
 )
@@ -153,7 +171,7 @@ def test_an_empty_pool_is_refused(tmp_path):
 
 
 def test_a_budget_below_one_is_refused():
-    with pytest.raises(ConfigurationError, match="labels must be at least 1, got 0"):
+    with pytest.raises(ConfigurationError, match=r"labels must be a whole number of at least 1 .*, got 0"):
         Budget(labels=0)
 
 

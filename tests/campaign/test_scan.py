@@ -2,6 +2,7 @@ import json
 import shutil
 from collections import namedtuple
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,6 +90,23 @@ def test_progress_is_reported_after_every_chunk(tmp_path, items):
     told = []
     kept(items, tmp_path / "scan", chunk=10, progress=lambda _, done, total: told.append((done, total)))
     assert told == [(10, 25), (20, 25), (25, 25)]
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "learner Wrong must return Outputs from predict, got NoneType"),
+        ({"log_probs": [0.0]}, "must return Outputs from predict, got dict"),
+        (Outputs(extra={"length": np.zeros(25)}), "must return extra:length as a tensor, got ndarray"),
+    ],
+)
+def test_what_is_no_outputs_names_the_learner(tmp_path, items, returned, message):
+    class Wrong(Echo):
+        def predict(self, x, *, needs, seed):
+            return returned
+
+    with pytest.raises(ContractError, match=message):
+        kept(items, tmp_path / "scan", Wrong())
 
 
 def test_outputs_that_are_not_finite_name_learner_field_and_item(tmp_path, items):

@@ -240,10 +240,25 @@ def test_a_measurement_is_recorded_once_for_a_cycle_and_name(ledger):
 
 
 def test_a_measurement_that_is_not_finite_is_refused_by_its_name(ledger):
-    with pytest.raises(DataError, match=r"the measurement 'fit' of cycle 2\.loss must be finite, got nan"):
+    with pytest.raises(DataError, match=r"cycle 2: fit\.loss must be finite, got nan"):
         ledger.measure(2, "fit", {"loss": math.nan})
     with pytest.raises(DataError, match="Unicode string without NUL"):
         ledger.measure(2, "\ud800", {})
+
+
+def test_a_cycle_is_a_whole_number(ledger):
+    for cycle in (0.5, "0", None):
+        with pytest.raises(ConfigurationError, match="cycle must be a whole number"):
+            ledger.ask(cycle, ["a.png"])
+        with pytest.raises(ConfigurationError, match="cycle must be a whole number"):
+            ledger.measure(cycle, "fit", {})
+    assert ledger.state.cycle == -1
+
+
+def test_ids_may_be_any_sequence_but_a_string(ledger):
+    with pytest.raises(DataError, match=r"ids must be a sequence of strings, got 'ab'; write \['ab'\]"):
+        ledger.ask(0, "ab")
+    assert ledger.ask(np.int64(0), np.array(["a.png", "b.png"])).asked == {0: ("a.png", "b.png")}
 
 
 def test_events_tell_what_happened_when_and_by_whom(ledger):

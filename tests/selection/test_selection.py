@@ -62,6 +62,10 @@ class Picks:
         return self.rows
 
 
+class Both(Picks, Returns):
+    pass
+
+
 def pool_of(size):
     return PoolView(size=size, pool=Outputs(embeddings=torch.zeros(size, 1)))
 
@@ -170,7 +174,7 @@ def test_a_full_batch_is_silent(caplog):
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, True, "3"])
 def test_a_batch_size_that_is_no_positive_integer_is_refused(batch_size):
-    with pytest.raises(ConfigurationError, match="positive integer"):
+    with pytest.raises(ConfigurationError, match="batch_size must be a whole number of at least 1"):
         select("margin", batch_size, log_probs=log_probs(3, 2))
 
 
@@ -220,9 +224,21 @@ def test_a_strategy_that_breaks_its_contract_is_named(rows, message):
         choose(Picks(rows), pool_of(3), 2, rng=rng())
 
 
-def test_what_neither_scores_nor_selects_is_refused():
-    with pytest.raises(ContractError, match="exactly one of score"):
-        choose(object(), pool_of(3), 1, rng=rng())
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        (object(), "exactly one of score.* got object without some of them"),
+        (Both(torch.tensor([0])), "exactly one of score.* got Both with both methods"),
+        (Picks, "must be an object, got the class Picks; create one"),
+        (
+            Picks(None, needs=frozenset({"log_prob"})),
+            r"unknown need, 'log_prob'; did you mean .*\? Known",
+        ),
+    ],
+)
+def test_what_is_no_strategy_is_refused(strategy, message):
+    with pytest.raises(ContractError, match=message):
+        choose(strategy, pool_of(3), 1, rng=rng())
 
 
 def test_a_nan_score_names_the_row_where_there_are_no_ids():

@@ -183,7 +183,11 @@ def test_half_precision_does_not_hide_unnormalised_rows():
             "must have the same number of rows",
         ),
         ({"log_probs": np.array([["a"]])}, "must have a dtype of torch, got"),
-        ({"log_probs": np.zeros((2, 1)), "snapshots": np.zeros((2, 1))}, r"use snapshots=\[before\]"),
+        ({"log_probs": np.zeros((2, 1)), "snapshots": np.zeros((2, 1))}, r"use snapshots=\[...\]"),
+        ({"log_probs": np.zeros((2, 1)), "snapshots": 3}, r"snapshots must be a sequence, .* got 3"),
+        ({"log_probs": np.zeros((2, 1)), "snapshot_names": "ema"}, r"got 'ema'; use snapshot_names=\[...\]"),
+        ({"log_probs": np.zeros((2, 1)), "snapshot_names": 3}, "snapshot_names must be a sequence"),
+        ({"extra": np.zeros(3)}, "extra must be arrays by name, got ndarray; use extra={'NAME': array}"),
         ({}, "one of log_probs, embeddings and values must be given"),
     ],
 )

@@ -19,17 +19,17 @@ import torch
 
 from nextlabel.adapters import as_learner
 from nextlabel.campaign.cycle import Cycle
-from nextlabel.campaign.setup import Setup, as_strategy
+from nextlabel.campaign.setup import Setup
 from nextlabel.campaign.view_builder import ViewBuilder
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
 from nextlabel.files import exclusive_lock
 from nextlabel.ledger.events import JSON, ItemId, Label, State
 from nextlabel.ledger.ledger import Ledger
-from nextlabel.parts import Part
+from nextlabel.parts import Part, check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, bars
 from nextlabel.seeds import derive
-from nextlabel.selection.selection import Selection, choose
+from nextlabel.selection.selection import Selection, as_strategy, choose
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.task import Task
@@ -54,8 +54,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and value < 1:
-                raise ConfigurationError(f"{name} must be at least 1, got {value}; None means no limit")
+            if value is not None:
+                check_whole(name, value, 1, " or None, which means no limit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -329,7 +329,7 @@ class Campaign:
             "training": plan.name, "n_candidates": len(plan.candidates),
             "rows_forwarded": view_builder.rows_forwarded,
             "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
-            "diagnostics": dict(self._on_query(query)) if self._on_query else {},
+            "diagnostics": _metrics("on_query", self._on_query(query)) if self._on_query else {},
         }  # fmt: skip
 
     def _train(self, plan: Cycle) -> Mapping[str, Any]:  # Any: JSON
@@ -358,16 +358,26 @@ class Campaign:
         began = time.perf_counter()
         unlabelled = self.pool.subset(plan.unlabelled)
         seed = derive(self.setup.seed, "fit", plan.cycle)
-        metrics = dict(self.learner.fit(x, y, unlabelled, seed=seed, workdir=plan.folder))
+        metrics = _metrics("fit", self.learner.fit(x, y, unlabelled, seed=seed, workdir=plan.folder))
         seconds = time.perf_counter() - began
         if record:
             self.ledger.measure(plan.cycle, plan.name, {
                 "n_labelled": len(y), "warm_start": self.learner.warm_start, "seconds": seconds,
-                "fit": metrics, "evaluation": dict(self._evaluate(self.learner)) if self._evaluate else {},
+                "fit": metrics,
+                "evaluation": _metrics("evaluate", self._evaluate(self.learner)) if self._evaluate else {},
             })  # fmt: skip
 
     def _exclusive_lock(self) -> AbstractContextManager[None]:
         return exclusive_lock(self.path / "campaign.lock", f"the campaign in {self.path}")
+
+
+def _metrics(function: str, returned: object) -> dict[str, Any]:  # Any: JSON
+    if not isinstance(returned, Mapping):
+        got = type(returned).__name__
+        raise ContractError(
+            f"{function} must return metrics by name, got {got}; return {{}} if there are none"
+        )
+    return dict(returned)
 
 
 def _size(wanted: int, left: int, at_most: int) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nextlabel.errors import ConfigurationError, LabelsError, listed
+from nextlabel.errors import LabelsError, listed
 from nextlabel.ledger.events import ItemId, Label
+from nextlabel.parts import check_ranges
 from nextlabel.seeds import derive
 from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.task import Task
@@ -40,8 +41,7 @@ class SimulatedOracle:
         task: str | Task = "classification",
         seed: int = 0,
     ) -> None:
-        if not 0 <= noise <= 1:
-            raise ConfigurationError(f"noise must be a fraction in [0, 1], got {noise}")
+        check_ranges("the simulated oracle", noise=(noise, "[0, 1]"))
         self._labels, self._noise, self._task, self._seed = labels, noise, as_task(task), seed
         if noise and labels:  # an error at once rather than at the first wrong label
             self._task.corrupt(next(iter(labels.values())), np.random.default_rng(0))

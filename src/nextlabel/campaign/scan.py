@@ -140,11 +140,16 @@ def open_scan(folder: Path) -> Scan:
 
 def _validated(learner: Learner, outputs: Outputs, part: Pool, needs: frozenset[str]) -> dict[str, Tensor]:
     who = f"learner {type(learner).__name__}"
+    if not isinstance(outputs, Outputs):
+        raise ContractError(f"{who} must return Outputs from predict, got {type(outputs).__name__}")
     present = outputs.fields()
     fields: dict[str, Tensor] = {}
     for name in sorted(needs):
         if name not in present:
             raise ContractError(f"{who} must return {name}, got {listed(sorted(present)) or 'nothing'}")
+        if not isinstance(present[name], Tensor):
+            got = type(present[name]).__name__
+            raise ContractError(f"{who} must return {name} as a tensor, got {got}; use torch.as_tensor")
         tensor = present[name].detach().cpu().float()
         if tensor.ndim < 1 or len(tensor) != len(part):
             raise ContractError(

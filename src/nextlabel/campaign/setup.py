@@ -6,17 +6,17 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
-from nextlabel.errors import ConfigurationError, ContractError, listed
+from nextlabel.errors import ConfigurationError, listed
 from nextlabel.ledger.events import canonical
-from nextlabel.parts import Part
-from nextlabel.strategies.catalogue import STRATEGIES, STRATEGY_CONTRACT
+from nextlabel.parts import check_whole
+from nextlabel.selection.selection import as_strategy
+from nextlabel.strategies.catalogue import STRATEGY_CONTRACT
 from nextlabel.tasks.task import Task
 from nextlabel.types import Scorer, Strategy
 
-__all__ = ["Setup", "as_strategy", "strategy_options"]
+__all__ = ["Setup", "strategy_options"]
 
 CHANGEABLE = ("strategy", "batch_size", "candidate_size", "seed")
 """The settings that a fork can change, besides its learner."""
@@ -38,16 +38,14 @@ class Setup:
     seed: int
 
     def __post_init__(self) -> None:
-        lowest = {"batch_size": 1, "initial_size": 1, "candidate_size": self.batch_size, "seed": None}
-        for name, low in lowest.items():
-            value = getattr(self, name)
-            if name == "candidate_size" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, Integral) or (low and value < low):
-                bound = "" if low is None else f" of at least {low}"
-                bound += ", the batch size, or None" if name == "candidate_size" else ""
-                raise ConfigurationError(f"{name} must be a whole number{bound}, got {value!r}")
-            object.__setattr__(self, name, int(value))
+        for name, value, least, note in (
+            ("batch_size", self.batch_size, 1, ""),
+            ("initial_size", self.initial_size, 1, ""),
+            ("candidate_size", self.candidate_size, self.batch_size, ", the batch size, or None"),
+            ("seed", self.seed, None, ""),
+        ):
+            if name != "candidate_size" or value is not None:  # plain ints, as the ledger records them
+                object.__setattr__(self, name, check_whole(name, value, least, note))
 
     def changed(self, changes: Mapping[str, Any]) -> Setup:
         """Return the settings with some of them changed, validated again.
@@ -65,24 +63,6 @@ class Setup:
         """Return what the ledger records, and compares when the campaign is opened again."""
         strategy = {"name": self.strategy.name, **strategy_options(self.strategy)}
         return {**vars(self), "strategy": strategy, "task": self.task.recorded()}
-
-
-def as_strategy(strategy: object) -> Scorer | Strategy:
-    """Return the strategy: itself, or the one that a name or a part stands for.
-
-    Raises:
-        ConfigurationError: There is no such strategy, or an option is wrong.
-        ContractError: It lacks a method.
-    """
-    if isinstance(strategy, (str, Part)):
-        strategy = STRATEGIES.create(strategy)
-    if not isinstance(strategy, (Scorer, Strategy)):
-        has = listed(name for name in dir(strategy) if not name.startswith("_")) or "none of them"
-        raise ContractError(
-            "a strategy must have name, needs and either score or select, "
-            f"got {type(strategy).__name__} with {has}"
-        )
-    return strategy
 
 
 def strategy_options(strategy: Scorer | Strategy) -> dict[str, Any]:  # Any: JSON

@@ -247,6 +247,8 @@ def ids_digest(ids: Iterable[str]) -> str:
 
 def check_ids(ids: Sequence[str], error: type[DataError] = DataError) -> None:
     """Raise the error unless the ids are distinct strings that every database stores unchanged."""
+    if isinstance(ids, str):
+        raise error(f"ids must be a sequence of strings, got {ids!r}; write [{ids!r}]")
     for item in ids:
         check_storable("an id", item, error)
     if len(set(ids)) != len(ids):

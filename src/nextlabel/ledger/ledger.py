@@ -27,6 +27,7 @@ from nextlabel.errors import (
 )
 from nextlabel.ledger import database, events
 from nextlabel.ledger.events import JSON, Event, Label, RawEvent, Record, State, canonical
+from nextlabel.parts import check_whole
 from nextlabel.trees import differences
 
 __all__ = ["Ledger"]
@@ -144,9 +145,10 @@ class Ledger:
             LedgerError: The cycle or a later one was asked already, or an item was asked before.
             DataError: There are no ids, an id is unknown or repeated, or a score is missing or not finite.
         """
+        cycle = check_whole("cycle", cycle)
         records = events.query(ids, scores)
         if measured is not None:
-            records.append(("measured", "query", canonical(measured, f"the query of cycle {cycle}")))
+            records.append(("measured", "query", canonical(measured, f"cycle {cycle}: query")))
         with self._transaction(writes=True) as connection:
             state = self._opened()
             if cycle <= state.cycle:
@@ -207,7 +209,8 @@ class Ledger:
             DataError: A value is not JSON or not finite; the message names it.
         """
         events.check_storable("the name of a measurement", name)
-        text = canonical(values, f"the measurement '{name}' of cycle {cycle}")
+        cycle = check_whole("cycle", cycle)
+        text = canonical(values, f"cycle {cycle}: {name}")
         with self._transaction(writes=True) as connection:
             if (cycle, name) in self._opened().measurements:
                 raise LedgerError(f"cycle {cycle} has a measurement '{name}' already; measure a cycle once")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -19,13 +18,13 @@ from typing_extensions import Unpack
 
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.ledger.events import ItemId
-from nextlabel.parts import Part
+from nextlabel.parts import Part, check_whole
 from nextlabel.seeds import derive
-from nextlabel.selection.view import Arrays, make_view, validate_view
+from nextlabel.selection.view import Arrays, check_needs, make_view, validate_view
 from nextlabel.strategies.catalogue import STRATEGIES
 from nextlabel.types import PoolView, Scorer, Strategy
 
-__all__ = ["Selection", "choose", "score", "select"]
+__all__ = ["Selection", "as_strategy", "choose", "score", "select"]
 
 _LOGGER = logging.getLogger("nextlabel")
 
@@ -66,22 +65,20 @@ def choose(
         ids: (N,) ids of the candidates, for messages.
 
     Raises:
-        ConfigurationError: The batch size is not a positive integer.
+        ConfigurationError: The batch size is no whole number of at least 1.
         DataError: The pool is empty, or the view lacks what the strategy needs, or holds unusable values.
         ContractError: The strategy breaks its contract.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ConfigurationError(f"batch_size must be a positive integer, got {batch_size!r}")
-    count = min(int(batch_size), view.size)
+    count = min(check_whole("batch_size", batch_size, 1), view.size)
     missing = int(batch_size) - count
-    if _is_scorer(strategy):
-        scores = _scores(strategy, view, rng=rng, ids=ids)
+    chooser = as_strategy(strategy)
+    if isinstance(chooser, Scorer):
+        scores = _scores(chooser, view, rng=rng, ids=ids)
         drawn = torch.randperm(view.size, generator=rng)
         best = torch.sort(scores[drawn], descending=True, stable=True).indices[:count]
         return Selection(drawn[best], scores, missing)
-    seen = _seen(strategy, view, ids)
-    rows = strategy.select(seen, count, rng=rng)  # type: ignore[union-attr]  # not a scorer, so a strategy
-    return Selection(_checked_rows(rows, strategy.name, count, view.size), None, missing)
+    rows = chooser.select(_seen(chooser, view, ids), count, rng=rng)
+    return Selection(_checked_rows(rows, chooser.name, count, view.size), None, missing)
 
 
 def select(
@@ -132,7 +129,7 @@ def score(strategy: str | Part | Scorer, *, seed: int = 0, **arrays: Unpack[Arra
     array([0.25, 0.5 ])
     """
     scorer, view = _prepared(strategy, arrays)
-    if not _is_scorer(scorer):
+    if not isinstance(scorer, Scorer):
         raise ConfigurationError(
             f"`strategy` must have scores, got '{scorer.name}', which chooses a batch as a whole; "
             "use select, or a strategy that scores, such as 'margin'"
@@ -142,7 +139,7 @@ def score(strategy: str | Part | Scorer, *, seed: int = 0, **arrays: Unpack[Arra
 
 
 def _prepared(strategy: str | Part | Scorer | Strategy, arrays: Arrays) -> tuple[Scorer | Strategy, PoolView]:
-    created = STRATEGIES.create(strategy) if isinstance(strategy, (str, Part)) else strategy
+    created = as_strategy(strategy)
     try:
         return created, make_view(**arrays)
     except UnknownNameError as error:
@@ -150,19 +147,29 @@ def _prepared(strategy: str | Part | Scorer | Strategy, arrays: Arrays) -> tuple
 
 
 def _rng(seed: int) -> torch.Generator:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise ConfigurationError(f"seed must be a whole number, got {seed!r}")
-    return torch.Generator().manual_seed(derive(seed, "select"))
+    return torch.Generator().manual_seed(derive(check_whole("seed", seed), "select"))
 
 
-def _is_scorer(strategy: Scorer | Strategy) -> TypeGuard[Scorer]:
-    scores, selects = isinstance(strategy, Scorer), isinstance(strategy, Strategy)
-    if scores == selects:
+def as_strategy(strategy: object) -> Scorer | Strategy:
+    """Return the strategy: itself, or the one that a name or a part stands for.
+
+    Raises:
+        ConfigurationError: There is no such strategy, or an option is wrong.
+        ContractError: It is none: it lacks a member, has both methods, or declares an unknown need.
+    """
+    if isinstance(strategy, (str, Part)):
+        strategy = STRATEGIES.create(strategy)
+    if isinstance(strategy, type):
+        raise ContractError(f"a strategy must be an object, got the class {strategy.__name__}; create one")
+    both = isinstance(strategy, Scorer) and isinstance(strategy, Strategy)
+    if both or not isinstance(strategy, (Scorer, Strategy)):
         raise ContractError(
             "a strategy must have a name, needs and exactly one of score(view, *, rng) and "
-            f"select(view, batch_size, *, rng), got {strategy!r} with {'both' if scores else 'not both'}"
+            f"select(view, batch_size, *, rng), got {type(strategy).__name__} "
+            f"{'with both methods' if both else 'without some of them'}"
         )
-    return scores
+    check_needs(strategy.needs, part=f"strategy '{strategy.name}'")
+    return strategy
 
 
 def _seen(strategy: Scorer | Strategy, view: PoolView, ids: Sequence[ItemId] | None) -> PoolView:

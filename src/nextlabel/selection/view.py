@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from nextlabel.pool import tensor_of
 from nextlabel.snapshots import SNAPSHOT, Snapshot, snapshots_in_view
 from nextlabel.types import EXTRA, NEEDS, Outputs, PoolView, need_meaning
 
-__all__ = ["Array", "Arrays", "make_view", "resolve_output", "validate_view"]
+__all__ = ["Array", "Arrays", "check_needs", "make_view", "resolve_output", "validate_view"]
 
 Array: TypeAlias = "np.ndarray | Tensor"
 
@@ -35,7 +35,8 @@ class Arrays(TypedDict, total=False):
         log_probs: (N, C) or (N, K, C) class log-probabilities of the candidates, in nats.
         values: (N, O) or (N, K, O) regression outputs of the candidates.
         embeddings: (N, D) embeddings of the candidates.
-        snapshots: Log-probabilities of the candidates under earlier states of the model, newest first.
+        snapshots: Log-probabilities, or values in regression, of the candidates under earlier states of the
+            model, newest first.
         labelled_log_probs: (L, C) or (L, K, C) log-probabilities of the labelled items.
         labelled_embeddings: (L, D) embeddings of the labelled items; (0, D) if nothing is labelled yet.
         labels: (L,) labels of the labelled items.
@@ -67,6 +68,16 @@ _TOLERANCE = 1e-3
 """Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below that of logits."""
 
 
+def check_needs(needs: frozenset[str], *, part: str) -> None:
+    """Raise ContractError if one of the needs that the part declares is unknown."""
+    for need in sorted(needs):
+        if need_meaning(need) is None:
+            guess = did_you_mean(need, NEEDS) or "."
+            raise ContractError(
+                f"{part} declares an unknown need, '{need}'{guess} Known: {listed(NEEDS, limit=20)}."
+            )
+
+
 def validate_view(
     view: PoolView, needs: frozenset[str], *, part: str, ids: Sequence[ItemId] | None = None
 ) -> PoolView:
@@ -81,12 +92,7 @@ def validate_view(
         DataError: Something needed is missing, of the wrong shape, not finite or not normalised, or there are
             fewer draws or snapshots than needed.
     """
-    for need in sorted(needs):
-        if need_meaning(need) is None:
-            raise ContractError(
-                f"{part} declares an unknown need, '{need}'{did_you_mean(need, NEEDS)}; "
-                f"known: {listed(NEEDS, limit=20)}"
-            )
+    check_needs(needs, part=part)
     if ids is not None and len(ids) != view.size:
         raise DataError(f"ids must be one per candidate, got {len(ids)} ids for {view.size} candidates")
     present = [name for name in _ANSWERS if name in view.pool.fields()]
@@ -129,24 +135,26 @@ def make_view(**arrays: Unpack[Arrays]) -> PoolView:
     for name in arrays:
         if name not in Arrays.__annotations__:
             raise UnknownNameError("argument", name, Arrays.__annotations__)
-    snapshots = arrays.get("snapshots")
-    if isinstance(snapshots, (np.ndarray, Tensor)):
-        raise DataError("snapshots must be a sequence, newest first, got one array; use snapshots=[before]")
+    snapshots, names = (_listed_in(name, arrays.get(name)) for name in ("snapshots", "snapshot_names"))
+    extra_arrays = {} if arrays.get("extra") is None else arrays["extra"]
+    if not isinstance(extra_arrays, Mapping):
+        given_as = type(extra_arrays).__name__
+        raise DataError(f"extra must be arrays by name, got {given_as}; use extra={{'NAME': array}}")
     given = {
         name: _tensor(name, arrays.get(name), draws=name.endswith(_ANSWERS))
         for name in (*_AXES, "labelled_log_probs", "labelled_embeddings", "labels")
     }
-    extra = {name: _tensor(EXTRA + name, array) for name, array in (arrays.get("extra") or {}).items()}
+    extra = {name: _tensor(EXTRA + name, array) for name, array in extra_arrays.items()}
     extra_given = {name: tensor for name, tensor in extra.items() if tensor is not None}
     pool = Outputs(given["log_probs"], given["values"], given["embeddings"], extra_given)
     field = "values" if pool.log_probs is None and pool.values is not None else "log_probs"
-    tensors = [_tensor(f"snapshots[{i}]", array, draws=True) for i, array in enumerate(snapshots or ())]
+    tensors = [_tensor(f"snapshots[{i}]", array, draws=True) for i, array in enumerate(snapshots)]
     sizes = {name: len(tensor) for name, tensor in pool.fields().items()}
     if not sizes:
         raise DataError("one of log_probs, embeddings and values must be given, got none of them")
     if len(set(sizes.values())) > 1:
         raise DataError(f"the candidates' arrays must have the same number of rows, got {sizes}")
-    labels, names = given["labels"], arrays.get("snapshot_names") or ()
+    labels = given["labels"]
     return PoolView(
         size=next(iter(sizes.values())),
         pool=pool,
@@ -260,13 +268,12 @@ def _labels(labels: Tensor, labelled: Outputs) -> Tensor:
 def _check_values(name: str, tensor: Tensor, label: str, named: Callable[[int], str]) -> None:
     begin = 0
     for rows in row_blocks(len(tensor), math.prod(tensor.shape[1:]) * 8):
-        block = tensor[rows].reshape(len(tensor[rows]), *(tensor.shape[1:] or (1,)))
+        block = tensor[rows].reshape(-1, *(tensor.shape[1:] or (1,)))
         for wrong, value, must, remedy in _faults(name, block):
             if wrong.any():
                 row = int(wrong.nonzero()[0])
-                raise DataError(
-                    f"{label} must be {must}, got {value(row).item():.6g} for {named(begin + row)}; {remedy}"
-                )
+                got, item = value(row).item(), named(begin + row)
+                raise DataError(f"{label} must be {must}, got {got:.6g} for {item}; {remedy}")
         begin += len(block)
 
 
@@ -285,6 +292,16 @@ def _faults(name: str, block: Tensor) -> Iterator[tuple[Tensor, Callable[[int], 
         totals = torch.logsumexp(block.to(torch.promote_types(block.dtype, torch.float32)), -1)
         must, remedy = "log-probabilities, whose probabilities sum to 1", "pass torch.log_softmax(logits, -1)"
         yield (totals.abs() > tolerance).any(1), lambda row: totals[row].exp().max(), must, remedy
+
+
+def _listed_in(name: str, given: object) -> list[Any]:
+    """Return the list of snapshots or of their names, empty for None."""
+    if given is None:
+        return []
+    if isinstance(given, (str, np.ndarray, Tensor)) or not isinstance(given, Iterable):
+        what = "one array" if isinstance(given, (np.ndarray, Tensor)) else repr(given)
+        raise DataError(f"{name} must be a sequence, newest first, got {what}; use {name}=[...]")
+    return list(given)
 
 
 def _tensor(name: str, array: object, *, draws: bool = False) -> Tensor | None:
