@@ -236,5 +236,5 @@ def test_classes_that_are_no_list_of_names_are_refused(folder: Path, classes: ob
 
 
 def test_classes_of_one_name_are_refused(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match="must be distinct, got more than once 'a'"):
+    with pytest.raises(ConfigurationError, match="must be distinct, got 'a' more than once"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b", "a"])
