@@ -59,16 +59,18 @@ def test_bad_ids_are_refused_with_a_sentence(ids, sentence):
 
 
 def test_what_is_no_data_set_is_refused():
-    with pytest.raises(DataError, match="must be a tensor, an array or a data set"):
-        Pool(42, ids=[])
+    for data in (42, {"a.png": 1}):
+        with pytest.raises(DataError, match="must be a tensor, an array or a data set"):
+            Pool(data, ids=["a.png"])
 
 
 def test_a_single_number_is_no_pool():
-    with pytest.raises(DataError, match="first axis must be the items"):
-        Pool(torch.tensor(3.0), ids=[])
+    for number in (torch.tensor(3.0), np.array(3.0)):
+        with pytest.raises(DataError, match="first axis must be the items"):
+            Pool(number, ids=["a"])
 
 
-@pytest.mark.parametrize("ids", [None, "abc", 3])
+@pytest.mark.parametrize("ids", [None, "abc", 3, {"a", "b", "c"}])  # a set has no order
 def test_ids_that_are_no_sequence_are_refused(ids):
     with pytest.raises(DataError, match="ids must be a sequence"):
         Pool(torch.zeros(3, 1), ids=ids)

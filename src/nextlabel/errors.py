@@ -21,6 +21,7 @@ __all__ = [
     "NextlabelError",
     "SchemaError",
     "UnknownNameError",
+    "brief",
     "did_you_mean",
     "listed",
     "nearest",
@@ -39,7 +40,7 @@ class UnknownNameError(ConfigurationError):
     """No ``kind`` (such as a strategy) has this name; the message suggests the nearest of the known ones."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
-        names, name = sorted(known), str(name)  # settings may hold a number or a list instead of a name
+        names, name = sorted(known), name if isinstance(name, str) else brief(name)  # a number, a list
         guess = did_you_mean(name, names) or "."
         super().__init__(f"{kind} not found: '{name}'{guess} Known: {listed(names, limit=20) or 'none'}.")
         self.kind, self.name, self.known = kind, name, tuple(names)
@@ -85,6 +86,16 @@ class MissingExtraError(NextlabelError):
             f"{purpose} needs the package '{package}', which is not installed; "
             f"install it with: pip install 'nextlabel[{extra}]'"
         )
+
+
+def brief(value: object) -> str:
+    """Return the repr of a value for a message, on one line and not too long.
+
+    >>> brief([[0, 1], [2, 3]])
+    '[[0, 1], [2, 3]]'
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nextlabel.errors import DataError, listed
+from nextlabel.errors import DataError, brief, listed
 from nextlabel.ledger.events import ItemId, check_ids, ids_digest
 
 __all__ = ["Items", "Pool", "tensor_of"]
@@ -50,15 +50,15 @@ class Pool:
 
     def __init__(self, data: Tensor | np.ndarray | Items, ids: Sequence[ItemId]) -> None:
         source = tensor_of("the data of a pool", data) if isinstance(data, np.ndarray) else data
-        if not isinstance(source, (Tensor, Items)):
+        if not isinstance(source, (Tensor, Items)) or isinstance(source, Mapping):
             raise DataError(
                 "a pool must be a tensor, an array or a data set with __len__ and __getitem__, "
                 f"got {type(data).__name__}"
             )
         if isinstance(source, Tensor) and source.ndim == 0:
             raise DataError("a pool's first axis must be the items, got a tensor without axes")
-        if isinstance(ids, str) or not isinstance(ids, Iterable):
-            raise DataError(f"ids must be a sequence with the id of every item, got {ids!r}")
+        if isinstance(ids, (str, set, frozenset)) or not isinstance(ids, Iterable):
+            raise DataError(f"ids must be a sequence, one id per item in the items' order, got {brief(ids)}")
         self.ids: tuple[ItemId, ...] = tuple(ids)
         self._source, self.resident = source, source if isinstance(source, Tensor) else None
         self.source_rows = torch.arange(len(source))
@@ -117,7 +117,7 @@ def tensor_of(name: str, array: np.ndarray) -> Tensor:
     Raises:
         DataError: torch does not support its dtype; the message calls the array ``name``.
     """
-    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    native = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
     try:
         with warnings.catch_warnings():
             # memory-mapped arrays are often read-only; nothing writes to them

@@ -6,6 +6,7 @@ strategies does not import torch.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +16,10 @@ from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, listed
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, brief, listed
 from nextlabel.parts import Part
 
-__all__ = ["Card", "Registry"]
+__all__ = ["Card", "Registry", "check_fields"]
 
 T = TypeVar("T")
 
@@ -227,6 +228,23 @@ def _parameters(factory: Callable[..., object]) -> Mapping[str, inspect.Paramete
         return inspect.signature(factory).parameters
     except ValueError:  # some built-in callables do not expose their parameters: allow any keywords
         return {"options": inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)}
+
+
+def check_fields(record: object) -> None:
+    """Refuse a dataclass with a field whose value does not fit its annotation; make NumPy's numbers plain.
+
+    Raises:
+        ConfigurationError: A value is not of the numbers, strings and booleans that the annotation names.
+    """
+    for field in dataclasses.fields(record):  # type: ignore[arg-type]  # a dataclass
+        value = getattr(record, field.name)
+        if wanted := _mismatch(value, field.type):
+            raise ConfigurationError(
+                f"{field.name} must be {wanted}, got {brief(value)}; correct it or leave it out"
+            )
+        if not isinstance(value, (bool, int, float)) and isinstance(value, Real):
+            plain = int(value) if isinstance(value, Integral) else float(value)
+            object.__setattr__(record, field.name, plain)
 
 
 def _mismatch(value: object, annotation: object) -> str:

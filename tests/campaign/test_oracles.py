@@ -1,8 +1,10 @@
+import numpy as np
 import pytest
 
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import ConfigurationError, LabelsError
 from nextlabel.tasks.classification import Classification
+from nextlabel.tasks.segmentation import Segmentation
 
 TASK = Classification(tuple("abcd"))
 LABELS = {f"i{n}": n % 4 for n in range(2000)}
@@ -26,13 +28,26 @@ def test_noise_does_not_depend_on_the_order_of_the_queries():
     assert {item: oracle([item])[item] for item in reversed(LABELS)} == forward
 
 
+def test_noise_takes_labels_in_every_form_of_the_task():
+    task = Classification(("cat", "dog"))
+    assert SimulatedOracle({"a": "cat", "b": 1}, noise=1.0, task=task)(["a", "b"]) == {"a": 1, "b": 0}
+    mask = np.array([[0, 1]])
+    task = Segmentation(("ground", "cell"))
+    assert SimulatedOracle({"a": mask}, noise=1.0, task=task)(["a"]) == {"a": "rle:1x2:1*1,0*1"}
+
+
 def test_an_item_without_a_known_label_is_named():
     with pytest.raises(LabelsError, match="labels not found: 'x'"):
         SimulatedOracle(LABELS)(["i1", "x"])
 
 
 @pytest.mark.parametrize(
-    "options", [{"noise": 1.5, "task": TASK}, {"noise": 0.1}, {"noise": 0.1, "task": "classification"}]
+    "options",
+    [
+        {"noise": 1.5, "task": TASK},
+        {"noise": 0.1},
+        {"noise": 0.1, "task": "classification"},
+    ],
 )
 def test_noise_that_cannot_be_is_refused(options):
     with pytest.raises(ConfigurationError, match="noise"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,9 +121,14 @@ def test_losses_of_classification_equal_naive_ones_over_mean_probabilities():
         (Regression(), "cat", "got 'cat'; for class names use task='classification'"),
         (Regression(), float("nan"), "finite number, got nan"),
         (Regression(), True, r"got True \(bool\)"),
+        (Regression(), 2**2000, "finite number, got 1148"),
+        (Classification(), MASK, r"got array\([^\n]* \(ndarray\)$"),
         (Segmentation(NAMES), "absent.png", "mask not found: .absent.png"),
         (Segmentation(NAMES), "rle:2x2:0*3", "run-length"),
         (Segmentation(NAMES), MASK + 5, "class indices in"),
+        (Segmentation(NAMES), Path("absent.png"), "mask not found: .absent.png"),
+        (Segmentation(NAMES), np.zeros((0, 0), dtype=int), r"^the mask must be .* got shape \(0, 0\)"),
+        (Segmentation(NAMES), [[0, 1], [1]], r"^the mask must be an array, got \[\[0, 1\], \[1\]\]"),
         (Segmentation(NAMES), 0.75, "shape"),
         (Segmentation(NAMES, ignored=None), MASK, "got 255"),
     ],
@@ -162,8 +168,13 @@ def test_one_class_alone_cannot_be_trained_on():
         (lambda: Classification(("cat", "cat")), "got 'cat' more than once"),
         (lambda: Segmentation(()), "2 to 255 classes, got 0"),
         (lambda: Segmentation(NAMES, ignored=1), "got 1, which is 'dog'"),
+        (lambda: Classification(10), "at least 2 classes in order, got 10; use a tuple"),
+        (lambda: Classification({"cat", "dog"}), "at least 2 classes in order, got {"),
+        (lambda: Segmentation(NAMES, ignored="void"), "ignored must be a whole number, got 'void'"),
         (lambda: Regression(noise_scale=0), "noise_scale must be above 0"),
-        (lambda: as_task(3), "got int"),
+        (lambda: Regression(noise_scale="1"), "noise_scale must be a number, got '1'"),
+        (lambda: as_task(3), "got 3"),
+        (lambda: as_task(Classification), "got <class"),
         (lambda: Classification().corrupt(0, np.random.default_rng(0)), "give Classification its classes"),
     ],
 )
@@ -192,6 +203,7 @@ def test_a_mask_in_a_file_is_its_path_below_the_root_and_is_read_when_it_is_aske
     Image.fromarray(MASK).save(path)
     task = Segmentation(NAMES, root=tmp_path)
     label = task.encode(path)
+    assert Segmentation(NAMES, root=str(tmp_path)).encode("masks/a.png") == label
     assert label == task.encode("masks/a.png") == "masks/a.png"
     assert np.array_equal(task.decode(label), MASK)
     path.unlink()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError
 from nextlabel.training.config import TrainingConfig, batch_of, lr_factor
 
 
@@ -153,11 +155,31 @@ def test_resolutions_take_equal_parts_of_the_training(step, fraction):
         ("weight_decay", -1.0),
         ("gamma", 0.0),
         ("milestones", (0.5, 1.0)),
+        ("milestones", 0.5),
+        ("milestones", None),
+        ("progressive_resize", ("half",)),
+        ("epochs", "5"),
+        ("epochs", 2.5),
+        ("epochs", True),
+        ("batch_size", None),
+        ("lr", "0.1"),
+        ("ema_decay", "high"),
+        ("compile", 1),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(option, value):
     with pytest.raises(ConfigurationError, match=f"{option} must be"):
         TrainingConfig(**{option: value})
+
+
+def test_numbers_of_numpy_become_plain_ones_that_a_file_can_hold():
+    config = TrainingConfig(epochs=np.int64(2), lr=np.float32(0.5))
+    assert json.dumps([config.epochs, config.lr]) == "[2, 0.5]"
+
+
+def test_an_optimiser_function_must_return_an_optimiser():
+    with pytest.raises(ContractError, match="optimizer must return an Optimizer, got None"):
+        TrainingConfig(optimizer=lambda parameters: None).build_optimizer([torch.zeros(1)])
 
 
 @pytest.mark.parametrize(

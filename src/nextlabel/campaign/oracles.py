@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class SimulatedOracle:
     """Answers with known labels, some of them wrong on purpose.
 
     Args:
-        labels: The true label of every item that may be queried.
+        labels: The true label of every item that may be queried, as the task accepts it.
         noise: Fraction in [0, 1] of the items that get a wrong label, as ``task.corrupt`` draws it. Items and
             wrong labels depend on ``seed`` and the item's id alone, not on the order of the queries.
         task: What a label is; only used with noise.
@@ -44,7 +45,7 @@ class SimulatedOracle:
         check_ranges("the simulated oracle", noise=(noise, "[0, 1]"))
         self._labels, self._noise, self._task, self._seed = labels, noise, as_task(task), seed
         if noise and labels:  # an error at once rather than at the first wrong label
-            self._task.corrupt(next(iter(labels.values())), np.random.default_rng(0))
+            self._wrong(next(iter(labels.values())), np.random.default_rng(0))
 
     def __call__(self, ids: Sequence[ItemId]) -> dict[ItemId, Label]:
         """Return the label of each of these items.
@@ -61,4 +62,7 @@ class SimulatedOracle:
         if not self._noise:
             return label
         rng = np.random.default_rng(derive(self._seed, "noise", item))
-        return label if rng.random() >= self._noise else self._task.corrupt(label, rng)
+        return label if rng.random() >= self._noise else self._wrong(label, rng)
+
+    def _wrong(self, label: Any, rng: np.random.Generator) -> Label:  # Any: as the task accepts it
+        return self._task.corrupt(self._task.encode(label), rng)

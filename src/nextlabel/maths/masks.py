@@ -26,7 +26,7 @@ def checked_mask(
 
     Args:
         mask: (height, width) class indices.
-        item: The id of its item, for messages.
+        item: The id of its item, for messages; may be empty.
         classes: C.
         ignored: The value of pixels without a class, or None.
 
@@ -35,7 +35,7 @@ def checked_mask(
             class.
     """
     who = f"the mask of item '{item}'" if item else "a mask"
-    if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
+    if mask.ndim != 2 or not mask.size or not np.issubdtype(mask.dtype, np.integer):
         raise DataError(
             f"{who} must be (height, width) whole numbers, one class index per pixel, "
             f"got shape {mask.shape} and type {mask.dtype}; convert it"

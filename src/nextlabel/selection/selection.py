@@ -143,7 +143,9 @@ def _prepared(strategy: str | Part | Scorer | Strategy, arrays: Arrays) -> tuple
     try:
         return created, make_view(**arrays)
     except UnknownNameError as error:
-        raise ConfigurationError(f"{error} An option belongs to the strategy: 'cod(gap=2)'.") from error
+        raise ConfigurationError(
+            f"{error} An option belongs to the strategy: \"cod(gap='10 steps')\"."
+        ) from error
 
 
 def _rng(seed: int) -> torch.Generator:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
-from nextlabel.errors import ContractError, DataError, UnknownNameError, did_you_mean, listed
+from nextlabel.errors import ContractError, DataError, UnknownNameError, brief, did_you_mean, listed
 from nextlabel.ledger.events import ItemId
 from nextlabel.maths.blocks import row_blocks
 from nextlabel.pool import tensor_of
@@ -135,16 +135,20 @@ def make_view(**arrays: Unpack[Arrays]) -> PoolView:
     for name in arrays:
         if name not in Arrays.__annotations__:
             raise UnknownNameError("argument", name, Arrays.__annotations__)
-    snapshots, names = (_listed_in(name, arrays.get(name)) for name in ("snapshots", "snapshot_names"))
-    extra_arrays = {} if arrays.get("extra") is None else arrays["extra"]
-    if not isinstance(extra_arrays, Mapping):
-        given_as = type(extra_arrays).__name__
-        raise DataError(f"extra must be arrays by name, got {given_as}; use extra={{'NAME': array}}")
+    for name, kind, must in (
+        ("snapshots", Sequence, "a list, newest first, as in snapshots=[before]"),
+        ("snapshot_names", Sequence, "a list of names, as in snapshot_names=['previous']"),
+        ("extra", Mapping, "arrays by name, as in extra={'depth': depths}"),
+    ):
+        value = arrays.get(name)
+        if value is not None and (isinstance(value, str) or not isinstance(value, kind)):
+            raise DataError(f"{name} must be {must}, got {brief(value)}")
+    snapshots, names = arrays.get("snapshots") or (), arrays.get("snapshot_names") or ()
     given = {
         name: _tensor(name, arrays.get(name), draws=name.endswith(_ANSWERS))
         for name in (*_AXES, "labelled_log_probs", "labelled_embeddings", "labels")
     }
-    extra = {name: _tensor(EXTRA + name, array) for name, array in extra_arrays.items()}
+    extra = {name: _tensor(f"{EXTRA}{name}", array) for name, array in (arrays.get("extra") or {}).items()}
     extra_given = {name: tensor for name, tensor in extra.items() if tensor is not None}
     pool = Outputs(given["log_probs"], given["values"], given["embeddings"], extra_given)
     field = "values" if pool.log_probs is None and pool.values is not None else "log_probs"
@@ -294,16 +298,6 @@ def _faults(name: str, block: Tensor) -> Iterator[tuple[Tensor, Callable[[int], 
         yield (totals.abs() > tolerance).any(1), lambda row: totals[row].exp().max(), must, remedy
 
 
-def _listed_in(name: str, given: object) -> list[Any]:
-    """Return the list of snapshots or of their names, empty for None."""
-    if given is None:
-        return []
-    if isinstance(given, (str, np.ndarray, Tensor)) or not isinstance(given, Iterable):
-        what = "one array" if isinstance(given, (np.ndarray, Tensor)) else repr(given)
-        raise DataError(f"{name} must be a sequence, newest first, got {what}; use {name}=[...]")
-    return list(given)
-
-
 def _tensor(name: str, array: object, *, draws: bool = False) -> Tensor | None:
     """Return the array as a tensor, with ``draws`` also (N, C) as (N, 1, C)."""
     if array is None:
@@ -314,6 +308,8 @@ def _tensor(name: str, array: object, *, draws: bool = False) -> Tensor | None:
             "convert it with numpy.asarray"
         )
     tensor = tensor_of(name, array) if isinstance(array, np.ndarray) else array.detach()
+    if tensor.ndim == 0:
+        raise DataError(f"{name} must have a row for every item, got a single number")
     if draws and tensor.ndim not in (2, 3):
         raise DataError(f"{name} must have shape (N, C) or (N, K, C), got {tuple(tensor.shape)}")
     return tensor[:, None] if draws and tensor.ndim == 2 else tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nextlabel.errors import ConfigurationError
+from nextlabel.errors import ConfigurationError, brief
 from nextlabel.registry import Card, Registry
 from nextlabel.tasks.task import Task
 
@@ -34,6 +34,8 @@ def as_task(task: str | Task) -> Task:
     """
     if isinstance(task, str):
         return TASKS.create(task)
-    if not isinstance(task, Task):
-        raise ConfigurationError(f"task must be a name or a Task, got {type(task).__name__}")
+    if not isinstance(task, Task) or isinstance(task, type):
+        raise ConfigurationError(
+            f"task must be a name or a Task, such as Classification(('cat', 'dog')), got {brief(task)}"
+        )
     return task

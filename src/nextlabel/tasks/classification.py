@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError, did_you_mean, listed
+from nextlabel.errors import ConfigurationError, DataError, LabelsError, brief, did_you_mean, listed
 from nextlabel.ledger.events import ItemId, Label
 from nextlabel.tasks.task import Meter, Metric, Targets, Task, described
 
@@ -73,7 +73,7 @@ class Classification(Task):
             return self.parse(value)
         if isinstance(value, bool) or not isinstance(value, Real):
             raise LabelsError(
-                f"label must be a class name or an index, got {value!r} ({type(value).__name__})"
+                f"label must be a class name or an index, got {brief(value)} ({type(value).__name__})"
             )
         number = int(value) if isinstance(value, Integral) else float(value)
         if not (0 <= number < stop and number == int(number)):
@@ -182,9 +182,12 @@ def class_names(names: Any) -> tuple[str, ...]:  # Any: whatever a user gives
     Raises:
         ConfigurationError: There is only one, or one is not text or not unique.
     """
-    given = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
+    ordered = isinstance(names, Iterable) and not isinstance(names, (str, set, frozenset))
+    given = tuple(names) if ordered else (names,)
     if len(given) == 1 or not all(isinstance(name, str) for name in given):
-        raise ConfigurationError(f"classes must be the names of at least 2 classes, got {names!r}")
+        raise ConfigurationError(
+            f"classes must be the names of at least 2 classes in order, got {brief(names)}; use a tuple"
+        )
     if len(set(given)) != len(given):
         twice = [name for name in dict.fromkeys(given) if given.count(name) > 1]
         raise ConfigurationError(f"class names must be distinct, got {listed(twice)} more than once")

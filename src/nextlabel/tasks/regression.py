@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError
+from nextlabel.errors import ConfigurationError, DataError, LabelsError, brief
 from nextlabel.ledger.events import JSON, ItemId, Label
+from nextlabel.registry import check_fields
 from nextlabel.tasks.task import Meter, Metric, Targets, Task, described
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Regression(Task):
     metric: ClassVar[Metric] = Metric("mean squared error", higher_is_better=False)
 
     def __post_init__(self) -> None:
-        if not self.noise_scale > 0:
+        check_fields(self)
+        if not 0 < self.noise_scale < math.inf:
             raise ConfigurationError(f"noise_scale must be above 0, got {self.noise_scale}")
 
     def recorded(self) -> dict[str, JSON]:
@@ -62,10 +64,16 @@ class Regression(Task):
         if isinstance(value, str):
             return self.parse(value)
         if isinstance(value, bool) or not isinstance(value, Real):
-            raise LabelsError(f"label must be a number, got {value!r} ({type(value).__name__})")
-        if not math.isfinite(value):
-            raise LabelsError(f"label must be a finite number, got {value}; leave the item out instead")
-        return float(value)
+            raise LabelsError(f"label must be a number, got {brief(value)} ({type(value).__name__})")
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond the largest float
+            number = math.inf
+        if not math.isfinite(number):
+            raise LabelsError(
+                f"label must be a finite number, got {brief(value)}; leave the item out instead"
+            )
+        return number
 
     def decode(self, label: Label) -> float:
         """Return the number."""

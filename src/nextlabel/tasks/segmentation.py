@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nextlabel.errors import ConfigurationError, DataError, LabelsError, UnknownNameError
+from nextlabel.errors import ConfigurationError, DataError, LabelsError, UnknownNameError, brief
 from nextlabel.ledger.events import ItemId, Label
 from nextlabel.maths.masks import NO_CLASS, checked_mask
 from nextlabel.maths.run_length import PREFIX, from_run_length, run_length
+from nextlabel.registry import check_fields
 from nextlabel.tasks.classification import class_names
 from nextlabel.tasks.task import Meter, Metric, Targets, Task
 
@@ -57,7 +58,7 @@ class Segmentation(Task):
 
     classes: tuple[str, ...] = ()
     ignored: int | None = NO_CLASS
-    root: Path | None = None
+    root: Path | str | None = None
     stored: tuple[int, ...] | None = None
     known: int = NO_CLASS
 
@@ -70,6 +71,7 @@ class Segmentation(Task):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", class_names(self.classes))
+        check_fields(self)
         if not 2 <= len(self.classes) <= NO_CLASS:
             raise ConfigurationError(
                 f"segmentation must have 2 to {NO_CLASS} classes, got {len(self.classes)}; give "
@@ -100,8 +102,8 @@ class Segmentation(Task):
 
     def encode(self, value: Any) -> str:  # Any: whatever a user gives as a label
         """Return a path as text, relative to ``root`` if below it, and a mask as its run-length string."""
-        if isinstance(value, str):
-            value = self.parse(value)
+        if isinstance(value, (str, Path)):
+            value = self.parse(str(value))
         if isinstance(value, Path):
             below = self.root is not None and value.is_relative_to(self.root)
             return (value.relative_to(self.root) if below and self.root else value).as_posix()
@@ -109,8 +111,8 @@ class Segmentation(Task):
             return run_length(self._valid(np.asarray(value), ""))
         except DataError as error:
             raise LabelsError(str(error)) from error
-        except ValueError as error:
-            raise LabelsError(f"a mask must be (height, width) whole numbers, got {value!r:.40}") from error
+        except (ValueError, RuntimeError) as error:  # rows of several lengths; a tensor with gradients
+            raise LabelsError(f"the mask must be an array, got {brief(value)} ({error})") from error
 
     def decode(self, label: Label) -> NDArray[np.uint8]:
         """Return the (height, width) class indices, 255 at pixels without a class."""
@@ -198,7 +200,7 @@ class Segmentation(Task):
         return checked_mask(mask, item, classes=self.width, ignored=ignored)
 
     def _path(self, text: str) -> Path:
-        return Path(text) if self.root is None else self.root / text
+        return Path(self.root or "", text)
 
 
 class Masks(Sequence["NDArray[np.uint8]"]):

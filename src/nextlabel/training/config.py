@@ -9,13 +9,15 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, brief
+from nextlabel.registry import check_fields
 
 __all__ = [
     "MixedPrecision",
@@ -24,6 +26,7 @@ __all__ = [
     "Schedule",
     "TrainingConfig",
     "UnlabelledDraw",
+    "at_least",
     "batch_of",
     "check_option",
     "lr_factor",
@@ -46,7 +49,12 @@ def check_option(
 ) -> None:
     """Raise :class:`ConfigurationError` for an option unless ``holds``, which says that it is as wanted."""
     if not holds:
-        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}; {remedy}")
+        raise ConfigurationError(f"{name} must be {wanted}, got {brief(value)}; {remedy}")
+
+
+def at_least(low: int, value: object) -> bool:
+    """Return whether the value is a whole number, ``low`` or more."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= low
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +117,13 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("milestones", "progressive_resize"):
-            if isinstance(getattr(self, name), list):  # as configurations have it
-                object.__setattr__(self, name, tuple(getattr(self, name)))
-        custom = not isinstance(self.optimizer, str)
+            if isinstance(sizes := getattr(self, name), list):  # as configurations have it
+                object.__setattr__(self, name, sizes := tuple(sizes))
+            absent = sizes is None and name == "progressive_resize"
+            numbers = isinstance(sizes, tuple) and all(isinstance(size, Real) for size in sizes)
+            check_option(name, sizes, absent or numbers, "a list of numbers")
+        check_fields(self)
+        custom = callable(self.optimizer)
         for kind, given, known in (
             ("schedule", self.schedule, Schedule),
             ("mixed precision", self.mixed_precision, MixedPrecision),
@@ -173,7 +185,10 @@ class TrainingConfig:
             groups = [(on, [p for p in given if (id(p) not in constant) == on]) for on in (True, False)]
             given = [{"params": group, "scheduled": on} for on, group in groups if group]
         if not isinstance(self.optimizer, str):
-            return self.optimizer(given)
+            made = self.optimizer(given)
+            if not isinstance(made, Optimizer):
+                raise ContractError(f"optimizer must return an Optimizer, got {brief(made)}; return it")
+            return made
         usual = 0.1 if self.optimizer == "sgd" else 1e-3
         lr = usual if self.lr is None else self.lr
         if self.optimizer == "sgd":
