@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from types import FunctionType, MethodType
-from typing import cast
+from typing import Any, cast
 
 from torch import nn
 
-from nextlabel.errors import ContractError, listed
+from nextlabel.errors import ContractError, brief, listed
 from nextlabel.types import Learner, Objective
 
-__all__ = ["as_learner", "as_objective"]
+__all__ = ["as_learner", "as_mapping", "as_objective", "check_call"]
+
+
+def check_call(usage: str, call: object, *arguments: object, **options: object) -> None:
+    """Raise :class:`ContractError` unless ``call`` takes these arguments, which ``usage`` shows."""
+    try:
+        inspect.signature(call).bind(*arguments, **options)  # type: ignore[arg-type]  # if it is not callable
+    except TypeError as error:
+        raise ContractError(f"{usage} must be possible, got {brief(call)} ({error}); correct it") from error
+    except ValueError:  # some built-in functions do not give their parameters
+        return
 
 
 def as_objective(made: object) -> Objective:
@@ -36,7 +48,17 @@ def as_learner(made: object) -> Learner:
             f"a learner must have the methods fit and predict, got {type(made).__name__} without "
             f"{listed(missing)}; add them"
         )
+    learner = cast(Learner, made)
+    check_call("fit(x, y, unlabelled, seed=, workdir=)", learner.fit, 0, 0, 0, seed=0, workdir=0)
+    check_call("predict(x, needs=, seed=)", learner.predict, 0, needs=0, seed=0)
     return cast(Learner, _completed(made, Learner))
+
+
+def as_mapping(who: str, given: object) -> dict[str, Any]:  # Any: labels or JSON, checked by the ledger
+    """Return what a user's function returned as a dictionary; a ContractError says that it is no mapping."""
+    if not isinstance(given, Mapping):
+        raise ContractError(f"{who} must return a mapping, such as {{'name': 1}}, got {brief(given)}")
+    return dict(given)
 
 
 def _completed(part: object, contract: type) -> object:

@@ -1,15 +1,39 @@
 """Campaigns opened, told and forked in ways that cannot work: each is refused in one sentence."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from nextlabel.campaign.campaign import Budget, Campaign
 from nextlabel.campaign.oracles import SimulatedOracle
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from nextlabel.strategies.margin import Margin
 from nextlabel.tasks.classification import Classification
+from nextlabel.tasks.segmentation import Segmentation
+from nextlabel.types import Outputs
 from ridge import RidgeLearner
 from torch_learners import torch_learner
+
+
+def score(view, *, rng):
+    return torch.zeros(view.size)
+
+
+class Own:
+    """A learner that returns what it was given."""
+
+    def __init__(self, metrics=(), outputs=None):
+        self.metrics, self.outputs = metrics if metrics is None else dict(metrics), outputs
+
+    def fit(self, x, y, unlabelled, *, seed, workdir):
+        return self.metrics
+
+    def predict(self, x, *, needs, seed):
+        return self.outputs
 
 
 def make(path, pool, strategy="margin", **options):
@@ -97,3 +121,59 @@ def test_a_fork_leaves_foreign_files_among_the_cycles_behind(tmp_path, pool, tru
     for name, before in (("two", 2), ("three", None)):
         campaign.fork(tmp_path / name, before_cycle=before)
         assert not (tmp_path / name / "cycles" / ".DS_Store").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"learner": LogisticRegression()}, r"fit\(x, y, unlabelled, seed=, workdir=\) must be possible"),
+        ({"learner": RidgeLearner}, "fit.* must be possible, got <function RidgeLearner.fit"),
+        ({"strategy": Margin}, r"score\(view, rng=\) of strategy 'margin' must be possible"),
+        ({"strategy": SimpleNamespace(name="z", needs={"outputs"}, score=score)}, "did you mean 'output'"),
+        ({"strategy": SimpleNamespace(name="z", needs=["output"], score=score)}, "needs .* must be a set"),
+        ({"strategy": SimpleNamespace(name="z", needs=set(), score=max, select=max)}, "with both"),
+        ({"evaluate": 3}, r"evaluate\(learner\) must be possible, got 3"),
+        ({"on_query": lambda: {}}, r"on_query\(query\) must be possible"),
+        ({"progress": 3}, r"progress\(phase, done, total\) must be possible, got 3"),
+        ({"task": Segmentation(("ground", "cell")), "strategy": "cod"}, "such as 'cod_segmentation'"),
+        ({"learner": torch_learner(lambda: nn.Linear(3, 3))} | {"task": "regression"}, "got 'regression'"),
+    ],
+)
+def test_parts_that_cannot_work_are_refused_before_anything_is_asked(tmp_path, pool, options, sentence):
+    given = {"learner": RidgeLearner(), "strategy": "margin", "batch_size": 5, "initial_size": 9, **options}
+    with pytest.raises((ConfigurationError, ContractError), match=sentence):
+        Campaign(tmp_path / "one", pool, **given)
+    assert not list(tmp_path.glob("one/campaign.db"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"evaluate": lambda learner: None}, "evaluate must return a mapping, .* got None"),
+        ({"on_query": lambda query: 0.5}, "on_query must return a mapping, .* got 0.5"),
+        ({"learner": Own(metrics=None)}, "fit of the learner must return a mapping, .* got None"),
+        ({"learner": Own(outputs=None)}, "learner Own must return Outputs from predict, got NoneType"),
+        ({"learner": Own(outputs=Outputs(np.zeros((9, 1, 3))))}, "log_probs as a tensor, got ndarray"),
+    ],
+)
+def test_what_parts_return_is_checked(tmp_path, pool, truth, options, sentence):
+    given = {"learner": RidgeLearner(), "strategy": "margin", "batch_size": 5, "initial_size": 9, **options}
+    campaign = Campaign(tmp_path, pool, **given)
+    campaign.tell({item: truth[item] for item in campaign.ask()})
+    with pytest.raises(ContractError, match=sentence):
+        campaign.ask()
+    assert len(campaign.state.labels) == 9
+
+
+def test_a_run_needs_an_oracle_and_a_budget(tmp_path, pool, truth):
+    campaign = make(tmp_path / "one", pool)
+    with pytest.raises(ContractError, match=r"oracle\(ids\) must be possible, got None"):
+        campaign.run(None, until=Budget(cycles=2))
+    with pytest.raises(ConfigurationError, match="until must be a Budget, got 3"):
+        campaign.run(SimulatedOracle(truth), until=3)
+    for limit in ("3", 1.5, True):
+        with pytest.raises(ConfigurationError, match="cycles must be a whole number, got"):
+            Budget(cycles=limit)
+    for cycle in ("1", 1.0, -1):
+        with pytest.raises(ConfigurationError, match=r"before_cycle must be in 0\.\.0, got"):
+            campaign.fork(tmp_path / "two", before_cycle=cycle)

@@ -98,9 +98,7 @@ def test_values_of_a_regression_are_draws_too(tmp_path):
 
 
 def test_one_member_is_none_and_predicting_needs_a_training():
-    with pytest.raises(
-        ConfigurationError, match=r"'members' of wrapper 'ensemble' must be in \[2, inf\), got 1"
-    ):
+    with pytest.raises(ConfigurationError, match="members must be a whole number of at least 2, got 1"):
         ensemble(members=1)
     with pytest.raises(ContractError, match="call fit or load first"):
         ensemble().predict(POOL, needs=NEEDS, seed=0)

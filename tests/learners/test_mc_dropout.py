@@ -107,9 +107,7 @@ def test_a_model_without_dropout_is_refused_before_its_training(tmp_path):
 
 
 def test_one_draw_is_none_and_predicting_needs_a_training():
-    with pytest.raises(
-        ConfigurationError, match=r"'draws' of wrapper 'mc_dropout' must be in \[2, inf\), got 1"
-    ):
+    with pytest.raises(ConfigurationError, match="draws must be a whole number of at least 2, got 1"):
         dropping(draws=1)
     with pytest.raises(ContractError, match="call fit or load first"):
         dropping().predict(POOL, needs=LOG_PROBS, seed=0)

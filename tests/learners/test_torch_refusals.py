@@ -6,12 +6,20 @@ import importlib
 
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from learner_cases import POOL, UNLABELLED, X, Y, fit, learner, small_mlp
 from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError
+from nextlabel.learners.ensemble import Ensemble
+from nextlabel.learners.mc_dropout import McDropout
+from nextlabel.learners.segmentation import SegmentationLearner
+from nextlabel.learners.sklearn import SklearnLearner
+from nextlabel.learners.torch import TorchLearner
+from nextlabel.learners.vaal import Vaal
 from nextlabel.models.mlp import Mlp
 from nextlabel.pool import Pool
+from nextlabel.types import Losses, Objective
 
 LOG_PROBS = frozenset({"log_probs"})
 
@@ -164,3 +172,49 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_held_is_lost(tm
     with pytest.raises(DataError, match=r"cannot write .*nothing is lost"):
         made.fit(X, Y, UNLABELLED, seed=1, workdir=tmp_path / "not-there")
     assert torch.equal(made.predict(POOL, needs=LOG_PROBS, seed=0).log_probs, before)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: learner(model="cifar"), r"model\(\) must be possible, got 'cifar'"),
+        (lambda: learner(model=nn.Linear), r"model\(\) must be possible, .*missing a required argument"),
+        (lambda: learner(untrained_model=3), r"untrained_model\(\) must be possible, got 3"),
+        (lambda: learner(objective=nn.CrossEntropyLoss()), "got CrossEntropyLoss.*; pass its class"),
+        (lambda: learner(objective=3), r"objective\(\) must be possible, got 3"),
+        (lambda: learner(augment=[None]), r"augment\(batch, generator\) must be possible, got None"),
+        (lambda: learner(num_workers="2"), "num_workers must be a whole number of at least 0, got '2'"),
+        (lambda: learner(snapshots=None), "snapshots must be a list of names, got None"),
+        (
+            lambda: TorchLearner(small_mlp, training={"epochs": 3}),
+            "training must be a TrainingConfig, got {",
+        ),
+        (lambda: Ensemble(lambda number: None), "member must be a TorchLearner, got None"),
+        (lambda: Ensemble(small_mlp), r"make\(number\) must be possible"),
+        (lambda: Ensemble(learner(), members=2.5), "members must be a whole number"),
+        (lambda: McDropout(None), "learner must be a TorchLearner, got None"),
+        (lambda: Vaal(None), "learner must be a TorchLearner, got None"),
+        (lambda: Vaal(learner(), units=2.5), "units must be a whole number, got 2.5"),
+        (lambda: SegmentationLearner(small_mlp, task="classification"), "task must be one of masks"),
+        (lambda: SklearnLearner(LogisticRegression, 2), "classifier object .* got <class"),
+        (lambda: SklearnLearner(LogisticRegression(), "2"), "classes must be a whole number .* got '2'"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused_before_a_fit(make, sentence):
+    with pytest.raises((ConfigurationError, ContractError), match=sentence):
+        make()
+
+
+def test_a_model_that_cannot_take_the_items_is_refused_with_their_shape(tmp_path):
+    with pytest.raises(ContractError, match=r"items of shape \(6,\) and torch.float32, got an error"):
+        fit(learner(model=lambda: nn.Linear(5, 3)), tmp_path)
+
+
+@pytest.mark.parametrize("losses", [torch.zeros(()), {"a": 1.0}, Losses({}), Losses({"a": torch.zeros(2)})])
+def test_an_objective_must_return_losses(tmp_path, losses):
+    class Wrong(Objective):
+        def forward(self, model, x, y, unlabelled, *, step):
+            return losses
+
+    with pytest.raises(ContractError, match="Wrong must return Losses of scalar tensors"):
+        fit(learner(objective=Wrong), tmp_path)

@@ -17,17 +17,18 @@ from typing import Any
 
 import torch
 
-from nextlabel.adapters import as_learner
+from nextlabel.adapters import as_learner, as_mapping, check_call
 from nextlabel.campaign.cycle import Cycle
 from nextlabel.campaign.setup import Setup
 from nextlabel.campaign.view_builder import ViewBuilder
-from nextlabel.errors import ConfigurationError, ContractError, DataError, LabelsError, MissingStateError
+from nextlabel.errors import ConfigurationError, DataError, LabelsError, MissingStateError, brief
 from nextlabel.files import exclusive_lock
 from nextlabel.ledger.events import JSON, ItemId, Label, State
 from nextlabel.ledger.ledger import Ledger
 from nextlabel.parts import Part, check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, bars
+from nextlabel.registry import check_fields
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import Selection, as_strategy, choose
 from nextlabel.strategies.catalogue import STRATEGIES
@@ -53,6 +54,7 @@ class Budget:
     labels: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in asdict(self).items():
             if value is not None:
                 check_whole(name, value, 1, " or None, which means no limit")
@@ -132,7 +134,16 @@ class Campaign:
         self.path, self.pool, self.learner = Path(path), pool, as_learner(learner)
         sizes = batch_size, initial_size, candidate_size
         self.setup = Setup(as_strategy(strategy), as_task(task), *sizes, seed)
+        own = getattr(self.learner, "task", self.setup.task)
+        if isinstance(own, Task) and own.name != self.setup.task.name:
+            raise ConfigurationError(
+                f"task must be that of the learner, '{own.name}', got '{self.setup.task.name}'; change one"
+            )
+        for usage, call in (("evaluate(learner)", evaluate), ("on_query(query)", on_query)):
+            if call is not None:
+                check_call(usage, call, ...)
         self._evaluate, self._on_query, self._progress = evaluate, on_query, progress or bars()
+        check_call("progress(phase, done, total)", self._progress, "fit", 1, 2)
         self.ledger = Ledger(self.path / "campaign.db")
         self.ledger.open(self.setup.settings(), pool.ids)
 
@@ -200,6 +211,9 @@ class Campaign:
             score_last: Whether to score the pool after the last training run too and record what
                 ``on_query`` returns, once. Nothing is queried then, and earlier choices stay the same.
         """
+        check_call("oracle(ids)", oracle, ())
+        if not isinstance(until, Budget):
+            raise ConfigurationError(f"until must be a Budget, got {brief(until)}; write Budget(labels=500)")
         while True:
             state = self.state
             if asked := state.pending:
@@ -232,8 +246,9 @@ class Campaign:
             raise ConfigurationError(f"path must be a folder outside {self.path}, got {target}")
         learner = as_learner(changes.pop("learner", self.learner))
         setup = self.setup.changed(changes)
-        if before_cycle is not None and not 0 <= before_cycle <= self.state.cycle + 1:
-            raise ConfigurationError(f"before_cycle must be in 0..{self.state.cycle + 1}, got {before_cycle}")
+        stop = self.state.cycle + 1
+        if before_cycle is not None and check_whole("before_cycle", before_cycle, 0) > stop:
+            raise ConfigurationError(f"before_cycle must be in 0..{stop}, got {before_cycle!r}")
         for cycle in sorted((self.path / "cycles").glob("[0-9]*")):
             if before_cycle is None or int(cycle.name) < before_cycle:
                 shutil.copytree(cycle, target / "cycles" / cycle.name, dirs_exist_ok=True)
@@ -276,9 +291,8 @@ class Campaign:
 
     def _tell_answers(self, answers: Mapping[ItemId, Label]) -> None:
         """Record the answers, except to items that another process has labelled meanwhile."""
-        if not isinstance(answers, Mapping):
-            raise ContractError(f"an oracle must return {{id: label}}, got {type(answers).__name__}")
-        while new := {item: label for item, label in answers.items() if item not in self.state.labels}:
+        given = as_mapping("an oracle", answers)
+        while new := {item: label for item, label in given.items() if item not in self.state.labels}:
             try:
                 self.tell(new)
             except LabelsError:
@@ -309,7 +323,6 @@ class Campaign:
 
     def _choose(self, plan: Cycle, size: int, asked: bool) -> tuple[Selection, list[ItemId], dict[str, JSON]]:
         """Train, scan and choose a batch; return the choice, its ids and the measurements."""
-        self._train(plan)
         seed, strategy, task = self.setup.seed, self.setup.strategy, self.setup.task
         view_builder = ViewBuilder(
             self.learner, plan.folder, plan.previous, derive(seed, "predict"), self._progress,
@@ -317,6 +330,8 @@ class Campaign:
             output=task.output,
             remedy=STRATEGIES.remedy(strategy.name, "choose a strategy without snapshots"),
         )  # fmt: skip
+        view_builder.check(strategy.needs)
+        self._train(plan)
         rng = torch.Generator().manual_seed(derive(seed, "select", plan.cycle))
         began = time.perf_counter()
         labelled, labels = plan.training_set(self.pool, task)
@@ -329,7 +344,7 @@ class Campaign:
             "training": plan.name, "n_candidates": len(plan.candidates),
             "rows_forwarded": view_builder.rows_forwarded,
             "scan_seconds": scanned - began, "select_seconds": chosen - scanned,
-            "diagnostics": _metrics("on_query", self._on_query(query)) if self._on_query else {},
+            "diagnostics": as_mapping("on_query", self._on_query(query)) if self._on_query else {},
         }  # fmt: skip
 
     def _train(self, plan: Cycle) -> Mapping[str, Any]:  # Any: JSON
@@ -358,26 +373,17 @@ class Campaign:
         began = time.perf_counter()
         unlabelled = self.pool.subset(plan.unlabelled)
         seed = derive(self.setup.seed, "fit", plan.cycle)
-        metrics = _metrics("fit", self.learner.fit(x, y, unlabelled, seed=seed, workdir=plan.folder))
+        metrics = self.learner.fit(x, y, unlabelled, seed=seed, workdir=plan.folder)
         seconds = time.perf_counter() - began
         if record:
+            evaluation = as_mapping("evaluate", self._evaluate(self.learner)) if self._evaluate else {}
             self.ledger.measure(plan.cycle, plan.name, {
                 "n_labelled": len(y), "warm_start": self.learner.warm_start, "seconds": seconds,
-                "fit": metrics,
-                "evaluation": _metrics("evaluate", self._evaluate(self.learner)) if self._evaluate else {},
+                "fit": as_mapping("fit of the learner", metrics), "evaluation": evaluation,
             })  # fmt: skip
 
     def _exclusive_lock(self) -> AbstractContextManager[None]:
         return exclusive_lock(self.path / "campaign.lock", f"the campaign in {self.path}")
-
-
-def _metrics(function: str, returned: object) -> dict[str, Any]:  # Any: JSON
-    if not isinstance(returned, Mapping):
-        got = type(returned).__name__
-        raise ContractError(
-            f"{function} must return metrics by name, got {got}; return {{}} if there are none"
-        )
-    return dict(returned)
 
 
 def _size(wanted: int, left: int, at_most: int) -> int:

@@ -46,6 +46,11 @@ class Setup:
         ):
             if name != "candidate_size" or value is not None:  # plain ints, as the ledger records them
                 object.__setattr__(self, name, check_whole(name, value, least, note))
+        if self.task.output is None and "output" in self.strategy.needs:
+            raise ConfigurationError(
+                f"strategy must do without outputs of whole items, which {self.task.name} lacks, got "
+                f"'{self.strategy.name}'; choose a strategy for it, such as 'cod_{self.task.name}'"
+            )
 
     def changed(self, changes: Mapping[str, Any]) -> Setup:
         """Return the settings with some of them changed, validated again.

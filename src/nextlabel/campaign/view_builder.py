@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nextlabel.campaign.scan import is_scanned, open_scan, scan
-from nextlabel.errors import ContractError
+from nextlabel.errors import ConfigurationError, ContractError, listed
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.selection.view import resolve_output
@@ -56,6 +56,23 @@ class ViewBuilder:
     remedy: str = "choose a strategy without snapshots"
     rows_forwarded: int = field(default=0, init=False)
     _counted: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+
+    def check(self, needs: frozenset[str]) -> None:
+        """Refuse, before a fit, a learner that will not keep a snapshot that a view with these needs has.
+
+        Raises:
+            ContractError: The learner cannot load snapshots.
+            ConfigurationError: It says that it does not keep one.
+        """
+        kept = getattr(getattr(self.learner, "main", self.learner), "snapshots", None)
+        names = snapshots_in_view(needs, first_cycle=self.previous is None)
+        for name in (name for name in names if name != "previous"):
+            self._check_restorable(f"outputs {Snapshot.parse(name).meaning}")
+            if isinstance(kept, frozenset) and name not in kept:
+                raise ConfigurationError(
+                    f"the learner must keep the snapshot '{name}', which the strategy needs, got one that "
+                    f"keeps {listed(sorted(kept)) or 'none'}; create it with snapshots={[*names]}"
+                )
 
     def view(self, needs: frozenset[str], candidates: Pool, labelled: Pool, labels: Targets) -> PoolView:
         """Return the view of N candidates and L labelled items with everything in ``needs``.
@@ -138,12 +155,16 @@ class ViewBuilder:
         self, folder: Path, wanted: str, pool: Pool, fields: frozenset[str], name: str, **snapshot: str
     ) -> Outputs:
         """Load an earlier state, return its outputs, and load the present state again."""
+        learner = self._check_restorable(wanted)
+        learner.load(folder, **snapshot)
+        outputs = self._scan(pool, fields, name)
+        learner.load(self.folder)
+        return outputs
+
+    def _check_restorable(self, wanted: str) -> Restorable:
         if not isinstance(self.learner, Restorable):
             raise ContractError(
                 f"the learner must have load and reset, because the strategy needs {wanted}, got "
                 f"{type(self.learner).__name__} without them; {self.remedy}"
             )
-        self.learner.load(folder, **snapshot)
-        outputs = self._scan(pool, fields, name)
-        self.learner.load(self.folder)
-        return outputs
+        return self.learner

@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nextlabel.adapters import check_call
 from nextlabel.learners.torch import TorchLearner
-from nextlabel.parts import check_ranges
+from nextlabel.parts import check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, of_member
 from nextlabel.seeds import derive
+from nextlabel.training.config import check_option
 from nextlabel.training.predict import DRAWN
 from nextlabel.types import Outputs
 
@@ -48,12 +50,15 @@ class Ensemble:
     """
 
     def __init__(self, make: TorchLearner | Callable[[int], TorchLearner], *, members: int = 5) -> None:
-        check_ranges("wrapper 'ensemble'", members=(members, "[2, inf)"))
+        check_whole("members", members, 2)
         if isinstance(make, TorchLearner):
             copies = (copy.deepcopy(make) for _ in range(members - 1))
             self.members: tuple[TorchLearner, ...] = (make, *copies)
         else:
+            check_call("make(number)", make, 0)
             self.members = tuple(make(number) for number in range(members))
+        for member in self.members:
+            check_option("member", member, isinstance(member, TorchLearner), "a TorchLearner", "correct make")
         self.main = self.members[0]
         self.warm_start = self.main.warm_start
         self.progress: Progress | None = None

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from nextlabel.errors import ContractError
 from nextlabel.learners.torch import TorchLearner
-from nextlabel.parts import check_ranges
+from nextlabel.parts import check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
+from nextlabel.training.config import check_option
 from nextlabel.training.predict import DRAWN, trained_model
 from nextlabel.types import Outputs
 
@@ -50,7 +51,8 @@ class McDropout:
     """
 
     def __init__(self, learner: TorchLearner, *, draws: int = 10) -> None:
-        check_ranges("wrapper 'mc_dropout'", draws=(draws, "[2, inf)"))
+        check_option("learner", learner, isinstance(learner, TorchLearner), "a TorchLearner", "wrap one")
+        check_whole("draws", draws, 2)
         self.main, self.draws = learner, draws
         self.warm_start = self.main.warm_start
         self.progress: Progress | None = None

@@ -20,15 +20,16 @@ from torch import Tensor, nn
 from nextlabel.errors import ConfigurationError, ContractError, LabelsError, listed
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.objectives.masked import Masked
-from nextlabel.parts import Part
+from nextlabel.parts import Part, check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
+from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.classification import Classification
 from nextlabel.tasks.segmentation import MOVES, Segmentation
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import load_state, part, read_json, read_tensors, write_json
-from nextlabel.training.config import TrainingConfig, check_option
+from nextlabel.training.config import TrainingConfig, check_option, check_training
 from nextlabel.training.device import Engine, isolated_rng
 from nextlabel.training.fit import new_objective
 from nextlabel.training.network import ModuleNetwork
@@ -111,7 +112,11 @@ class SegmentationLearner:
         snapshots: Sequence[str] = ("initial",),
         **options: Any,  # Any: as TorchLearner has them
     ) -> None:
-        check_option("crop", crop, crop is None or crop >= 1, "at least 1 pixel")
+        masks = as_task(task).output is None
+        check_option("task", task, masks, "one of masks", "use Segmentation(('ground', 'cell'))")
+        if crop is not None:
+            check_whole("crop", crop, 1)
+        check_training(training)
         sizes, wanted = training.progressive_resize, "left out of segmentation, as smaller images blur masks"
         check_option("progressive_resize", sizes, sizes is None, wanted, "use a smaller crop")
         self.task, self.crop = task, crop

@@ -13,7 +13,8 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from nextlabel.errors import ContractError
+from nextlabel.errors import ContractError, brief
+from nextlabel.parts import check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
@@ -41,14 +42,16 @@ class SklearnLearner:
 
     Raises:
         ContractError: The estimator has no ``predict_proba``.
+        ConfigurationError: There are fewer than two classes.
     """
 
     def __init__(self, estimator: Any, classes: int) -> None:  # Any: scikit-learn is not typed
-        if not hasattr(estimator, "predict_proba"):
+        if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
             raise ContractError(
-                f"a SklearnLearner needs a classifier with predict_proba, but {type(estimator).__name__} has "
-                "none; wrap it in sklearn.calibration.CalibratedClassifierCV, or set probability=True"
+                f"estimator must be a classifier object with predict_proba, got {brief(estimator)}; wrap one "
+                "without it in sklearn.calibration.CalibratedClassifierCV, or set probability=True"
             )
+        check_whole("classes", classes, 2)
         self.classes, self.warm_start = classes, False
         self.progress: Progress | None = None
         self._estimator, self._fitted = estimator, None

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from nextlabel.errors import ConfigurationError, ContractError
-from nextlabel.parts import Part
+from nextlabel.errors import ContractError
+from nextlabel.parts import Part, check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
@@ -29,7 +29,7 @@ from nextlabel.training.checkpoint import (
     write_json,
     write_tensors,
 )
-from nextlabel.training.config import TrainingConfig, check_option
+from nextlabel.training.config import TrainingConfig, check_option, check_training
 from nextlabel.training.device import DeviceName, Engine, isolated_rng
 from nextlabel.training.fit import Networks, bind, new_objective, prepare
 from nextlabel.training.loop import CHECKPOINT
@@ -121,13 +121,9 @@ class TorchLearner:
         score_augmented: bool = False,
     ) -> None:
         self.task = as_task(task)
-        if not isinstance(training, TrainingConfig):
-            raise ConfigurationError(
-                f"training must be a TrainingConfig, got {type(training).__name__}; write "
-                "training=TrainingConfig(batch_size=64)"
-            )
+        check_training(training)
         check_option("warm_start", warm_start, isinstance(warm_start, bool), "True or False")
-        check_option("num_workers", num_workers, num_workers >= 0, "at least 0")
+        check_whole("num_workers", num_workers, 0)
         self.training = training if epochs is None else replace(training, epochs=epochs)
         self._snapshots = validate_snapshots(snapshots, untrained_model or model, training.ema_decay)
         self.snapshots = frozenset(snapshot.name for snapshot in self._snapshots)

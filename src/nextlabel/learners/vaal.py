@@ -11,6 +11,7 @@ from nextlabel.errors import ConfigurationError
 from nextlabel.learners.torch import TorchLearner
 from nextlabel.pool import Pool
 from nextlabel.progress import AfterTask, Progress
+from nextlabel.training.config import check_option
 from nextlabel.training.vaal import VaalConfig, VaalTrainer
 from nextlabel.training.vaal_losses import Kl
 from nextlabel.types import EXTRA, Outputs
@@ -98,6 +99,7 @@ class Vaal:
         width: int = 128,
         units: int = 512,
     ) -> None:
+        check_option("learner", learner, isinstance(learner, TorchLearner), "a TorchLearner", "wrap one")
         if ranking and PREDICTED_LOSS.removeprefix(EXTRA) not in learner.extra_fields:
             raise ConfigurationError(
                 "the objective must give 'predicted_loss' for VAAL with ranking, got one that gives "

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from typing_extensions import Unpack
 
+from nextlabel.adapters import check_call
 from nextlabel.errors import ConfigurationError, ContractError, DataError, UnknownNameError
 from nextlabel.ledger.events import ItemId
 from nextlabel.parts import Part, check_whole
@@ -157,7 +158,8 @@ def as_strategy(strategy: object) -> Scorer | Strategy:
 
     Raises:
         ConfigurationError: There is no such strategy, or an option is wrong.
-        ContractError: It is none: it lacks a member, has both methods, or declares an unknown need.
+        ContractError: It is none: it lacks a member, has both methods, takes other arguments, or declares an
+            unknown need.
     """
     if isinstance(strategy, (str, Part)):
         strategy = STRATEGIES.create(strategy)
@@ -170,7 +172,12 @@ def as_strategy(strategy: object) -> Scorer | Strategy:
             f"select(view, batch_size, *, rng), got {type(strategy).__name__} "
             f"{'with both methods' if both else 'without some of them'}"
         )
-    check_needs(strategy.needs, part=f"strategy '{strategy.name}'")
+    who = f"strategy '{strategy.name}'"
+    if isinstance(strategy, Scorer):
+        check_call(f"score(view, rng=) of {who}", strategy.score, ..., rng=...)
+    else:
+        check_call(f"select(view, batch_size, rng=) of {who}", strategy.select, ..., 1, rng=...)
+    check_needs(strategy.needs, part=who)
     return strategy
 
 

@@ -7,7 +7,7 @@ log-probabilities, normalised.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypedDict
 
@@ -68,16 +68,6 @@ _TOLERANCE = 1e-3
 """Largest |ln SUM_c p_c| of a row: a thousand times the rounding of float32, far below that of logits."""
 
 
-def check_needs(needs: frozenset[str], *, part: str) -> None:
-    """Raise ContractError if one of the needs that the part declares is unknown."""
-    for need in sorted(needs):
-        if need_meaning(need) is None:
-            guess = did_you_mean(need, NEEDS) or "."
-            raise ContractError(
-                f"{part} declares an unknown need, '{need}'{guess} Known: {listed(NEEDS, limit=20)}."
-            )
-
-
 def validate_view(
     view: PoolView, needs: frozenset[str], *, part: str, ids: Sequence[ItemId] | None = None
 ) -> PoolView:
@@ -123,6 +113,20 @@ def validate_view(
         of_snapshot = replace(items, prefix=f"snapshot {number}: ")
         checked.append(_checked_outputs(snapshot, fields, of_snapshot, widths=view.pool))
     return PoolView(view.size, pool, tuple(checked), labelled, labels, tuple(names), output)
+
+
+def check_needs(needs: object, *, part: str) -> None:
+    """Refuse needs that are no set, or that do not exist; a ContractError names the nearest."""
+    if not isinstance(needs, Set):
+        raise ContractError(
+            f"needs of {part} must be a set, got {brief(needs)}; write frozenset({{'output'}})"
+        )
+    for need in sorted(needs):
+        if need_meaning(need) is None:
+            raise ContractError(
+                f"{part} declares an unknown need, '{need}'{did_you_mean(need, NEEDS)}; "
+                f"known: {listed(NEEDS, limit=20)}"
+            )
 
 
 def make_view(**arrays: Unpack[Arrays]) -> PoolView:

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
@@ -26,9 +26,9 @@ __all__ = [
     "Schedule",
     "TrainingConfig",
     "UnlabelledDraw",
-    "at_least",
     "batch_of",
     "check_option",
+    "check_training",
     "lr_factor",
     "split_options",
 ]
@@ -50,11 +50,6 @@ def check_option(
     """Raise :class:`ConfigurationError` for an option unless ``holds``, which says that it is as wanted."""
     if not holds:
         raise ConfigurationError(f"{name} must be {wanted}, got {brief(value)}; {remedy}")
-
-
-def at_least(low: int, value: object) -> bool:
-    """Return whether the value is a whole number, ``low`` or more."""
-    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= low
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +190,12 @@ class TrainingConfig:
             return torch.optim.SGD(given, lr=lr, momentum=self.momentum, weight_decay=self.weight_decay)
         kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
         return kind(given, lr=lr, weight_decay=self.weight_decay)
+
+
+def check_training(training: object) -> None:
+    """Raise :class:`ConfigurationError` unless this is a :class:`TrainingConfig`."""
+    remedy = "write training=TrainingConfig(batch_size=64)"
+    check_option("training", training, isinstance(training, TrainingConfig), "a TrainingConfig", remedy)
 
 
 def batch_of(labelled: int, batch_size: int, min_steps_per_epoch: int | None) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nextlabel.adapters import as_objective
-from nextlabel.errors import ConfigurationError, ContractError
+from nextlabel.adapters import as_objective, check_call
+from nextlabel.errors import ConfigurationError, ContractError, brief
 from nextlabel.objectives.catalogue import OBJECTIVES
 from nextlabel.parts import Part
 from nextlabel.pool import Pool
@@ -88,7 +88,16 @@ def new_objective(objective: str | Part | Callable[[], nn.Module], task: Task) -
         ContractError: What the function returned is no objective.
         ConfigurationError: It is for another task, or an option is out of range.
     """
-    made = as_objective(OBJECTIVES.create(objective) if isinstance(objective, (str, Part)) else objective())
+    if isinstance(objective, (str, Part)):
+        made = as_objective(OBJECTIVES.create(objective))
+    elif isinstance(objective, nn.Module):
+        raise ContractError(
+            f"objective must be a name or a function that returns a new objective, got {brief(objective)}; "
+            "pass its class"
+        )
+    else:
+        check_call("objective()", objective)
+        made = as_objective(objective())
     if made.task not in (None, task.name):
         raise ConfigurationError(
             f"the objective must be for the task {task.name}, but {type(made).__name__} is for {made.task}; "
@@ -112,6 +121,11 @@ class Networks:
     embedding_layer: str | None
     preparation: Preparation
     cache: DeviceCache
+
+    def __post_init__(self) -> None:
+        check_call("model()", self.model)
+        if self.untrained_model is not None:
+            check_call("untrained_model()", self.untrained_model)
 
     def new(self, seed: int, *, untrained: bool = False) -> ModuleNetwork:
         """Return a network with initial weights from this seed, made by ``untrained_model`` if so asked.
@@ -162,7 +176,14 @@ class Networks:
         network.eval()
         with isolated_rng(derive(seed, "example"), engine.device), torch.no_grad():
             items = self.preparation.on(engine.device)(self.few(x, engine))
-            forward: Forward = network(objective.inputs(items))
+            inputs = objective.inputs(items)
+            try:
+                forward: Forward = network(inputs)
+            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+                raise ContractError(
+                    f"the model must take items of shape {tuple(inputs.shape[1:])} and {inputs.dtype}, got "
+                    f"an error ({_reason(error)}); correct its layers, or the items of the pool"
+                ) from error
         outputs, width = forward.outputs.shape[1], self.task.width
         if outputs < 2 if width is None else outputs != width:
             wanted = {None: "one output per class, at least 2", 1: "1 output"}.get(
@@ -188,11 +209,15 @@ def _check_progressive_resize(
             with isolated_rng(0, items.device), torch.no_grad():
                 network(prepare(smaller))
         except (RuntimeError, ValueError, AssertionError) as error:  # the last is what timm's models raise
-            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ConfigurationError(
                 f"progressive_resize must give images that the model can take, got {fraction}, which gives "
-                f"items of shape {tuple(smaller.shape[1:])} ({reason}); use other fractions, or leave it out"
+                f"items of shape {tuple(smaller.shape[1:])} ({_reason(error)}); use other fractions, or "
+                "leave it out"
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def bind(

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nextlabel.errors import ConfigurationError, ContractError, DataError
+from nextlabel.errors import ConfigurationError, ContractError, DataError, brief
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
 from nextlabel.seeds import derive
@@ -215,8 +215,14 @@ class TrainingRun:
         unlabelled = None if unlabelled is None else self.prepare(resized(unlabelled, fraction))
         with self.engine.autocast():
             losses: Losses = self.objective(self.model, x, y, unlabelled, step=step)
-            only = next(iter(losses.parts.values())) if len(losses.parts) == 1 else None
-            loss = losses.total if only is None else only  # adding one part costs as much as a small layer
+            parts = [*losses.parts.values()] if isinstance(losses, Losses) else []
+            if not parts or not all(isinstance(one, Tensor) and one.numel() == 1 for one in parts):
+                raise ContractError(
+                    f"{type(self.objective).__name__} must return Losses of scalar tensors, got "
+                    f"{brief(losses)}; correct its forward"
+                )
+            # adding up a single part would cost as much as a small layer
+            loss = losses.total if len(parts) > 1 else parts[0]
         self.engine.step(self.optimizer, loss)
         self.objective.after_step(self.network)
         self.meter.add(step, {name: part.detach() for name, part in losses.parts.items()})

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nextlabel.adapters import check_call
 from nextlabel.errors import ConfigurationError, DataError
 from nextlabel.parts import Part, check_ranges
 from nextlabel.registry import Card, Registry
@@ -114,8 +115,11 @@ AUGMENTATIONS: Registry[Augmentation] = Registry(
 
 def listed_augmentations(given: Augment | Sequence[Augment] | None) -> list[Any]:  # Any: Augment
     """Return the augmentations of a setting as a list: one, several, or none."""
-    one = isinstance(given, (str, Part)) or callable(given)
-    return [] if given is None else [given] if one else list(given)  # type: ignore[arg-type]
+    several = list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    for each in several:
+        if not isinstance(each, (str, Part)):
+            check_call("augment(batch, generator)", each, ..., ...)
+    return several
 
 
 def augmentation(given: Augment | Sequence[Augment] | None) -> Augmentation | None:

@@ -28,7 +28,8 @@ def validate_snapshots(
             set of weights only; or the decay is not in [0, 1].
     """
     check_option("ema_decay", ema_decay, 0.0 <= ema_decay <= 1.0, "in [0, 1]")
-    check_option("snapshots", names, not isinstance(names, str), "a list of names", f"use ['{names}']")
+    listed = isinstance(names, Iterable) and not isinstance(names, str)
+    check_option("snapshots", names, listed, "a list of names", f"use [{names!r}]")
     snapshots = frozenset(map(Snapshot.parse, names))
     if Snapshot("untrained") in snapshots and isinstance(model, nn.Module):
         raise ConfigurationError(

@@ -21,6 +21,7 @@ from nextlabel.models.vae import LEAST_PIXELS, ConvolutionalVae, Discriminator
 from nextlabel.parts import check_choices, check_ranges
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress
+from nextlabel.registry import check_fields
 from nextlabel.seeds import derive
 from nextlabel.training.batches import DeviceCache, Order, sequential, stream
 from nextlabel.training.checkpoint import check_same, joined, load_state, part, read_tensors, write_tensors
@@ -68,6 +69,7 @@ class VaalConfig:
     units: int = 512
 
     def __post_init__(self) -> None:
+        check_fields(self)
         part, ranges = "wrapper 'vaal'", {"lr": "(0, inf)", "beta": "[0, inf)", "adversarial": "[0, inf)"}
         options = {name: value for name, value in vars(self).items() if value is not None}
         check_choices(part, kl=(options.pop("kl"), Kl))
