@@ -71,19 +71,6 @@ def test_a_budget_is_whole_numbers(number):
         Budget(cycles=number)
 
 
-@pytest.mark.parametrize("function", ["fit", "evaluate", "on_query"])
-def test_what_returns_no_metrics_is_named(tmp_path, pool, truth, function):
-    learner = RidgeLearner()
-    options = {}
-    if function == "fit":
-        learner.fit = lambda *args, **kwargs: None
-    else:
-        options[function] = lambda seen: None
-    campaign = Campaign(tmp_path, pool, learner, "random", batch_size=5, initial_size=9, **options)
-    with pytest.raises(ContractError, match=f"{function} must return metrics by name, got NoneType"):
-        campaign.run(SimulatedOracle(truth), until=Budget(cycles=2))
-
-
 def test_labels_must_come_by_id(tmp_path, pool):
     with pytest.raises(LabelsError, match=r"labels must be a mapping \{id: label\}, got list"):
         make(tmp_path, pool).tell([(pool.ids[0], 1)])
@@ -127,8 +114,8 @@ def test_a_fork_leaves_foreign_files_among_the_cycles_behind(tmp_path, pool, tru
     ("options", "sentence"),
     [
         ({"learner": LogisticRegression()}, r"fit\(x, y, unlabelled, seed=, workdir=\) must be possible"),
-        ({"learner": RidgeLearner}, "fit.* must be possible, got <function RidgeLearner.fit"),
-        ({"strategy": Margin}, r"score\(view, rng=\) of strategy 'margin' must be possible"),
+        ({"learner": RidgeLearner}, "a learner must be an object, got the class RidgeLearner"),
+        ({"strategy": Margin}, "a strategy must be an object, got the class Margin"),
         ({"strategy": SimpleNamespace(name="z", needs={"outputs"}, score=score)}, "did you mean 'output'"),
         ({"strategy": SimpleNamespace(name="z", needs=["output"], score=score)}, "needs .* must be a set"),
         ({"strategy": SimpleNamespace(name="z", needs=set(), score=max, select=max)}, "with both"),
@@ -171,9 +158,6 @@ def test_a_run_needs_an_oracle_and_a_budget(tmp_path, pool, truth):
         campaign.run(None, until=Budget(cycles=2))
     with pytest.raises(ConfigurationError, match="until must be a Budget, got 3"):
         campaign.run(SimulatedOracle(truth), until=3)
-    for limit in ("3", 1.5, True):
-        with pytest.raises(ConfigurationError, match="cycles must be a whole number, got"):
-            Budget(cycles=limit)
-    for cycle in ("1", 1.0, -1):
-        with pytest.raises(ConfigurationError, match=r"before_cycle must be in 0\.\.0, got"):
+    for cycle in ("1", 1.0, -1, 1):
+        with pytest.raises(ConfigurationError, match="before_cycle must be"):
             campaign.fork(tmp_path / "two", before_cycle=cycle)

@@ -28,7 +28,6 @@ from nextlabel.ledger.ledger import Ledger
 from nextlabel.parts import Part, check_whole
 from nextlabel.pool import Pool
 from nextlabel.progress import Progress, bars
-from nextlabel.registry import check_fields
 from nextlabel.seeds import derive
 from nextlabel.selection.selection import Selection, as_strategy, choose
 from nextlabel.strategies.catalogue import STRATEGIES
@@ -54,10 +53,9 @@ class Budget:
     labels: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self)
         for name, value in asdict(self).items():
             if value is not None:
-                check_whole(name, value, 1, " or None, which means no limit")
+                object.__setattr__(self, name, check_whole(name, value, 1, " or None, which means no limit"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +246,7 @@ class Campaign:
         setup = self.setup.changed(changes)
         stop = self.state.cycle + 1
         if before_cycle is not None and check_whole("before_cycle", before_cycle, 0) > stop:
-            raise ConfigurationError(f"before_cycle must be in 0..{stop}, got {before_cycle!r}")
+            raise ConfigurationError(f"before_cycle must be in 0..{stop}, got {before_cycle}")
         for cycle in sorted((self.path / "cycles").glob("[0-9]*")):
             if before_cycle is None or int(cycle.name) < before_cycle:
                 shutil.copytree(cycle, target / "cycles" / cycle.name, dirs_exist_ok=True)

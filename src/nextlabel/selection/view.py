@@ -123,9 +123,9 @@ def check_needs(needs: object, *, part: str) -> None:
         )
     for need in sorted(needs):
         if need_meaning(need) is None:
+            guess = did_you_mean(need, NEEDS) or "."
             raise ContractError(
-                f"{part} declares an unknown need, '{need}'{did_you_mean(need, NEEDS)}; "
-                f"known: {listed(NEEDS, limit=20)}"
+                f"{part} declares an unknown need, '{need}'{guess} Known: {listed(NEEDS, limit=20)}."
             )
 
 

@@ -112,7 +112,7 @@ class Segmentation(Task):
         except DataError as error:
             raise LabelsError(str(error)) from error
         except (ValueError, RuntimeError) as error:  # rows of several lengths; a tensor with gradients
-            raise LabelsError(f"the mask must be an array, got {brief(value)} ({error})") from error
+            raise LabelsError(f"a mask must be (height, width) whole numbers, got {brief(value)}") from error
 
     def decode(self, label: Label) -> NDArray[np.uint8]:
         """Return the (height, width) class indices, 255 at pixels without a class."""
