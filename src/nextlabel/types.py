@@ -193,10 +193,14 @@ class Learner(Protocol):
         progress: Set by a campaign before ``fit``, which may call it with ``"fit"``, the steps done and all.
         warm_start: Whether a fit continues from the weights of the last one; a campaign loads or resets a
             learner that is :class:`Restorable` accordingly.
+        task: The :class:`~nextlabel.tasks.task.Task` that it is made for, or None for any.
+        snapshots: The names of the snapshots that ``fit`` keeps, or None if that is not known beforehand.
     """
 
     progress: Progress | None = None
     warm_start: bool = True
+    task: Any = None  # Any: tasks are in a higher layer
+    snapshots: frozenset[str] | None = None
 
     def fit(
         self,

@@ -132,10 +132,10 @@ class Campaign:
         self.path, self.pool, self.learner = Path(path), pool, as_learner(learner)
         sizes = batch_size, initial_size, candidate_size
         self.setup = Setup(as_strategy(strategy), as_task(task), *sizes, seed)
-        own = getattr(self.learner, "task", self.setup.task)
-        if isinstance(own, Task) and own.name != self.setup.task.name:
+        own, name = self.learner.task, self.setup.task.name
+        if own is not None and own.name != name:
             raise ConfigurationError(
-                f"task must be that of the learner, '{own.name}', got '{self.setup.task.name}'; change one"
+                f"task must be that of the learner, '{own.name}', got '{name}'; change one"
             )
         for usage, call in (("evaluate(learner)", evaluate), ("on_query(query)", on_query)):
             if call is not None:

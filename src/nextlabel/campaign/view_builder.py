@@ -64,11 +64,11 @@ class ViewBuilder:
             ContractError: The learner cannot load snapshots.
             ConfigurationError: It says that it does not keep one.
         """
-        kept = getattr(getattr(self.learner, "main", self.learner), "snapshots", None)
+        kept = self.learner.snapshots
         names = snapshots_in_view(needs, first_cycle=self.previous is None)
         for name in (name for name in names if name != "previous"):
             self._check_restorable(f"outputs {Snapshot.parse(name).meaning}")
-            if isinstance(kept, frozenset) and name not in kept:
+            if kept is not None and name not in kept:
                 raise ConfigurationError(
                     f"the learner must keep the snapshot '{name}', which the strategy needs, got one that "
                     f"keeps {listed(sorted(kept)) or 'none'}; create it with snapshots={[*names]}"

@@ -61,6 +61,7 @@ class Ensemble:
             check_option("member", member, isinstance(member, TorchLearner), "a TorchLearner", "correct make")
         self.main = self.members[0]
         self.warm_start = self.main.warm_start
+        self.task, self.snapshots = self.main.task, self.main.snapshots
         self.progress: Progress | None = None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:

@@ -55,6 +55,7 @@ class McDropout:
         check_whole("draws", draws, 2)
         self.main, self.draws = learner, draws
         self.warm_start = self.main.warm_start
+        self.task, self.snapshots = self.main.task, self.main.snapshots
         self.progress: Progress | None = None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:

@@ -133,7 +133,7 @@ class SegmentationLearner:
             snapshots=snapshots,
             **options,
         )
-        self.warm_start = self.learner.warm_start
+        self.warm_start, self.snapshots = self.learner.warm_start, self.learner.snapshots
         self.progress: Progress | None = None
         self._folder: Path | None = None
         self._before: ModuleNetwork | None = None

@@ -54,6 +54,7 @@ class SklearnLearner:
         check_whole("classes", classes, 2)
         self.classes, self.warm_start = classes, False
         self.progress: Progress | None = None
+        self.task = self.snapshots = None
         self._estimator, self._fitted = estimator, None
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:

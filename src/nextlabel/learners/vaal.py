@@ -121,6 +121,7 @@ class Vaal:
         self.main, self.ranking = learner, ranking
         self.field = EXTRA + ("task_labelled_probability" if ranking else "labelled_probability")
         self.warm_start = self.main.warm_start
+        self.task, self.snapshots = self.main.task, self.main.snapshots
         self.progress: Progress | None = None
         self._trainer = VaalTrainer(
             config,
