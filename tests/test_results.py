@@ -49,3 +49,10 @@ def test_a_row_that_is_cut_short_is_said_to_be(tmp_path):
     path.write_text(to_csv([ROW])[:-70])
     with pytest.raises(DataError, match=r"a row of .* ends before its column '"):
         read_csv(path)
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_bytes(b"\x89PNG\xff")
+    with pytest.raises(DataError, match=r"results\.csv must be a CSV file, .*; repeat the nextlabel run"):
+        read_csv(path)

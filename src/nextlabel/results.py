@@ -104,6 +104,8 @@ def read_csv(path: Path) -> list[Row]:
             return [_row(record, path) for record in reader]
     except FileNotFoundError as error:
         raise DataError(f"results not found: {path}; run the experiment first") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} must be a CSV file, but {error}; {_RERUN}") from error
 
 
 def rerun_remedy(cell: Path) -> str:

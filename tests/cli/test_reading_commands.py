@@ -3,6 +3,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,7 +66,9 @@ def test_status_of_a_campaign_that_waits_for_labels_exits_with_3(nextlabel, tmp_
     assert result.code == 3
     assert result.json()["pending_ids"] == list(asked)
     campaign.tell({item: truth[item] for item in asked})
-    assert nextlabel("status", tmp_path).code == 0
+    result = nextlabel("status", tmp_path)
+    assert result.code == 0
+    assert "strategy     margin\n" in result.out
 
 
 def test_status_of_a_campaign_that_was_never_begun_says_so(nextlabel, tmp_path):
@@ -154,8 +157,21 @@ def test_a_report_is_written_in_every_form(nextlabel, finished_run, form, name):
     assert "cod" in (finished_run.folder / name).read_text()
 
 
-def test_a_report_of_nothing_is_refused(nextlabel, tmp_path):
-    assert nextlabel("report", tmp_path / "none").code == 1
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_a_folder_that_does_not_exist_is_named(nextlabel, tmp_path, command):
+    result = nextlabel(command, tmp_path / "none")
+    assert result.code == 1
+    assert f"folder not found: {tmp_path / 'none'}; give the one" in result.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_an_error_that_cannot_be_printed_as_json_is_printed_as_text():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "nextlabel", "config", "show", "--json"]
+        result = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: cannot read or write")
+    assert "Traceback" not in result.stderr
 
 
 def test_the_version_is_printed(nextlabel):

@@ -80,6 +80,20 @@ def test_a_damaged_description_of_a_cell_comes_with_the_way_out(run):
         read_run(run)
 
 
+def test_a_cell_with_a_seed_that_is_no_number_comes_with_the_way_out(run):
+    path = cell_of(run) / "cell.toml"
+    path.write_text('dataset = "digits"\nstrategy = "cod"\nobjective = "supervised"\nseed = "x"\n')
+    with pytest.raises(DataError, match=r"'seed' .* must be an integer, got 'x'; delete .*finished"):
+        read_run(run)
+
+
+def test_images_in_a_folder_that_is_no_cycle_are_ignored(run):
+    before, copy = read_run(run), cell_of(run) / "cycles" / "copy" / "queried.png"
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    assert read_run(run) == before
+
+
 def test_json_of_another_kind_is_refused(run):
     (cell_of(run) / "queries.json").write_text("{}")
     with pytest.raises(DataError, match=r"JSON list, got dict"):

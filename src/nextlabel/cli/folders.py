@@ -15,8 +15,10 @@ def refuse_reproduction(folder: Path) -> None:
     """Refuse a folder in which ``nextlabel reproduce`` keeps figures and tables, or one of these.
 
     Raises:
-        DataError: It is such a folder; the message names the pages in it.
+        DataError: It is such a folder, and the message names the pages in it; or there is no folder.
     """
+    if not folder.is_dir():
+        raise DataError(f"folder not found: {folder}; give the one that nextlabel run or a campaign created")
     if (folder / "experiment.toml").exists():
         return
     if pages := _pages(folder):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,8 @@ def print_json(content: Mapping[str, Any]) -> None:  # Any: JSON
 def print_error(sentence: str, *, as_json: bool) -> None:
     """Print an error: as text to standard error, or as JSON to standard output."""
     if as_json:
-        sys.stdout.write(json.dumps({"ok": False, "error": sentence}, indent=2) + "\n")
-    else:
-        sys.stderr.write(f"Error: {sentence}\n")
+        with suppress(OSError):  # a full disk may be the error
+            sys.stdout.write(json.dumps({"ok": False, "error": sentence}, indent=2) + "\n")
+            sys.stdout.flush()
+            return
+    sys.stderr.write(f"Error: {sentence}\n")

@@ -10,6 +10,7 @@ import typer
 from nextlabel.cli.folders import refuse_reproduction
 from nextlabel.cli.output import WAITING, JsonOption, print_json
 from nextlabel.errors import DataError
+from nextlabel.parts import Part
 
 __all__ = ["status"]
 
@@ -71,6 +72,7 @@ def _show_campaign(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({**facts, "pending_ids": list(state.pending)})
     else:
+        facts["strategy"] = Part.parse(facts["strategy"])
         for key, value in facts.items():
             typer.echo(f"{key:<12} {value}")
     if state.pending:

@@ -24,6 +24,7 @@ from nextlabel.report.plot import DARK, LIGHT, Image, Style, css_variables, styl
 from nextlabel.report.runs import Cell, Run, read_run
 from nextlabel.report.sections import BASELINE, Section, summarise
 from nextlabel.report.tables import UNKNOWN, Table, markdown, summary_table, time_table
+from nextlabel.results import rerun_remedy
 
 __all__ = ["Format", "build", "render"]
 
@@ -168,7 +169,10 @@ def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...
     for cycle, path in sorted(cell.sheets.items()):
         query = queries.get(cycle)
         if query is None:
-            raise DataError(f"query of cycle {cycle} not found in queries.json, but {path} shows its images")
+            raise DataError(
+                f"query of cycle {cycle} not found in queries.json, but {path} shows its images; "
+                f"{rerun_remedy(path.parents[2])}"
+            )
         try:
             with Image.open(path) as image:
                 width, height = image.size

@@ -106,6 +106,8 @@ def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
     described, kinds = read_toml(folder / "cell.toml"), ("dataset", "strategy", "objective")
     if missing := [key for key in (*kinds, "seed") if key not in described]:
         raise DataError(f"{folder / 'cell.toml'} must have the key '{missing[0]}', got {sorted(described)}")
+    if not isinstance(described["seed"], int):
+        raise DataError(f"'seed' in {folder / 'cell.toml'} must be an integer, got {described['seed']!r}")
     labels = {}
     for kind in kinds:  # as in the rows: the name, or the full text if the run has several of that name
         part = Part.parse(described[kind])
@@ -115,10 +117,10 @@ def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
     return Cell(
         name=folder.name,
         **labels,
-        seed=int(described["seed"]),
+        seed=described["seed"],
         class_names=class_names,
         queries=tuple(_query(record, len(class_names), path) for record in content(path.name, list, [])),
-        sheets={int(path.parent.name): path for path in sorted(folder.glob("cycles/*/queried.png"))},
+        sheets={int(path.parent.name): path for path in sorted(folder.glob("cycles/[0-9]*/queried.png"))},
         error=None if failure is None else str(failure.get("error", "no reason was recorded")),
     )
 
