@@ -185,8 +185,9 @@ class Registry(Generic[T]):
         """Refuse too many parts inside (the positional-only parameters) and missing options."""
         places = sum(p.kind is p.POSITIONAL_ONLY for p in parameters.values())
         if len(part.of) > places:
+            most = f"at most {places} part{'s' * (places > 1)}" if places else "no parts"
             raise ConfigurationError(
-                f"the {self.kind} '{part.name}' must be given at most {places} parts, got "
+                f"the {self.kind} '{part.name}' must be given {most}, got "
                 f"{listed(map(str, part.of))}; write options as name=value"
             )
         needed = [name for name, p in parameters.items() if p.default is p.empty and "VAR" not in p.kind.name]

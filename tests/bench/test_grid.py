@@ -101,6 +101,10 @@ def test_unknown_names_are_refused_with_the_nearest(options, sentence):
         ({"learner": {"wrappers": "vall"}}, "'vall'; did you mean 'vaal'"),
         ({"learner": {"wrappers": "vaal(epoch=1)"}}, "did you mean 'epochs'"),
         ({"learner": {"wrappers": "learning_loss(unit=1)"}}, "did you mean 'units'"),
+        ({"learner": {"wrappers": "ensemble(make=3)"}}, "wrapper 'ensemble' not found: 'make'"),
+        ({"learner": {"wrappers": "vaal(learner=3)"}}, "wrapper 'vaal' not found: 'learner'"),
+        ({"learner": {"model": "mlp(classes=3)"}}, r"must take 'classes' from the data, got mlp\(classes=3"),
+        ({"learner": {"lr": float("inf")}}, "lr must be above 0 and finite, got inf"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_before_any_work(options, sentence):

@@ -42,6 +42,7 @@ WRAPPERS: Registry[Learner] = Registry(
         Card("mc_dropout", "nextlabel.learners.mc_dropout:McDropout", needs=("draws:dropout",)),
         Card("ensemble", "nextlabel.learners.ensemble:Ensemble", needs=("draws:ensemble",)),
     ),
+    contract=frozenset({"learner", "make"}),  # what is wrapped
 )
 """The learners that wrap a TorchLearner, each with the needs that it meets."""
 
@@ -126,9 +127,13 @@ def model_functions(
 
     Raises:
         UnknownNameError: The model has no such option.
-        ConfigurationError: An option is out of range.
+        ConfigurationError: An option is out of range, or the data decides it.
     """
     given = {"input_shape": data.input_shape, "classes": data.task.width}
+    if taken := sorted(given.keys() & model.options):
+        raise ConfigurationError(
+            f"the model must take {listed(taken)} from the data, got {model}; leave the option out"
+        )
     new_model = partial(MODELS.create, model, **given)
     new_model()  # so that wrong options are refused now, and not in a training run
     without = {option: value for option, value in model.options.items() if option not in PRETRAINED}

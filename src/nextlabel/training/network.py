@@ -113,7 +113,7 @@ class ModuleNetwork(nn.Module):
             raise ContractError(
                 f"the model must return raw outputs of shape ({batch}, outputs"
                 f"{', height, width' if self.per_pixel else ''}) for {batch} items, got shape "
-                f"{tuple(outputs.shape)} of {outputs.dtype}; correct its forward"
+                f"{tuple(outputs.shape)} of {outputs.dtype}; correct its forward or use another model"
             )
         return outputs
 
