@@ -39,7 +39,7 @@ def test_a_budget_goes_before_the_sizes_of_a_preset():
             {"budget": 0.4, "initial_size": 0.1, "batch_size": 0.1},
             r"budget must be .* got 0.4 but 0.1 \+ 6 \* 0.1 = 0.7; leave one of them out",
         ),
-        ({"budget": 0.4, "initial_size": 100}, "all counts or all fractions, got 0.4, 100 and None"),
+        ({"budget": 0.4, "initial_size": 100}, "all counts or all fractions, got 0.4 and 100$"),
         ({"budget": 5, "cycles": 7}, "every one of the 7 cycles, got 5"),
         ({"budget": 0, "cycles": 7}, "budget|greater than 0"),
         ({"budget": "many"}, "the setting 'budget' must be"),

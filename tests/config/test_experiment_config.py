@@ -39,7 +39,13 @@ def test_later_sources_win_over_earlier_ones(tmp_path):
         ("initial_size=1.5", "must be a count .* or a fraction below 1, got 1.5"),
         ("initial_size=1.0", "must be a count .* or a fraction below 1, got 1.0"),
         ("batch_size=1.0", "must be a count .* or a fraction below 1, got 1.0"),
-        ("initial_size=true", "must be a count or a fraction, got true"),
+        ("initial_size=true", "must be a count or a fraction above 0, got True"),
+        ("initial_size=10%", "must be a count or a fraction above 0, got '10%'"),
+        ("seeds=true", "the setting 'seeds' must not be true or false, got true"),
+        ("learner.lr=true", "the setting 'learner.lr' must not be true or false, got true"),
+        ("seeds=2.5", "the setting 'seeds' must be a whole number, got 2.5"),
+        ("learner=3", "the setting 'learner' must be a table, got 3"),
+        ("strategy=[]", r"the setting 'strategy' must not be empty, got \[\]"),
         ("strategy=cod,cod", "must be distinct, got cod, cod"),
         (
             "model.mlp.weights=~no_such_user/w",
@@ -87,6 +93,7 @@ def test_a_setting_of_a_part_overrides_its_options_from_any_source():
         ("strategy.codd.form=l2", "strategy not found: 'codd', .*did you mean 'cod'"),
         ("objective.weight=1", "must be set as objective.NAME.weight=VALUE, got 'objective.weight=1'"),
         ("learner.model.width=16", "as model.NAME.width=16"),
+        ("augment.horizontal_flip.probability=1", "add it to 'learner.augment', which has none"),
         ("strategy=cod(form=l2", "the bracket at position 3 .* must be closed"),
     ],
 )

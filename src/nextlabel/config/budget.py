@@ -21,9 +21,9 @@ def with_sizes(tree: dict[str, Any], *, cycles: int) -> dict[str, Any]:  # Any: 
     Raises:
         ValueError: The budget is too small, or does not agree with the sizes given.
     """
-    budget, initial, batch = (tree.get(key) for key in ("budget", "initial_size", "batch_size"))
+    budget, initial, batch = sizes = [tree.get(key) for key in ("budget", "initial_size", "batch_size")]
     cycles = tree.get("cycles", cycles)
-    given = [amount for amount in (budget, initial, batch) if amount is not None]
+    given = [amount for amount in sizes if amount is not None]
     if budget is None or not all(
         isinstance(amount, (int, float)) and not isinstance(amount, bool) and math.isfinite(amount)
         for amount in (*given, cycles)
@@ -35,7 +35,7 @@ def with_sizes(tree: dict[str, Any], *, cycles: int) -> dict[str, Any]:  # Any: 
     if any(isinstance(amount, int) != whole for amount in given):
         raise ValueError(
             "budget, initial_size and batch_size must be all counts or all fractions, got "
-            f"{budget}, {initial} and {batch}"
+            f"{' and '.join(map(str, given))}"
         )
     if batch is None:
         left, batches = (budget, cycles + 1) if initial is None else (budget - initial, max(cycles - 1, 1))

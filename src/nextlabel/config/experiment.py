@@ -40,6 +40,18 @@ def _usual(kind: str, description: str) -> Any:  # Any: as of pydantic's Field
     return Field(default=[*map(Part, USUAL[kind])], min_length=1, description=description)
 
 
+PROBLEMS: Mapping[str, str] = {
+    "int": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float": "must be a number",
+    "bool": "must be true or false",
+    "model": "must be a table",
+    "dict": "must be a table",
+    "too_short": "must not be empty",
+}
+"""What a setting must be, by pydantic's type of the error, where pydantic says it in its own terms."""
+
+
 class ExperimentConfig(Strict):
     """A grid of campaigns: every data set with every strategy, objective and seed."""
 
@@ -116,11 +128,12 @@ class ExperimentConfig(Strict):
     @field_validator("initial_size", "batch_size", "budget", "candidate_size", mode="wrap")
     @classmethod
     def _count_or_fraction(cls, given: Any, validated: Callable[[Any], Any]) -> Any:  # Any: not validated yet
-        if isinstance(given, bool):
-            raise ValueError(f"must be a count or a fraction, got {str(given).lower()}")
-        amount = validated(given)
+        try:
+            amount = validated(given)
+        except ValidationError:
+            amount = 0
         if isinstance(amount, (int, float)) and not amount > 0:
-            raise ValueError(f"must be a count or a fraction above 0, got {amount}")
+            raise ValueError(f"must be a count or a fraction above 0, got {given!r}")
         if isinstance(amount, float) and amount >= 1:
             if amount == 1 or not amount.is_integer():  # 1.0 may be meant as the whole pool
                 raise ValueError(f"must be a count (an integer) or a fraction below 1, got {amount}")
@@ -206,6 +219,7 @@ def _sentence(error: ValidationError, source: str) -> str:
     branches = ("int", "float", "bool", "literal[")  # of a union, as pydantic names them
     name = ".".join(part for part in path if not part.startswith(branches))
     problem = first["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    problem = PROBLEMS.get(first["type"].removesuffix("_parsing").removesuffix("_type"), problem)
     if not name:
         return f"the settings{source} do not agree: {problem}"
     got = "" if first["type"] == "value_error" else f", got {first['input']!r}"  # ours say it themselves

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, Field, PlainValidator, WithJsonSchema, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from nextlabel.errors import ConfigurationError
 from nextlabel.files import absolute_weights
@@ -52,6 +60,13 @@ class Strict(BaseModel):
         "extra": "forbid", "frozen": True, "arbitrary_types_allowed": True,
         "protected_namespaces": (),  # a field is called model
     }  # fmt: skip
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number(cls, given: Any, info: ValidationInfo) -> Any:  # Any: not validated yet
+        if isinstance(given, bool) and "bool" not in str(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError(f"must not be true or false, got {str(given).lower()}")
+        return given
 
     def resolved(self) -> Tree:
         """Return all settings as a record holds them; parts are names or tables."""

@@ -85,7 +85,8 @@ class Setting:
         if name not in known and (kind == "wrapper" or (kind == "model" and not parts)):
             parts.append(Part(name))
         elif name not in known:
-            guess = did_you_mean(name, known) or f"; known: {listed(map(str, parts))}"
+            where = f"add it to '{'.'.join(KINDS[kind])}', which has {listed(map(str, parts)) or 'none'}"
+            guess = did_you_mean(name, known) or f"; {where}"
             raise ConfigurationError(f"{kind} not found: '{name}', to set {self}{guess}")
         value = self._value(of_parts=False)
         changed = [part.with_options({option: value}) if part.name == name else part for part in parts]
