@@ -108,6 +108,12 @@ def test_a_preset_that_leaves_a_setting_out_has_the_default_of_the_part(setting)
         assert shown(default_of(setting)) == shown(expected)
 
 
+def test_a_setting_that_the_preset_leaves_at_its_default_is_not_called_changed():
+    lines = list(difference_lines(load_config(options={"preset": "fast"}).resolved()))
+    assert "learner.unlabelled_draw = passes; code fixed_first; repaired, paper passes." in " ".join(lines)
+    assert not any("(changed from" in line for line in lines)
+
+
 def test_the_lines_of_a_configuration_name_its_values_and_leave_out_parts_that_it_does_not_use():
     options = {"preset": "code", "dataset": ["svhn"], "objective": ["tod"], "strategy": ["random"]}
     config = load_config(options=options, settings=["objective.tod.passes=joint"])

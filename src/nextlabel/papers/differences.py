@@ -136,7 +136,7 @@ def difference_lines(settings: Mapping[str, Value]) -> Iterator[str]:
     here = flat_settings(settings)
     for difference in _used(differences(dataset), settings):
         own = difference.values[preset]
-        value = shown(here[difference.setting]) if difference.setting in here else own
+        value = own if here.get(difference.setting) is None else shown(here[difference.setting])
         changed = f" (changed from {own})" if value != own else ""
         measured = f" Measured: {difference.reason.measured}." if difference.reason.measured else ""
         others = listed_values(difference, without=preset)

@@ -23,7 +23,7 @@ def test_where_data_lie_what_models_run_on_and_seeds_do_not_change_what_is_measu
     ("setting", "stated"),
     [
         ("learner.epochs=3", "learner.epochs is 3, not 200"),
-        ("dataset.cifar10.pool=400", "pool is 400, not nothing"),
+        ("dataset.cifar10.pool=400", "pool is 400, not the default"),
         ("candidate_size=100", "candidate_size is 100, not 25000"),
     ],
 )

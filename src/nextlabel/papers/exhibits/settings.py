@@ -104,7 +104,7 @@ def changed_settings(base: ExperimentConfig, preset: str) -> tuple[str, ...]:
         for config in (base_settings(name, preset), base)
     )
     return tuple(
-        f"{key} is {'nothing' if new is None else new}, not {'nothing' if old is None else old}"
+        f"{key} is {'the default' if new is None else new}, not {'the default' if old is None else old}"
         for key, old, new in changes(stored, given)
     )
 
