@@ -120,6 +120,7 @@ def test_what_has_to_be_got_by_hand_says_how(nextlabel, name, said):
     assert done.code == 1
     assert f"the data set '{name}' cannot be downloaded by this command; " in done.err
     assert said in done.err
+    assert ("(folder: " in done.err) == (name != "digits")  # which needs no file
 
 
 def test_an_unknown_name_offers_the_nearest(nextlabel):

@@ -168,7 +168,7 @@ def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"packed.zip', which is a file; put the images of every class"):
         DATASETS.create("image_folder", root=tmp_path / "packed.zip")
     write_image(tmp_path / "cat" / "1.png", 1)
-    with pytest.raises(DataError, match=r"must have at least 2 classes, but .* has 1 sub-folders"):
+    with pytest.raises(DataError, match=r"must have at least 2 classes, but .* has '\w+';"):
         DATASETS.create("image_folder", root=tmp_path)
     (tmp_path / "dog").mkdir()
     with pytest.raises(DataError, match=r"images of .* not found: .*/dog' \(.jpg, "):

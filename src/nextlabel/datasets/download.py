@@ -56,7 +56,8 @@ def download(name: str, root: Root = None) -> Path:
         return folder
     if name not in BY_TORCHVISION:
         remedy = DATASETS.remedy(name, "see the package that it comes from")
-        raise DataError(f"the data set '{name}' cannot be downloaded by this command; {remedy} ({folder})")
+        where = f" (folder: {folder})" if "files" in DATASETS.card(name).needs else ""
+        raise DataError(f"the data set '{name}' cannot be downloaded by this command; {remedy}{where}")
     try:
         from torchvision import datasets
     except ImportError as error:

@@ -73,8 +73,8 @@ def load(
         folder, classes = folder / "train", class_folders(folder / "train")
     if len(classes) < 2:
         raise DataError(
-            f"the data set '{CARD.name}' must have at least 2 classes, but {folder} has {len(classes)} "
-            f"sub-folders; {CARD.remedy}"
+            f"the data set '{CARD.name}' must have at least 2 classes, but {folder} has "
+            f"{listed(classes) or 'no sub-folder'}; {CARD.remedy}"
         )
     if parted:
         if test_fraction is not None:
