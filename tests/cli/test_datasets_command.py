@@ -41,7 +41,8 @@ def test_a_download_goes_into_the_folder_where_the_data_set_is_then_read(
 
     torchvision.SVHN = svhn
     monkeypatch.setenv("NEXTLABEL_DATA", str(tmp_path))
-    done = nextlabel("datasets", "download", "svhn", "--json")
+    done = nextlabel("datasets", "--json", "download", "svhn")
+    assert nextlabel("datasets", "download", "svhn", "--json").json() == done.json()
     assert done.json() == {
         "ok": True,
         "dataset": "svhn",
@@ -51,7 +52,7 @@ def test_a_download_goes_into_the_folder_where_the_data_set_is_then_read(
         "classes": 10,
         "licence": "for non-commercial use only, as its authors' page says",
     }
-    assert calls == [(tmp_path / "svhn", part, True) for part in ("train", "test")]
+    assert calls == [(tmp_path / "svhn", part, True) for part in ("train", "test")] * 2
 
 
 def test_the_text_names_sizes_folder_and_licence(nextlabel, torchvision, published, tmp_path):

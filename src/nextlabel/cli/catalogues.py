@@ -38,6 +38,8 @@ def datasets(context: typer.Context, as_json: JsonOption = False) -> None:
         from nextlabel.datasets.catalogue import DATASETS
 
         _show_cards("datasets", DATASETS, as_json=as_json, cost="size")
+    elif as_json:
+        context.default_map = {context.invoked_subcommand: {"as_json": True}}
 
 
 @datasets_app.command()
