@@ -1,14 +1,18 @@
 import csv
+import io
 import json
 import os
 import re
 import shutil
 import signal
+import sys
 import time
+from contextlib import suppress
 
 import pytest
 
 from commands import started
+from nextlabel.cli.main import main
 from nextlabel.results import COLUMNS, read_csv
 
 
@@ -59,6 +63,18 @@ def test_running_again_does_nothing_again(finished_run, nextlabel):
     assert again.code == 0
     assert again.json()["summary"] == finished_run.output["summary"]
     assert (finished_run.folder / "results.csv").read_bytes() == before
+
+
+def test_characters_that_the_output_lacks_are_replaced(finished_run, monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(
+        sys, "argv", ["nextlabel", "run", *finished_run.options, "--out", str(finished_run.folder)]
+    )
+    with suppress(SystemExit):
+        main()
+    output.seek(0)
+    assert "Report: " in output.read()
 
 
 def test_another_configuration_in_the_same_folder_shows_the_difference(finished_run, nextlabel):

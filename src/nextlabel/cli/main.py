@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -53,6 +54,9 @@ def _root(
 def main() -> None:
     """Run the command line; an error that the user can fix is one sentence and exit code 1."""
     as_json = "--json" in sys.argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a Windows pipe or an ASCII terminal lacks some characters
+            stream.reconfigure(errors="replace")
     try:
         app()
         return
