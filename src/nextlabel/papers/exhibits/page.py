@@ -94,7 +94,7 @@ def _facts(done: Sequence[Finished], under: Provenance) -> list[str]:
     if done:
         facts.append(
             f"Data set {title_of(under.dataset)}, preset `{under.preset}`, {under.cycles} cycles; "
-            f"100 % are {done[0].size:,} items"
+            f"100 % = {done[0].size:,} items"
         )
         facts += [f"Changed from the preset: {setting}" for setting in under.changed]
         for arm in done:
