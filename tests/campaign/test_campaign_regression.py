@@ -17,7 +17,6 @@ def test_cod_asks_where_the_values_moved_since_the_previous_cycle(tmp_path):
     truth = {item: float(point.sin()) for item, point in zip(pool.ids, points[:, 0], strict=True)}
     learner = TorchLearner(
         lambda: nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1)),
-        objective="squared_error",
         task="regression",
         training=TrainingConfig(lr=0.01, batch_size=8),
         epochs=3,

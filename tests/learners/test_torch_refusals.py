@@ -136,7 +136,7 @@ def test_asking_before_training_or_for_what_cannot_be_given_is_refused(tmp_path)
         ({"objective": "superviced"}, "did you mean 'supervised'"),
         ({"objective": "supervised(label_smothing=0.1)"}, "did you mean 'label_smoothing'"),
         ({"task": "regresion"}, "did you mean 'regression'"),
-        ({"task": "regression"}, "use objective='squared_error'"),
+        ({"task": "regression", "objective": "supervised"}, "use objective='squared_error'"),
         ({"objective": "squared_error"}, "use objective='supervised'"),
         ({"warm_start": "warm"}, "warm_start must be True or False, got 'warm'"),
         ({"snapshots": ("epochs",)}, "did you mean 'epoch'"),

@@ -72,7 +72,7 @@ class TorchLearner:
             raw outputs, in regression to (B, 1).
         objective: The training loss: a name in the catalogue, a call such as ``"tod(weight=0.1)"``, or a
             function that returns a new :class:`~nextlabel.types.Objective`, or an ``nn.Module`` with its
-            members.
+            members. None for the task's default, ``"supervised"`` or in regression ``"squared_error"``.
         task: A task or its name: ``"classification"`` gives ``log_probs``, ``"regression"`` gives ``values``.
         training: How the model is trained: optimiser, schedule, sizes, precision.
         epochs: Passes over the labelled items in one fit; None for those of ``training``.
@@ -106,7 +106,7 @@ class TorchLearner:
         self,
         model: Callable[[], nn.Module] | nn.Module,
         *,
-        objective: str | Part | Callable[[], nn.Module] = "supervised",
+        objective: str | Part | Callable[[], nn.Module] | None = None,
         task: str | Task = "classification",
         training: TrainingConfig = DEFAULT_TRAINING,
         epochs: int | None = None,
@@ -132,7 +132,7 @@ class TorchLearner:
         self._augment = augmentation(augment)
         self.preparation = Preparation.checked(normalise, channels_last=training.channels_last)
         self.score_augmented = score_augmented and self._augment is not None
-        self._objective = objective
+        self._objective = self.task.default_objective if objective is None else objective
         self._network: ModuleNetwork | None = None
         self._objective_state: dict[str, Tensor] | None = None
         self._bound: Objective | None = None
@@ -141,7 +141,7 @@ class TorchLearner:
             model, untrained_model, self.task, embedding_layer, self.preparation, self._cache
         )
         Engine(device, training.mixed_precision)  # refuses now what this machine cannot do
-        self.extra_fields = new_objective(objective, self.task).extra_fields
+        self.extra_fields = new_objective(self._objective, self.task).extra_fields
 
     def fit(self, x: Pool, y: Tensor, unlabelled: Pool, *, seed: int, workdir: Path) -> dict[str, float]:
         """Train on the labelled pool and return ``train_loss``, ``steps`` and ``epochs``.
