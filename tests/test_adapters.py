@@ -55,6 +55,20 @@ def test_an_objective_of_ones_own_trains_as_the_one_of_the_catalogue(tmp_path, o
     assert same_bits(state(tmp_path / "catalogue"), state(tmp_path / "own"))
 
 
+class Formless(Objective):
+    """It inherits a forward that computes nothing."""
+
+
+class FormlessModule(Plain):
+    forward = nn.Module.forward
+
+
+@pytest.mark.parametrize("objective", [Formless, FormlessModule])
+def test_an_objective_without_a_forward_is_refused_before_any_fit(objective):
+    with pytest.raises(ContractError, match=rf"forward\(.*\), got {objective.__name__} without it"):
+        learner(objective=objective)
+
+
 def test_a_plain_module_gets_the_defaults_of_the_members_that_it_leaves_out():
     made = Plain()
     assert as_objective(made) is made

@@ -27,6 +27,11 @@ def check_call(usage: str, call: object, *arguments: object, **options: object) 
 
 def as_objective(made: object) -> Objective:
     """Return the objective with all members; one that cannot be completed raises ContractError."""
+    if isinstance(made, nn.Module) and type(made).forward in (Objective.forward, nn.Module.forward):
+        raise ContractError(
+            f"an objective must define forward(model, x, y, unlabelled, *, step), got {type(made).__name__} "
+            "without it; return Losses from it"
+        )
     if isinstance(made, Objective):
         return made
     needed = ("uses_unlabelled", "bind", "after_step")

@@ -6,6 +6,7 @@ C classes, D features, B batch. Strategies see *rows* of a view; everything outs
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -327,11 +328,11 @@ class Objective(nn.Module):
     def __init__(self) -> None:  # without the *args of nn.Module: options that do not exist are refused
         super().__init__()
 
+    @abstractmethod
     def forward(
         self, model: Network, x: Tensor, y: Tensor, unlabelled: Tensor | None, *, step: int
     ) -> Losses:
         """Run the forward passes of one step and return its losses."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def inputs(self, x: Tensor) -> Tensor:
         """Return the network's inputs from a batch that holds more than inputs."""
