@@ -14,9 +14,9 @@ __all__ = ["SNAPSHOT", "Snapshot", "kept_snapshots", "snapshots_in_view"]
 SNAPSHOT = "snapshot:"
 """The prefix of needs for the outputs at a snapshot."""
 
-Kind: TypeAlias = Literal["end", "ema", "step", "epoch", "initial", "untrained"]
+SnapshotKind: TypeAlias = Literal["end", "ema", "step", "epoch", "initial", "untrained"]
 
-_MEANINGS: dict[Kind, str] = {
+_MEANINGS: dict[SnapshotKind, str] = {
     "end": "at the end of training",
     "ema": "under the exponential moving average of the weights of this training run",
     "step": "one step before the end of training",
@@ -43,7 +43,7 @@ class Snapshot:
     (Snapshot(kind='step', count=10), 'epoch')
     """
 
-    kind: Kind
+    kind: SnapshotKind
     count: int = 0
 
     @staticmethod

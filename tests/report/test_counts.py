@@ -3,15 +3,15 @@ import pytest
 
 from nextlabel.errors import DataError
 from nextlabel.report.counts import count_classes
-from nextlabel.report.runs import Cell, Query
+from nextlabel.report.runs import CellRecord, QueryRecord
 
 
 def cell(queries, *, names=("a", "b"), seed=0):
     made = tuple(
-        Query(cycle, tuple(map(str, range(sum(classes)))), tuple(classes), tuple(pool))
+        QueryRecord(cycle, tuple(map(str, range(sum(classes)))), tuple(classes), tuple(pool))
         for cycle, classes, pool in queries
     )
-    return Cell(f"cell-{seed}", "digits", "cod", "supervised", seed, tuple(names), made, {}, None)
+    return CellRecord(f"cell-{seed}", "digits", "cod", "supervised", seed, tuple(names), made, {}, None)
 
 
 def test_counts_are_means_over_seeds_with_the_sum_over_cycles_last():

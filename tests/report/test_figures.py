@@ -6,7 +6,7 @@ import pytest
 from nextlabel.report import figures
 from nextlabel.report.counts import count_classes
 from nextlabel.report.plot import LIGHT, styles
-from nextlabel.report.runs import Cell, Query
+from nextlabel.report.runs import CellRecord, QueryRecord
 from nextlabel.report.sections import summarise
 
 LOOKS = styles(["cod", "margin", "random"], "random")
@@ -72,8 +72,8 @@ def test_times_are_stacked_with_their_total(section):
 
 
 def test_class_counts_show_numbers_and_name_the_seeds(section):
-    query = Query(1, tuple("abcdefghijkl"), (9, 3), (50, 50))
-    cell = Cell("c", "digits", "core_set", "supervised", 0, ("cat", "dog"), (query,), {}, None)
+    query = QueryRecord(1, tuple("abcdefghijkl"), (9, 3), (50, 50))
+    cell = CellRecord("c", "digits", "core_set", "supervised", 0, ("cat", "dog"), (query,), {}, None)
     image = figures.class_counts(section, count_classes([cell]))
     assert image.name == "digits-supervised-classes-core-set"
     assert image.svg.count(">9</text>") == 2  # the cycle and all cycles
@@ -82,8 +82,8 @@ def test_class_counts_show_numbers_and_name_the_seeds(section):
 
 
 def test_the_name_of_a_strategy_cannot_leave_the_folder_or_the_mark_up(section):
-    query = Query(1, ("a", "b"), (1, 1), (5, 5))
-    cell = Cell("c", "digits", '/../"><script>', "supervised", 0, ("cat", "dog"), (query,), {}, None)
+    query = QueryRecord(1, ("a", "b"), (1, 1), (5, 5))
+    cell = CellRecord("c", "digits", '/../"><script>', "supervised", 0, ("cat", "dog"), (query,), {}, None)
     image = figures.class_counts(section, count_classes([cell]))
     assert image.name == "digits-supervised-classes-script"
     assert "<script>" not in image.inline

@@ -16,7 +16,7 @@ from typing import Any
 from nextlabel import __version__
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.environment import describe_environment
-from nextlabel.bench.executors.processes import Ended, Event, Started, run_cells
+from nextlabel.bench.executors.processes import CellEvent, Ended, Started, run_cells
 from nextlabel.bench.grid import Grid, make_grid, with_found_data
 from nextlabel.bench.outcome import begin, fail, is_finished, rows_of
 from nextlabel.bench.validation import forget_read_items
@@ -112,7 +112,7 @@ class Experiment:
                 found += [replace(row, **names) for row in rows_of(folder)]
         return found
 
-    def run(self, *, jobs: int) -> Generator[Event, None, None]:
+    def run(self, *, jobs: int) -> Generator[CellEvent, None, None]:
         """Run the unfinished cells, yield what happens, and write the results at the end.
 
         Closing the iterator stops the workers; their finished work is kept.

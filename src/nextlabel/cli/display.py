@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from nextlabel.bench.executors.processes import Advanced, Ended, Event, Started
+from nextlabel.bench.executors.processes import Advanced, CellEvent, Ended, Started
 from nextlabel.bench.experiment import Experiment, default_jobs
 from nextlabel.cli.output import FAILED, print_error
 
@@ -55,7 +55,7 @@ def exit_if_failed(folder: Path, failures: Mapping[str, str], *, as_json: bool) 
     raise typer.Exit(FAILED)
 
 
-def follow(events: Iterator[Event], experiment: Experiment, *, quiet: bool = False) -> dict[str, str]:
+def follow(events: Iterator[CellEvent], experiment: Experiment, *, quiet: bool = False) -> dict[str, str]:
     """Show the events of an experiment until they end, and return the errors of failed cells by name."""
     console = Console(stderr=True, quiet=quiet)
     cycles, total = experiment.config.cycles, len(experiment.grid.cells)

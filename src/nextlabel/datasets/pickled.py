@@ -21,7 +21,7 @@ DAMAGED = (
 )
 """What damaged pickles were seen to raise, ``OSError`` aside."""
 
-Made = Any  # Any: what a pickle makes of its arguments, and fills in afterwards
+Unpickled = Any  # Any: what a pickle makes of its arguments, and fills in afterwards
 
 
 class _Forbidden(pickle.UnpicklingError):
@@ -48,7 +48,7 @@ def read_pickled(path: Path) -> object:
 
 
 class _DataUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str, /) -> Made:
+    def find_class(self, module: str, name: str, /) -> Unpickled:
         # NumPy 2 renamed numpy.core; both names are in files
         make = MAKERS.get((module.replace("numpy._core.", "numpy.core."), name))
         if make is None:
@@ -61,9 +61,9 @@ class _DataUnpickler(pickle.Unpickler):
 class _Maker:
     """What a pickle gets for a name: it can be called, and nothing else."""
 
-    make: Callable[..., Made]
+    make: Callable[..., Unpickled]
 
-    def __call__(self, *arguments: object) -> Made:
+    def __call__(self, *arguments: object) -> Unpickled:
         return self.make(*arguments)
 
     def __setstate__(self, state: object) -> None:
@@ -103,7 +103,7 @@ class _Array:
         self.array = _from_buffer(data, kind, shape, "F" if by_columns else "C")
 
 
-def _from_buffer(data: object, kind: object, shape: object, order: object, axes: object = None) -> Made:
+def _from_buffer(data: object, kind: object, shape: object, order: object, axes: object = None) -> Unpickled:
     """Return an array as NumPy's function of this name does."""
     array = _numbers(data, kind)
     if order == "K" and axes is not None:
@@ -111,7 +111,7 @@ def _from_buffer(data: object, kind: object, shape: object, order: object, axes:
     return array.reshape(shape, order=order)  # type: ignore[call-overload]  # or a TypeError
 
 
-def _encoded(text: object, encoding: object) -> Made:
+def _encoded(text: object, encoding: object) -> Unpickled:
     """Return the bytes that Python 3 writes as text under the protocols of Python 2."""
     if not isinstance(text, str) or encoding != "latin1":
         raise _Forbidden(f"it asks to encode text as {encoding!r}")
@@ -126,7 +126,7 @@ def _numbers(data: object, kind: object, count: int = -1) -> NDArray[Any]:  # An
     return np.frombuffer(data, kind.dtype, count)
 
 
-def _finished(content: Made, done: dict[int, Made]) -> Made:
+def _finished(content: Unpickled, done: dict[int, Unpickled]) -> Unpickled:
     """Return the content with its arrays in place of their stand-ins.
 
     What occurs several times is finished once, or a small file could keep this busy for ever.
@@ -146,7 +146,7 @@ def _finished(content: Made, done: dict[int, Made]) -> Made:
     return done[id(content)]
 
 
-MAKERS: Mapping[tuple[str, str], Callable[..., Made]] = {
+MAKERS: Mapping[tuple[str, str], Callable[..., Unpickled]] = {
     ("numpy", "dtype"): _Type,
     ("numpy", "ndarray"): _Array,
     ("numpy.core.multiarray", "_reconstruct"): _Array,

@@ -16,7 +16,7 @@ from nextlabel.errors import DataError, LabelsError, LedgerError, NextlabelError
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 """What a setting or a measurement may hold; floats are finite."""
 
-Kind: TypeAlias = Literal["opened", "asked", "labelled", "corrected", "measured", "forked"]
+EventKind: TypeAlias = Literal["opened", "asked", "labelled", "corrected", "measured", "forked"]
 
 ItemId: TypeAlias = str
 """The stable name of an item, from the data (file name, key), never a position."""
@@ -47,7 +47,7 @@ class Event:
     """
 
     seq: int
-    kind: Kind
+    kind: EventKind
     cycle: int
     item: str | None
     value: Any  # Any: what json.loads gives, as the kind says
@@ -58,7 +58,7 @@ class Event:
     def from_raw(raw: RawEvent) -> Event:
         """Return the event in a row of the ledger; a LedgerError says what in it is unknown."""
         seq, kind, cycle, item, text, by, at = raw
-        if kind not in get_args(Kind):
+        if kind not in get_args(EventKind):
             raise _unknown_kind(seq, kind)
         return Event(seq, kind, cycle, item, _parsed(seq, text), by, at)  # type: ignore[arg-type]  # checked
 
@@ -151,7 +151,7 @@ def fold(state: State, events: Iterable[RawEvent]) -> None:
 
 
 def _unknown_kind(seq: int, kind: str) -> LedgerError:
-    kinds = listed(get_args(Kind), limit=6)
+    kinds = listed(get_args(EventKind), limit=6)
     return LedgerError(f"event {seq} must be of the kinds {kinds}, got '{kind}'; upgrade nextlabel")
 
 

@@ -8,10 +8,10 @@ from nextlabel.errors import ContractError
 
 __all__ = ["prepared"]
 
-Part = TypeVar("Part")
+T = TypeVar("T")
 
 
-def prepared(part: Part | None, objective: str, remedy: str = "bind()") -> Part:
+def prepared(part: T | None, objective: str, remedy: str = "bind()") -> T:
     """Return what a call of :meth:`~nextlabel.types.Objective.bind` or ``begin`` left, None before it.
 
     Raises:

@@ -16,7 +16,7 @@ from nextlabel.parts import check_choices, check_ranges
 from nextlabel.registry import Card
 from nextlabel.types import Forward, Losses, Network, Objective
 
-__all__ = ["WEIGHT", "Form", "Passes", "TeacherStart", "Tod"]
+__all__ = ["WEIGHT", "Passes", "TeacherStart", "Tod", "TodForm"]
 
 CARD = Card(
     "tod",
@@ -32,7 +32,7 @@ WEIGHT = 0.05
 """lambda of the paper, on every data set. The reference code has 0.02 for CIFAR-10, 0.05 for CIFAR-100,
 0.005 for SVHN and 0.1 for Caltech-101."""
 
-Form = Literal["paper", "code"]
+TodForm = Literal["paper", "code"]
 
 Passes = Literal["joint", "separate"]
 
@@ -83,7 +83,7 @@ class Tod(Objective):
     def __init__(
         self,
         *,
-        form: Form = "paper",
+        form: TodForm = "paper",
         weight: float = WEIGHT,
         decay: float = 0.999,
         outputs: Compared | None = None,
@@ -97,7 +97,7 @@ class Tod(Objective):
         compared = outputs or ("probs" if form == "paper" else "logits")
         check_choices(
             "objective 'tod'",
-            form=(form, Form),
+            form=(form, TodForm),
             outputs=(compared, Compared),
             teacher_mode=(teacher_mode, Mode),
             teacher_start=(teacher_start, TeacherStart),

@@ -21,7 +21,7 @@ from nextlabel.report import figures, findings
 from nextlabel.report.counts import count_classes
 from nextlabel.report.parquet import write_parquet
 from nextlabel.report.plot import DARK, LIGHT, Image, Style, css_variables, styles
-from nextlabel.report.runs import Cell, Run, read_run
+from nextlabel.report.runs import CellRecord, Run, read_run
 from nextlabel.report.sections import BASELINE, Section, summarise
 from nextlabel.report.tables import UNKNOWN, Table, markdown, summary_table, time_table
 from nextlabel.results import rerun_remedy
@@ -159,7 +159,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     return facts + [(label, run.environment[key]) for key, label in known.items() if key in run.environment]
 
 
-def _sheets(run: Run, cells: Sequence[Cell]) -> tuple[str, int, tuple[Sheet, ...]]:
+def _sheets(run: Run, cells: Sequence[CellRecord]) -> tuple[str, int, tuple[Sheet, ...]]:
     """Return the contact sheets of the first seed that has any."""
     from PIL import Image, UnidentifiedImageError
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextlabel.errors import DataError
-from nextlabel.report.runs import Cell
+from nextlabel.report.runs import CellRecord
 
 __all__ = ["LEVELS", "ClassCounts", "count_classes"]
 
@@ -45,7 +45,7 @@ class ClassCounts:
     description: str
 
 
-def count_classes(cells: Sequence[Cell]) -> ClassCounts | None:
+def count_classes(cells: Sequence[CellRecord]) -> ClassCounts | None:
     """Count the classes queried by the cells of one strategy, or return None if none has queried.
 
     The fraction of a class among the queried items of all seeds is compared with its fraction among the

@@ -14,13 +14,13 @@ from nextlabel.parts import Part, part_labels, parts_of
 from nextlabel.results import Row, read_csv, rerun_remedy
 from nextlabel.trees import leaves
 
-__all__ = ["Cell", "Query", "Run", "read_run"]
+__all__ = ["CellRecord", "QueryRecord", "Run", "read_run"]
 
 _RUN = "give the folder that nextlabel run created"
 
 
 @dataclass(frozen=True)
-class Query:
+class QueryRecord:
     """What one cycle of a cell queried.
 
     Attributes:
@@ -36,7 +36,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellRecord:
     """One campaign of the run, read from its folder.
 
     Attributes:
@@ -53,7 +53,7 @@ class Cell:
     objective: str
     seed: int
     class_names: tuple[str, ...]
-    queries: tuple[Query, ...]
+    queries: tuple[QueryRecord, ...]
     sheets: Mapping[int, Path]
     error: str | None
 
@@ -73,7 +73,7 @@ class Run:
     settings: Mapping[str, Any]  # Any: TOML
     environment: Mapping[str, str]
     rows: tuple[Row, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[CellRecord, ...]
 
 
 def read_run(folder: Path) -> Run:
@@ -99,7 +99,7 @@ def read_run(folder: Path) -> Run:
     return Run(folder, settings, environment, rows, tuple(cells))
 
 
-def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
+def _cell(folder: Path, settings: Mapping[str, Any]) -> CellRecord:  # Any: TOML
     def content(name: str, kind: type, default: Any) -> Any:  # Any: JSON
         return read_json(folder / name, kind) if (folder / name).exists() else default
 
@@ -114,7 +114,7 @@ def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
         labels[kind] = part_labels(parts_of(settings.get(kind, part))).get(part, part.name)
     class_names = tuple(str(name) for name in content("classes.json", list, []))
     path, failure = folder / "queries.json", content("failed.json", dict, None)
-    return Cell(
+    return CellRecord(
         name=folder.name,
         **labels,
         seed=described["seed"],
@@ -125,9 +125,9 @@ def _cell(folder: Path, settings: Mapping[str, Any]) -> Cell:  # Any: TOML
     )
 
 
-def _query(record: Any, n_classes: int, path: Path) -> Query:  # Any: JSON
+def _query(record: Any, n_classes: int, path: Path) -> QueryRecord:  # Any: JSON
     try:
-        query = Query(
+        query = QueryRecord(
             cycle=int(record["cycle"]),
             ids=tuple(str(item) for item in record["ids"]),
             classes=tuple(int(count) for count in record["classes"]),

@@ -28,7 +28,7 @@ CARD = Card(
     remedy="use a SegmentationLearner, or the strategy 'cod' if each item has one class",
 )
 
-FirstCycle: TypeAlias = Literal["least_confident", "initial", "random"]
+FirstCycleOfMasks: TypeAlias = Literal["least_confident", "initial", "random"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class CodSegmentation:
 
     form: Form = "half_squared"
     aggregate: Aggregate = "mean"
-    first_cycle: FirstCycle = "least_confident"
+    first_cycle: FirstCycleOfMasks = "least_confident"
 
     name: ClassVar[str] = "cod_segmentation"
 
@@ -65,7 +65,7 @@ class CodSegmentation:
             f"strategy '{self.name}'",
             form=(self.form, Form),
             aggregate=(self.aggregate, Aggregate),
-            first_cycle=(self.first_cycle, FirstCycle),
+            first_cycle=(self.first_cycle, FirstCycleOfMasks),
         )
 
     @property

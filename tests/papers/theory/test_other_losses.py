@@ -8,7 +8,7 @@ import torch
 from nextlabel import discrepancy
 from nextlabel.papers.theory import cross_entropy, other_losses
 from nextlabel.papers.theory.cross_entropy import classification, largest_ratio
-from nextlabel.papers.theory.networks import Network, draw_samples
+from nextlabel.papers.theory.networks import Perceptron, draw_samples
 from nextlabel.papers.theory.other_losses import ABSOLUTE, SQUARED, absolute_error, full_squared_error
 
 SEEDS = 10
@@ -22,7 +22,7 @@ def failing(*numbers):
 
 @pytest.mark.parametrize("loss", [ABSOLUTE, SQUARED])
 def test_a_step_is_that_of_autograd_on_the_loss(loss):
-    network = Network()
+    network = Perceptron()
     sample = draw_samples(network, 2, "smooth")
     weights = sample.weights_mp.clone().requires_grad_()
     before = network(weights, sample.x_md)[:, 0]

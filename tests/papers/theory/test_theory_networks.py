@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from nextlabel.papers.theory.networks import Network, descend, draw_samples, observe
+from nextlabel.papers.theory.networks import Perceptron, descend, draw_samples, observe
 from nextlabel.papers.theory.summary import order, rank_correlation
 
 
 @pytest.fixture
 def network():
-    return Network((3, 5, 1))
+    return Perceptron((3, 5, 1))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_curvature_along_the_gradient_is_the_second_difference_of_the_output
 
 
 def test_an_affine_model_has_no_curvature():
-    linear = Network((3, 1))
+    linear = Perceptron((3, 1))
     assert observe(linear, draw_samples(linear, 2, "test"), curvature=True).curvatures_m.tolist() == [0, 0]
 
 

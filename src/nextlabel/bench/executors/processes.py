@@ -57,7 +57,7 @@ class Ended:
     details: str = ""
 
 
-Event = Started | Advanced | Ended
+CellEvent = Started | Advanced | Ended
 
 
 @dataclass
@@ -67,7 +67,7 @@ class _Worker:
     cell: Cell | None = None
 
 
-def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[Event]:
+def run_cells(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Iterator[CellEvent]:
     """Run the cells in up to ``jobs`` processes and yield what happens.
 
     Each cell is kept in the sub-folder of its name. A cell that fails, or whose process dies, ends with an
@@ -110,12 +110,12 @@ def _hire() -> _Worker:
     return _Worker(process, ours)
 
 
-def _receive(worker: _Worker) -> Event:
+def _receive(worker: _Worker) -> CellEvent:
     assert worker.cell is not None
     try:
         if not worker.connection.poll():  # the process has ended, but one that loads images holds the pipe
             raise EOFError
-        event: Event = worker.connection.recv()
+        event: CellEvent = worker.connection.recv()
     except (EOFError, ConnectionError):
         worker.process.join()
         code = worker.process.exitcode or 0

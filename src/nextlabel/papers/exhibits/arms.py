@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nextlabel.bench.cell import Cell
 from nextlabel.bench.experiment import Experiment, default_folder
@@ -18,12 +17,10 @@ from nextlabel.bench.outcome import is_finished, rows_of
 from nextlabel.config.experiment import ExperimentConfig, fingerprint
 from nextlabel.config.learner import plain
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.parts import Part
+from nextlabel.parts import Options, Part
 from nextlabel.results import FULL_TRAINING, Row
 
 __all__ = ["Arm", "Finished", "Plan", "config_of", "finished", "make_plan", "open_run"]
-
-Options = Mapping[str, Any]  # Any: what TOML may hold
 
 
 @dataclass(frozen=True, eq=False)

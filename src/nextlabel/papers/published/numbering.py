@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nextlabel.errors import ConfigurationError, UnknownNameError
 from nextlabel.papers.published.exhibits import EXHIBITS
 
-__all__ = ["PLACES", "Place", "exhibit_named", "places_of"]
+__all__ = ["PLACES", "PublishedPlace", "exhibit_named", "places_of"]
 
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
@@ -23,7 +23,7 @@ PARTS = {"fig": "figures", "table": "tables", "suppfig": "supplement's figures"}
 
 
 @dataclass(frozen=True)
-class Place:
+class PublishedPlace:
     """A figure or table of a paper, by keys of :data:`PAPERS` and :data:`PARTS`; ``exhibit`` may be empty."""
 
     paper: str
@@ -45,11 +45,11 @@ class Place:
         return f"{PAPERS[self.paper]}{supplement}, {kind} {ROMAN[self.number] if roman else self.number}"
 
 
-def _places() -> Iterator[Place]:
+def _places() -> Iterator[PublishedPlace]:
     last = {"fig": 11, "table": 3, "suppfig": 3}
     for part, most in last.items():
         for number in range(1, most + 1):
-            yield Place("iccv", part, number, f"{part}{number}")
+            yield PublishedPlace("iccv", part, number, f"{part}{number}")
     article = {
         "fig": {
             7: "suppfig3", 8: "fig7", 9: "noise", 10: "fig8", 11: "fig9", 12: "fig10", 15: "suppfig1",
@@ -59,15 +59,15 @@ def _places() -> Iterator[Place]:
     }  # fmt: skip
     for part, exhibits in article.items():
         for number in range(1, max(exhibits) + 1):
-            yield Place("tnnls", part, number, exhibits.get(number, ""))
+            yield PublishedPlace("tnnls", part, number, exhibits.get(number, ""))
 
 
-PLACES: Mapping[str, Place] = {place.name: place for place in _places()}
+PLACES: Mapping[str, PublishedPlace] = {place.name: place for place in _places()}
 """All figures and tables of both papers by full name. The number of the t-SNE figure is unknown, so no place
 maps to it."""
 
 
-def places_of(exhibit: str, paper: str) -> tuple[Place, ...]:
+def places_of(exhibit: str, paper: str) -> tuple[PublishedPlace, ...]:
     """Return where a paper shows an exhibit; empty if it does not, or if the number is unknown."""
     return tuple(place for place in PLACES.values() if (place.exhibit, place.paper) == (exhibit, paper))
 
@@ -110,7 +110,7 @@ def _number(text: str) -> int | None:
     return ROMAN.index(text.upper()) if text.upper() in ROMAN else None
 
 
-def _nearest(paper: str, part: str, number: int) -> Place:
+def _nearest(paper: str, part: str, number: int) -> PublishedPlace:
     """Return the reproducible figure or table of this paper with the nearest number."""
     known = [p for p in PLACES.values() if (p.paper, p.part) == (paper, part) and p.exhibit]
     return min(known, key=lambda place: abs(place.number - number))

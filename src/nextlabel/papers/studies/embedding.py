@@ -28,7 +28,7 @@ from nextlabel.pool import Pool
 from nextlabel.seeds import derive
 from nextlabel.types import Restorable
 
-__all__ = ["CYCLES", "ITEMS", "Embedding", "Part", "embed_cycle", "project", "read_cell"]
+__all__ = ["CYCLES", "ITEMS", "Embedding", "ItemStatus", "embed_cycle", "project", "read_cell"]
 
 CYCLES: tuple[int, ...] = (1, 2, 3, 5, 7)
 """The cycles shown in the article."""
@@ -39,7 +39,7 @@ ITEMS = 2000
 PERPLEXITY = 30.0
 """The authors of t-SNE find results robust for perplexities between 5 and 50."""
 
-Part: TypeAlias = Literal["labelled", "queried", "unlabelled"]
+ItemStatus: TypeAlias = Literal["labelled", "queried", "unlabelled"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Embedding:
     cycle: int
     ids: tuple[ItemId, ...]
     points: tuple[tuple[float, float], ...]
-    parts: tuple[Part, ...]
+    parts: tuple[ItemStatus, ...]
     classes: tuple[int, ...]
     class_names: tuple[str, ...]
 
@@ -143,7 +143,7 @@ def read_cell(folder: Path) -> Cell:
         ) from error
 
 
-def _parts(state: State, ids: tuple[ItemId, ...], cycle: int, folder: Path) -> tuple[str, list[Part]]:
+def _parts(state: State, ids: tuple[ItemId, ...], cycle: int, folder: Path) -> tuple[str, list[ItemStatus]]:
     """Return the name of a cycle's training run, and the part that each item of the pool belonged to."""
     names = [name for at, name in state.measurements if at == cycle and name.startswith("train-")]
     if not names:
@@ -152,7 +152,7 @@ def _parts(state: State, ids: tuple[ItemId, ...], cycle: int, folder: Path) -> t
         raise DataError(f"the cycle must be one of the campaign in {folder}, got {cycle}; {known}")
     scoring = state.scoring(cycle) or {"training": names[-1]}
     would_be_next = set(scoring.get("chosen", ()))
-    parts: list[Part] = []
+    parts: list[ItemStatus] = []
     for item in ids:
         asked = state.cycle_of.get(item)
         if asked == cycle or item in would_be_next:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -46,7 +46,7 @@ from nextlabel.seeds import derive
 from nextlabel.snapshots import Snapshot
 from nextlabel.training.checkpoint import read_json, read_tensors, write_json, write_tensors
 from nextlabel.training.device import Engine, device_title
-from nextlabel.trees import differences
+from nextlabel.trees import Tree, differences
 
 __all__ = ["GAPS", "MODELS", "TOP", "ModelResult", "model_selection", "run_model_selection", "summary"]
 
@@ -66,8 +66,6 @@ ROUND_OFF = 8 * torch.finfo(torch.float32).eps
 """Changes of probabilities below this, about 1e-6, are round-off of a float32 forward pass."""
 
 TRAIN_LOSS, DISCREPANCY, PREDICTED_LOSS = "train_loss", "tod", "predicted_loss"
-
-Tree: TypeAlias = dict[str, Any]  # Any: JSON
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nextlabel import discrepancy
-from nextlabel.papers.theory.networks import Network, Sample, descend, draw_samples, observe
+from nextlabel.papers.theory.networks import Perceptron, Sample, descend, draw_samples, observe
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import fraction, rank_correlation, ranks
 from nextlabel.seeds import derive
@@ -38,7 +38,7 @@ factor of 2 in D or B, with 4 groups as with 200.
 def full_batch(seeds: int) -> Check:
     """Check 7: under full-batch descent D rarely exceeds the bound, but its ranking of samples is lost."""
     groups = max(4, seeds // 5)  # each has 64 samples
-    network, items = Network(), _items(groups)
+    network, items = Perceptron(), _items(groups)
     alone = _each_alone(network, items, groups)
     moved, bounds = _train(network, items, groups)
     rows = [Measurement({"trained on": "itself", "steps": 1}, {"spearman": alone})]
@@ -98,7 +98,7 @@ def _in_range(rows: list[Measurement]) -> bool:
 
 def _items(groups: int) -> Sample:
     """Return G networks with N samples each as G * N consecutive rows."""
-    networks = draw_samples(Network(), groups, "full batch")
+    networks = draw_samples(Perceptron(), groups, "full batch")
     drawn = []
     for group in range(groups):
         rng = torch.Generator().manual_seed(derive(group, "theory", "full batch", "samples"))
@@ -108,7 +108,7 @@ def _items(groups: int) -> Sample:
     return Sample(weights, features[:, 1:], features[:, 0])
 
 
-def _each_alone(network: Network, items: Sample, groups: int) -> float:
+def _each_alone(network: Perceptron, items: Sample, groups: int) -> float:
     """Return the mean rank correlation of D and bound when each sample takes its own small step."""
     path = descend(network, items, eta=1e-3)
     bound = discrepancy.theorem1_bound(path.eta, path.losses_tm[0], path.sq_norms_tm[0])
@@ -116,7 +116,7 @@ def _each_alone(network: Network, items: Sample, groups: int) -> float:
     return rank_correlation(moved, bounds).mean().item()
 
 
-def _train(network: Network, items: Sample, groups: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+def _train(network: Perceptron, items: Sample, groups: int) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """Return (G, N) discrepancies and Corollary 1 bounds, by number of steps on the mean loss."""
     losses, norms, outputs = list[Tensor](), list[Tensor](), list[Tensor]()
     moved, bounds = dict[int, Tensor](), dict[int, Tensor]()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nextlabel import discrepancy
 from nextlabel.models.cifar_resnet import CifarResNet18
-from nextlabel.papers.theory.networks import Network, draw_samples
+from nextlabel.papers.theory.networks import Perceptron, draw_samples
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import order, spread
 from nextlabel.seeds import derive
@@ -48,7 +48,7 @@ Logits: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 def classification(seeds: int) -> Check:
     """Check 8: for cross-entropy the bound holds with the norm of the Jacobian instead of the gradient."""
-    network = Network((8, 32, 32, 5))
+    network = Perceptron((8, 32, 32, 5))
     drawn = draw_samples(network, seeds, "classes")
     rows: list[Measurement] = []
     points: dict[str, tuple[float, ...]] = {"p of the true class": (), "D/B": ()}
@@ -136,7 +136,7 @@ def _below_the_limit(seeds: int) -> tuple[list[Measurement], float, bool]:
     """
     rows, excess, bounded = list[Measurement](), list[float](), list[bool]()
     for classes in (2, 5):
-        network = Network((8, 32, 32, classes))
+        network = Perceptron((8, 32, 32, classes))
         drawn = draw_samples(network, seeds, "classes")
         labels = torch.arange(seeds) % classes
         for scale in LARGEST:
@@ -204,7 +204,7 @@ def _mirrored_steps(seeds: int, p: Tensor) -> _Steps:
     Both inequalities of the bound are then equalities: with two classes p - e_y has its largest possible
     norm, and is parallel to the leading singular vector of the Jacobian.
     """
-    network = Network()
+    network = Perceptron()
     drawn = draw_samples(network, seeds, "mirrored")
     weights = drawn.weights_mp.clone()
     weights[:, -1] += torch.logit(p) / 2 - network(weights, drawn.x_md)[:, 0]
@@ -264,7 +264,7 @@ def _is_roundoff(values: dict[str, float]) -> bool:
 
 def _squared_norm(seeds: int, dtype: torch.dtype, *, classes: int) -> float:
     """Return the mean squared gradient norm of the sum of the first probabilities."""
-    network = Network((8, 32, 32, 10))
+    network = Perceptron((8, 32, 32, 10))
     sample = draw_samples(network, seeds, "constant")
     rng = torch.Generator().manual_seed(0)  # the same 16 inputs for all networks
     x = torch.randn(1, BATCH, 8, generator=rng, dtype=torch.float64).expand(seeds, BATCH, 8)

@@ -17,14 +17,23 @@ from torch import Tensor
 from nextlabel import discrepancy
 from nextlabel.seeds import derive
 
-__all__ = ["MLP_SIZES", "Network", "Path", "Sample", "State", "descend", "draw_samples", "observe"]
+__all__ = [
+    "MLP_SIZES",
+    "NetworkState",
+    "Perceptron",
+    "Sample",
+    "Trajectory",
+    "descend",
+    "draw_samples",
+    "observe",
+]
 
 MLP_SIZES = (8, 32, 32, 1)
 """Inputs, two hidden layers and a scalar output, as the theorem assumes."""
 
 
 @dataclass(frozen=True)
-class Network:
+class Perceptron:
     """A functional multi-layer perceptron: M weight vectors of P numbers are passed to each call.
 
     Attributes:
@@ -68,7 +77,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class State:
+class NetworkState:
     """Outputs, losses and gradients of M networks before a step.
 
     Attributes:
@@ -90,7 +99,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Path:
+class Trajectory:
     """T descent steps of M networks, each on its own sample.
 
     Attributes:
@@ -123,7 +132,7 @@ class Path:
         return terms[:steps].sum(0)
 
 
-def draw_samples(network: Network, seeds: int, *purpose: str | int) -> Sample:
+def draw_samples(network: Perceptron, seeds: int, *purpose: str | int) -> Sample:
     """Draw M networks with one sample each, every seed from its own generator.
 
     Weights and biases are uniform in ±1/sqrt(inputs of their layer), as in torch's ``Linear``; inputs and
@@ -142,7 +151,7 @@ def draw_samples(network: Network, seeds: int, *purpose: str | int) -> Sample:
     return Sample(weights, x, y)
 
 
-def observe(network: Network, sample: Sample, *, curvature: bool = False) -> State:
+def observe(network: Perceptron, sample: Sample, *, curvature: bool = False) -> NetworkState:
     """Return outputs, losses and gradients of M networks with one output; ``curvature`` doubles the time."""
     weights = sample.weights_mp.detach().requires_grad_()
     f = network(weights, sample.x_md)[:, 0]
@@ -154,11 +163,11 @@ def observe(network: Network, sample: Sample, *, curvature: bool = False) -> Sta
         if g.requires_grad:  # else the output is affine: no second derivative
             (product,) = torch.autograd.grad((g * fixed).sum(), weights)
             along = (fixed * product).sum(1)
-    return State(f.detach(), r, r.square() / 2, fixed, fixed.square().sum(1), along)
+    return NetworkState(f.detach(), r, r.square() / 2, fixed, fixed.square().sum(1), along)
 
 
 def descend(
-    network: Network,
+    network: Perceptron,
     sample: Sample,
     *,
     eta: float,
@@ -166,7 +175,7 @@ def descend(
     momentum: float = 0.0,
     decay: float = 0.0,
     curvature: bool = False,
-) -> Path:
+) -> Trajectory:
     """Take T gradient-descent steps of each network on the squared loss of its own sample.
 
     Args:
@@ -187,7 +196,7 @@ def descend(
         sample = replace(sample, weights_mp=sample.weights_mp - eta * velocity)
     last = network(sample.weights_mp, sample.x_md)[:, 0]
     bent = [state.curvatures_m for state in seen if state.curvatures_m is not None]
-    return Path(
+    return Trajectory(
         eta=eta,
         outputs_tm=torch.stack([*(state.outputs_m for state in seen), last]),
         residuals_tm=torch.stack([state.residuals_m for state in seen]),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nextlabel import discrepancy
-from nextlabel.papers.theory.networks import Network, Path, descend, draw_samples
+from nextlabel.papers.theory.networks import Perceptron, Trajectory, descend, draw_samples
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import fraction, fraction_room, order, rows
 
@@ -27,7 +27,7 @@ FRACTIONS = (0.43, 0.43, 0.43, 0.42, 0.36, 0.19)
 class _Step(NamedTuple):
     """One step at one learning rate, with (M,) numbers."""
 
-    path: Path
+    path: Trajectory
     bound: Tensor
     ratio: Tensor
     bend: Tensor
@@ -36,7 +36,7 @@ class _Step(NamedTuple):
     """|D / B - |1 - 1/2 eta r kappa||, what the second order leaves unexplained."""
 
 
-def _steps(network: Network, seeds: int, purpose: str) -> tuple[_Step, ...]:
+def _steps(network: Perceptron, seeds: int, purpose: str) -> tuple[_Step, ...]:
     sample = draw_samples(network, seeds, purpose)
     found = []
     for eta in ETAS:
@@ -61,7 +61,7 @@ def _rows(steps: tuple[_Step, ...], **more: list[float]) -> tuple[Measurement, .
 
 def straight_model(seeds: int) -> Check:
     """Check 1: the output of a linear model moves by exactly the bound, at any learning rate."""
-    steps = _steps(Network((8, 1)), seeds, "linear")
+    steps = _steps(Perceptron((8, 1)), seeds, "linear")
     errors = []
     for step in steps:
         scale = step.path.outputs_tm.abs().amax(0).clamp_min(1)  # round-off is relative to the outputs
@@ -83,7 +83,7 @@ def straight_model(seeds: int) -> Check:
 
 def tanh_network(seeds: int) -> Check:
     """Check 2: for a smooth network D/B is 1 + O(eta), with slope -r kappa / 2."""
-    steps = _steps(Network(), seeds, "smooth")
+    steps = _steps(Perceptron(), seeds, "smooth")
     first = order(ETAS[1:4], [(s.ratio - 1).abs().median().item() for s in steps[SMALL]])
     second = order(ETAS[1:4], [s.remainder.median().item() for s in steps[SMALL]])
     holds = 0.8 <= first <= 1.2 and 1.8 <= second <= 2.2
@@ -104,7 +104,7 @@ def tanh_network(seeds: int) -> Check:
 
 def literal_inequality(seeds: int) -> Check:
     """Check 3: D <= B as printed fails wherever r kappa < 0, on about half of the samples."""
-    steps = _steps(Network(), seeds, "smooth")
+    steps = _steps(Perceptron(), seeds, "smooth")
     violated = [fraction(step.ratio > 1) for step in steps]
     foretold, covered = [], []
     for step in steps:
@@ -133,7 +133,7 @@ def literal_inequality(seeds: int) -> Check:
 
 def piecewise_linear_network(seeds: int) -> Check:
     """Check 4: a ReLU network behaves like a smooth one unless the step crosses a kink."""
-    network = Network(activation=torch.relu)
+    network = Perceptron(activation=torch.relu)
     steps = _steps(network, seeds, "kinks")
     crossed = [_crossed(network, step.path, seeds) for step in steps]
     calm = ~torch.stack(crossed[SMALL]).any(0)
@@ -159,7 +159,7 @@ def piecewise_linear_network(seeds: int) -> Check:
     )
 
 
-def _crossed(network: Network, path: Path, seeds: int) -> Tensor:
+def _crossed(network: Perceptron, path: Trajectory, seeds: int) -> Tensor:
     """Return (M,) whether a hidden unit of the network changed sign."""
     start = draw_samples(network, seeds, "kinks")
     before, after = (network.layers(s.weights_mp, s.x_md)[:-1] for s in (start, path.end))

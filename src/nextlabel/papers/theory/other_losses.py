@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nextlabel import discrepancy
-from nextlabel.papers.theory.networks import Network, State, draw_samples, observe
+from nextlabel.papers.theory.networks import NetworkState, Perceptron, draw_samples, observe
 from nextlabel.papers.theory.one_step import ETAS, SMALL
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import fraction, fraction_room, order, rows
@@ -50,9 +50,9 @@ class _Step(NamedTuple):
     """D / (eta \\|dL/df\\| ||g||^2): 1 to first order, whatever the loss."""
 
 
-def _steps(loss: _Loss, seeds: int) -> tuple[State, tuple[_Step, ...]]:
+def _steps(loss: _Loss, seeds: int) -> tuple[NetworkState, tuple[_Step, ...]]:
     """Return the state before a step on the loss, and one step at each learning rate."""
-    network = Network()
+    network = Perceptron()
     sample = draw_samples(network, seeds, "smooth")
     state = observe(network, sample)
     slope, value = loss.slope(state.residuals_m), loss.value(state.residuals_m)
@@ -69,7 +69,7 @@ def _rows(loss: str, steps: tuple[_Step, ...], **more: list[float]) -> tuple[Mea
     return rows([{"loss": loss, "eta": step.eta} for step in steps], [step.ratio for step in steps], **more)
 
 
-def _points(state: State, steps: tuple[_Step, ...]) -> dict[str, tuple[float, ...]]:
+def _points(state: NetworkState, steps: tuple[_Step, ...]) -> dict[str, tuple[float, ...]]:
     """Return |r| and D/B of every sample at eta 1e-4."""
     return {"|r|": tuple(state.residuals_m.abs().tolist()), "D/B": tuple(steps[1].ratio.tolist())}
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nextlabel import discrepancy
-from nextlabel.papers.theory.networks import Network, Path, descend, draw_samples
+from nextlabel.papers.theory.networks import Perceptron, Trajectory, descend, draw_samples
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import fraction, spread
 
@@ -25,8 +25,8 @@ MEDIAN_ROOM = 0.1
 """Relative tolerance of a median, small enough to detect a spurious factor of T^0.1."""
 
 
-def _paths(seeds: int, etas: tuple[float, ...], *, curvature: bool) -> list[Path]:
-    network = Network()
+def _paths(seeds: int, etas: tuple[float, ...], *, curvature: bool) -> list[Trajectory]:
+    network = Perceptron()
     sample = draw_samples(network, seeds, "path")
     return [descend(network, sample, eta=eta, steps=max(STEPS), curvature=curvature) for eta in etas]
 
@@ -97,11 +97,11 @@ def _listed(eta: float) -> str:
     return ", ".join(f"{median:g}" for median in MEDIANS[eta])
 
 
-def _first_bound(path: Path, steps: int) -> Tensor:
+def _first_bound(path: Trajectory, steps: int) -> Tensor:
     return discrepancy.corollary1_bound(path.eta, path.losses_tm[:steps], path.sq_norms_tm[:steps])
 
 
-def _second_bound(path: Path, steps: int) -> Tensor:
+def _second_bound(path: Trajectory, steps: int) -> Tensor:
     constants = path.sq_norms_tm[:steps].amax(0).tolist()
     bounds = [
         discrepancy.corollary2_bound(path.eta, path.losses_tm[:steps, m], constant)
@@ -112,7 +112,7 @@ def _second_bound(path: Path, steps: int) -> Tensor:
 
 def convergence(seeds: int) -> Check:
     """Check 9: once the sample is fitted, D is the square root of twice its initial loss."""
-    network = Network()
+    network = Perceptron()
     eta, steps = 0.05, 300
     path = descend(network, draw_samples(network, seeds, "path"), eta=eta, steps=steps)
     limit = torch.sqrt(2 * path.losses_tm[0])

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nextlabel import discrepancy
-from nextlabel.papers.theory.networks import Network, descend, draw_samples, observe
+from nextlabel.papers.theory.networks import Perceptron, descend, draw_samples, observe
 from nextlabel.papers.theory.record import Check, Measurement
 from nextlabel.papers.theory.summary import fraction, spread
 from nextlabel.seeds import derive
@@ -22,7 +22,7 @@ TINY = 1e-12
 
 def momentum(seeds: int) -> Check:
     """Check 11: with momentum 0.9 the output moves up to ten times as far as Corollary 1 allows."""
-    network = Network()
+    network = Perceptron()
     path = descend(network, draw_samples(network, seeds, "premises"), eta=1e-3, steps=20, momentum=0.9)
     ratio = path.moved() / discrepancy.corollary1_bound(path.eta, path.losses_tm, path.sq_norms_tm)
     violated, median = fraction(ratio > 1), ratio.median().item()
@@ -42,7 +42,7 @@ def momentum(seeds: int) -> Check:
 
 def weight_decay(seeds: int) -> Check:
     """Check 12: with weight decay the output of a sample with zero loss moves."""
-    network = Network()
+    network = Perceptron()
     sample = draw_samples(network, seeds, "premises")
     fitted = replace(sample, y_m=observe(network, sample).outputs_m)
     path = descend(network, fitted, eta=1e-2, decay=5e-4)
@@ -79,7 +79,7 @@ def batch_statistics(seeds: int) -> Check:
 
 def absent_sample(seeds: int) -> Check:
     """Check 14: training on one sample moves the output of another, as it does for all unlabelled samples."""
-    network = Network()
+    network = Perceptron()
     trained, absent = (draw_samples(network, seeds, purpose) for purpose in ("premises", "absent"))
     watched = replace(absent, weights_mp=trained.weights_mp)
     before = observe(network, watched)
