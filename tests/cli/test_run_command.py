@@ -1,4 +1,5 @@
 import csv
+import html
 import io
 import json
 import os
@@ -55,6 +56,18 @@ def test_the_json_of_a_run_has_a_record_a_strategy(finished_run):
     assert output["ok"] is True
     assert [record["strategy"] for record in output["summary"]] == ["cod", "random"]
     assert output["report"].endswith("report.html")
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_one_strategy_with_two_options_is_named_apart_everywhere(nextlabel, tmp_path):
+    names = ["cod", "cod(gap='step')"]
+    options = ["--seeds", "1", "--cycles", "2", "--set", "learner.epochs=1", "--out", tmp_path / "run"]
+    output = json.loads(nextlabel("run", "--strategy", ",".join(names), *options, "--json").out)
+    assert [record["strategy"] for record in output["summary"]] == names
+    assert list(dict.fromkeys(row.strategy for row in read_csv(tmp_path / "run" / "results.csv"))) == names
+    for report in ("report.html", "report.md"):
+        text = html.unescape((tmp_path / "run" / report).read_text(encoding="utf-8"))
+        assert all(name in text for name in names)
 
 
 def test_running_again_does_nothing_again(finished_run, nextlabel):
