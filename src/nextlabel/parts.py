@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, TypeAlias, get_args
 
-from nextlabel.errors import ConfigurationError, UnknownNameError
+from nextlabel.errors import ConfigurationError, UnknownNameError, brief
 
 __all__ = ["Options", "Part", "check_choices", "check_ranges", "check_whole", "part_labels", "parts_of"]
 
@@ -224,7 +224,7 @@ def check_ranges(part: str, **options: tuple[Any, str]) -> None:  # Any: not val
         low, high = map(float, interval[1:-1].split(", "))
         inside = isinstance(value, Real) and value <= high and not value < low
         if not inside or (value == low and interval[0] == "(") or (value == high and interval[-1] == ")"):
-            raise ConfigurationError(f"option '{option}' of {part} must be in {interval}, got {value!r}")
+            raise ConfigurationError(f"option '{option}' of {part} must be in {interval}, got {brief(value)}")
 
 
 def check_whole(name: str, value: object, least: int | None = None, note: str = "") -> int:
@@ -235,5 +235,5 @@ def check_whole(name: str, value: object, least: int | None = None, note: str = 
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or (least is not None and value < least):
         bound = "" if least is None else f" of at least {least}"
-        raise ConfigurationError(f"{name} must be a whole number{bound}{note}, got {value!r}")
+        raise ConfigurationError(f"{name} must be a whole number{bound}{note}, got {brief(value)}")
     return int(value)

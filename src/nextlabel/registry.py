@@ -177,8 +177,8 @@ class Registry(Generic[T]):
                 raise UnknownNameError(f"option of the {self.kind} '{name}'", option, parameters)
             if wanted := _mismatch(value, parameters[option].annotation):
                 raise ConfigurationError(
-                    f"the option '{option}' of the {self.kind} '{name}' must be {wanted}, got {value!r}; "
-                    "correct it, or leave it out for its default"
+                    f"the option '{option}' of the {self.kind} '{name}' must be {wanted}, got "
+                    f"{brief(value)}; correct it, or leave it out for its default"
                 )
 
     def _check_complete(self, part: Part, parameters: Mapping[str, inspect.Parameter]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
-from nextlabel.errors import DataError, LabelsError, LedgerError, NextlabelError, listed
+from nextlabel.errors import DataError, LabelsError, LedgerError, NextlabelError, brief, listed
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 """What a setting or a measurement may hold; floats are finite."""
@@ -181,12 +181,12 @@ def _plain(value: object, name: str, error: type[NextlabelError]) -> object:
     if isinstance(value, Mapping):
         wrong = next((key for key in value if not isinstance(key, str)), None)
         if wrong is not None:
-            raise error(f"the keys of {name} must be strings, got {wrong!r}; write str(key)")
+            raise error(f"the keys of {name} must be strings, got {brief(wrong)}; write str(key)")
         return {key: _plain(part, f"{name}.{key}", error) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(part, f"{name}[{place}]", error) for place, part in enumerate(value)]
     if (number := _number(value)) is None:
-        raise error(f"{name} must be JSON, got {value!r} ({type(value).__name__}); use plain values")
+        raise error(f"{name} must be JSON, got {brief(value)} ({type(value).__name__}); use plain values")
     if isinstance(number, float) and not math.isfinite(number):
         raise error(f"{name} must be finite, got {number}; leave it out or use None")
     return number
@@ -218,7 +218,8 @@ def label_text(item: str, label: object) -> str:
         return repr(number)
     raise LabelsError(
         f"the label of '{item}' must be a finite number of at most 64 bits or a Unicode string without NUL, "
-        f"got {label!r} ({type(label).__name__}); leave the item out, or encode the label as its task does"
+        f"got {brief(label)} ({type(label).__name__}); leave the item out, or encode the label as its task "
+        "does"
     )
 
 
@@ -236,7 +237,7 @@ def storable(text: object) -> bool:
 def check_storable(name: str, text: object, error: type[DataError] = DataError) -> None:
     """Raise the error unless this is a string that every database stores unchanged."""
     if not storable(text):
-        given = f"{text!r} ({type(text).__name__})"
+        given = f"{brief(text)} ({type(text).__name__})"
         raise error(f"{name} must be a Unicode string without NUL, got {given}; use str(key)")
 
 
