@@ -252,6 +252,9 @@ def test_a_cycle_is_a_whole_number(ledger):
             ledger.ask(cycle, ["a.png"])
         with pytest.raises(ConfigurationError, match="cycle must be a whole number"):
             ledger.measure(cycle, "fit", {})
+    for cycle in (0.5, "0"):
+        with pytest.raises(ConfigurationError, match="before_cycle must be a whole number, got"):
+            ledger.fork("unused.db", before_cycle=cycle, settings={})
     assert ledger.state.cycle == -1
 
 
@@ -395,7 +398,7 @@ def test_a_fork_without_a_cycle_keeps_everything_and_a_fork_of_a_fork_knows_its_
 @pytest.mark.parametrize("before_cycle", [-1, 3])
 def test_a_fork_needs_a_cycle_that_was_reached(ledger, tmp_path, before_cycle):
     play(ledger)
-    with pytest.raises(LedgerError, match=r"before_cycle of .* must be in 0 \.\.\. 2"):
+    with pytest.raises(LedgerError, match=r"before_cycle of .* must be in 0\.\.2"):
         ledger.fork(tmp_path / "fork.db", before_cycle=before_cycle, settings={})
 
 

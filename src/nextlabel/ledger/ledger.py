@@ -144,6 +144,7 @@ class Ledger:
         Raises:
             LedgerError: The cycle or a later one was asked already, or an item was asked before.
             DataError: There are no ids, an id is unknown or repeated, or a score is missing or not finite.
+            ConfigurationError: ``cycle`` is no whole number.
         """
         cycle = check_whole("cycle", cycle)
         records = events.query(ids, scores)
@@ -207,6 +208,7 @@ class Ledger:
         Raises:
             LedgerError: The cycle has a measurement of this name already.
             DataError: A value is not JSON or not finite; the message names it.
+            ConfigurationError: ``cycle`` is no whole number.
         """
         events.check_storable("the name of a measurement", name)
         cycle = check_whole("cycle", cycle)
@@ -232,17 +234,16 @@ class Ledger:
 
         Raises:
             LedgerError: The target has events already, or this ledger is not open or has fewer cycles.
-            ConfigurationError: The settings are not JSON.
+            ConfigurationError: The settings are not JSON, or ``before_cycle`` is no whole number.
         """
         text = canonical(settings, "settings", ConfigurationError)
         state = self.state
         if not state.opened:
             raise LedgerError(f"the ledger {self.name} must be opened before it is forked; call open first")
-        stop = state.cycle + 1 if before_cycle is None else before_cycle
-        if not 0 <= stop <= state.cycle + 1:
-            raise LedgerError(
-                f"before_cycle of {self.name} must be in 0 ... {state.cycle + 1}, got {before_cycle}"
-            )
+        last = state.cycle + 1
+        stop = last if before_cycle is None else check_whole("before_cycle", before_cycle)
+        if not 0 <= stop <= last:
+            raise LedgerError(f"before_cycle of {self.name} must be in 0..{last}, got {before_cycle}")
         # a measurement of a cycle that was not asked (the last one's) is part of "all"
         kept = (raw for raw in self._raw_events() if before_cycle is None or raw[2] < stop)
         origin = {"ledger": self.name, "before_cycle": before_cycle, "events": state.n_events}
