@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from nextlabel.errors import ConfigurationError, ContractError, UnknownNameError, brief, listed
 from nextlabel.parts import Part
 
-__all__ = ["Card", "Registry", "check_fields"]
+__all__ = ["Card", "Registry", "check_fields", "parameters_of"]
 
 T = TypeVar("T")
 
@@ -154,7 +154,7 @@ class Registry(Generic[T]):
         wanted = Part.parse(part).with_options(options)
         factory = self.factory(wanted.name)
         self.check_options(wanted.name, wanted.options)
-        self._check_complete(wanted, _parameters(factory))
+        self._check_complete(wanted, parameters_of(factory))
         return factory(*(self.create(inner) for inner in wanted.of), **wanted.options)
 
     def check_options(self, name: str, options: Mapping[str, object]) -> None:
@@ -166,7 +166,7 @@ class Registry(Generic[T]):
         """
         parameters = {
             key: p
-            for key, p in _parameters(self.factory(name)).items()
+            for key, p in parameters_of(self.factory(name)).items()
             if key not in self._contract and p.kind is not p.POSITIONAL_ONLY
         }
         loose = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -224,10 +224,11 @@ class Registry(Generic[T]):
         self._entry_points_read = True
 
 
-def _parameters(factory: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+def parameters_of(factory: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters by name; of a built-in callable that does not show them, any keywords."""
     try:
         return inspect.signature(factory).parameters
-    except ValueError:  # some built-in callables do not expose their parameters: allow any keywords
+    except ValueError:
         return {"options": inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)}
 
 

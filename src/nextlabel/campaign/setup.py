@@ -11,6 +11,7 @@ from typing import Any
 from nextlabel.errors import ConfigurationError, listed
 from nextlabel.ledger.events import canonical
 from nextlabel.parts import check_whole
+from nextlabel.registry import parameters_of
 from nextlabel.selection.selection import as_strategy
 from nextlabel.strategies.catalogue import STRATEGY_CONTRACT
 from nextlabel.tasks.task import Task
@@ -82,11 +83,7 @@ def strategy_options(strategy: Scorer | Strategy) -> dict[str, Any]:  # Any: JSO
     who = f"strategy '{strategy.name}'"
     options: dict[str, Any] = {}
     complete = True
-    try:
-        parameters = list(inspect.signature(type(strategy)).parameters.values())
-    except ValueError:  # some built-in classes do not give their parameters
-        parameters, complete = [], False
-    for parameter in parameters:
+    for parameter in parameters_of(type(strategy)).values():
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             complete = False
         elif parameter.name not in STRATEGY_CONTRACT:
