@@ -1,6 +1,6 @@
 """The errors that nextlabel raises.
 
-Every message is one sentence: what is expected, what was given, and how to fix it.
+Every message says what is expected, what was given, and how to fix it.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ class Campaign:
 
     Raises:
         ConfigurationError: An option is wrong, or the folder holds a campaign with other settings.
-        DataError: The pool is empty.
+        ContractError: A part lacks a member or does not take the arguments that it is called with.
+        DataError: There is no pool, or it is empty.
 
     Example::
 

@@ -87,7 +87,7 @@ def scan(
     """
     predict = learner.predict
     if augmented:
-        assert isinstance(learner, AugmentedScoring), "the caller looked"
+        assert isinstance(learner, AugmentedScoring), "the caller checks"
         predict = learner.predict_augmented
     done = _resume_at(folder, pool, needs)
     if done == len(pool):

@@ -28,7 +28,7 @@ class Setup:
     """The settings of a campaign, as :class:`~nextlabel.campaign.campaign.Campaign` describes them.
 
     Raises:
-        ConfigurationError: A number is wrong.
+        ConfigurationError: A number is wrong, or the strategy cannot work with the task.
     """
 
     strategy: Scorer | Strategy

@@ -63,7 +63,7 @@ class Strict(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_number(cls, given: Any, info: ValidationInfo) -> Any:  # Any: not validated yet
+    def _refuse_booleans(cls, given: Any, info: ValidationInfo) -> Any:  # Any: not validated yet
         if isinstance(given, bool) and "bool" not in str(cls.model_fields[str(info.field_name)].annotation):
             raise ValueError(f"must not be true or false, got {str(given).lower()}")
         return given
@@ -118,12 +118,12 @@ class LearnerConfig(Strict):
     milestones: list[Fraction] | None = option(
         "Fractions of the training run at which multistep multiplies the learning rate by gamma."
     )
-    gamma: float | None = option("That factor.", gt=0)
+    gamma: float | None = option("Factor of multistep at every milestone.", gt=0, le=1)
     normalise: list[list[float]] | None = option(
         "Mean and standard deviation of every channel, for inputs in [0, 1]."
     )
     crop: int | None = option("Side of the random crop that segmentation trains on, in pixels.", ge=1)
-    channels_last: bool | None = option("Memory layout of image networks.")
+    channels_last: bool | None = option("Whether image networks use the channels-last memory layout.")
     progressive_resize: list[Annotated[float, Field(gt=0, le=1)]] | None = option(
         "Fractions of the images' sides in equal parts of a training run, such as 0.5, 0.75, 1.", min_length=1
     )
@@ -131,7 +131,7 @@ class LearnerConfig(Strict):
         "Passes of a training run that starts from new weights, as the first one does.", ge=1
     )
     min_steps_per_epoch: int | None = option(
-        "Least number of steps per pass; with few labels the batches become smaller.", ge=1
+        "Minimum number of steps per pass; with few labels the batches become smaller.", ge=1
     )
     compile: bool | Literal["auto"] | None = option(
         "Whether torch compiles the network; auto does so on a GPU."

@@ -37,7 +37,7 @@ class Preset:
 
 
 FAST = Preset(
-    "the papers' protocol with a trainer of today and 20 to 40 % of the epochs", "nextlabel.presets"
+    "the papers' protocol with a modern training setup and 20 to 40 % of the epochs", "nextlabel.presets"
 )
 
 

@@ -181,7 +181,7 @@ class Segmentation(Task):
             raise UnknownNameError("field of pixels", field, self.fields)
         aggregate, quantity = field.split("_")
         if field in MOVES:
-            assert before is not None, "the caller looks at MOVES"
+            assert before is not None, "the caller passes it for MOVES"
             form: Literal["half_squared", "l2"] = "half_squared" if quantity == "discrepancy" else "l2"
             reduce: Literal["mean", "max"] = "mean" if aggregate == "mean" else "max"
             return output_discrepancy(now.exp(), before.exp(), form=form, reduce=reduce)
