@@ -20,7 +20,9 @@ def check_call(usage: str, call: object, *arguments: object, **options: object) 
     try:
         inspect.signature(call).bind(*arguments, **options)  # type: ignore[arg-type]  # if it is not callable
     except TypeError as error:
-        raise ContractError(f"{usage} must be possible, got {brief(call)} ({error}); correct it") from error
+        raise ContractError(
+            f"{usage} must be a valid call, got {brief(call)} ({error}); correct it"
+        ) from error
     except ValueError:  # some built-in functions do not give their parameters
         return
 

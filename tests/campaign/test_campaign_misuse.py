@@ -113,15 +113,15 @@ def test_a_fork_leaves_foreign_files_among_the_cycles_behind(tmp_path, pool, tru
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"learner": LogisticRegression()}, r"fit\(x, y, unlabelled, seed=, workdir=\) must be possible"),
+        ({"learner": LogisticRegression()}, r"fit\(x, y, unlabelled, seed=, workdir=\) must be a valid call"),
         ({"learner": RidgeLearner}, "a learner must be an object, got the class RidgeLearner"),
         ({"strategy": Margin}, "a strategy must be an object, got the class Margin"),
         ({"strategy": SimpleNamespace(name="z", needs={"outputs"}, score=score)}, "did you mean 'output'"),
         ({"strategy": SimpleNamespace(name="z", needs=["output"], score=score)}, "needs .* must be a set"),
         ({"strategy": SimpleNamespace(name="z", needs=set(), score=max, select=max)}, "with both"),
-        ({"evaluate": 3}, r"evaluate\(learner\) must be possible, got 3"),
-        ({"on_query": lambda: {}}, r"on_query\(query\) must be possible"),
-        ({"progress": 3}, r"progress\(phase, done, total\) must be possible, got 3"),
+        ({"evaluate": 3}, r"evaluate\(learner\) must be a valid call, got 3"),
+        ({"on_query": lambda: {}}, r"on_query\(query\) must be a valid call"),
+        ({"progress": 3}, r"progress\(phase, done, total\) must be a valid call, got 3"),
         ({"task": Segmentation(("ground", "cell")), "strategy": "cod"}, "such as 'cod_segmentation'"),
         ({"learner": torch_learner(lambda: nn.Linear(3, 3))} | {"task": "regression"}, "got 'regression'"),
     ],
@@ -154,7 +154,7 @@ def test_what_parts_return_is_checked(tmp_path, pool, truth, options, sentence):
 
 def test_a_run_needs_an_oracle_and_a_budget(tmp_path, pool, truth):
     campaign = make(tmp_path / "one", pool)
-    with pytest.raises(ContractError, match=r"oracle\(ids\) must be possible, got None"):
+    with pytest.raises(ContractError, match=r"oracle\(ids\) must be a valid call, got None"):
         campaign.run(None, until=Budget(cycles=2))
     with pytest.raises(ConfigurationError, match="until must be a Budget, got 3"):
         campaign.run(SimulatedOracle(truth), until=3)

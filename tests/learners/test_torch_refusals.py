@@ -177,12 +177,12 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_held_is_lost(tm
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: learner(model="cifar"), r"model\(\) must be possible, got 'cifar'"),
-        (lambda: learner(model=nn.Linear), r"model\(\) must be possible, .*missing a required argument"),
-        (lambda: learner(untrained_model=3), r"untrained_model\(\) must be possible, got 3"),
+        (lambda: learner(model="cifar"), r"model\(\) must be a valid call, got 'cifar'"),
+        (lambda: learner(model=nn.Linear), r"model\(\) must be a valid call, .*missing a required argument"),
+        (lambda: learner(untrained_model=3), r"untrained_model\(\) must be a valid call, got 3"),
         (lambda: learner(objective=nn.CrossEntropyLoss()), "got CrossEntropyLoss.*; pass its class"),
-        (lambda: learner(objective=3), r"objective\(\) must be possible, got 3"),
-        (lambda: learner(augment=[None]), r"augment\(batch, generator\) must be possible, got None"),
+        (lambda: learner(objective=3), r"objective\(\) must be a valid call, got 3"),
+        (lambda: learner(augment=[None]), r"augment\(batch, generator\) must be a valid call, got None"),
         (lambda: learner(num_workers="2"), "num_workers must be a whole number of at least 0, got '2'"),
         (lambda: learner(snapshots=None), "snapshots must be a list of names, got None"),
         (
@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_reported_and_nothing_held_is_lost(tm
             "training must be a TrainingConfig, got {",
         ),
         (lambda: Ensemble(lambda number: None), "member must be a TorchLearner, got None"),
-        (lambda: Ensemble(small_mlp), r"make\(number\) must be possible"),
+        (lambda: Ensemble(small_mlp), r"make\(number\) must be a valid call"),
         (lambda: Ensemble(learner(), members=2.5), "members must be a whole number"),
         (lambda: McDropout(None), "learner must be a TorchLearner, got None"),
         (lambda: Vaal(None), "learner must be a TorchLearner, got None"),
