@@ -118,6 +118,7 @@ def test_a_fork_leaves_foreign_files_among_the_cycles_behind(tmp_path, pool, tru
         ({"strategy": Margin}, "a strategy must be an object, got the class Margin"),
         ({"strategy": SimpleNamespace(name="z", needs={"outputs"}, score=score)}, "did you mean 'output'"),
         ({"strategy": SimpleNamespace(name="z", needs=["output"], score=score)}, "needs .* must be a set"),
+        ({"strategy": SimpleNamespace(name="z", needs={1, "labels"}, score=score)}, "unknown need, '1'"),
         ({"strategy": SimpleNamespace(name="z", needs=set(), score=max, select=max)}, "with both"),
         ({"evaluate": 3}, r"evaluate\(learner\) must be a valid call, got 3"),
         ({"on_query": lambda: {}}, r"on_query\(query\) must be a valid call"),

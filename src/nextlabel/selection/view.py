@@ -121,8 +121,8 @@ def check_needs(needs: object, *, part: str) -> None:
         raise ContractError(
             f"needs of {part} must be a set, got {brief(needs)}; write frozenset({{'output'}})"
         )
-    for need in sorted(needs):
-        if need_meaning(need) is None:
+    for need in sorted(needs, key=str):
+        if not isinstance(need, str) or need_meaning(need) is None:
             guess = did_you_mean(need, NEEDS) or "."
             raise ContractError(
                 f"{part} declares an unknown need, '{need}'{guess} Known: {listed(NEEDS, limit=20)}."
