@@ -15,8 +15,8 @@ from torch import nn
 from learner_cases import POOL, X, Y
 from nextlabel.errors import ConfigurationError, ContractError, DataError
 from nextlabel.training.checkpoint import (
+    as_json,
     check_same,
-    described,
     joined,
     load_state,
     optimizer_state,
@@ -170,10 +170,10 @@ def test_arguments_are_as_json_gives_them_back():
 
 
 def test_augmentations_are_described_with_their_options_and_without_addresses():
-    one, two = (described(augmentation([RandomCrop(padding), "horizontal_flip"])) for padding in (2, 4))
+    one, two = (as_json(augmentation([RandomCrop(padding), "horizontal_flip"])) for padding in (2, 4))
     assert one != two
     assert "0x" not in one
-    assert described(augmentation([RandomCrop(2), "horizontal_flip"])) == one
+    assert as_json(augmentation([RandomCrop(2), "horizontal_flip"])) == one
 
 
 def test_a_file_of_another_training_is_refused_by_the_argument_that_differs():

@@ -18,8 +18,8 @@ from nextlabel.tasks.catalogue import as_task
 from nextlabel.tasks.task import Task, check_counts
 from nextlabel.training.batches import DeviceCache, sequential
 from nextlabel.training.checkpoint import (
+    as_json,
     check_same,
-    described,
     joined,
     load_state,
     part,
@@ -169,10 +169,10 @@ class TorchLearner:
         arguments = {
             **training_arguments(x, y, others, self.training, seed),
             "warm_start": self.warm_start,
-            "objective": described(self._objective),
-            "augment": described(self._augment),
-            "normalise": described(self.preparation.normalise),
-            "untrained_model": described(self._networks.untrained_model),
+            "objective": as_json(self._objective),
+            "augment": as_json(self._augment),
+            "normalise": as_json(self.preparation.normalise),
+            "untrained_model": as_json(self._networks.untrained_model),
         }
         finished = read_json(workdir / FINISHED)
         if finished is not None:

@@ -28,8 +28,8 @@ from nextlabel.pool import Pool
 from nextlabel.training.config import TrainingConfig
 
 __all__ = [
+    "as_json",
     "check_same",
-    "described",
     "joined",
     "load_state",
     "optimizer_state",
@@ -158,23 +158,23 @@ def training_arguments(
         "labelled": x.digest(),
         "labels": hashlib.blake2b(y.cpu().numpy().tobytes(), digest_size=8).hexdigest(),
         "unlabelled": None if unlabelled is None else unlabelled.digest(),
-        **{name: described(value) for name, value in vars(config).items() if name not in WITHOUT_EFFECT},
+        **{name: as_json(value) for name, value in vars(config).items() if name not in WITHOUT_EFFECT},
     }
 
 
-def described(value: Any) -> Any:  # Any: a setting, as JSON gives it back
+def as_json(value: Any) -> Any:  # Any: a setting, as JSON gives it back
     """Return a setting as JSON gives it back; of a callable, a text that is the same in every process."""
     if isinstance(value, functools.partial):
-        options = {name: described(one) for name, one in sorted(value.keywords.items())}
-        return f"{described(value.func)}{value.args}{options}"
+        options = {name: as_json(one) for name, one in sorted(value.keywords.items())}
+        return f"{as_json(value.func)}{value.args}{options}"
     if isinstance(value, Part):
         return str(value)
     if isinstance(value, tuple):
-        return [described(part) for part in value]
+        return [as_json(part) for part in value]
     if not callable(value):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: described(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return f"{type(value).__qualname__}({fields})"
     return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
 
