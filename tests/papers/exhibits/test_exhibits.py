@@ -57,6 +57,7 @@ def test_every_exhibit_is_made_with_the_papers_series_and_their_numbers(name, tm
     one, done, made = made_of(name, tmp_path)
     assert len(made.images) == 1
     assert made.notes
+    assert all(note.endswith(".") for note in made.notes)
     own = [pair.measured for pair in made.pairs if pair.measured]
     theirs = [pair.published for pair in made.pairs if pair.published]
     assert all(row.exhibit == name for row in theirs)

@@ -63,8 +63,7 @@ def _tsne(done: Sequence[Finished], _: Request) -> Made:
         width=3.0,
         height=2.9,
     )
-    note = "The article shows Fashion-MNIST, without numbers. Distances between t-SNE clusters are "
-    "meaningless."
+    note = "The article shows Fashion-MNIST, without numbers. Distances between t-SNE clusters mean nothing."
     return Made((figure,), (), (), (note,))
 
 
@@ -104,9 +103,7 @@ def _paint_map(axes: Axes, one: Embedding) -> None:
 TSNE = Exhibit(
     "tsne",
     lambda _: tuple(
-        Arm(
-            label, strategy, settings={"score_last": True}
-        )  # records what would be queried after the last cycle
+        Arm(label, strategy, settings={"score_last": True})  # to record what the last cycle would query
         for label, strategy in (("Random", "random"), ("LL4AL", "learning_loss"), ("COD", "cod"))
     ),
     _tsne,

@@ -278,8 +278,7 @@ def summed_gradient(dtype: torch.dtype, *, width: int, classes: int = 10) -> tup
     """Return the squared gradient norms of the sum of all probabilities, and of the first one.
 
     As in the paper's Fig. 1, the gradient is that of the mean over the inputs: 16 random ones, for an
-    untrained ResNet-18 for CIFAR in train mode.
-    ``width`` is the number of channels of its first stage.
+    untrained ResNet-18 for CIFAR in train mode, with ``width`` channels in its first stage.
     """
     with isolated_rng(derive(0, "theory", "residual")):
         network = CifarResNet18((3, 32, 32), classes, width=width).to(dtype)
