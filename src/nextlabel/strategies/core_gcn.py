@@ -21,7 +21,8 @@ CARD = Card(
     "CoreGcn",
     needs=("embeddings", "labelled_embeddings"),
     cost="O((N + L) D H) for each of 200 steps, then O(N (L + B) H)",
-    use_when="as core_set, on features that separate labelled items; embeddings should not be negative",
+    use_when="as core_set, on features that separate labelled from unlabelled items; embeddings should not "
+    "be negative",
     citation="Caramalau, Bhattarai, Kim, Sequential Graph Convolutional Network for Active Learning, CVPR "
     "2021",
     remedy="use a learner that gives embeddings, such as TorchLearner",
