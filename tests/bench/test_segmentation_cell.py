@@ -218,7 +218,7 @@ def test_what_only_segmentation_can_do_is_refused_elsewhere(options, sentence):
         make_grid(load_config(options={"dataset": ["digits"], "seeds": 1, **options}))
 
 
-def test_a_image_that_ends_early_is_refused_before_any_training(images, tmp_path):
+def test_an_image_that_ends_early_is_refused_before_any_training(images, tmp_path):
     shutil.copytree(images, tmp_path / "all")
     path = tmp_path / "all" / "images" / "p03.png"
     path.write_bytes(path.read_bytes()[:-200])  # its head, which loading reads, is whole

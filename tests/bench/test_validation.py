@@ -37,7 +37,7 @@ def test_every_image_of_pool_and_test_part_is_read_and_counted(pets):
 
 
 @pytest.mark.parametrize("item", ["cat/0.png", "cat/1.png", "cat/2.png", "cat/3.png"])
-def test_a_image_that_ends_early_is_named(pets, item):
+def test_an_image_that_ends_early_is_named(pets, item):
     (pets / item).write_bytes((pets / item).read_bytes()[:-60])  # its head, which loading reads, is whole
     data = DATASETS.create("image_folder", root=pets, size=4, test_fraction=0.5)
     with pytest.raises(DataError, match=f"item '{item}' .* cannot be decoded"):

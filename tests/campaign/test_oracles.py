@@ -42,12 +42,7 @@ def test_an_item_without_a_known_label_is_named():
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"noise": 1.5, "task": TASK},
-        {"noise": 0.1},
-        {"noise": 0.1, "task": "classification"},
-    ],
+    "options", [{"noise": 1.5, "task": TASK}, {"noise": 0.1}, {"noise": 0.1, "task": "classification"}]
 )
 def test_noise_that_cannot_be_is_refused(options):
     with pytest.raises(ConfigurationError, match="noise"):

@@ -79,7 +79,7 @@ def test_images_are_read_one_by_one_or_at_once_with_the_same_pixels(caltech: Pat
     assert all(np.array_equal(read.pool.x[row], streamed.pool.x[row]) for row in range(3))
 
 
-def test_a_image_of_caltech_is_scaled_to_256_pixels_and_its_centre_of_224_is_cut(caltech: Path) -> None:
+def test_an_image_of_caltech_is_scaled_to_256_pixels_and_its_centre_of_224_is_cut(caltech: Path) -> None:
     data = DATASETS.create("caltech101", root=caltech)
     with Image.open(caltech / "101_ObjectCategories" / data.pool.ids[0]) as image:
         theirs = image.resize((256, 256), Image.Resampling.BILINEAR).crop((16, 16, 240, 240))
@@ -168,7 +168,7 @@ def test_faulty_folders_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"packed.zip', which is a file; put the images of every class"):
         DATASETS.create("image_folder", root=tmp_path / "packed.zip")
     write_image(tmp_path / "cat" / "1.png", 1)
-    with pytest.raises(DataError, match=r"must have at least 2 classes, but .* has '\w+';"):
+    with pytest.raises(DataError, match=r"must have at least 2 classes, but .* has 'cat';"):
         DATASETS.create("image_folder", root=tmp_path)
     (tmp_path / "dog").mkdir()
     with pytest.raises(DataError, match=r"images of .* not found: .*/dog' \(.jpg, "):

@@ -16,7 +16,7 @@ from nextlabel.errors import DataError
 from nextlabel.pool import Pool
 
 
-def test_a_image_is_scaled_to_a_square_and_its_centre_cut_out(tmp_path: Path) -> None:
+def test_an_image_is_scaled_to_a_square_and_its_centre_cut_out(tmp_path: Path) -> None:
     # 4 x 8 pixels to 4 x 4: the proportions go, a pixel takes the mean of those near it along the width only
     columns = np.array([0, 0, 80, 80, 160, 160, 240, 240], np.uint8)
     rows = np.array([0, 1, 2, 3], np.uint8)[:, None]
@@ -46,7 +46,7 @@ def test_streamed_images_are_a_pool_and_travel_to_worker_processes(tmp_path: Pat
     assert np.array_equal(pickle.loads(pickle.dumps(images))[2], images[2])
 
 
-def test_a_image_of_another_size_is_named(tmp_path: Path) -> None:
+def test_an_image_of_another_size_is_named(tmp_path: Path) -> None:
     images = StreamedImages([encoded(noise(1, 4, 6, 3))], ("cat/7.jpg",), (4, 4))
     with pytest.raises(DataError, match=r"one size, 4 x 4 pixels, but item 'cat/7.jpg' has 6 x 4; resize"):
         images[0]

@@ -95,7 +95,7 @@ def test_metrics_tell_the_accuracy_on_the_labelled_items(tmp_path):
 
 
 def test_an_estimator_without_probabilities_is_refused():
-    with pytest.raises(ContractError, match=r"LinearSVC.*CalibratedClassifierCV"):
+    with pytest.raises(ContractError, match=r"with predict_proba, got LinearSVC.*CalibratedClassifierCV"):
         SklearnLearner(LinearSVC(), 3)
 
 

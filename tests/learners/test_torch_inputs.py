@@ -74,10 +74,10 @@ def test_images_of_other_channels_than_the_means_are_refused_before_training(tmp
     ("normalise", "sentence"),
     [
         (((0.5,), (0.2, 0.2)), r"one mean and one std per channel, got \(\(0.5,\), \(0.2, 0.2\)\)"),
-        (((0.5,), (0.0,)), "stds above 0, got"),
+        (((0.5,), (0.0,)), r"stds above 0, got \(\(0.5,\), \(0.0,\)\)"),
         (((float("nan"),), (1.0,)), "finite means"),
         ((0.5, 0.2), r"normalise must be \(mean, std\)"),
-        (((), ()), "one mean and one std per channel"),
+        (((), ()), r"one mean and one std per channel, got \(\(\), \(\)\)"),
     ],
 )
 def test_impossible_normalisations_are_refused(normalise, sentence):

@@ -116,7 +116,9 @@ def test_cycles_without_a_score_have_no_correlation(rows_of):
 def test_a_measurement_that_is_not_finite_names_cell_and_column(rows_of):
     rows = rows_of(strategies=["cod"], seeds=1)
     rows[1] = dataclasses.replace(rows[1], loss=float("nan"))
-    with pytest.raises(DataError, match="loss must be finite in cycle 2 of the cell digits, cod,"):
+    with pytest.raises(
+        DataError, match="loss must be finite in cycle 2 of the cell digits, cod, supervised, seed 0, got nan"
+    ):
         summarise(rows)
 
 

@@ -87,7 +87,9 @@ def test_the_needs_follow_the_first_cycle():
 def test_unknown_values_of_options_are_refused_with_the_nearest():
     with pytest.raises(ConfigurationError, match="did you mean 'least_confident'"):
         Cod(first_cycle="least_confidence")
-    with pytest.raises(ConfigurationError, match="'form' of strategy 'cod' not found: 'l1'; did"):
+    with pytest.raises(
+        ConfigurationError, match="'form' of strategy 'cod' not found: 'l1'; did you mean 'l2'"
+    ):
         Cod(form="l1")
 
 

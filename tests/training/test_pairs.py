@@ -64,7 +64,7 @@ def test_a_window_without_a_class_moves_to_the_first_that_there_is():
         assert (split(item[None])[1] == 1).sum() == 1
 
 
-def test_a_image_smaller_than_the_window_is_refused():
+def test_an_image_smaller_than_the_window_is_refused():
     with pytest.raises(ConfigurationError, match="at most the images' smaller side, 6 of 6 x 9 pixels"):
         RandomWindow(7)(torch.zeros(1, 2, 6, 9), RNG())
 

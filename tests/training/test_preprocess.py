@@ -93,7 +93,13 @@ def test_items_that_are_no_images_are_refused():
         RandomCrop()(torch.rand(3, 5), generator())
 
 
-@pytest.mark.parametrize("make", [lambda: RandomCrop(0), lambda: HorizontalFlip(1.5)])
-def test_options_out_of_range_are_refused(make):
-    with pytest.raises(ConfigurationError, match="must be"):
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: RandomCrop(0), r"'padding' of augmentation 'random_crop' must be in \[1, inf\), got 0"),
+        (lambda: HorizontalFlip(1.5), r"'probability' of augmentation .* must be in \[0, 1\], got 1.5"),
+    ],
+)
+def test_options_out_of_range_are_refused(make, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
         make()

@@ -194,7 +194,10 @@ def test_a_drawing_of_the_method_needs_no_run(name, nextlabel, tmp_path):
         (("fig9", "--series", "Randm"), "did you mean 'Random'"),
         (("--config", "digit"), "data set not found: 'digit'; did you mean 'digits'"),
         (("--config", "mask_folder"), "not found: 'mask_folder'; without a preset, nextlabel run takes"),
-        (("table3", "--cycles", "2"), "cycles must be at least 3"),
+        (
+            ("table3", "--cycles", "2"),
+            "cycles must be at least 3 to time queries from the second cycle on, got 2",
+        ),
         (("fig8", "--config", "digits"), "choose --config nuclei or cityscapes"),
         (("fig7", "--config", "nuclei"), "reproduce fig8 or table2 with it"),
         (("fig2", "--series", "COD"), "this figure or table has no lines to choose from"),
