@@ -155,7 +155,7 @@ def test_stl10_can_be_scaled_before_its_centre_is_cut_out(tmp_path: Path) -> Non
     theirs = np.asarray(image.resize((128, 128), Image.Resampling.BILINEAR).crop((16, 16, 112, 112)))
     assert np.array_equal(data.pool.x[1], theirs.transpose(2, 0, 1))
     with pytest.raises(ConfigurationError, match="resize must be at least 96 pixels, got 64"):
-        DATASETS.create("stl10", root=tmp_path, resize=64)
+        DATASETS.create("stl10", root=tmp_path / "absent", resize=64)
 
 
 @pytest.mark.parametrize(

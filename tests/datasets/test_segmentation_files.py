@@ -223,6 +223,8 @@ def test_a_mask_in_colours_is_refused_when_it_is_read(folder: Path) -> None:
 def test_options_of_a_folder_are_checked(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(DataError, match=r"at least 2 images in .*images, got 0"):
         DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"])
+    with pytest.raises(ConfigurationError, match=r"'test' of data set 'mask_folder' .* in \(0, inf\), got 0"):
+        DATASETS.create("mask_folder", root=tmp_path / "absent", classes=["a", "b"], test=0)
     with pytest.raises(ConfigurationError, match=r"a count from 1 to 9 or a fraction of 10 items, got 20"):
         DATASETS.create("mask_folder", root=folder, classes=["a", "b"], test=20)
     with pytest.raises(ConfigurationError, match=r"a fraction of 10 items, got 0.99"):

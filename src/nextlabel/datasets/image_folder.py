@@ -8,6 +8,7 @@ from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.caltech101 import TRAINING_DEFAULTS
 from nextlabel.datasets.files import Root, place_of
 from nextlabel.datasets.folders import class_folders, split_of_classes
+from nextlabel.datasets.images import check_pixels
 from nextlabel.datasets.reduction import split_off_test
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.parts import check_ranges
@@ -58,8 +59,10 @@ def load(
     """
     fraction = 0.2 if test_fraction is None else test_fraction
     check_ranges(f"data set '{CARD.name}'", test_fraction=(fraction, "(0, 1)"))
+    side = size if resize is None else resize
+    check_pixels((size, size), side)
     place = place_of(CARD.name, root, remedy=CARD.remedy)
-    folder, side = place.root, size if resize is None else resize
+    folder = place.root
     if not folder.is_dir():
         place.missing(folder)
     classes = class_folders(folder)

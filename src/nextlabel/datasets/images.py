@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from nextlabel.errors import ConfigurationError, DataError
 
-__all__ = ["StreamedImages", "image_size"]
+__all__ = ["StreamedImages", "check_pixels", "image_size"]
 
 UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, EOFError, Image.DecompressionBombError)
 """What pillow was seen to raise for damaged files."""
@@ -49,9 +49,7 @@ class StreamedImages:
     resize: int | None = None
 
     def __post_init__(self) -> None:
-        for option, pixels, least in (("size", min(self.size), 1), ("resize", self.resize, max(self.size))):
-            if pixels is not None and pixels < least:
-                raise ConfigurationError(f"{option} must be at least {least} pixels, got {pixels}; raise it")
+        check_pixels(self.size, self.resize)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,6 +92,13 @@ class StreamedImages:
             left, top = (self.resize - width) // 2, (self.resize - height) // 2
             colours = colours.crop((left, top, left + width, top + height))
         return np.asarray(colours)
+
+
+def check_pixels(size: tuple[int, int], resize: int | None) -> None:
+    """Raise :class:`ConfigurationError` if :class:`StreamedImages` cannot have this size and ``resize``."""
+    for option, pixels, least in (("size", min(size), 1), ("resize", resize, max(size))):
+        if pixels is not None and pixels < least:
+            raise ConfigurationError(f"{option} must be at least {least} pixels, got {pixels}; raise it")
 
 
 def image_size(source: Source, item: str) -> tuple[int, int]:

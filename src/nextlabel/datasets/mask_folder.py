@@ -11,7 +11,7 @@ from nextlabel.datasets.folders import image_files, split_with_masks
 from nextlabel.datasets.reduction import split_off_test
 from nextlabel.errors import ConfigurationError, DataError, listed
 from nextlabel.maths.masks import NO_CLASS
-from nextlabel.parts import Part
+from nextlabel.parts import Part, check_ranges
 from nextlabel.registry import Card
 from nextlabel.tasks.segmentation import Segmentation
 
@@ -46,7 +46,7 @@ def load(
     classes: Sequence[str],
     root: Root = None,
     ignored: int | None = NO_CLASS,
-    test: float = 0.2,
+    test: int | float = 0.2,
     split_seed: int = 0,
 ) -> BenchmarkDataset:
     """Load the images of ``root/images`` with the masks of the same stem in ``root/masks``.
@@ -63,6 +63,7 @@ def load(
         ConfigurationError: ``test`` is out of range, or the classes are not a list of distinct names.
         DataError: There are no images, one has no mask, or sizes differ.
     """
+    check_ranges(f"data set '{CARD.name}'", test=(test, "(0, inf)"))
     folder = root_of(CARD.name, root)
     if not isinstance(classes, (list, tuple)) or not all(isinstance(name, str) for name in classes):
         raise ConfigurationError(

@@ -10,7 +10,7 @@ import numpy as np
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset, Split
 from nextlabel.datasets.cifar import TRAINING_DEFAULTS as CIFAR
 from nextlabel.datasets.files import Place, Root, numbered, place_of
-from nextlabel.datasets.images import StreamedImages
+from nextlabel.datasets.images import StreamedImages, check_pixels
 from nextlabel.registry import Card
 from nextlabel.tasks.classification import Classification
 
@@ -48,6 +48,7 @@ def load(*, root: Root = None, resize: int | None = None) -> BenchmarkDataset:
         DataError: A file is missing, damaged or not what was published.
         ConfigurationError: ``resize`` is below 96.
     """
+    check_pixels((SIDE, SIDE), resize)
     place = place_of(CARD.name, root, "stl10_binary")
     path = place.file("class_names.txt")
     try:
