@@ -111,6 +111,7 @@ def test_a_theme_becomes_css_declarations():
     [
         ("random", "cod", "margin", "entropy"),
         ("no relation", "cod", "cod(gap='10 steps')", "margin", "random"),
+        ("a", "learning_loss(tod)", "b", "c", "d", "learning_loss(tod)", "e", "f"),  # 4 columns fit, 3 do not
         ("random choice", "learning_loss(tod(weight=0.1))", "cod(gap='50 epochs', form='l2')"),
     ],
 )

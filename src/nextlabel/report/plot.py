@@ -78,7 +78,7 @@ WIDTH = 4.6
 """Width of a figure of one panel in inches."""
 
 HANDLE = 0.72
-"""Width of a legend's handle and of the gaps around its label in inches."""
+"""Width of a legend's handle and its gaps in inches: 0.64 by the settings below, the rest for its borders."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _DASHES = ((0, ()), (0, (6, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)), (0, (3, 1.5)))
@@ -202,7 +202,7 @@ def draw(
         axes.tick_params(length=0)
         handles, labels = axes.get_legend_handles_labels()
         if handles:
-            columns = min(3, columns_that_fit(labels, WIDTH))
+            columns = columns_that_fit(labels, WIDTH, most=3)
             texts = by_rows(labels, columns)
             figure.legend(by_rows(handles, columns), texts, loc="outside lower left", ncols=columns)
         return image_of(figure, name, title=title, caption=caption, description=description)
@@ -243,13 +243,13 @@ def by_rows(entries: Sequence[T], columns: int) -> list[T]:
     return [entry for column in range(columns) for entry in entries[column::columns]]
 
 
-def columns_that_fit(labels: Sequence[str], inches: float) -> int:
-    """Return how many columns of a legend with these labels fit into a width, at least one."""
+def columns_that_fit(labels: Sequence[str], inches: float, *, most: int | None = None) -> int:
+    """Return how many columns of a legend, up to ``most``, fit into a width with these labels; at least 1."""
     from matplotlib.textpath import TextPath
 
     size = SETTINGS["legend.fontsize"]
     widths = [TextPath((0, 0), label, size=size).get_extents().width / 72 for label in labels]
-    for columns in range(len(labels), 1, -1):
+    for columns in range(min(len(labels), most or len(labels)), 1, -1):
         longest = [max(widths[column::columns]) for column in range(columns)]
         if columns * HANDLE + sum(longest) <= inches:
             return columns
