@@ -125,7 +125,7 @@ class TorchLearner:
         check_option("warm_start", warm_start, isinstance(warm_start, bool), "True or False")
         check_whole("num_workers", num_workers, 0)
         self.training = training if epochs is None else replace(training, epochs=epochs)
-        self._snapshots = validate_snapshots(snapshots, untrained_model or model, training.ema_decay)
+        self._snapshots = validate_snapshots(snapshots, untrained_model or model)
         self.snapshots: frozenset[str] | None = frozenset(snapshot.name for snapshot in self._snapshots)
         self.warm_start, self.device, self.num_workers = warm_start, device, num_workers
         self.progress: Progress | None = None

@@ -81,7 +81,8 @@ class TrainingConfig:
             which is usually faster; results differ in their last digits.
         compile: Whether training steps go through ``torch.compile``, which takes minutes to prepare and is
             meant for long fits on a GPU; results differ in their last digits.
-        ema_decay: a of the snapshot ``"ema"``, w~ <- a w~ + (1 - a) w after every step from w~_0 = w_0.
+        ema_decay: a of the snapshot ``"ema"``, in [0, 1]: w~ <- a w~ + (1 - a) w after every step, from w~_0
+            = w_0.
         predict_batch_size: Items per pass of ``predict``, at least 1.
         checkpoint_seconds: Time between checkpoints, and the most that a killed fit loses; 0 for a checkpoint
             after every step.
@@ -141,6 +142,7 @@ class TrainingConfig:
             ("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0 and finite"),
             ("gamma", 0 < self.gamma <= 1, "in (0, 1]"),
             ("milestones", all(0 < m < 1 for m in self.milestones), "fractions of the run in (0, 1)"),
+            ("ema_decay", 0 <= self.ema_decay <= 1, "in [0, 1]"),
             ("checkpoint_seconds", self.checkpoint_seconds >= 0, "at least 0"),
             (
                 "progressive_resize",

@@ -19,15 +19,14 @@ __all__ = ["SnapshotWriter", "check_kept", "snapshot_path", "validate_snapshots"
 
 
 def validate_snapshots(
-    names: Iterable[str], model: Callable[[], nn.Module] | nn.Module, ema_decay: float
+    names: Iterable[str], model: Callable[[], nn.Module] | nn.Module
 ) -> frozenset[Snapshot]:
     """Return the snapshots of these names, if a fit of this model can keep them.
 
     Raises:
-        ConfigurationError: A name is unknown; an untrained network is wanted of a ready module, which has one
-            set of weights only; or the decay is not in [0, 1].
+        ConfigurationError: A name is unknown, or an untrained network is wanted of a ready module, which has
+            one set of weights only.
     """
-    check_option("ema_decay", ema_decay, 0.0 <= ema_decay <= 1.0, "in [0, 1]")
     listed = isinstance(names, Iterable) and not isinstance(names, str)
     check_option("snapshots", names, listed, "a list of names", f"use [{names!r}]")
     snapshots = frozenset(map(Snapshot.parse, names))
