@@ -97,7 +97,7 @@ def test_items_that_are_no_images_are_refused():
     ("make", "sentence"),
     [
         (lambda: RandomCrop(0), r"'padding' of augmentation 'random_crop' must be in \[1, inf\), got 0"),
-        (lambda: HorizontalFlip(1.5), r"'probability' of augmentation .* must be in \[0, 1\], got 1.5"),
+        (lambda: HorizontalFlip(1.5), r"'probability' .* 'horizontal_flip' must be in \[0, 1\], got 1.5"),
     ],
 )
 def test_options_out_of_range_are_refused(make, sentence):
