@@ -46,13 +46,13 @@ TRAINING_DEFAULTS: dict[str, object] = {
 }
 
 
-def load(*, root: Root = None, test: int = 164, split_seed: int = 0) -> BenchmarkDataset:
+def load(*, root: Root = None, test: int | float = 164, split_seed: int = 0) -> BenchmarkDataset:
     """Load the nuclei: by default 500 to label and 164 to test.
 
     Args:
         root: The folder of ``nuclei.npz``, with ``images`` (N, height, width, 3) uint8 and ``masks`` (N,
             height, width) in {0, 1}; None for that of :func:`~nextlabel.datasets.files.root_of`.
-        test: Images of the test split, by default a quarter.
+        test: The images of the test split: a count, by default a quarter, or a fraction.
         split_seed: Draws the test split.
 
     Raises:
