@@ -103,7 +103,7 @@ def test_a_state_that_does_not_fit_is_refused_by_the_names_of_its_tensors():
         load_state(nn.Linear(4, 3), good, what="the model")
     with pytest.raises(ConfigurationError, match="the model, but it lacks 'bias'"):
         load_state(nn.Linear(2, 3), {"weight": good["weight"]}, what="the model")
-    with pytest.raises(ConfigurationError, match="it has besides 'bias'"):
+    with pytest.raises(ConfigurationError, match="it has the unknown 'bias'"):
         load_state(nn.Linear(2, 3, bias=False), good, what="the model")
 
 

@@ -34,8 +34,8 @@ CLASSES = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", 
 images of each number confirms it."""
 
 # Chosen by the test accuracy of random labels, not by what a strategy gains. Plain PyTorch on one CPU thread,
-# cold start, 3 seeds: 0.887 with 772 labels (2.3 s a fit) and 0.949 with 1,930 (6.4 s); warm start, 5 % more
-# labels per cycle, 2 seeds: 0.972 with 3,088 (9 to 10 s). Batches of 64 reached 0.842 and 0.938, lr 0.03
+# cold start, 3 seeds: 0.887 with 772 labels (2.3 s per fit) and 0.949 with 1,930 (6.4 s); warm start, 5 %
+# more labels per cycle, 2 seeds: 0.972 with 3,088 (9 to 10 s). Batches of 64 reached 0.842 and 0.938, lr 0.03
 # reached 0.867 and 0.937; width 32 takes more than twice as long.
 TRAINING_DEFAULTS: dict[str, object] = {
     "model": Part("small_cnn", {"width": 16}),

@@ -37,7 +37,7 @@ FINGERPRINT = "e2102c00628f9c7e"
 """Of images and classes: the stored split names positions in exactly these data."""
 
 # Chosen by the test accuracy of random labels, not by what a strategy gains. Plain PyTorch on one CPU thread,
-# 20 seeds, warm start, 5 % more labels per cycle: 0.924 with 144 labels (SD 0.015, 0.07 s a fit)
+# 20 seeds, warm start, 5 % more labels per cycle: 0.924 with 144 labels (SD 0.015, 0.07 s per fit)
 # and 0.972 with 576 (0.007, 0.25 s). With 144 labels, width 128, lr 0.05 to 0.1 or a second layer lost 0.005
 # to 0.025 (8 seeds); moving images by up to 1 pixel cost about 0.02 there and gained about 0.01 with 576.
 TRAINING_DEFAULTS: dict[str, object] = {
@@ -61,7 +61,7 @@ def load() -> BenchmarkDataset:
     """
     from sklearn.datasets import load_digits
 
-    ink, labels = load_digits(return_X_y=True)  # 0 to 16 dots of ink a pixel
+    ink, labels = load_digits(return_X_y=True)  # 0 to 16 dots of ink per pixel
     images = np.rint(ink * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     found = hashlib.blake2b(images.tobytes() + labels.astype(np.uint8).tobytes(), digest_size=8).hexdigest()
     if found != FINGERPRINT:

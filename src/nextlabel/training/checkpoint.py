@@ -103,7 +103,7 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -
     own = module.state_dict(keep_vars=True)
     faults = {
         "it lacks": [name for name in own if name not in tensors],
-        "it has besides": [name for name in tensors if name not in own],
+        "it has the unknown": [name for name in tensors if name not in own],
         "it has another shape of": [
             f"{name} {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
             for name, tensor in own.items()
