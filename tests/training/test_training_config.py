@@ -164,6 +164,7 @@ def test_resolutions_take_equal_parts_of_the_training(step, fraction):
         ("batch_size", None),
         ("lr", "0.1"),
         ("ema_decay", "high"),
+        ("ema_decay", 1.5),
         ("compile", 1),
     ],
 )
