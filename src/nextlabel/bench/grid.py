@@ -15,7 +15,7 @@ from nextlabel.config.experiment import ExperimentConfig
 from nextlabel.config.learner import LearnerConfig, plain
 from nextlabel.datasets.benchmark_dataset import BenchmarkDataset
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.files import found_root
+from nextlabel.datasets.released_layout import found_root
 from nextlabel.errors import ConfigurationError, listed
 from nextlabel.models.catalogue import MODELS
 from nextlabel.objectives.catalogue import OBJECTIVES

@@ -15,7 +15,8 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from nextlabel.datasets.catalogue import DATASETS
-from nextlabel.datasets.files import Root, find_layout, root_of
+from nextlabel.datasets.files import Root, root_of
+from nextlabel.datasets.released_layout import find_layout
 from nextlabel.errors import DataError, MissingExtraError
 
 __all__ = ["BY_TORCHVISION", "download"]

@@ -1,15 +1,10 @@
-"""Where the files of a data set are, and what to say if they are missing or damaged.
-
-The released code of the TOD papers has its files below the current directory: its README asks for ``./data``
-with a folder for each data set, and its configurations name them. Of these only the names are looked at, and
-a folder that may not be searched counts as one without files.
-"""
+"""Where the files of a data set are, and what to say if they are missing or damaged."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -17,9 +12,10 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nextlabel.datasets.released_layout import RELEASED, find_layout, packed_archives
 from nextlabel.errors import ConfigurationError, DataError, listed
 
-__all__ = ["Place", "Root", "fetch", "find_layout", "found_root", "numbered", "place_of", "root_of"]
+__all__ = ["Place", "Root", "fetch", "numbered", "place_of", "root_of"]
 
 Root: TypeAlias = "str | os.PathLike[str] | None"
 """The option ``root`` of a data set: its folder, or None for the one that :func:`place_of` finds."""
@@ -67,85 +63,6 @@ def root_of(name: str, root: Root = None) -> Path:
     return (usual / name).absolute()
 
 
-@dataclass(frozen=True)
-class Layout:
-    """One way in which the files of a data set lie below the current directory.
-
-    Attributes:
-        root: The folder into which the data set's publisher would have unpacked it.
-        folder: The folder of the files.
-        files: Their names; empty where folders are read as they are.
-    """
-
-    root: Path
-    folder: Path
-    files: tuple[str, ...] = ()
-
-    @property
-    def present(self) -> list[str]:
-        """The files that exist."""
-        return [name for name in self.files if _is(self.folder / name, Path.is_file)]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all files exist, judging by their names."""
-        return _is(self.folder, Path.is_dir) and len(self.present) == len(self.files)
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether something exists that can only belong to this data set."""
-        return (self.folder != self.root and os.path.lexists(self.folder)) or bool(self.present)
-
-
-DATA = Path("data")
-CIFAR10_FILES = ("batches.meta", *(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
-SVHN_FILES = ("train_32x32.mat", "test_32x32.mat")
-
-RELEASED: Mapping[str, tuple[Layout, ...]] = {
-    "cifar10": (Layout(DATA, DATA / "cifar-10-batches-py", CIFAR10_FILES),),
-    "cifar100": (Layout(DATA, DATA / "cifar-100-python", ("meta", "train", "test")),),
-    "svhn": (Layout(DATA / "svhn", DATA / "svhn", SVHN_FILES), Layout(DATA, DATA, SVHN_FILES)),
-    "caltech101": (Layout(DATA, DATA / "101_ObjectCategories"),),
-}
-"""The layouts of the release's data sets, in order of precedence."""
-
-PACKED: Mapping[str, tuple[str, ...]] = {
-    "cifar10": ("cifar-10-python.tar.gz",),
-    "cifar100": ("cifar-100-python.tar.gz",),
-    "caltech101": ("101_ObjectCategories.tar.gz", "caltech-101.zip"),
-}
-"""The archives in which their publishers pack them."""
-
-
-def find_layout(name: str) -> Layout | None:
-    """Return the first whole layout of a data set below the current directory, else the first begun one.
-
-    Its paths are absolute, so that they outlive a change of the directory; None if there is none.
-    """
-    begun = [one for one in RELEASED.get(name, ()) if one.is_whole or one.is_begun]
-    found = min(begun, key=lambda one: not one.is_whole, default=None)
-    return Layout(found.root.absolute(), found.folder.absolute(), found.files) if found else None
-
-
-def found_root(name: str) -> str | None:
-    """Return the root option that names the whole layout of a data set below the current directory, or None.
-
-    A run that records it reads the same files when it is resumed from another directory.
-    """
-    layout = find_layout(name)
-    if layout is None or not layout.is_whole:
-        return None
-    whole = layout.files or _is(layout.folder, lambda path: sum(one.is_dir() for one in path.iterdir()) > 100)
-    return str(layout.folder) if whole else None  # Caltech-101 has 101 classes
-
-
-def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
-    try:
-        return kind(path)
-    except OSError:  # no permission to look; a link to itself
-        return False
-
-
 def place_of(name: str, root: Root = None, *inner: str, remedy: str = "") -> Place:
     """Return the place of a data set's files.
 
@@ -164,7 +81,7 @@ def place_of(name: str, root: Root = None, *inner: str, remedy: str = "") -> Pla
         remedy = fetch(name, layout.root) if layout.files else "put all folders of its archive into it"
         return Place(name, layout.folder, remedy, elsewhere="root")
     first = RELEASED[name][0]
-    packed = [DATA / one for one in PACKED.get(name, ()) if _is(DATA / one, Path.is_file)]
+    packed = packed_archives(name)
     if packed and not usual.exists():
         raise DataError(
             f"files of the data set '{name}' not found: '{first.folder.absolute()}', only the packed "
